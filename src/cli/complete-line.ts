@@ -1,0 +1,155 @@
+import type { Argument, Command, Option } from 'commander';
+import { NexusError } from '../domain/errors.ts';
+import { commandLineWords } from './command-line-words.ts';
+import { completionSourceOf } from './completion-source.ts';
+import { type OperatorFlags, openClient } from './operator-command.ts';
+import { printable } from './printable.ts';
+import { printLine, type Terminal } from './terminal.ts';
+
+interface Candidate {
+  readonly word: string;
+  readonly description: string;
+}
+
+type Offer =
+  | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }
+  | { readonly kind: 'files' | 'directories' };
+
+const NOTHING: Offer = { kind: 'words', candidates: [] };
+
+/** A person waits at the prompt: later than this an answer only disturbs. */
+const SERVER_TIMEOUT_MS = 1_000;
+
+/** Where the words before the cursor lead to. */
+interface Position {
+  command: Command;
+  positionals: number;
+  /** The option whose value stands under the cursor. */
+  pending: Option | undefined;
+  optionsEnded: boolean;
+  readonly used: Set<Option>;
+  /** Long names to values, of the options that say which server is meant. */
+  readonly values: Map<string, string>;
+}
+
+function optionNamed(command: Command, name: string): Option | undefined {
+  return command.options.find((option) => option.long === name || option.short === name);
+}
+
+function takesValue(option: Option): boolean {
+  return option.required || option.optional;
+}
+
+function enterWord(position: Position, word: string): void {
+  if (position.pending !== undefined) {
+    position.values.set(position.pending.attributeName(), word);
+    position.pending = undefined;
+  } else if (position.optionsEnded || !word.startsWith('-') || word === '-') {
+    const child = position.positionals === 0 && subcommandNamed(position.command, word);
+    if (child) position.command = child;
+    else position.positionals += 1;
+  } else if (word === '--') {
+    position.optionsEnded = true;
+  } else {
+    const equals = word.indexOf('=');
+    const option = optionNamed(position.command, equals < 0 ? word : word.slice(0, equals));
+    if (option === undefined) return;
+    position.used.add(option);
+    if (!takesValue(option)) return;
+    if (equals < 0) position.pending = option;
+    else position.values.set(option.attributeName(), word.slice(equals + 1));
+  }
+}
+
+function subcommandNamed(command: Command, word: string): Command | undefined {
+  return command.commands.find((child) => child.name() === word || child.aliases().includes(word));
+}
+
+async function hostNames(position: Position, terminal: Terminal): Promise<Candidate[]> {
+  const data = position.values.get('data');
+  const url = position.values.get('url');
+  const flags: OperatorFlags = { ...(data === undefined ? {} : { data }), ...(url === undefined ? {} : { url }) };
+  try {
+    const client = await openClient(flags, terminal, { timeoutMs: SERVER_TIMEOUT_MS });
+    try {
+      const { hosts } = await client.listHosts();
+      return hosts
+        .filter((host) => host.status !== 'archived')
+        .map((host) => ({ word: host.name, description: host.status }));
+    } finally {
+      await client.close();
+    }
+  } catch (error) {
+    // A prompt is no place for messages; the command itself says them when it is run.
+    if (error instanceof NexusError) return [];
+    throw error;
+  }
+}
+
+async function valuesOf(target: Argument | Option, position: Position, terminal: Terminal): Promise<Offer> {
+  if (target.argChoices !== undefined) {
+    return { kind: 'words', candidates: target.argChoices.map((word) => ({ word, description: '' })) };
+  }
+  switch (completionSourceOf(target)) {
+    case 'host':
+      return { kind: 'words', candidates: await hostNames(position, terminal) };
+    case 'directory':
+      return { kind: 'directories' };
+    case 'file':
+      return { kind: 'files' };
+    default:
+      return NOTHING;
+  }
+}
+
+function optionCandidates(position: Position): Candidate[] {
+  const { command, used } = position;
+  return command
+    .createHelp()
+    .visibleOptions(command)
+    .filter((option) => option.variadic || option.parseArg !== undefined || !used.has(option))
+    .map((option) => ({ word: option.long ?? option.short ?? '', description: option.description }));
+}
+
+async function offerFor(position: Position, current: string, terminal: Terminal): Promise<Offer> {
+  if (position.pending !== undefined) return valuesOf(position.pending, position, terminal);
+  if (current.startsWith('-') && !position.optionsEnded) {
+    const equals = current.indexOf('=');
+    if (equals < 0) return { kind: 'words', candidates: optionCandidates(position) };
+    const option = optionNamed(position.command, current.slice(0, equals));
+    if (option === undefined || !takesValue(option)) return NOTHING;
+    const offer = await valuesOf(option, position, terminal);
+    if (offer.kind !== 'words') return offer;
+    const prefix = current.slice(0, equals + 1);
+    return { kind: 'words', candidates: offer.candidates.map((one) => ({ ...one, word: `${prefix}${one.word}` })) };
+  }
+  const { command, positionals } = position;
+  const children = command.createHelp().visibleCommands(command);
+  if (children.length > 0 && positionals === 0) {
+    return { kind: 'words', candidates: children.map((one) => ({ word: one.name(), description: one.description() })) };
+  }
+  const last = command.registeredArguments.at(-1);
+  const argument = command.registeredArguments[positionals] ?? (last?.variadic ? last : undefined);
+  return argument === undefined ? NOTHING : valuesOf(argument, position, terminal);
+}
+
+/** Prints what a shell may insert at the end of `line`, in the form that the completion scripts read. */
+export async function completeLine(program: Command, line: string, terminal: Terminal): Promise<void> {
+  const words = commandLineWords(line);
+  const current = words.at(-1) ?? '';
+  const position: Position = {
+    command: program,
+    positionals: 0,
+    pending: undefined,
+    optionsEnded: false,
+    used: new Set(),
+    values: new Map(),
+  };
+  for (const word of words.slice(1, -1)) enterWord(position, word);
+  const offer = await offerFor(position, current, terminal);
+  printLine(terminal, offer.kind);
+  if (offer.kind !== 'words') return;
+  for (const { word, description } of offer.candidates) {
+    if (word.startsWith(current)) printLine(terminal, `${printable(word)}\t${printable(description)}`);
+  }
+}

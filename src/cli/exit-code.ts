@@ -1,0 +1,13 @@
+import { CommanderError } from 'commander';
+import { NexusError } from '../domain/errors.ts';
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** The one place where a failure becomes an exit code. */
+export function exitCodeOf(error: unknown): number {
+  // Commander throws for `--help` and `--version` as well, and gives those the code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
+  return error instanceof NexusError && error.code === 'usage' ? EXIT_USAGE : EXIT_FAILED;
+}

@@ -1,0 +1,25 @@
+import { messageOf, NexusError } from '../domain/errors.ts';
+import { printable } from './printable.ts';
+
+function brokenRules(errors: unknown): string[] {
+  if (!Array.isArray(errors)) return [];
+  const lines: string[] = [];
+  for (const error of errors as readonly unknown[]) {
+    if (typeof error !== 'object' || error === null || !('message' in error)) continue;
+    const path = 'path' in error && typeof error.path === 'string' && error.path !== '' ? `${error.path}: ` : '';
+    lines.push(`  ${path}${String(error.message)}`);
+  }
+  return lines;
+}
+
+/** A failure as a person reads it on stderr: the sentence, then the broken rules and the nearest name where known. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof NexusError)) {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    return `error: nexus itself failed. Please report this together with the command:\n${stack}`;
+  }
+  const nearest = error.details['did_you_mean'];
+  const lines = [error.message, ...brokenRules(error.details['errors'])];
+  if (typeof nearest === 'string' && !error.message.includes(nearest)) lines.push(`Did you mean «${nearest}»?`);
+  return `error: ${lines.map((line) => line.split('\n').map(printable).join('\n')).join('\n')}`;
+}

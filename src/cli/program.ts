@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { NEXUS_VERSION } from '../domain/version.ts';
+import { addAgentCommand } from './agent.ts';
+import { addCompletionCommand } from './completion.ts';
+import { addEventCommands } from './event.ts';
+import { addExamples } from './examples.ts';
+import { addHostCommands } from './host.ts';
+import { addServeCommand } from './serve.ts';
+import { paint, type Terminal } from './terminal.ts';
+import { addTokenCommands } from './token.ts';
+
+/**
+ * The tree of commands. It only declares: what a command needs to do its work is imported when it runs, so that
+ * `--version`, `--help` and completion stay quick.
+ */
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command('nexus')
+    .description('Sees a fleet of Docker hosts and deploys to it because of what it sees.')
+    .version(NEXUS_VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help of a command')
+    .exitOverride()
+    .showHelpAfterError('Add --help to see how it is used.')
+    .configureHelp({ styleTitle: (title) => paint(terminal, 'bold', title) })
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    });
+  addExamples(program, [
+    ['nexus serve', 'Run the server on this machine'],
+    ['nexus host add web-1 --token', 'Add a host and get the command that starts its agent'],
+    ['nexus host list', 'The fleet at a glance'],
+  ]);
+  addServeCommand(program, terminal);
+  addAgentCommand(program, terminal);
+  addHostCommands(program, terminal);
+  addTokenCommands(program, terminal);
+  addEventCommands(program, terminal);
+  addCompletionCommand(program, terminal);
+  return program;
+}

@@ -1,0 +1,50 @@
+import { CommanderError } from 'commander';
+import { EXIT_DONE, exitCodeOf } from './exit-code.ts';
+import { createProgram } from './program.ts';
+import { type OutputStream, printNote, type Terminal } from './terminal.ts';
+
+/** What the completion scripts call; not a command, so that it neither shows in help nor completes itself. */
+const COMPLETE = '__complete';
+
+/**
+ * Runs one command line and resolves with its exit code; never rejects. `args` are the words after the program's name.
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = createProgram(terminal);
+  try {
+    if (args[0] === COMPLETE) {
+      const { completeLine } = await import('./complete-line.ts');
+      await completeLine(program, args[1] ?? '', terminal);
+    } else {
+      await program.parseAsync(args, { from: 'user' });
+    }
+    return EXIT_DONE;
+  } catch (error) {
+    // Commander has written its own message already.
+    if (!(error instanceof CommanderError)) {
+      const { describeFailure } = await import('./failure.ts');
+      printNote(terminal, describeFailure(error));
+    }
+    return exitCodeOf(error);
+  }
+}
+
+function flushed(stream: OutputStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+/** A reader that has seen enough (`| head`) is no failure. */
+function exitQuietlyOnBrokenPipe(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT_DONE);
+  });
+}
+
+/** Runs the command line of this process to its end: output flushed, then the exit code, whatever may still be open. */
+export async function runProcess(terminal: Terminal): Promise<void> {
+  exitQuietlyOnBrokenPipe(process.stdout);
+  const code = await runCli(process.argv.slice(2), terminal);
+  await Promise.all([flushed(terminal.stdout), flushed(terminal.stderr)]);
+  process.exit(code);
+}

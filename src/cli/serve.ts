@@ -1,0 +1,102 @@
+import { type Command, Option } from 'commander';
+import { messageOf, NexusError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { completedBy } from './completion-source.ts';
+import { dataDirectoryOf } from './data-directory.ts';
+import { addExamples } from './examples.ts';
+import { EXIT_FAILED } from './exit-code.ts';
+import { parseListenAddress } from './listen-address.ts';
+import { printLine, type Terminal } from './terminal.ts';
+
+interface ServeFlags {
+  readonly data?: string;
+  readonly listen: string;
+  readonly agentRateLimit: string;
+}
+
+const DEFAULT_LISTEN = '127.0.0.1:8470';
+/** Requests in 60 s on one agent token. */
+const DEFAULT_AGENT_RATE_LIMIT = '60';
+
+function readRateLimit(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) {
+    throw new NexusError(
+      'usage',
+      `--agent-rate-limit is «${text}», which is no whole number: give requests per minute and token, or 0 for no limit.`,
+    );
+  }
+  return Number(text);
+}
+
+/**
+ * Resolves at the first SIGTERM or SIGINT. A second one means that whoever sent it does not want to wait for a graceful
+ * end: the process exits with 1 at once. What was acknowledged is on the disk either way.
+ */
+function stopSignal(log: Log): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (stopping) {
+        log.warn({ signal }, 'second stop signal: exiting at once');
+        process.exit(EXIT_FAILED);
+      }
+      stopping = true;
+      log.info({ signal }, 'stopping: no new requests are taken, those under way are finished');
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+async function noteAddress(dataDir: string, url: string, log: Log): Promise<void> {
+  const { rememberServerAddress } = await import('./server-address.ts');
+  try {
+    rememberServerAddress(dataDir, url);
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'the address could not be noted: «host add» will print the default one');
+  }
+}
+
+async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
+  const listen = parseListenAddress(flags.listen);
+  const agentRateLimit = readRateLimit(flags.agentRateLimit);
+  const dataDir = dataDirectoryOf(flags.data, terminal);
+  const { createLog } = await import('./create-log.ts');
+  const log = createLog(terminal);
+  // Before anything is open, so that a stop during a long start is a stop and not a kill.
+  const stopped = stopSignal(log);
+  const { openAppliance } = await import('../main.ts');
+  const appliance = await openAppliance({ dataDir, listen, agentRateLimit }, terminal.clock, log);
+  await noteAddress(dataDir, appliance.url, log);
+  printLine(terminal, `nexus listening on ${appliance.url}`);
+  await stopped;
+  await appliance.close();
+  log.info({}, 'stopped');
+}
+
+export function addServeCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('serve')
+    .description('run the server')
+    .addOption(completedBy('directory', new Option('--data <dir>', 'where its state lies (NEXUS_DATA)')))
+    .addOption(new Option('--listen <host:port>', 'address for agents and --url').default(DEFAULT_LISTEN))
+    .addOption(
+      new Option('--agent-rate-limit <count>', 'requests per minute on one agent token; 0: no limit').default(
+        DEFAULT_AGENT_RATE_LIMIT,
+      ),
+    )
+    .action((flags) => serve(terminal, flags));
+  command.addHelpText(
+    'after',
+    '\nOperators on this machine need no token: commands use the socket in the data directory.\nLogs are JSON lines on stderr; NEXUS_LOG_LEVEL is debug, info, warn or error.',
+  );
+  addExamples(command, [
+    ['nexus serve', 'For this machine only'],
+    [
+      'nexus serve --listen 0.0.0.0:8470',
+      'For agents on other machines too; put TLS before it outside a trusted network',
+    ],
+    ['nexus serve --data ./nexus-data --listen [::1]:0', 'Beside another one, on any free port'],
+  ]);
+}

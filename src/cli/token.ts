@@ -1,0 +1,136 @@
+import { Argument, type Command, Option } from 'commander';
+import { NexusError } from '../domain/errors.ts';
+import type { MintedTokenBody, TokenBody } from '../wire/operator.ts';
+import { readDuration } from './duration.ts';
+import { addExamples } from './examples.ts';
+import { addOperatorFlags, hostOption, type OperatorFlags, withClient } from './operator-command.ts';
+import { printable } from './printable.ts';
+import { renderTable } from './table.ts';
+import { paint, printJson, printLine, printNote, type Terminal } from './terminal.ts';
+import { timeCell } from './time-cell.ts';
+
+/** Whose tokens: one host's, or the operators'. */
+interface OwnerFlags extends OperatorFlags {
+  readonly host?: string;
+  readonly admin?: true;
+}
+
+/** The host's name, or null for admin tokens. */
+function ownerOf(flags: OwnerFlags): string | null {
+  if (flags.host !== undefined) return flags.host;
+  if (flags.admin) return null;
+  throw new NexusError('usage', 'say whose tokens are meant: --host NAME for an agent, or --admin for an operator.');
+}
+
+function addOwnerFlags(command: Command): Command {
+  return command
+    .addOption(hostOption('for the agent of this host').conflicts('admin'))
+    .addOption(new Option('--admin', 'for an operator over the network'));
+}
+
+/** The plaintext stands alone on stdout, so that `TOKEN=$(nexus token create …)` holds it and nothing else. */
+function printMinted(terminal: Terminal, flags: OperatorFlags, minted: MintedTokenBody, note: string): void {
+  if (flags.json) return printJson(terminal, minted);
+  printNote(terminal, note);
+  printLine(terminal, minted.token);
+}
+
+interface CreateFlags extends OwnerFlags {
+  readonly name?: string;
+  readonly expires?: string;
+}
+
+async function createToken(terminal: Terminal, flags: CreateFlags): Promise<void> {
+  const host = ownerOf(flags);
+  const body = {
+    ...(flags.name === undefined ? {} : { name: flags.name }),
+    ...(flags.expires === undefined ? {} : { expires_in_seconds: readDuration('--expires', flags.expires) }),
+  };
+  const minted = await withClient(flags, terminal, (client) =>
+    host === null ? client.createAdminToken(body) : client.createAgentToken(host, body),
+  );
+  const use = host === null ? 'NEXUS_ADMIN_TOKEN with --url' : `NEXUS_AGENT_TOKEN of the agent on ${host}`;
+  printMinted(terminal, flags, minted, `Token ${minted.id}, for ${use}. It is shown only now:`);
+}
+
+function stateCell(terminal: Terminal, token: TokenBody): string {
+  if (token.revoked_at !== null) return paint(terminal, 'gray', 'revoked');
+  const expired = token.expires_at !== null && Date.parse(token.expires_at) <= terminal.clock.nowMs();
+  return expired ? paint(terminal, 'yellow', 'expired') : paint(terminal, 'green', 'valid');
+}
+
+async function listTokens(terminal: Terminal, flags: OwnerFlags): Promise<void> {
+  const host = ownerOf(flags);
+  const list = await withClient(flags, terminal, (client) =>
+    host === null ? client.listAdminTokens() : client.listAgentTokens(host),
+  );
+  if (flags.json) return printJson(terminal, list);
+  if (list.tokens.length === 0) {
+    const owner = host === null ? '--admin' : `--host ${host}`;
+    printNote(terminal, `No tokens yet. Mint one: nexus token create ${owner}`);
+    return;
+  }
+  const table = await renderTable<TokenBody>(
+    terminal,
+    [
+      { title: 'TOKEN', cell: (row) => printable(row.id) },
+      { title: 'NAME', cell: (row) => printable(row.name), shrinks: true },
+      { title: 'STATE', cell: (row) => stateCell(terminal, row) },
+      { title: 'CREATED', cell: (row) => timeCell(terminal, row.created_at), dropOrder: 1 },
+      { title: 'LAST USED', cell: (row) => timeCell(terminal, row.last_used_at, 'never') },
+      { title: 'EXPIRES', cell: (row) => timeCell(terminal, row.expires_at, 'never'), dropOrder: 2 },
+    ],
+    list.tokens,
+  );
+  printLine(terminal, table);
+}
+
+async function rotateToken(terminal: Terminal, id: string, flags: OperatorFlags): Promise<void> {
+  const minted = await withClient(flags, terminal, (client) => client.rotateToken(id));
+  printMinted(
+    terminal,
+    flags,
+    minted,
+    `Token ${minted.id} takes over; the old plaintext is refused from now on. Shown only now:`,
+  );
+}
+
+async function revokeToken(terminal: Terminal, id: string, flags: OperatorFlags): Promise<void> {
+  const token = await withClient(flags, terminal, (client) => client.revokeToken(id));
+  if (flags.json) return printJson(terminal, token);
+  printLine(terminal, `Revoked ${token.id} (${printable(token.name)}): it is refused from now on.`);
+}
+
+export function addTokenCommands(program: Command, terminal: Terminal): void {
+  const token = program.command('token').description('mint, see and revoke tokens of agents and operators');
+  addExamples(token, [
+    ['nexus token create --host web-1', 'A token for the agent of a host'],
+    ['nexus token create --admin --name laptop --expires 90d', 'A token to use nexus over the network'],
+  ]);
+  const id = () => new Argument('<id>', 'id of the token, as «nexus token list» shows it');
+
+  const create = token.command('create').description('mint a token; its plaintext is shown only once');
+  addOwnerFlags(create)
+    .option('--name <label>', 'what it is for')
+    .option('--expires <duration>', 'valid this long (1h, 90d, 1y); for good when not given');
+  addOperatorFlags(create).action((flags) => createToken(terminal, flags));
+  addExamples(create, [
+    ['NEXUS_AGENT_TOKEN=$(nexus token create --host web-1)', 'Only the token goes to stdout'],
+    ['nexus token create --admin --name laptop --expires 90d', 'A token for an operator, for three months'],
+  ]);
+
+  const list = token.command('list').alias('ls').description('list tokens; never their plaintext');
+  addOperatorFlags(addOwnerFlags(list)).action((flags) => listTokens(terminal, flags));
+  addExamples(list, [
+    ['nexus token list --host web-1', 'Which tokens a host has, and when they were last used'],
+    ['nexus token list --admin', 'Who may use the API over the network'],
+  ]);
+
+  const rotate = token.command('rotate').description('replace a token; the old one stops at once').addArgument(id());
+  addOperatorFlags(rotate).action((tokenId, flags) => rotateToken(terminal, tokenId, flags));
+  addExamples(rotate, [['nexus token rotate tok_4fT9', 'A new plaintext for the same agent']]);
+
+  const revoke = token.command('revoke').description('revoke a token; it stops at once').addArgument(id());
+  addOperatorFlags(revoke).action((tokenId, flags) => revokeToken(terminal, tokenId, flags));
+  addExamples(revoke, [['nexus token revoke tok_4fT9', 'Refuse a lost token from its next request on']]);
+}

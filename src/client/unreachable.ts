@@ -1,0 +1,66 @@
+import { dirname } from 'node:path';
+import { messageOf, NexusError } from '../domain/errors.ts';
+import type { Endpoint } from './api-target.ts';
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  if (error.name === 'TimeoutError') return 'TIMEOUT';
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function socketSentence(socketPath: string, code: string): string | undefined {
+  const dataDir = dirname(socketPath);
+  switch (code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ENOTDIR':
+      return `nexus serve is not running on the data directory ${dataDir}: nothing answers at ${socketPath}. Start it with «nexus serve --data ${dataDir}», or say where it runs with --data DIR or --url URL.`;
+    case 'EACCES':
+    case 'EPERM':
+      return `you may not open ${socketPath}, because the server runs as another user. Run this command as that user or with sudo, or go over the network with --url URL and NEXUS_ADMIN_TOKEN.`;
+    default:
+      return undefined;
+  }
+}
+
+function networkSentence(label: string, code: string): string | undefined {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `nothing listens at ${label}. Check the address, and that «nexus serve --listen» was given one that can be reached from here.`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the host name in ${label} does not resolve. Check --url and this machine's DNS.`;
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `there is no way to ${label} from here. Check the address, the network and any firewall between.`;
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return `${label} does not speak TLS. If it is meant to be plain, write http:// in --url.`;
+    default:
+      return undefined;
+  }
+}
+
+function sharedSentence(label: string, code: string, timeoutMs: number, error: unknown): string {
+  if (code === 'TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return `${label} did not answer within ${timeoutMs / 1000} s. It may be overloaded: look at its log, then try again.`;
+  }
+  if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') {
+    return `the connection to ${label} broke before the whole answer came. The request may have been carried out: look before you repeat it.`;
+  }
+  if (code.startsWith('HPE_')) {
+    return `${label} answers, but not in HTTP: something else than nexus serve listens there. Check the address.`;
+  }
+  return `${label} cannot be reached: ${messageOf(error)}. Check the address and that nexus serve runs there.`;
+}
+
+/** What undici threw, as one operational failure that says what to do. */
+export function unreachable(endpoint: Endpoint, timeoutMs: number, error: unknown): NexusError {
+  const code = codeOf(error);
+  const specific =
+    endpoint.socketPath === null ? networkSentence(endpoint.label, code) : socketSentence(endpoint.socketPath, code);
+  const message = specific ?? sharedSentence(endpoint.label, code, timeoutMs, error);
+  return new NexusError('unreachable', message, { cause: error, ...(code === '' ? {} : { details: { cause: code } }) });
+}

@@ -1,0 +1,60 @@
+/**
+ * Everything that changes the fleet, as data: the engine is the only writer, and it takes these one by one. Times are
+ * in the command; the engine never asks a clock.
+ */
+import type { Host, Labels } from './host.ts';
+import type { Tick } from './telemetry.ts';
+import type { AgentIdentity, MintedToken, Token } from './token.ts';
+
+interface TokenRequest {
+  readonly name: string | null;
+  readonly expiresAtMs: number | null;
+}
+
+export type Command =
+  | { readonly kind: 'report_tick'; readonly identity: AgentIdentity; readonly tick: Tick; readonly nowMs: number }
+  | {
+      readonly kind: 'back_fill';
+      readonly identity: AgentIdentity;
+      readonly ticks: readonly Tick[];
+      readonly nowMs: number;
+    }
+  | {
+      readonly kind: 'add_host';
+      readonly name: string;
+      readonly labels: Labels;
+      readonly offlineAfterSeconds: number;
+      readonly token: TokenRequest | null;
+      readonly nowMs: number;
+    }
+  | {
+      readonly kind: 'update_host';
+      readonly name: string;
+      /** Null deletes a label. */
+      readonly labels: Readonly<Record<string, string | null>> | null;
+      readonly offlineAfterSeconds: number | null;
+      readonly nowMs: number;
+    }
+  | { readonly kind: 'archive_host'; readonly name: string; readonly nowMs: number }
+  | ({ readonly kind: 'create_agent_token'; readonly host: string; readonly nowMs: number } & TokenRequest)
+  | ({ readonly kind: 'create_admin_token'; readonly nowMs: number } & TokenRequest)
+  | { readonly kind: 'rotate_token'; readonly id: string; readonly nowMs: number }
+  | { readonly kind: 'revoke_token'; readonly id: string; readonly nowMs: number }
+  /** The ticker: hosts gone silent, history past its time, token uses to keep. */
+  | { readonly kind: 'sweep'; readonly listeningSinceMs: number; readonly nowMs: number };
+
+export interface Outcomes {
+  /** Whether anything was stored: false for a duplicate. */
+  report_tick: { readonly stored: boolean };
+  back_fill: { readonly stored: number };
+  add_host: { readonly host: Host; readonly minted: MintedToken | null };
+  update_host: { readonly host: Host };
+  archive_host: { readonly host: Host };
+  create_agent_token: MintedToken;
+  create_admin_token: MintedToken;
+  rotate_token: MintedToken;
+  revoke_token: Token;
+  sweep: { readonly wentOffline: number; readonly pruned: number };
+}
+
+export type CommandOf<K extends Command['kind']> = Extract<Command, { readonly kind: K }>;

@@ -1,0 +1,35 @@
+import type { HostFacts, HostMetrics } from './telemetry.ts';
+
+/** `degraded` is reserved for a host that is online and fails a gate; telemetry alone never sets it. */
+export const HOST_STATUSES = ['pending', 'online', 'offline', 'degraded', 'archived'] as const;
+export type HostStatus = (typeof HOST_STATUSES)[number];
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** The server has not heard from a host for this long: it is offline. */
+export const DEFAULT_OFFLINE_AFTER_SECONDS = 120;
+
+export interface Host {
+  readonly id: number;
+  readonly name: string;
+  readonly status: HostStatus;
+  readonly labels: Labels;
+  readonly offlineAfterSeconds: number;
+  readonly createdAtMs: number;
+  readonly archivedAtMs: number | null;
+  /** By the server's clock; null before the first tick. */
+  readonly lastSeenAtMs: number | null;
+  /** The agent's clock minus the server's, milliseconds, as of the latest tick (travel time included). */
+  readonly clockSkewMs: number | null;
+  readonly facts: HostFacts;
+  readonly metrics: HostMetrics | null;
+  /** Containers in the latest tick that reported any. */
+  readonly containerCount: number;
+}
+
+const NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** RFC 1123 host name, lower case, at most 253 characters. */
+export function isHostName(text: string): boolean {
+  return NAME.test(text);
+}

@@ -1,0 +1,92 @@
+/**
+ * The vocabulary of telemetry. A metric's name is data: it has one spelling on the wire, in the store, in Prometheus
+ * and in code. The order of these tables is the order of the stored columns, so they only ever grow at the end.
+ */
+export const HOST_METRICS = [
+  'cpu_percent',
+  'load_average',
+  'memory_used_mb',
+  'memory_total_mb',
+  'disk_used_gb',
+  'disk_total_gb',
+  'network_rx_bytes',
+  'network_tx_bytes',
+] as const;
+
+export const CONTAINER_METRICS = [
+  'cpu_percent',
+  'memory_usage_mb',
+  'memory_limit_mb',
+  'network_rx_bytes',
+  'network_tx_bytes',
+  'block_read_bytes',
+  'block_write_bytes',
+] as const;
+
+/** Metrics that only ever rise until they reset (a reboot, a recreated container); every other one is a gauge. */
+export const COUNTER_METRICS: ReadonlySet<string> = new Set([
+  'network_rx_bytes',
+  'network_tx_bytes',
+  'block_read_bytes',
+  'block_write_bytes',
+]);
+
+export type HostMetricName = (typeof HOST_METRICS)[number];
+export type ContainerMetricName = (typeof CONTAINER_METRICS)[number];
+/** Null: not measured. */
+export type HostMetrics = Record<HostMetricName, number | null>;
+export type ContainerMetrics = Record<ContainerMetricName, number | null>;
+
+export interface HostFacts {
+  readonly cpuCount: number | null;
+  readonly memoryTotalMb: number | null;
+  readonly diskTotalGb: number | null;
+  readonly os: string | null;
+  readonly dockerVersion: string | null;
+}
+
+export const NO_FACTS: HostFacts = {
+  cpuCount: null,
+  memoryTotalMb: null,
+  diskTotalGb: null,
+  os: null,
+  dockerVersion: null,
+};
+
+/** What a container is, as opposed to how it does: written only when it changes. */
+export interface ContainerIdentity {
+  readonly name: string;
+  readonly image: string;
+  readonly imageTag: string | null;
+  readonly status: string | null;
+  readonly state: string | null;
+  readonly healthStatus: string | null;
+  /** ISO 8601, as the engine wrote it. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly ports: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ContainerReport {
+  /** The engine's id; unique on its host only. */
+  readonly containerId: string;
+  readonly identity: ContainerIdentity;
+  readonly metrics: ContainerMetrics;
+}
+
+/** One telemetry body, validated. */
+export interface Tick {
+  readonly recordedAtMs: number;
+  readonly facts: HostFacts;
+  readonly metrics: HostMetrics;
+  /** Null: this tick says nothing of containers. Empty: the host has none. */
+  readonly containers: readonly ContainerReport[] | null;
+}
+
+/** Memory used as a share of its limit, 0–100 and beyond; null without both. */
+export function memoryPercent(metrics: ContainerMetrics): number | null {
+  const { memory_usage_mb: usage, memory_limit_mb: limit } = metrics;
+  if (usage === null || limit === null || limit === 0) return null;
+  return (usage / limit) * 100;
+}

@@ -1,0 +1,25 @@
+export type TokenKind = 'agent' | 'admin';
+
+/** A bearer credential as it is kept: its plaintext never is. */
+export interface Token {
+  /** Public id, e.g. `tok_4fT…`; safe to show and to log. */
+  readonly id: string;
+  readonly kind: TokenKind;
+  /** Null for an admin token. */
+  readonly hostId: number | null;
+  readonly name: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | null;
+  readonly lastUsedAtMs: number | null;
+  readonly revokedAtMs: number | null;
+}
+
+/** A token at the one moment its plaintext is known. */
+export interface MintedToken {
+  readonly token: Token;
+  readonly plaintext: string;
+}
+
+export type AgentIdentity = { readonly kind: 'agent'; readonly tokenId: string; readonly hostId: number };
+export type AdminIdentity = { readonly kind: 'admin'; readonly tokenId: string };
+export type Identity = AgentIdentity | AdminIdentity;

@@ -1,0 +1,142 @@
+/**
+ * The fleet in memory: what the engine must know to judge the next command without reading the database. It is a copy
+ * of what is stored, changed only inside the engine's transaction; when a transaction fails, it is loaded anew.
+ */
+import { invariant } from '../domain/errors.ts';
+import type { Host } from '../domain/host.ts';
+import type { Store, StoredHost, StoredTick, StoredToken } from '../domain/store.ts';
+import type { KnownContainer } from '../telemetry/container-presence.ts';
+import { decodeHostMetrics, decodeSample } from '../telemetry/sample-codec.ts';
+
+export interface LiveHost {
+  stored: StoredHost;
+  /** The latest live tick; null before the first. */
+  latest: StoredTick | null;
+  /** The latest live tick that reported containers; null before the first. */
+  latestWithContainers: StoredTick | null;
+  /** The newest `recordedAtMs` stored, live or back-filled: anything newer cannot be a duplicate. */
+  newestMs: number;
+  /** Those not removed, by container id. */
+  readonly containers: Map<string, KnownContainer>;
+}
+
+/** How far back the latest tick with containers is looked for when the fleet is loaded. */
+const MAX_LOOK_BACK = 240;
+
+export class Fleet {
+  readonly #hosts = new Map<number, LiveHost>();
+  readonly #hostsByName = new Map<string, LiveHost>();
+  readonly #tokensByDigest = new Map<string, StoredToken>();
+  readonly #tokensById = new Map<string, StoredToken>();
+  readonly #tokensByNumber = new Map<number, StoredToken>();
+  /** Tokens whose last use is newer here than in the store, and that no stored tick testifies. */
+  readonly usesToKeep = new Set<number>();
+
+  /** Reads everything; nothing of an earlier state survives. */
+  static load(store: Store): Fleet {
+    const fleet = new Fleet();
+    for (const stored of store.hosts.all()) fleet.addHost(stored);
+    for (const token of store.tokens.all()) fleet.putToken(token);
+    for (const container of store.containers.allPresent()) {
+      const host = fleet.hostByNumber(container.hostId);
+      const { id, name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs } = container;
+      host.containers.set(container.containerId, { id, name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs });
+    }
+    for (const host of fleet.hosts()) {
+      host.newestMs = store.ticks.newestMs(host.stored.id) ?? 0;
+      fleet.#loadLatest(store, host);
+    }
+    return fleet;
+  }
+
+  #loadLatest(store: Store, host: LiveHost): void {
+    let looked = 0;
+    for (const tick of store.ticks.newestLive(host.stored.id)) {
+      host.latest ??= tick;
+      const { containers } = decodeSample(tick.sample);
+      if (containers !== null) {
+        host.latestWithContainers = tick;
+        this.#markSeen(host, tick, new Set(containers.map((container) => container.id)));
+      }
+      looked += 1;
+      if (containers !== null || looked >= MAX_LOOK_BACK) break;
+    }
+    const token = host.latest === null ? undefined : this.#tokensByNumber.get(host.latest.tokenNumber);
+    if (token !== undefined && host.latest !== null) {
+      this.putToken({ ...token, lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs) });
+    }
+  }
+
+  #markSeen(host: LiveHost, tick: StoredTick, reported: ReadonlySet<number>): void {
+    for (const [containerId, container] of host.containers) {
+      if (reported.has(container.id))
+        host.containers.set(containerId, { ...container, lastSeenAtMs: tick.recordedAtMs });
+    }
+  }
+
+  hosts(): Iterable<LiveHost> {
+    return this.#hosts.values();
+  }
+
+  get hostCount(): number {
+    return this.#hosts.size;
+  }
+
+  /** The host of a number that the store itself gave out. */
+  hostByNumber(id: number): LiveHost {
+    const host = this.#hosts.get(id);
+    invariant(host !== undefined, `host ${id} is known`);
+    return host;
+  }
+
+  hostByName(name: string): LiveHost | undefined {
+    return this.#hostsByName.get(name);
+  }
+
+  hostNames(): string[] {
+    return [...this.#hostsByName.keys()];
+  }
+
+  addHost(stored: StoredHost): LiveHost {
+    const host: LiveHost = { stored, latest: null, latestWithContainers: null, newestMs: 0, containers: new Map() };
+    this.#hosts.set(stored.id, host);
+    this.#hostsByName.set(stored.name, host);
+    return host;
+  }
+
+  putToken(token: StoredToken): void {
+    this.#tokensByDigest.set(token.digest, token);
+    this.#tokensById.set(token.id, token);
+    this.#tokensByNumber.set(token.number, token);
+  }
+
+  tokenByDigest(digest: string): StoredToken | undefined {
+    return this.#tokensByDigest.get(digest);
+  }
+
+  tokenById(id: string): StoredToken | undefined {
+    return this.#tokensById.get(id);
+  }
+
+  tokenByNumber(number: number): StoredToken | undefined {
+    return this.#tokensByNumber.get(number);
+  }
+
+  tokens(): Iterable<StoredToken> {
+    return this.#tokensById.values();
+  }
+}
+
+/** A host as operators see it. */
+export function summarize(host: LiveHost): Host {
+  const { stored, latest } = host;
+  let containerCount = 0;
+  for (const container of host.containers.values()) if (container.missingSinceMs === null) containerCount += 1;
+  return {
+    ...stored,
+    lastSeenAtMs: latest?.receivedAtMs ?? null,
+    clockSkewMs: latest === null ? null : latest.recordedAtMs - latest.receivedAtMs,
+    metrics: latest === null ? null : decodeHostMetrics(latest.sample),
+    containerCount,
+  };
+}

@@ -1,0 +1,266 @@
+/** What a tick writes: as little as possible. A steady one is a single row of numbers. */
+import { hash } from 'node:crypto';
+import type { CommandOf, Outcomes } from '../domain/command.ts';
+import { assertNever, invariant, NexusError } from '../domain/errors.ts';
+import type { NewLogEvent } from '../domain/event-log.ts';
+import type { Store, StoredTick } from '../domain/store.ts';
+import type { HostFacts, Tick } from '../domain/telemetry.ts';
+import {
+  type ContainerChange,
+  type HealthTurn,
+  identityText,
+  type KnownContainer,
+  nextHealth,
+  observeContainers,
+  REMOVED_AFTER_MS,
+} from '../telemetry/container-presence.ts';
+import { statusOnTick } from '../telemetry/host-status.ts';
+import { encodeSample } from '../telemetry/sample-codec.ts';
+import type { Fleet, LiveHost } from './fleet.ts';
+
+function fingerprintOf(text: string): string {
+  return hash('sha1', text, 'base64url');
+}
+
+/** The token and its host as they are now: either may have ended while the request was on its way. */
+function authorize(
+  fleet: Fleet,
+  command: CommandOf<'report_tick'> | CommandOf<'back_fill'>,
+): { host: LiveHost; tokenNumber: number } {
+  const token = fleet.tokenById(command.identity.tokenId);
+  const host = fleet.hostByNumber(command.identity.hostId);
+  if (token === undefined || token.revokedAtMs !== null || host.stored.status === 'archived') {
+    throw new NexusError('unauthorized', 'the token was revoked while the request was on its way');
+  }
+  return { host, tokenNumber: token.number };
+}
+
+export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'report_tick'>): Outcomes['report_tick'] {
+  const { host, tokenNumber } = authorize(fleet, command);
+  const { tick, nowMs } = command;
+  // A tick that is older than the latest came late: it fills history, and shows that the host is alive.
+  const isLatest = host.latest === null || tick.recordedAtMs > host.latest.recordedAtMs;
+  if (isDuplicate(store, host, tick)) return { stored: false };
+  if (isLatest && tick.containers !== null) applyContainers(store, host, tick, nowMs);
+  const stored = storeTick(store, host, tick, { receivedAtMs: nowMs, tokenNumber, live: isLatest });
+  noteUse(store, fleet, host, tokenNumber, nowMs, isLatest);
+  if (isLatest) {
+    host.latest = stored;
+    if (tick.containers !== null) host.latestWithContainers = stored;
+    applyFacts(store, host, tick.facts);
+  } else if (host.latest !== null) {
+    host.latest = { ...host.latest, receivedAtMs: Math.max(host.latest.receivedAtMs, nowMs) };
+  }
+  applyStatus(store, host, nowMs);
+  return { stored: true };
+}
+
+export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fill'>): Outcomes['back_fill'] {
+  const { host, tokenNumber } = authorize(fleet, command);
+  let stored = 0;
+  for (const tick of command.ticks) {
+    if (isDuplicate(store, host, tick)) continue;
+    storeTick(store, host, tick, { receivedAtMs: command.nowMs, tokenNumber, live: false });
+    stored += 1;
+  }
+  if (stored > 0) noteUse(store, fleet, host, tokenNumber, command.nowMs, false);
+  return { stored };
+}
+
+/** Asks the store only where the tick is not newer than everything: the common case costs nothing. */
+function isDuplicate(store: Store, host: LiveHost, tick: Tick): boolean {
+  if (tick.recordedAtMs > host.newestMs) return false;
+  for (const _ of store.ticks.range(host.stored.id, tick.recordedAtMs, tick.recordedAtMs)) return true;
+  return false;
+}
+
+function storeTick(
+  store: Store,
+  host: LiveHost,
+  tick: Tick,
+  origin: Pick<StoredTick, 'receivedAtMs' | 'tokenNumber' | 'live'>,
+): StoredTick {
+  const containers =
+    tick.containers === null
+      ? null
+      : tick.containers.map((report) => ({ id: numberOf(store, host, report, tick), metrics: report.metrics }));
+  const row: StoredTick = {
+    hostId: host.stored.id,
+    recordedAtMs: tick.recordedAtMs,
+    ...origin,
+    sample: encodeSample({ metrics: tick.metrics, containers }),
+  };
+  invariant(store.ticks.insert(row), 'a tick that is no duplicate is new to the store');
+  host.newestMs = Math.max(host.newestMs, tick.recordedAtMs);
+  return row;
+}
+
+/** The store's number of a reported container; one that only history knows is entered as removed. */
+function numberOf(store: Store, host: LiveHost, report: NonNullable<Tick['containers']>[number], tick: Tick): number {
+  const known = host.containers.get(report.containerId);
+  if (known !== undefined) return known.id;
+  const stored = store.containers.find(host.stored.id, report.containerId);
+  if (stored !== undefined) return stored.id;
+  return store.containers.insert({
+    hostId: host.stored.id,
+    containerId: report.containerId,
+    identity: report.identity,
+    fingerprint: fingerprintOf(identityText(report.identity)),
+    unhealthy: false,
+    lastSeenAtMs: tick.recordedAtMs,
+    missingSinceMs: tick.recordedAtMs,
+    removedAtMs: tick.recordedAtMs + REMOVED_AFTER_MS,
+  });
+}
+
+/** Keeps a token's last use: in the tick itself where that is the host's latest, else for the next sweep to write. */
+function noteUse(store: Store, fleet: Fleet, host: LiveHost, number: number, nowMs: number, inTick: boolean): void {
+  const token = fleet.tokenByNumber(number);
+  invariant(token !== undefined, 'the token is known');
+  const previous = host.latest === null ? undefined : fleet.tokenByNumber(host.latest.tokenNumber);
+  if (inTick && previous !== undefined && previous.number !== number) store.tokens.save(previous);
+  fleet.putToken({ ...token, lastUsedAtMs: nowMs });
+  if (!inTick) fleet.usesToKeep.add(number);
+}
+
+function applyFacts(store: Store, host: LiveHost, reported: HostFacts): void {
+  const known = host.stored.facts;
+  const facts: HostFacts = {
+    cpuCount: reported.cpuCount ?? known.cpuCount,
+    memoryTotalMb: reported.memoryTotalMb ?? known.memoryTotalMb,
+    diskTotalGb: reported.diskTotalGb ?? known.diskTotalGb,
+    os: reported.os ?? known.os,
+    dockerVersion: reported.dockerVersion ?? known.dockerVersion,
+  };
+  const unchanged =
+    facts.cpuCount === known.cpuCount &&
+    facts.memoryTotalMb === known.memoryTotalMb &&
+    facts.diskTotalGb === known.diskTotalGb &&
+    facts.os === known.os &&
+    facts.dockerVersion === known.dockerVersion;
+  if (unchanged) return;
+  host.stored = { ...host.stored, facts };
+  store.hosts.save(host.stored);
+}
+
+function applyStatus(store: Store, host: LiveHost, nowMs: number): void {
+  const { status, recovered } = statusOnTick(host.stored.status);
+  if (status === host.stored.status) return;
+  host.stored = { ...host.stored, status };
+  store.hosts.save(host.stored);
+  if (recovered) store.events.append(hostEvent('host_recovered', host, nowMs, {}));
+}
+
+function hostEvent(
+  kind: NewLogEvent['kind'],
+  host: LiveHost,
+  atMs: number,
+  data: Record<string, unknown>,
+): NewLogEvent {
+  return { atMs, kind, host: host.stored.name, rolloutId: null, data };
+}
+
+function applyContainers(store: Store, host: LiveHost, tick: Tick, nowMs: number): void {
+  const reports = tick.containers ?? [];
+  for (const change of observeContainers(host.containers, reports, tick.recordedAtMs, fingerprintOf)) {
+    applyChange(store, host, change, tick, nowMs);
+  }
+  for (const report of reports) {
+    const known = host.containers.get(report.containerId);
+    invariant(known !== undefined, 'a reported container is known once its change is applied');
+    host.containers.set(report.containerId, { ...known, lastSeenAtMs: tick.recordedAtMs });
+  }
+}
+
+function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick: Tick, nowMs: number): void {
+  switch (change.kind) {
+    case 'appeared':
+      return appear(store, host, change, tick, nowMs);
+    case 'changed': {
+      const known = knownContainer(host, change.report.containerId);
+      const { identity } = change.report;
+      const { fingerprint, unhealthy } = change;
+      const marks = { lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null, removedAtMs: null };
+      const base = { hostId: host.stored.id, containerId: change.report.containerId, identity, fingerprint, unhealthy };
+      store.containers.save({ id: known.id, ...base, ...marks });
+      const next = { ...known, name: identity.name, fingerprint, unhealthy, missingSinceMs: null };
+      host.containers.set(change.report.containerId, next);
+      return logHealth(store, host, change.report.containerId, next, change.turn, nowMs);
+    }
+    case 'returned':
+      return mark(store, host, change.containerId, { missingSinceMs: null, removedAtMs: null });
+    case 'missing':
+      return mark(store, host, change.containerId, { missingSinceMs: change.sinceMs, removedAtMs: null });
+    case 'removed': {
+      const known = knownContainer(host, change.containerId);
+      mark(store, host, change.containerId, { missingSinceMs: known.missingSinceMs, removedAtMs: change.atMs });
+      host.containers.delete(change.containerId);
+      return;
+    }
+    default:
+      return assertNever(change);
+  }
+}
+
+function knownContainer(host: LiveHost, containerId: string): KnownContainer {
+  const known = host.containers.get(containerId);
+  invariant(known !== undefined, 'a change is about a known container');
+  return known;
+}
+
+/** New on this host, or back after it had been removed. */
+function appear(
+  store: Store,
+  host: LiveHost,
+  change: Extract<ContainerChange, { kind: 'appeared' }>,
+  tick: Tick,
+  nowMs: number,
+): void {
+  const { report, fingerprint, turn } = change;
+  const { unhealthy } = nextHealth(false, report.identity.healthStatus);
+  const row = {
+    hostId: host.stored.id,
+    containerId: report.containerId,
+    identity: report.identity,
+    fingerprint,
+    unhealthy,
+    lastSeenAtMs: tick.recordedAtMs,
+    missingSinceMs: null,
+    removedAtMs: null,
+  };
+  const stored = store.containers.find(host.stored.id, report.containerId);
+  let id: number;
+  if (stored === undefined) id = store.containers.insert(row);
+  else {
+    id = stored.id;
+    store.containers.save({ id, ...row });
+  }
+  const { lastSeenAtMs, missingSinceMs } = row;
+  const known = { id, name: report.identity.name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs };
+  host.containers.set(report.containerId, known);
+  logHealth(store, host, report.containerId, known, turn, nowMs);
+}
+
+function mark(
+  store: Store,
+  host: LiveHost,
+  containerId: string,
+  marks: { missingSinceMs: number | null; removedAtMs: number | null },
+): void {
+  const known = knownContainer(host, containerId);
+  store.containers.mark(known.id, { lastSeenAtMs: known.lastSeenAtMs, ...marks });
+  host.containers.set(containerId, { ...known, missingSinceMs: marks.missingSinceMs });
+}
+
+function logHealth(
+  store: Store,
+  host: LiveHost,
+  containerId: string,
+  container: KnownContainer,
+  turn: HealthTurn,
+  nowMs: number,
+): void {
+  if (turn === null) return;
+  const kind = turn === 'unhealthy' ? 'container_unhealthy' : 'container_recovered';
+  store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name: container.name }));
+}

@@ -1,0 +1,61 @@
+/** The OpenAPI 3.1 description, made from the routes themselves. */
+import { z } from 'zod';
+import { NEXUS_VERSION } from '../domain/version.ts';
+import { problemSchema } from '../wire/problem.ts';
+import type { Route } from './route.ts';
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): unknown {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+}
+
+const SECURITY = { public: [], agent: [{ agentToken: [] }], operator: [{ adminToken: [] }] };
+
+function describeRoute(route: Route): Record<string, unknown> {
+  const parameters = [...route.path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const answer: Record<string, unknown> = { description: route.summary };
+  if (route.answerSchema !== undefined) {
+    answer['content'] = { 'application/json': { schema: jsonSchema(route.answerSchema, 'output') } };
+  }
+  const described: Record<string, unknown> = {
+    summary: route.summary,
+    security: SECURITY[route.access],
+    parameters,
+    responses: { [route.status]: answer, default: { $ref: '#/components/responses/Problem' } },
+  };
+  if (route.requestSchema !== undefined) {
+    const schema = jsonSchema(route.requestSchema, 'input');
+    described['requestBody'] = { required: true, content: { 'application/json': { schema } } };
+  }
+  return described;
+}
+
+export function describeApi(routes: readonly Route[]): unknown {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of routes) {
+    const path = route.path.replace(/:([A-Za-z]+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Nexus', version: NEXUS_VERSION },
+    paths,
+    components: {
+      securitySchemes: {
+        agentToken: { type: 'http', scheme: 'bearer', description: 'A token of one host.' },
+        adminToken: { type: 'http', scheme: 'bearer', description: 'An operator; not needed on the Unix socket.' },
+      },
+      responses: {
+        Problem: {
+          description: 'RFC 9457 problem details.',
+          content: { 'application/problem+json': { schema: jsonSchema(problemSchema, 'output') } },
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { formatInstant, parseInstant } from '../domain/instant.ts';
+import type { HistoryRequest, Queries } from '../domain/ports.ts';
+import {
+  containerHistoryBodySchema,
+  containerListBodySchema,
+  eventQuerySchema,
+  historyQuerySchema,
+  hostHistoryBodySchema,
+  listQuerySchema,
+  logEventListBodySchema,
+  MAX_HISTORY_POINTS,
+} from '../wire/operator.ts';
+import { presentContainer, presentContainerMetrics, presentEvent } from './present.ts';
+import { invalidField, readQuery } from './read-body.ts';
+import { type Exchange, json, type Route } from './route.ts';
+
+/** What is shown when `from` is not given. */
+const DEFAULT_SPAN_MS = 3_600_000;
+
+function readTime(text: string | undefined, name: string, fallbackMs: number): number {
+  if (text === undefined) return fallbackMs;
+  const ms = parseInstant(text);
+  if (ms !== undefined) return ms;
+  return invalidField(name, 'must be an ISO 8601 time with a zone, e.g. 2026-01-31T12:00:00Z');
+}
+
+function readSpan(exchange: Exchange): { request: HistoryRequest; stepSeconds: number | null } {
+  const query = readQuery(exchange, historyQuerySchema);
+  const toMs = readTime(query.to, 'to', exchange.nowMs);
+  const fromMs = readTime(query.from, 'from', toMs - DEFAULT_SPAN_MS);
+  if (fromMs > toMs) invalidField('from', 'must not be later than to');
+  const stepSeconds = query.step_seconds ?? null;
+  const stepMs = stepSeconds === null ? null : stepSeconds * 1000;
+  return { request: { fromMs, toMs, stepMs, maxPoints: MAX_HISTORY_POINTS }, stepSeconds };
+}
+
+function readCursor(cursor: string | undefined): number | null {
+  if (cursor === undefined) return null;
+  const number = Number(cursor);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  return invalidField('cursor', 'must be the next_cursor of the page before');
+}
+
+export function historyRoutes(queries: Queries): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/hosts/:name/containers',
+      access: 'operator',
+      summary: 'List the containers of a host, removed ones too, with their latest values.',
+      answerSchema: containerListBodySchema,
+      status: 200,
+      handle(exchange) {
+        const query = readQuery(exchange, listQuerySchema);
+        const page = { after: readCursor(query.cursor), limit: query.limit };
+        const containers = queries.containers(exchange.params['name'] ?? '', page);
+        const last = containers.length === query.limit ? containers.at(-1) : undefined;
+        const cursor = last === undefined ? null : String(last.number);
+        return json(200, { containers: containers.map(presentContainer), next_cursor: cursor });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/hosts/:name/metrics',
+      access: 'operator',
+      summary: 'History of a host; raw samples without step_seconds, the last hour without from.',
+      answerSchema: hostHistoryBodySchema,
+      status: 200,
+      handle(exchange) {
+        const { request, stepSeconds } = readSpan(exchange);
+        const points = queries.hostHistory(exchange.params['name'] ?? '', request);
+        return json(200, {
+          step_seconds: stepSeconds,
+          points: points.map((point) => ({ recorded_at: formatInstant(point.recordedAtMs), ...point.metrics })),
+        });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/hosts/:name/containers/:containerId/metrics',
+      access: 'operator',
+      summary: 'History of one container.',
+      answerSchema: containerHistoryBodySchema,
+      status: 200,
+      handle(exchange) {
+        const { request, stepSeconds } = readSpan(exchange);
+        const { name = '', containerId = '' } = exchange.params;
+        const points = queries.containerHistory(name, containerId, request);
+        return json(200, {
+          step_seconds: stepSeconds,
+          points: points.map((point) => ({
+            recorded_at: formatInstant(point.recordedAtMs),
+            ...presentContainerMetrics(point.metrics),
+          })),
+        });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/events',
+      access: 'operator',
+      summary: 'The event log in order, after an id.',
+      answerSchema: logEventListBodySchema,
+      status: 200,
+      handle(exchange) {
+        const query = readQuery(exchange, eventQuerySchema);
+        const events = queries.events(query.after, query.limit, query.host ?? null);
+        return json(200, { events: events.map(presentEvent), next: events.at(-1)?.id ?? query.after });
+      },
+    },
+  ];
+}

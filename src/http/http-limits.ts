@@ -1,0 +1,28 @@
+/** Every limit of the HTTP surface, in one place. */
+export const HTTP_LIMITS = {
+  /** Request line and headers together. */
+  maxHeaderBytes: 16_384,
+  maxHeaders: 64,
+  /** From the first byte to the end of the headers. */
+  headersTimeoutMs: 10_000,
+  /** From the first byte to the end of the body. */
+  requestTimeoutMs: 30_000,
+  /** Longer than two intervals of an agent, so that its one connection lasts. */
+  keepAliveTimeoutMs: 75_000,
+  /** A socket that neither sends nor receives for this long is closed. */
+  socketTimeoutMs: 120_000,
+  /** A telemetry connection and a waiting poll for each of 10,000 hosts, and some operators. */
+  maxConnections: 25_000,
+  /** One telemetry body, after decompression. 500 containers with all their labels come to about 1 MB. */
+  telemetryBodyBytes: 2 * 1024 * 1024,
+  /** One batch, after decompression. */
+  batchBodyBytes: 16 * 1024 * 1024,
+  /** Any operator request. */
+  operatorBodyBytes: 256 * 1024,
+  /** All bodies being received or parsed at once; beyond it new ones are answered 503. */
+  bodiesInFlightBytes: 128 * 1024 * 1024,
+  /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
+  drainBytes: 256 * 1024,
+  /** In-flight requests may take this long to finish at a shutdown. */
+  shutdownMs: 10_000,
+} as const;

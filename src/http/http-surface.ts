@@ -1,0 +1,207 @@
+/** From a request to its route and back: identity, the route's handler, and every failure as an answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import findMyWay from 'find-my-way';
+import type { Clock } from '../domain/clock.ts';
+import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { Commands, Identities, Queries, Readiness } from '../domain/ports.ts';
+import { Authenticator } from './authenticate.ts';
+import { describeApi } from './describe-api.ts';
+import { historyRoutes } from './history-routes.ts';
+import { hostRoutes } from './host-routes.ts';
+import { HTTP_LIMITS } from './http-limits.ts';
+import { HttpMetrics } from './http-metrics.ts';
+import { operationsRoutes } from './operations-routes.ts';
+import { problem, problemOf } from './problem.ts';
+import { RateLimit } from './rate-limit.ts';
+import { Refusal } from './read-body.ts';
+import { type Answer, type Exchange, json, type Method, type Route } from './route.ts';
+import { telemetryRoutes } from './telemetry-routes.ts';
+import { tokenRoutes } from './token-routes.ts';
+
+const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
+/** RFC 6750, section 3. */
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
+
+export interface SurfaceParts {
+  readonly commands: Commands;
+  readonly queries: Queries;
+  readonly identities: Identities;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Agent requests in 60 s per token; 0: no limit. */
+  readonly agentRateLimit: number;
+}
+
+export class HttpSurface {
+  readonly #router = findMyWay({ maxParamLength: 300 });
+  readonly #authenticator: Authenticator;
+  readonly #metrics: HttpMetrics;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(parts: SurfaceParts) {
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#metrics = new HttpMetrics(parts.queries);
+    this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
+    const routes: Route[] = [
+      ...telemetryRoutes(parts.commands, new RateLimit(parts.agentRateLimit)),
+      ...hostRoutes(parts.commands, parts.queries),
+      ...tokenRoutes(parts.commands, parts.queries),
+      ...historyRoutes(parts.queries),
+      ...operationsRoutes(parts.readiness, this.#metrics),
+    ];
+    const description = describeApi(routes);
+    routes.push({
+      method: 'GET',
+      path: '/openapi.json',
+      access: 'public',
+      summary: 'This description.',
+      status: 200,
+      handle: () => json(200, description),
+    });
+    for (const route of routes) this.#router.on(route.method, route.path, () => undefined, route);
+  }
+
+  /** Answers one request; never throws. `isLocal`: it came over the Unix socket. */
+  async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
+    const startedAt = performance.now();
+    const { route, params, query } = this.#find(request);
+    const exchange: Exchange = {
+      request,
+      response,
+      params,
+      query,
+      remoteAddress: isLocal ? 'local socket' : (request.socket.remoteAddress ?? 'unknown'),
+      nowMs: this.#clock.nowMs(),
+      isLocal,
+    };
+    const answer = await this.#answer(exchange, route);
+    send(request, response, answer);
+    const name = route === undefined ? 'unmatched' : `${route.method} ${route.path}`;
+    this.#metrics.answered(name, answer.status);
+    if (route?.access === 'agent') this.#metrics.ingested(name, (performance.now() - startedAt) / 1000);
+  }
+
+  #find(request: IncomingMessage): {
+    route: Route | undefined;
+    params: Record<string, string>;
+    query: URLSearchParams;
+  } {
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    const path = mark === -1 ? url : url.slice(0, mark);
+    const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+    const method = (request.method === 'HEAD' ? 'GET' : request.method) as Method;
+    const found = METHODS.includes(method) ? this.#router.find(method, path) : null;
+    if (found === null) return { route: undefined, params: {}, query };
+    return { route: found.store as Route, params: found.params as Record<string, string>, query };
+  }
+
+  async #answer(exchange: Exchange, route: Route | undefined): Promise<Answer> {
+    try {
+      return route === undefined ? this.#unmatched(exchange) : await this.#authorized(exchange, route);
+    } catch (error) {
+      return this.#failure(exchange, route, error);
+    }
+  }
+
+  #failure(exchange: Exchange, route: Route | undefined, error: unknown): Answer {
+    if (error instanceof Refusal) return error.answer;
+    if (error instanceof NexusError) {
+      if (error.code === 'unauthorized') return this.#unauthorized(exchange, route);
+      return problemOf(error);
+    }
+    if (exchange.request.destroyed && !exchange.request.complete) return problem(400, 'the body ended too early');
+    this.#log.error(
+      { route: route?.path, reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+      'a request failed on a defect',
+    );
+    return problem(500, 'this request failed on a defect of Nexus; see the server log');
+  }
+
+  #unmatched(exchange: Exchange): Answer {
+    const path = (exchange.request.url ?? '/').split('?', 1)[0] ?? '/';
+    const allowed = METHODS.filter((method) => this.#router.find(method, path) !== null);
+    if (allowed.length === 0) return problem(404, 'there is nothing at this path; see /openapi.json');
+    return problem(405, `this path takes ${allowed.join(', ')}`, {}, { allow: allowed.join(', ') });
+  }
+
+  #unauthorized(exchange: Exchange, route: Route | undefined): Answer {
+    const { authorization } = exchange.request.headers;
+    this.#authenticator.reject(exchange.remoteAddress, authorization, exchange.nowMs);
+    // Agents get no body: there is nothing to tell somebody unknown.
+    if (route?.access === 'agent') return { status: 401, headers: CHALLENGE };
+    return problem(
+      401,
+      'this needs an admin token: create one on the server with: nexus token create --admin',
+      {},
+      CHALLENGE,
+    );
+  }
+
+  async #authorized(exchange: Exchange, route: Route): Promise<Answer> {
+    const identify = () => this.#authenticator.identify(exchange.request.headers.authorization, exchange.nowMs);
+    switch (route.access) {
+      case 'public':
+        return route.handle(exchange);
+      case 'agent': {
+        const identity = identify();
+        if (identity?.kind !== 'agent') return this.#unauthorized(exchange, route);
+        return route.handle(exchange, identity);
+      }
+      case 'operator': {
+        if (exchange.isLocal) return route.handle(exchange, null);
+        const identity = identify();
+        if (identity === undefined) return this.#unauthorized(exchange, route);
+        if (identity.kind === 'agent') return problem(403, "an agent's token may not do this: use an admin token");
+        const answer = await route.handle(exchange, identity);
+        if (answer.status < 300) this.#authenticator.noteUse(identity.tokenId, exchange.nowMs);
+        return answer;
+      }
+      default:
+        return assertNever(route);
+    }
+  }
+}
+
+/**
+ * Writes an answer. A body that was refused unread is drained by node:http when it is small; a large or endless one
+ * costs its sender the connection.
+ */
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  const headers: Record<string, string | number> = { 'cache-control': 'no-store', ...answer.headers };
+  const body = answer.body ?? '';
+  if (answer.status !== 204) headers['content-length'] = Buffer.byteLength(body);
+  if (!request.complete && unreadBytes(request) > HTTP_LIMITS.drainBytes) {
+    headers['connection'] = 'close';
+    endAfterDraining(request);
+  }
+  response.writeHead(answer.status, headers);
+  if (request.method === 'HEAD') response.end();
+  else response.end(body);
+}
+
+/** How much of a body may still come, as far as its headers tell. */
+function unreadBytes(request: IncomingMessage): number {
+  if (request.headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
+  return Number(request.headers['content-length'] ?? 0);
+}
+
+/** Lets the sender read the answer before the connection goes: reads on for a while, bounded, then cuts. */
+function endAfterDraining(request: IncomingMessage): void {
+  let drained = 0;
+  const cut = () => request.destroy();
+  const timer = setTimeout(cut, 2_000);
+  timer.unref();
+  request.on('data', (chunk: Buffer) => {
+    drained += chunk.length;
+    if (drained > 16 * HTTP_LIMITS.drainBytes) cut();
+  });
+  request.on('close', () => clearTimeout(timer));
+  request.on('error', () => {});
+  request.resume();
+}

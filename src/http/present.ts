@@ -1,0 +1,84 @@
+/** Domain values as the wire says them. */
+import type { Container } from '../domain/container.ts';
+import type { LogEvent } from '../domain/event-log.ts';
+import type { Host } from '../domain/host.ts';
+import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
+import { CONTAINER_METRICS, type ContainerMetrics, memoryPercent } from '../domain/telemetry.ts';
+import type { MintedToken, Token } from '../domain/token.ts';
+import type { ContainerBody, HostBody, LogEventBody, MintedTokenBody, TokenBody } from '../wire/operator.ts';
+
+export function presentHost(host: Host): HostBody {
+  return {
+    name: host.name,
+    status: host.status,
+    labels: host.labels,
+    last_seen_at: formatInstantOrNull(host.lastSeenAtMs),
+    clock_skew_ms: host.clockSkewMs,
+    created_at: formatInstant(host.createdAtMs),
+    archived_at: formatInstantOrNull(host.archivedAtMs),
+    offline_after_seconds: host.offlineAfterSeconds,
+    facts: {
+      cpu_count: host.facts.cpuCount,
+      memory_total_mb: host.facts.memoryTotalMb,
+      disk_total_gb: host.facts.diskTotalGb,
+      os: host.facts.os,
+      docker_version: host.facts.dockerVersion,
+    },
+    metrics: host.metrics,
+    container_count: host.containerCount,
+  };
+}
+
+export function presentMintedToken({ token, plaintext }: MintedToken): MintedTokenBody {
+  return { id: token.id, name: token.name, token: plaintext };
+}
+
+export function presentToken(token: Token): TokenBody {
+  return {
+    id: token.id,
+    kind: token.kind,
+    name: token.name,
+    created_at: formatInstant(token.createdAtMs),
+    expires_at: formatInstantOrNull(token.expiresAtMs),
+    last_used_at: formatInstantOrNull(token.lastUsedAtMs),
+    revoked_at: formatInstantOrNull(token.revokedAtMs),
+  };
+}
+
+const NOT_MEASURED = Object.fromEntries(CONTAINER_METRICS.map((name) => [name, null])) as ContainerMetrics;
+
+export function presentContainerMetrics(metrics: ContainerMetrics | null): ContainerBody['metrics'] {
+  const values = metrics ?? NOT_MEASURED;
+  return { ...values, memory_percent: memoryPercent(values) };
+}
+
+export function presentContainer(container: Container): ContainerBody {
+  const { identity } = container;
+  return {
+    container_id: container.containerId,
+    name: identity.name,
+    image: identity.image,
+    image_tag: identity.imageTag,
+    status: identity.status,
+    state: identity.state,
+    health_status: identity.healthStatus,
+    started_at: identity.startedAt,
+    finished_at: identity.finishedAt,
+    ports: [...identity.ports],
+    labels: identity.labels,
+    metrics: presentContainerMetrics(container.metrics),
+    last_seen_at: formatInstant(container.lastSeenAtMs),
+    removed_at: formatInstantOrNull(container.removedAtMs),
+  };
+}
+
+export function presentEvent(event: LogEvent): LogEventBody {
+  return {
+    id: event.id,
+    at: formatInstant(event.atMs),
+    kind: event.kind,
+    host: event.host,
+    rollout_id: event.rolloutId,
+    data: event.data,
+  };
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { z } from 'zod';
+import type { AdminIdentity, AgentIdentity } from '../domain/token.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** One request on its way to its route. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Decoded path parameters. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly remoteAddress: string;
+  /** When the request arrived, by the server's clock. */
+  readonly nowMs: number;
+  /** The Unix socket: whoever can open it may do everything. */
+  readonly isLocal: boolean;
+}
+
+interface RouteBase {
+  readonly method: Method;
+  /** `/v1/hosts/:name` */
+  readonly path: string;
+  /** One line for the API description. */
+  readonly summary: string;
+  readonly requestSchema?: z.ZodType;
+  readonly answerSchema?: z.ZodType;
+  /** The success status. */
+  readonly status: number;
+}
+
+/** `agent`: an agent token. `operator`: the Unix socket or an admin token. `public`: anybody. */
+export type Route =
+  | (RouteBase & { readonly access: 'public'; handle(exchange: Exchange): Promise<Answer> | Answer })
+  | (RouteBase & {
+      readonly access: 'agent';
+      handle(exchange: Exchange, identity: AgentIdentity): Promise<Answer> | Answer;
+    })
+  | (RouteBase & {
+      readonly access: 'operator';
+      handle(exchange: Exchange, identity: AdminIdentity | null): Promise<Answer> | Answer;
+    });
+
+export function json(status: number, body: unknown): Answer {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+export const NO_CONTENT: Answer = { status: 204 };

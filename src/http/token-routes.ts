@@ -1,0 +1,99 @@
+import type { Commands, Queries } from '../domain/ports.ts';
+import {
+  createAdminTokenSchema,
+  createTokenSchema,
+  mintedTokenBodySchema,
+  tokenBodySchema,
+  tokenListBodySchema,
+} from '../wire/operator.ts';
+import { presentMintedToken, presentToken } from './present.ts';
+import { readBody } from './read-body.ts';
+import { type Exchange, json, type Route } from './route.ts';
+
+function tokenRequest(
+  exchange: Exchange,
+  body: { name?: string | undefined; expires_in_seconds?: number | undefined },
+) {
+  const expiresAtMs = body.expires_in_seconds === undefined ? null : exchange.nowMs + body.expires_in_seconds * 1000;
+  return { name: body.name ?? null, expiresAtMs, nowMs: exchange.nowMs };
+}
+
+export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/hosts/:name/tokens',
+      access: 'operator',
+      summary: 'Create a token for a host; its plaintext is in this answer only.',
+      requestSchema: createTokenSchema,
+      answerSchema: mintedTokenBodySchema,
+      status: 201,
+      async handle(exchange) {
+        const body = await readBody(exchange, createTokenSchema);
+        const host = exchange.params['name'] ?? '';
+        const minted = await commands.submit({ kind: 'create_agent_token', host, ...tokenRequest(exchange, body) });
+        return json(201, presentMintedToken(minted));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/hosts/:name/tokens',
+      access: 'operator',
+      summary: 'List the tokens of a host.',
+      answerSchema: tokenListBodySchema,
+      status: 200,
+      handle(exchange) {
+        const tokens = queries.tokensOfHost(exchange.params['name'] ?? '');
+        return json(200, { tokens: tokens.map(presentToken), next_cursor: null });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/tokens',
+      access: 'operator',
+      summary: 'Create an admin token; its plaintext is in this answer only.',
+      requestSchema: createAdminTokenSchema,
+      answerSchema: mintedTokenBodySchema,
+      status: 201,
+      async handle(exchange) {
+        const body = await readBody(exchange, createAdminTokenSchema);
+        const minted = await commands.submit({ kind: 'create_admin_token', ...tokenRequest(exchange, body) });
+        return json(201, presentMintedToken(minted));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/tokens',
+      access: 'operator',
+      summary: 'List the admin tokens.',
+      answerSchema: tokenListBodySchema,
+      status: 200,
+      handle: () => json(200, { tokens: queries.adminTokens().map(presentToken), next_cursor: null }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/tokens/:id/rotate',
+      access: 'operator',
+      summary: 'Replace a token: the old one is refused from the next request on.',
+      answerSchema: mintedTokenBodySchema,
+      status: 201,
+      async handle(exchange) {
+        const id = exchange.params['id'] ?? '';
+        const minted = await commands.submit({ kind: 'rotate_token', id, nowMs: exchange.nowMs });
+        return json(201, presentMintedToken(minted));
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/tokens/:id',
+      access: 'operator',
+      summary: 'Revoke a token.',
+      answerSchema: tokenBodySchema,
+      status: 200,
+      async handle(exchange) {
+        const id = exchange.params['id'] ?? '';
+        return json(200, presentToken(await commands.submit({ kind: 'revoke_token', id, nowMs: exchange.nowMs })));
+      },
+    },
+  ];
+}

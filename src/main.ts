@@ -1,0 +1,163 @@
+/** The appliance: all wiring, nothing else. Tests boot this same function on port 0. */
+import { chmodSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { Clock } from './domain/clock.ts';
+import { messageOf, NexusError } from './domain/errors.ts';
+import type { Log } from './domain/log.ts';
+import { Engine } from './engine/engine.ts';
+import { FleetReader } from './engine/read-fleet.ts';
+import { type HttpListener, listen } from './http/http-server.ts';
+import { HttpSurface } from './http/http-surface.ts';
+import { lockDirectory, openStore } from './sqlite/open-store.ts';
+
+export interface ApplianceConfig {
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Agent requests in 60 s per token; 0: no limit. */
+  readonly agentRateLimit: number;
+}
+
+export interface Appliance {
+  /** `http://HOST:PORT` with the port that was bound. */
+  readonly url: string;
+  readonly socketPath: string;
+  /** Stops taking, finishes what was taken, and lets go of the data directory. */
+  close(): Promise<void>;
+}
+
+const TICK_MS = 1000;
+const REOPEN_MS = 1000;
+/** `sun_path` of a Unix socket on Linux, less its terminating zero. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+function socketPathIn(dataDir: string): string {
+  const socketPath = path.join(dataDir, 'nexus.sock');
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
+    throw new NexusError(
+      'usage',
+      `the path ${socketPath} is too long for a Unix socket (${MAX_SOCKET_PATH_BYTES} bytes): choose a shorter data directory with --data`,
+    );
+  }
+  return socketPath;
+}
+
+/**
+ * Takes the data directory and opens the store now, and again later whenever that failed or the engine had to let go
+ * of it: a full disk, a foreign lock or a damaged file is answered with 503 and a log line, and never ends the process.
+ */
+class StoreKeeper {
+  readonly #engine: Engine;
+  readonly #dataDir: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #openSocket: () => Promise<HttpListener>;
+  #lock: { release(): void } | undefined;
+  #socket: HttpListener | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Why it failed last; null while all is well. */
+  #failure: string | null = null;
+
+  constructor(engine: Engine, dataDir: string, clock: Clock, log: Log, openSocket: () => Promise<HttpListener>) {
+    this.#engine = engine;
+    this.#dataDir = dataDir;
+    this.#clock = clock;
+    this.#log = log;
+    this.#openSocket = openSocket;
+  }
+
+  /** Throws `store_refused` when no waiting will help. */
+  async open(): Promise<void> {
+    try {
+      this.#lock ??= lockDirectory(this.#dataDir);
+      this.#socket ??= await this.#openSocket();
+      const nowMs = this.#clock.nowMs();
+      this.#engine.attach(openStore(this.#dataDir, nowMs), nowMs, (reason) => this.#retry(reason));
+      if (this.#failure !== null) this.#log.info({}, 'the store works again');
+      this.#failure = null;
+    } catch (error) {
+      if (!(error instanceof NexusError) || error.code === 'store_refused') throw error;
+      this.#engine.setUnready(error.message);
+      this.#retry(error.message);
+    }
+  }
+
+  #retry(reason: string): void {
+    if (reason !== this.#failure) {
+      this.#log.error({ reason }, 'the store cannot be used: answering 503 and trying again every second');
+    }
+    this.#failure = reason;
+    this.#timer = setTimeout(() => {
+      this.open().catch((error: unknown) => {
+        this.#engine.setUnready(messageOf(error));
+        this.#log.error({ reason: messageOf(error) }, 'the store was refused: stop nexus serve and mend it');
+      });
+    }, REOPEN_MS);
+  }
+
+  async closeSocket(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#socket?.close();
+  }
+
+  release(): void {
+    this.#lock?.release();
+  }
+}
+
+/** Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */
+export async function openAppliance(config: ApplianceConfig, clock: Clock, log: Log): Promise<Appliance> {
+  const dataDir = path.resolve(config.dataDir);
+  const socketPath = socketPathIn(dataDir);
+  const engine = new Engine(log);
+  const surface = new HttpSurface({
+    commands: engine,
+    queries: new FleetReader(engine),
+    identities: engine,
+    readiness: engine,
+    clock,
+    log,
+    agentRateLimit: config.agentRateLimit,
+  });
+  const keeper = new StoreKeeper(engine, dataDir, clock, log, () => listenLocally(surface, socketPath));
+  const close = async (tcp?: HttpListener): Promise<void> => {
+    await Promise.all([tcp?.close(), keeper.closeSocket()]);
+    engine.close(clock.nowMs());
+    keeper.release();
+  };
+  try {
+    await keeper.open();
+    const tcp = await listen(surface, config.listen);
+    const ticker = setInterval(() => {
+      engine.tick(clock.nowMs()).catch((error: unknown) => {
+        log.warn({ reason: messageOf(error) }, 'the ticker could not write');
+      });
+    }, TICK_MS);
+    const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
+    return {
+      url: `http://${host}:${tcp.port}`,
+      socketPath,
+      async close() {
+        clearInterval(ticker);
+        await close(tcp);
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The operators' socket. Called only while the directory is locked: whoever left an older file behind is gone. */
+async function listenLocally(surface: HttpSurface, socketPath: string): Promise<HttpListener> {
+  try {
+    rmSync(socketPath, { force: true });
+    const listener = await listen(surface, { socketPath });
+    chmodSync(socketPath, 0o600);
+    return listener;
+  } catch (error) {
+    const advice = 'make the data directory writable for this user, or choose another with --data';
+    throw new NexusError('store_unavailable', `cannot create ${socketPath}: ${messageOf(error)}; ${advice}`, {
+      cause: error,
+    });
+  }
+}

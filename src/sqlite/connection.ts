@@ -1,0 +1,114 @@
+/**
+ * better-sqlite3 behind the store's errors: every statement of the adapter is prepared here, so a failure of the disk
+ * or the file is translated in one place.
+ */
+import Database from 'better-sqlite3';
+import { NexusError } from '../domain/errors.ts';
+
+export type SqlValue = string | number | bigint | Uint8Array | null;
+
+export interface Statement<Row> {
+  /** Rows changed, and the number given to an inserted row. */
+  run(...values: SqlValue[]): { changes: number; insertedId: number };
+  get(...values: SqlValue[]): Row | undefined;
+  all(...values: SqlValue[]): Row[];
+  iterate(...values: SqlValue[]): Iterable<Row>;
+}
+
+/** What to do, by the primary result code (https://www.sqlite.org/rescode.html). */
+const ADVICE: ReadonlyArray<readonly [prefix: string, advice: string]> = [
+  ['SQLITE_FULL', 'the disk is full: free some space; Nexus goes on by itself'],
+  ['SQLITE_READONLY', 'the file or its disk is read-only: make it writable for this user; Nexus goes on by itself'],
+  [
+    'SQLITE_BUSY',
+    'another program has locked it: end that program (a shell or a backup tool); Nexus goes on by itself',
+  ],
+  ['SQLITE_LOCKED', 'another program has locked it: end that program; Nexus goes on by itself'],
+  ['SQLITE_CORRUPT', 'the file is damaged: stop Nexus, keep the file aside and restore a backup'],
+  ['SQLITE_NOTADB', 'the file is not a database, or is damaged: stop Nexus, keep the file aside and restore a backup'],
+  ['SQLITE_CANTOPEN', 'the file cannot be opened: check that the data directory exists and belongs to this user'],
+  ['SQLITE_PERM', 'access was refused: check that the data directory belongs to this user'],
+  ['SQLITE_IOERR', 'the disk reported an error: check it (kernel log, free space, mount)'],
+];
+
+function translate(error: unknown, file: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const advice = ADVICE.find(([prefix]) => error.code.startsWith(prefix))?.[1];
+  // Anything else (a constraint, a malformed statement) is a defect of the adapter and stays what it is.
+  if (advice === undefined) return error;
+  return new NexusError('store_unavailable', `cannot use ${file}: ${advice} (${error.code}: ${error.message})`, {
+    cause: error,
+    details: { sqlite_code: error.code },
+  });
+}
+
+export class Connection {
+  readonly file: string;
+  readonly #database: Database.Database;
+
+  /** Opens or creates `file`; waits at most `busyTimeoutMs` for another program's lock. */
+  constructor(file: string, busyTimeoutMs: number) {
+    this.file = file;
+    this.#database = this.#guard(() => new Database(file, { timeout: busyTimeoutMs }));
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw translate(error, this.file);
+    }
+  }
+
+  exec(sql: string): void {
+    this.#guard(() => this.#database.exec(sql));
+  }
+
+  pragma(text: string): unknown {
+    return this.#guard(() => this.#database.pragma(text, { simple: true }));
+  }
+
+  prepare<Row>(sql: string): Statement<Row> {
+    const statement = this.#guard(() => this.#database.prepare<SqlValue[], Row>(sql));
+    const guard = <T>(work: () => T): T => this.#guard(work);
+    return {
+      run: (...values) =>
+        guard(() => {
+          const result = statement.run(...values);
+          return { changes: result.changes, insertedId: Number(result.lastInsertRowid) };
+        }),
+      get: (...values) => guard(() => statement.get(...values)),
+      all: (...values) => guard(() => statement.all(...values)),
+      *iterate(...values) {
+        const rows = guard(() => statement.iterate(...values));
+        try {
+          for (;;) {
+            const next = guard(() => rows.next());
+            if (next.done === true) return;
+            yield next.value;
+          }
+        } finally {
+          rows.return?.();
+        }
+      },
+    };
+  }
+
+  /** Runs `work` between BEGIN IMMEDIATE and COMMIT, or rolls back and throws. */
+  transact<T>(work: () => T): T {
+    this.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.exec('COMMIT');
+      return result;
+    } catch (error) {
+      // SQLite itself rolls back on some errors (a full disk); then there is nothing left to undo.
+      if (this.#database.inTransaction) this.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#guard(() => this.#database.close());
+  }
+}

@@ -1,0 +1,119 @@
+import type { ContainerTable, StoredContainer } from '../domain/store.ts';
+import type { ContainerIdentity } from '../domain/telemetry.ts';
+import type { Connection, SqlValue } from './connection.ts';
+
+interface MarkRow {
+  id: number;
+  host_id: number;
+  container_id: string;
+  name: string;
+  fingerprint: string;
+  unhealthy: number;
+  last_seen_at_ms: number;
+  missing_since_ms: number | null;
+  removed_at_ms: number | null;
+}
+
+interface ContainerRow extends MarkRow {
+  image: string;
+  image_tag: string | null;
+  status: string | null;
+  state: string | null;
+  health_status: string | null;
+  started_at: string | null;
+  finished_at: string | null;
+  ports: string;
+  labels: string;
+}
+
+function readMarks(row: MarkRow): Omit<StoredContainer, 'identity'> & { name: string } {
+  return {
+    id: row.id,
+    hostId: row.host_id,
+    containerId: row.container_id,
+    name: row.name,
+    fingerprint: row.fingerprint,
+    unhealthy: row.unhealthy === 1,
+    lastSeenAtMs: row.last_seen_at_ms,
+    missingSinceMs: row.missing_since_ms,
+    removedAtMs: row.removed_at_ms,
+  };
+}
+
+function readRow(row: ContainerRow): StoredContainer {
+  const { name, ...marks } = readMarks(row);
+  const identity: ContainerIdentity = {
+    name,
+    image: row.image,
+    imageTag: row.image_tag,
+    status: row.status,
+    state: row.state,
+    healthStatus: row.health_status,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    ports: JSON.parse(row.ports) as string[],
+    labels: JSON.parse(row.labels) as Record<string, string>,
+  };
+  return { ...marks, identity };
+}
+
+function columns(container: Omit<StoredContainer, 'id'>): SqlValue[] {
+  const { identity } = container;
+  return [
+    container.hostId,
+    container.containerId,
+    identity.name,
+    identity.image,
+    identity.imageTag,
+    identity.status,
+    identity.state,
+    identity.healthStatus,
+    identity.startedAt,
+    identity.finishedAt,
+    JSON.stringify(identity.ports),
+    JSON.stringify(identity.labels),
+    container.fingerprint,
+    container.unhealthy ? 1 : 0,
+    container.lastSeenAtMs,
+    container.missingSinceMs,
+    container.removedAtMs,
+  ];
+}
+
+export function createContainerTable(connection: Connection): ContainerTable {
+  const selectPresent = connection.prepare<MarkRow>(
+    `SELECT id, host_id, container_id, name, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms
+     FROM containers WHERE removed_at_ms IS NULL`,
+  );
+  const selectOne = connection.prepare<ContainerRow>('SELECT * FROM containers WHERE host_id = ? AND container_id = ?');
+  const selectPage = connection.prepare<ContainerRow>(
+    'SELECT * FROM containers WHERE host_id = ? AND id > ? ORDER BY id LIMIT ?',
+  );
+  const insert = connection.prepare<never>(
+    `INSERT INTO containers (host_id, container_id, name, image, image_tag, status, state, health_status, started_at,
+       finished_at, ports, labels, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const update = connection.prepare<never>(
+    `UPDATE containers SET host_id = ?, container_id = ?, name = ?, image = ?, image_tag = ?, status = ?, state = ?,
+       health_status = ?, started_at = ?, finished_at = ?, ports = ?, labels = ?, fingerprint = ?, unhealthy = ?,
+       last_seen_at_ms = ?, missing_since_ms = ?, removed_at_ms = ?
+     WHERE id = ?`,
+  );
+  const updateMarks = connection.prepare<never>(
+    'UPDATE containers SET last_seen_at_ms = ?, missing_since_ms = ?, removed_at_ms = ? WHERE id = ?',
+  );
+  return {
+    *allPresent() {
+      for (const row of selectPresent.iterate()) yield readMarks(row);
+    },
+    find: (hostId, containerId) => {
+      const row = selectOne.get(hostId, containerId);
+      return row === undefined ? undefined : readRow(row);
+    },
+    page: (hostId, page) => selectPage.all(hostId, page.after ?? 0, page.limit).map(readRow),
+    insert: (container) => insert.run(...columns(container)).insertedId,
+    save: (container) => void update.run(...columns(container), container.id),
+    mark: (id, marks) => void updateMarks.run(marks.lastSeenAtMs, marks.missingSinceMs, marks.removedAtMs, id),
+  };
+}

@@ -1,0 +1,41 @@
+import type { EventKind, LogEvent } from '../domain/event-log.ts';
+import type { EventTable } from '../domain/store.ts';
+import type { Connection } from './connection.ts';
+
+interface EventRow {
+  id: number;
+  at_ms: number;
+  kind: EventKind;
+  host: string | null;
+  rollout_id: string | null;
+  data: string;
+}
+
+function readRow(row: EventRow): LogEvent {
+  return {
+    id: row.id,
+    atMs: row.at_ms,
+    kind: row.kind,
+    host: row.host,
+    rolloutId: row.rollout_id,
+    data: JSON.parse(row.data) as Record<string, unknown>,
+  };
+}
+
+export function createEventTable(connection: Connection): EventTable {
+  const insert = connection.prepare<never>(
+    'INSERT INTO events (at_ms, kind, host, rollout_id, data) VALUES (?, ?, ?, ?, ?)',
+  );
+  const selectPage = connection.prepare<EventRow>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?');
+  const selectPageOfHost = connection.prepare<EventRow>(
+    'SELECT * FROM events WHERE host = ? AND id > ? ORDER BY id LIMIT ?',
+  );
+  return {
+    append: (event) => ({
+      ...event,
+      id: insert.run(event.atMs, event.kind, event.host, event.rolloutId, JSON.stringify(event.data)).insertedId,
+    }),
+    page: (after, limit, host) =>
+      (host === null ? selectPage.all(after, limit) : selectPageOfHost.all(host, after, limit)).map(readRow),
+  };
+}

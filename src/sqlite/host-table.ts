@@ -1,0 +1,72 @@
+import type { HostStatus, Labels } from '../domain/host.ts';
+import type { HostTable, StoredHost } from '../domain/store.ts';
+import type { Connection, SqlValue } from './connection.ts';
+
+interface HostRow {
+  id: number;
+  name: string;
+  status: HostStatus;
+  labels: string;
+  offline_after_seconds: number;
+  created_at_ms: number;
+  archived_at_ms: number | null;
+  cpu_count: number | null;
+  memory_total_mb: number | null;
+  disk_total_gb: number | null;
+  os: string | null;
+  docker_version: string | null;
+}
+
+function readRow(row: HostRow): StoredHost {
+  return {
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    labels: JSON.parse(row.labels) as Labels,
+    offlineAfterSeconds: row.offline_after_seconds,
+    createdAtMs: row.created_at_ms,
+    archivedAtMs: row.archived_at_ms,
+    facts: {
+      cpuCount: row.cpu_count,
+      memoryTotalMb: row.memory_total_mb,
+      diskTotalGb: row.disk_total_gb,
+      os: row.os,
+      dockerVersion: row.docker_version,
+    },
+  };
+}
+
+function columns(host: Omit<StoredHost, 'id'>): SqlValue[] {
+  return [
+    host.name,
+    host.status,
+    JSON.stringify(host.labels),
+    host.offlineAfterSeconds,
+    host.createdAtMs,
+    host.archivedAtMs,
+    host.facts.cpuCount,
+    host.facts.memoryTotalMb,
+    host.facts.diskTotalGb,
+    host.facts.os,
+    host.facts.dockerVersion,
+  ];
+}
+
+export function createHostTable(connection: Connection): HostTable {
+  const selectAll = connection.prepare<HostRow>('SELECT * FROM hosts');
+  const insert = connection.prepare<never>(
+    `INSERT INTO hosts (name, status, labels, offline_after_seconds, created_at_ms, archived_at_ms,
+       cpu_count, memory_total_mb, disk_total_gb, os, docker_version)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const update = connection.prepare<never>(
+    `UPDATE hosts SET name = ?, status = ?, labels = ?, offline_after_seconds = ?, created_at_ms = ?, archived_at_ms = ?,
+       cpu_count = ?, memory_total_mb = ?, disk_total_gb = ?, os = ?, docker_version = ?
+     WHERE id = ?`,
+  );
+  return {
+    all: () => selectAll.all().map(readRow),
+    insert: (host) => insert.run(...columns(host)).insertedId,
+    save: (host) => void update.run(...columns(host), host.id),
+  };
+}

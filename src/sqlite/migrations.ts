@@ -1,0 +1,109 @@
+import { NexusError } from '../domain/errors.ts';
+import type { Connection } from './connection.ts';
+
+/** `NEXU`: marks the file as ours (https://www.sqlite.org/fileformat.html, "application ID"). */
+export const APPLICATION_ID = 0x4e455855;
+
+/** In order, only ever appended to. Each runs in its own transaction and raises `user_version` by one. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    offline_after_seconds INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    archived_at_ms INTEGER,
+    cpu_count INTEGER,
+    memory_total_mb INTEGER,
+    disk_total_gb INTEGER,
+    os TEXT,
+    docker_version TEXT
+  ) STRICT;
+
+  CREATE TABLE tokens (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    host_id INTEGER REFERENCES hosts (id),
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER,
+    last_used_at_ms INTEGER,
+    revoked_at_ms INTEGER
+  ) STRICT;
+
+  CREATE TABLE containers (
+    id INTEGER PRIMARY KEY,
+    host_id INTEGER NOT NULL REFERENCES hosts (id),
+    container_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    image TEXT NOT NULL,
+    image_tag TEXT,
+    status TEXT,
+    state TEXT,
+    health_status TEXT,
+    started_at TEXT,
+    finished_at TEXT,
+    ports TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    unhealthy INTEGER NOT NULL,
+    last_seen_at_ms INTEGER NOT NULL,
+    missing_since_ms INTEGER,
+    removed_at_ms INTEGER,
+    UNIQUE (host_id, container_id)
+  ) STRICT;
+
+  CREATE TABLE ticks (
+    host_id INTEGER NOT NULL,
+    recorded_at_ms INTEGER NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    token_number INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    sample BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX ticks_by_host ON ticks (host_id, recorded_at_ms);
+
+  CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    host TEXT,
+    rollout_id TEXT,
+    data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_host ON events (host, id) WHERE host IS NOT NULL;
+
+  CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), opened_at_ms INTEGER NOT NULL) STRICT;
+  `,
+];
+
+/** Brings the schema up to this executable's. Throws `store_refused` on a file of a newer Nexus or of another program. */
+export function migrate(connection: Connection, migrations: readonly string[] = MIGRATIONS): void {
+  const version = Number(connection.pragma('user_version'));
+  const applicationId = Number(connection.pragma('application_id'));
+  const tables = connection.prepare<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema').get()?.count ?? 0;
+  if (tables > 0 && applicationId !== APPLICATION_ID) {
+    throw new NexusError(
+      'store_refused',
+      `${connection.file} belongs to another program: choose another data directory`,
+    );
+  }
+  if (version > migrations.length) {
+    throw new NexusError(
+      'store_refused',
+      `${connection.file} was written by a newer Nexus (schema ${version}; this one knows ${migrations.length}): ` +
+        'start that newer version again, or restore the backup made before the upgrade',
+    );
+  }
+  for (let next = version; next < migrations.length; next += 1) {
+    connection.transact(() => {
+      connection.exec(migrations[next] ?? '');
+      connection.pragma(`application_id = ${APPLICATION_ID}`);
+      connection.pragma(`user_version = ${next + 1}`);
+    });
+  }
+}

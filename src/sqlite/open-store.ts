@@ -1,0 +1,135 @@
+/**
+ * Opens the data directory:
+ *
+ *     nexus.db        everything (SQLite, WAL mode, synchronous=FULL: a COMMIT that returned survives a power cut)
+ *     nexus.lock      held by the one `nexus serve` that owns the directory, released by the kernel when it ends
+ *     nexus.marker    says that nexus.db has existed here, so that a lost database is never replaced by an empty one
+ */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { invariant, messageOf, NexusError } from '../domain/errors.ts';
+import type { Store } from '../domain/store.ts';
+import { Connection } from './connection.ts';
+import { createContainerTable } from './container-table.ts';
+import { createEventTable } from './event-table.ts';
+import { createHostTable } from './host-table.ts';
+import { migrate } from './migrations.ts';
+import { createTickTable } from './tick-table.ts';
+import { createTokenTable } from './token-table.ts';
+
+/** The writer waits no longer than this for a foreign lock: the server answers nobody meanwhile. */
+const BUSY_TIMEOUT_MS = 250;
+const SYNCHRONOUS_FULL = 2;
+
+function prepareDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new NexusError(
+      'store_unavailable',
+      `cannot create the data directory ${directory}: ${messageOf(error)}; create it for this user or pass --data DIR`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Takes the directory for this process. Throws `store_refused` while another process holds it. The lock is an open
+ * exclusive transaction on an empty database: the kernel drops it with the process, however that ends.
+ */
+export function lockDirectory(directory: string): { release(): void } {
+  prepareDirectory(directory);
+  const connection = new Connection(path.join(directory, 'nexus.lock'), 0);
+  try {
+    connection.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    connection.close();
+    const code = error instanceof NexusError ? String(error.details['sqlite_code']) : '';
+    if (!code.startsWith('SQLITE_BUSY')) throw error;
+    throw new NexusError(
+      'store_refused',
+      `another nexus serve already uses ${directory}: stop it first, or pass another directory with --data`,
+      { cause: error },
+    );
+  }
+  return { release: () => connection.close() };
+}
+
+/** A database that has been here must not silently begin anew: SQLite would take a missing or empty file for a new one. */
+function refuseLostDatabase(file: string, marker: string): void {
+  if (!existsSync(marker)) return;
+  if (existsSync(file) && statSync(file).size > 0) return;
+  throw new NexusError(
+    'store_unavailable',
+    `${file} is missing or empty, but this data directory has been in use: check that its disk is mounted and restore ` +
+      `the database from a backup; to begin with an empty one on purpose, delete ${marker}`,
+  );
+}
+
+function writeMarker(marker: string): void {
+  if (existsSync(marker)) return;
+  try {
+    const descriptor = openSync(marker, 'w', 0o600);
+    writeFileSync(descriptor, 'nexus.db has been created in this directory\n');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+  } catch (error) {
+    throw new NexusError('store_unavailable', `cannot write ${marker}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function configure(connection: Connection): void {
+  connection.pragma('journal_mode = WAL');
+  connection.pragma('synchronous = FULL');
+  connection.pragma('foreign_keys = ON');
+  connection.pragma('temp_store = MEMORY');
+  connection.pragma('cache_size = -32768');
+  connection.pragma('journal_size_limit = 67108864');
+}
+
+/**
+ * Writes one row, so that a full or read-only disk shows now and not at the first post, and asserts afterwards that
+ * commits are synced: builds of SQLite may lower `synchronous` when a connection first writes in WAL mode.
+ */
+function probeWrite(connection: Connection, nowMs: number): void {
+  connection.transact(() => {
+    connection
+      .prepare(
+        'INSERT INTO probe (id, opened_at_ms) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET opened_at_ms = excluded.opened_at_ms',
+      )
+      .run(nowMs);
+  });
+  connection.pragma('synchronous = FULL');
+  invariant(connection.pragma('synchronous') === SYNCHRONOUS_FULL, 'commits must be synced');
+  invariant(connection.pragma('journal_mode') === 'wal', 'the database must be in WAL mode');
+}
+
+/**
+ * Opens or creates the database of a directory that this process has locked.
+ * Throws `store_unavailable` when that may pass, `store_refused` when only another executable can help.
+ */
+export function openStore(directory: string, nowMs: number): Store {
+  prepareDirectory(directory);
+  const file = path.join(directory, 'nexus.db');
+  const marker = path.join(directory, 'nexus.marker');
+  refuseLostDatabase(file, marker);
+  const connection = new Connection(file, BUSY_TIMEOUT_MS);
+  try {
+    configure(connection);
+    migrate(connection);
+    probeWrite(connection, nowMs);
+    writeMarker(marker);
+    return {
+      hosts: createHostTable(connection),
+      tokens: createTokenTable(connection),
+      containers: createContainerTable(connection),
+      ticks: createTickTable(connection),
+      events: createEventTable(connection),
+      transact: (work) => connection.transact(work),
+      close: () => connection.close(),
+    };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}

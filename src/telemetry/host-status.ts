@@ -1,0 +1,32 @@
+import { assertNever } from '../domain/errors.ts';
+import type { HostStatus } from '../domain/host.ts';
+
+/** What a live tick does to its host's status. `recovered` asks for an entry in the log; a first activation is silent. */
+export function statusOnTick(status: HostStatus): { readonly status: HostStatus; readonly recovered: boolean } {
+  switch (status) {
+    case 'pending':
+      return { status: 'online', recovered: false };
+    case 'offline':
+      return { status: 'online', recovered: true };
+    case 'online':
+    case 'degraded':
+    case 'archived':
+      return { status, recovered: false };
+    default:
+      return assertNever(status);
+  }
+}
+
+/**
+ * Whether a host counts as offline now. The silence is measured by the server's clock, and only while the server
+ * itself was listening: its own absence is no evidence against a host.
+ */
+export function hasGoneSilent(
+  host: { readonly status: HostStatus; readonly lastSeenAtMs: number | null; readonly offlineAfterSeconds: number },
+  listeningSinceMs: number,
+  nowMs: number,
+): boolean {
+  if (host.status !== 'online' && host.status !== 'degraded') return false;
+  const heardAtMs = Math.max(host.lastSeenAtMs ?? listeningSinceMs, listeningSinceMs);
+  return nowMs - heardAtMs >= host.offlineAfterSeconds * 1000;
+}

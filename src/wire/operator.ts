@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { EVENT_KINDS } from '../domain/event-log.ts';
+import { HOST_STATUSES, isHostName } from '../domain/host.ts';
+import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
+
+/** What operators send and read. The server answers with these shapes and the client parses its answers with them. */
+
+const instant = z.string();
+const metricValue = z.number().nullable();
+
+function metricShape<N extends string>(names: readonly N[]): Record<N, typeof metricValue> {
+  return Object.fromEntries(names.map((name) => [name, metricValue])) as Record<N, typeof metricValue>;
+}
+
+export const LABEL_LIMITS = { maxLabels: 64, maxValueLength: 255 } as const;
+const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
+  error: 'label keys are 1–63 letters, digits, «.», «_», «/» or «-», and start and end with a letter or digit',
+});
+const labelValue = z.string().max(LABEL_LIMITS.maxValueLength);
+
+const labels = z
+  .record(labelKey, labelValue)
+  .refine((map) => Object.keys(map).length <= LABEL_LIMITS.maxLabels, `at most ${LABEL_LIMITS.maxLabels} labels`);
+
+export const hostNameSchema = z
+  .string()
+  .refine(isHostName, 'must be a lower-case RFC 1123 host name: letters, digits, «-» and «.», at most 253 characters');
+
+/** Shorter would call every late tick an outage; longer than a week is an archive. */
+const offlineAfterSeconds = z.int().min(10).max(604_800);
+const tokenName = z.string().min(1).max(80);
+const expiresInSeconds = z
+  .int()
+  .min(60)
+  .max(10 * 366 * 86_400);
+
+// ── Requests ──
+
+export const createHostSchema = z.strictObject({
+  name: hostNameSchema,
+  labels: labels.optional(),
+  token: z.boolean().optional(),
+  offline_after_seconds: offlineAfterSeconds.optional(),
+});
+export type CreateHostBody = z.input<typeof createHostSchema>;
+
+/** Labels merge as in RFC 7396: a null value deletes its key. */
+export const updateHostSchema = z.strictObject({
+  labels: z.record(labelKey, labelValue.nullable()).optional(),
+  offline_after_seconds: offlineAfterSeconds.optional(),
+});
+export type UpdateHostBody = z.input<typeof updateHostSchema>;
+
+export const createTokenSchema = z.strictObject({
+  name: tokenName.optional(),
+  expires_in_seconds: expiresInSeconds.optional(),
+});
+export type CreateTokenBody = z.input<typeof createTokenSchema>;
+
+/** `POST /v1/tokens`: credentials that belong to no host. */
+export const createAdminTokenSchema = createTokenSchema.extend({ kind: z.literal('admin') });
+export type CreateAdminTokenBody = z.input<typeof createAdminTokenSchema>;
+
+const queryInteger = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+export const LIST_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const;
+
+export const listQuerySchema = z.object({
+  limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
+  /** Opaque: the `next_cursor` of the page before. */
+  cursor: z.string().max(512).optional(),
+});
+export type ListQuery = z.output<typeof listQuerySchema>;
+
+export const eventQuerySchema = z.object({
+  after: queryInteger(0, Number.MAX_SAFE_INTEGER).default(0),
+  limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
+  host: hostNameSchema.optional(),
+});
+
+/** A history answer never holds more points than this; ask with a larger `step_seconds` for a longer span. */
+export const MAX_HISTORY_POINTS = 11_000;
+
+export const historyQuerySchema = z.object({
+  from: z.string().max(64).optional(),
+  to: z.string().max(64).optional(),
+  step_seconds: queryInteger(1, 31_536_000).optional(),
+});
+
+// ── Answers ──
+
+export const hostMetricsBodySchema = z.object(metricShape(HOST_METRICS));
+export const containerMetricsBodySchema = z.object({ ...metricShape(CONTAINER_METRICS), memory_percent: metricValue });
+
+export const hostBodySchema = z.object({
+  name: z.string(),
+  status: z.enum(HOST_STATUSES),
+  labels: z.record(z.string(), z.string()),
+  last_seen_at: instant.nullable(),
+  clock_skew_ms: z.number().nullable(),
+  created_at: instant,
+  archived_at: instant.nullable(),
+  offline_after_seconds: z.number(),
+  facts: z.object({
+    cpu_count: z.number().nullable(),
+    memory_total_mb: z.number().nullable(),
+    disk_total_gb: z.number().nullable(),
+    os: z.string().nullable(),
+    docker_version: z.string().nullable(),
+  }),
+  /** Latest values; null before the first tick. */
+  metrics: hostMetricsBodySchema.nullable(),
+  /** Containers in the latest tick. */
+  container_count: z.number(),
+});
+export type HostBody = z.output<typeof hostBodySchema>;
+
+const nextCursor = z.string().nullable();
+
+export const hostListBodySchema = z.object({ hosts: z.array(hostBodySchema), next_cursor: nextCursor });
+export type HostListBody = z.output<typeof hostListBodySchema>;
+
+export const mintedTokenBodySchema = z.object({ id: z.string(), name: z.string(), token: z.string() });
+export type MintedTokenBody = z.output<typeof mintedTokenBodySchema>;
+
+export const createdHostBodySchema = z.object({ host: hostBodySchema, token: mintedTokenBodySchema.optional() });
+export type CreatedHostBody = z.output<typeof createdHostBodySchema>;
+
+export const tokenBodySchema = z.object({
+  id: z.string(),
+  kind: z.enum(['agent', 'admin']),
+  name: z.string(),
+  created_at: instant,
+  expires_at: instant.nullable(),
+  last_used_at: instant.nullable(),
+  revoked_at: instant.nullable(),
+});
+export type TokenBody = z.output<typeof tokenBodySchema>;
+
+export const tokenListBodySchema = z.object({ tokens: z.array(tokenBodySchema), next_cursor: nextCursor });
+export type TokenListBody = z.output<typeof tokenListBodySchema>;
+
+export const containerBodySchema = z.object({
+  container_id: z.string(),
+  name: z.string(),
+  image: z.string(),
+  image_tag: z.string().nullable(),
+  status: z.string().nullable(),
+  state: z.string().nullable(),
+  health_status: z.string().nullable(),
+  started_at: z.string().nullable(),
+  finished_at: z.string().nullable(),
+  ports: z.array(z.string()),
+  labels: z.record(z.string(), z.string()),
+  metrics: containerMetricsBodySchema,
+  last_seen_at: instant,
+  removed_at: instant.nullable(),
+});
+export type ContainerBody = z.output<typeof containerBodySchema>;
+
+export const containerListBodySchema = z.object({ containers: z.array(containerBodySchema), next_cursor: nextCursor });
+export type ContainerListBody = z.output<typeof containerListBodySchema>;
+
+export const hostHistoryBodySchema = z.object({
+  step_seconds: z.number().nullable(),
+  points: z.array(hostMetricsBodySchema.extend({ recorded_at: instant })),
+});
+export type HostHistoryBody = z.output<typeof hostHistoryBodySchema>;
+
+export const containerHistoryBodySchema = z.object({
+  step_seconds: z.number().nullable(),
+  points: z.array(containerMetricsBodySchema.extend({ recorded_at: instant })),
+});
+export type ContainerHistoryBody = z.output<typeof containerHistoryBodySchema>;
+
+export const logEventBodySchema = z.object({
+  id: z.number(),
+  at: instant,
+  kind: z.enum(EVENT_KINDS).or(z.string()),
+  host: z.string().nullable(),
+  rollout_id: z.string().nullable(),
+  data: z.record(z.string(), z.unknown()),
+});
+export type LogEventBody = z.output<typeof logEventBodySchema>;
+
+/** `next` is the `after` of the next call; it never moves backwards. */
+export const logEventListBodySchema = z.object({ events: z.array(logEventBodySchema), next: z.number() });
+export type LogEventListBody = z.output<typeof logEventListBodySchema>;
+
+export const readyBodySchema = z.object({ ready: z.boolean(), reason: z.string().nullable() });
+export type ReadyBody = z.output<typeof readyBodySchema>;

@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import { parseInstant } from '../domain/instant.ts';
+import {
+  CONTAINER_METRICS,
+  type ContainerMetrics,
+  type ContainerReport,
+  HOST_METRICS,
+  type HostMetrics,
+  type Tick,
+} from '../domain/telemetry.ts';
+import { type FieldError, fieldErrorsOf, type Parsed } from './problem.ts';
+
+/** Limits of the telemetry body; the server, the agent and the reference all read them here. */
+export const TELEMETRY_LIMITS = {
+  maxContainers: 500,
+  maxBatchTicks: 100,
+  maxAgeMs: 3_600_000,
+  maxBatchAgeMs: 7 * 86_400_000,
+  maxAheadMs: 300_000,
+} as const;
+
+const instantText = z
+  .string()
+  .refine(
+    (text) => parseInstant(text) !== undefined,
+    'must be an ISO 8601 time with a zone, e.g. 2026-01-31T12:00:00Z',
+  );
+
+const count = z.int().min(0).nullish();
+const gauge = z.number().min(0).nullish();
+const text = (max: number) => z.string().max(max).nullish();
+const requiredText = (max: number) => z.string().min(1).max(max);
+
+const hostMetricsSchema = z.object({
+  cpu_percent: z.number().min(0).max(100).nullish(),
+  load_average: gauge,
+  memory_used_mb: count,
+  memory_total_mb: count,
+  disk_used_gb: count,
+  disk_total_gb: count,
+  network_rx_bytes: count,
+  network_tx_bytes: count,
+});
+
+const hostFactsSchema = z.object({
+  cpu_count: z.int().min(1).max(1024).nullish(),
+  memory_total_mb: count,
+  disk_total_gb: count,
+  os: text(80),
+  docker_version: text(32),
+});
+
+const containerMetricsSchema = z.object({
+  cpu_percent: gauge,
+  memory_usage_mb: count,
+  memory_limit_mb: count,
+  network_rx_bytes: count,
+  network_tx_bytes: count,
+  block_read_bytes: count,
+  block_write_bytes: count,
+});
+
+const containerSchema = z.object({
+  container_id: requiredText(80),
+  name: requiredText(255),
+  image: requiredText(255),
+  image_tag: text(128),
+  status: text(32),
+  state: text(32),
+  health_status: text(16),
+  started_at: instantText.nullish(),
+  finished_at: instantText.nullish(),
+  ports: z.array(z.string()).nullish(),
+  // PHP encodes an empty map as an empty array; a list with anything in it is still refused.
+  labels: z.preprocess(
+    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
+    z.record(z.string(), z.string()).nullish(),
+  ),
+  metrics: containerMetricsSchema.nullish(),
+});
+
+/** `POST /agent/telemetry`. Unknown fields are ignored. */
+export const telemetrySchema = z.object({
+  recorded_at: instantText,
+  host: z.object({ metrics: hostMetricsSchema, facts: hostFactsSchema.nullish() }),
+  containers: z.array(containerSchema).max(TELEMETRY_LIMITS.maxContainers).nullish(),
+});
+
+/** `POST /agent/telemetry/batch`. */
+export const telemetryBatchSchema = z.object({
+  ticks: z.array(telemetrySchema).min(1).max(TELEMETRY_LIMITS.maxBatchTicks),
+});
+
+export type TelemetryBody = z.input<typeof telemetrySchema>;
+type ParsedTelemetry = z.output<typeof telemetrySchema>;
+type ParsedContainer = NonNullable<ParsedTelemetry['containers']>[number];
+
+function readHostMetrics(body: z.output<typeof hostMetricsSchema>): HostMetrics {
+  const metrics = {} as HostMetrics;
+  for (const name of HOST_METRICS) metrics[name] = body[name] ?? null;
+  return metrics;
+}
+
+function readContainerMetrics(body: z.output<typeof containerMetricsSchema> | null | undefined): ContainerMetrics {
+  const metrics = {} as ContainerMetrics;
+  for (const name of CONTAINER_METRICS) metrics[name] = body?.[name] ?? null;
+  return metrics;
+}
+
+function readContainer(body: ParsedContainer): ContainerReport {
+  return {
+    containerId: body.container_id,
+    identity: {
+      name: body.name,
+      image: body.image,
+      imageTag: body.image_tag ?? null,
+      status: body.status ?? null,
+      state: body.state ?? null,
+      healthStatus: body.health_status ?? null,
+      startedAt: body.started_at ?? null,
+      finishedAt: body.finished_at ?? null,
+      ports: body.ports ?? [],
+      labels: body.labels ?? {},
+    },
+    metrics: readContainerMetrics(body.metrics),
+  };
+}
+
+/** The same container twice in one tick is one container: the last report of it counts. */
+function readContainers(bodies: readonly ParsedContainer[]): ContainerReport[] {
+  const reports = new Map<string, ContainerReport>();
+  for (const body of bodies) reports.set(body.container_id, readContainer(body));
+  return [...reports.values()];
+}
+
+function readTick(body: ParsedTelemetry): Tick {
+  const facts = body.host.facts;
+  return {
+    // The schema has read it once already and refused what cannot be read.
+    recordedAtMs: parseInstant(body.recorded_at) ?? Number.NaN,
+    facts: {
+      cpuCount: facts?.cpu_count ?? null,
+      memoryTotalMb: facts?.memory_total_mb ?? null,
+      diskTotalGb: facts?.disk_total_gb ?? null,
+      os: facts?.os ?? null,
+      dockerVersion: facts?.docker_version ?? null,
+    },
+    metrics: readHostMetrics(body.host.metrics),
+    containers: body.containers ? readContainers(body.containers) : null,
+  };
+}
+
+function skewError(tick: Tick, receivedAtMs: number, maxAgeMs: number): string | undefined {
+  const aheadMs = tick.recordedAtMs - receivedAtMs;
+  if (aheadMs > TELEMETRY_LIMITS.maxAheadMs) {
+    return `is ${Math.round(aheadMs / 1000)} s ahead of the server; at most ${TELEMETRY_LIMITS.maxAheadMs / 1000} s is allowed: check the host's clock`;
+  }
+  if (-aheadMs > maxAgeMs) {
+    return `is ${Math.round(-aheadMs / 1000)} s old; at most ${maxAgeMs / 1000} s is allowed here`;
+  }
+  return undefined;
+}
+
+/** Reads one telemetry body: its shape first, then its clock against the server's. */
+export function parseTelemetry(input: unknown, receivedAtMs: number): Parsed<Tick> {
+  const result = telemetrySchema.safeParse(input);
+  if (!result.success) return { ok: false, errors: fieldErrorsOf(result.error) };
+  const tick = readTick(result.data);
+  const message = skewError(tick, receivedAtMs, TELEMETRY_LIMITS.maxAgeMs);
+  if (message !== undefined) return { ok: false, errors: [{ path: 'recorded_at', message }] };
+  return { ok: true, value: tick };
+}
+
+/** Reads a batch: all of it is good, or none of it is taken. */
+export function parseTelemetryBatch(input: unknown, receivedAtMs: number): Parsed<Tick[]> {
+  const result = telemetryBatchSchema.safeParse(input);
+  if (!result.success) return { ok: false, errors: fieldErrorsOf(result.error) };
+  const ticks = result.data.ticks.map(readTick);
+  const errors: FieldError[] = [];
+  let previousMs = Number.NEGATIVE_INFINITY;
+  ticks.forEach((tick, index) => {
+    const skew = skewError(tick, receivedAtMs, TELEMETRY_LIMITS.maxBatchAgeMs);
+    const message =
+      skew ?? (tick.recordedAtMs < previousMs ? 'is older than the tick before it: send the oldest first' : undefined);
+    if (message !== undefined) errors.push({ path: `ticks.${index}.recorded_at`, message });
+    previousMs = tick.recordedAtMs;
+  });
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, value: ticks };
+}
