@@ -1,3 +1,59 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import {
+  type AgentFlags,
+  DEFAULT_DOCKER_HOST,
+  DEFAULT_INTERVAL_SECONDS,
+  resolveAgentSettings,
+} from '../../agent/settings.ts';
+import { completedBy } from './completion-source.ts';
+import { addExamples } from './examples.ts';
+import { CommandEnd, EXIT_DONE } from './exit-code.ts';
+import { stopSignal } from './stop-signal.ts';
 import type { Terminal } from './terminal.ts';
-export function addAgentCommand(_program: Command, _terminal: Terminal): void {}
+
+async function runAgentCommand(terminal: Terminal, flags: AgentFlags): Promise<void> {
+  const settings = resolveAgentSettings(flags, terminal.env);
+  const [{ createLog }, { runAgent }] = await Promise.all([
+    import('./create-log.ts'),
+    import('../../agent/run-agent.ts'),
+  ]);
+  const log = createLog(terminal);
+  const { clock, stdout } = terminal;
+  const code = await runAgent(settings, { log, clock, signal: stopSignal(log), stdout });
+  if (code !== EXIT_DONE) throw new CommandEnd(code);
+}
+
+export function addAgentCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('agent')
+    .description('report this host and its containers to a server')
+    .addOption(new Option('--url <url>', 'the server (NEXUS_URL)'))
+    .addOption(completedBy('file', new Option('--token-file <file>', 'file with the token (NEXUS_AGENT_TOKEN_FILE)')))
+    .addOption(
+      new Option(
+        '--interval-seconds <count>',
+        `time between reports (NEXUS_AGENT_INTERVAL_SECONDS; ${DEFAULT_INTERVAL_SECONDS})`,
+      ),
+    )
+    .addOption(
+      new Option('--docker-host <address>', `the engine's socket (NEXUS_AGENT_DOCKER_HOST; ${DEFAULT_DOCKER_HOST})`),
+    )
+    .addOption(
+      completedBy(
+        'directory',
+        new Option('--state-dir <dir>', 'keeps reports while the server is away (NEXUS_AGENT_STATE_DIR)'),
+      ),
+    )
+    .option('--once', 'report once and exit')
+    .option('--print-systemd-unit', 'print a hardened systemd unit and exit')
+    .action((flags: AgentFlags) => runAgentCommand(terminal, flags));
+  command.addHelpText(
+    'after',
+    '\nThe token comes from NEXUS_AGENT_TOKEN or a file, never from an argument: those are readable by every user.\nExit codes: 0 done, 1 failed, 2 a setting is missing or wrong, 3 the server refuses the token.',
+  );
+  addExamples(command, [
+    ['NEXUS_URL=https://nexus.example.com NEXUS_AGENT_TOKEN=… nexus agent', 'Report every 30 s until stopped'],
+    ['nexus agent --url http://127.0.0.1:8470 --token-file ./token --once', 'See that one report arrives'],
+    ['nexus agent --print-systemd-unit > /etc/systemd/system/nexus-agent.service', 'Install it as a service'],
+  ]);
+}

@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import { settingOf, type Terminal } from './terminal.ts';
 
 /** Where the state of a server lies when nothing is said: a system service runs as root, everyone else has a home. */
-function defaultDataDirectory(terminal: Terminal): string {
-  if (process.getuid?.() === 0) return '/var/lib/nexus';
+function defaultDataDirectory(terminal: Terminal, userId: number | undefined): string {
+  if (userId === 0) return '/var/lib/nexus';
   // The XDG Base Directory specification wants a relative path here to be ignored.
   const stateHome = settingOf(terminal, 'XDG_STATE_HOME');
   if (stateHome?.startsWith('/')) return join(stateHome, 'nexus');
@@ -13,8 +13,8 @@ function defaultDataDirectory(terminal: Terminal): string {
 }
 
 /** The absolute data directory: `--data`, then NEXUS_DATA, then the default. */
-export function dataDirectoryOf(flag: string | undefined, terminal: Terminal): string {
-  return resolve(flag ?? settingOf(terminal, 'NEXUS_DATA') ?? defaultDataDirectory(terminal));
+export function dataDirectoryOf(flag: string | undefined, terminal: Terminal, userId = process.getuid?.()): string {
+  return resolve(flag ?? settingOf(terminal, 'NEXUS_DATA') ?? defaultDataDirectory(terminal, userId));
 }
 
 /** The operator API's socket in a data directory. */

@@ -1,15 +1,13 @@
 import { Argument, type Command } from 'commander';
-import type { NexusClient } from '../client/nexus-client.ts';
 import { NexusError } from '../domain/errors.ts';
 import { isHostName } from '../domain/host.ts';
-import type { ContainerBody, MintedTokenBody } from '../wire/operator.ts';
-import { dataDirectoryOf } from './data-directory.ts';
-import { readDuration, readPointInTime } from './duration.ts';
+import { printAgentStart, serverUrlFor } from './agent-start.ts';
+import { readDuration } from './duration.ts';
 import { addExamples } from './examples.ts';
+import { type MetricsFlags, showMetrics } from './host-metrics.ts';
 import { formatLabels, readLabelChanges, readLabels } from './label-argument.ts';
 import { addOperatorFlags, hostArgument, type OperatorFlags, withClient } from './operator-command.ts';
 import { printable } from './printable.ts';
-import { recallServerAddress } from './server-address.ts';
 import { printJson, printLine, printNote, type Terminal } from './terminal.ts';
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
@@ -22,22 +20,6 @@ function readHostName(text: string): string {
     `«${text}» is no host name: use lower-case letters, digits, «-» and «.», at most 253 characters (RFC 1123).`,
     isHostName(nearest) ? { details: { did_you_mean: nearest } } : {},
   );
-}
-
-/** The default port of `nexus serve`; only used where no running server left its address. */
-const LOCAL_SERVER_URL = 'http://127.0.0.1:8470';
-
-function serverUrlFor(flags: OperatorFlags, terminal: Terminal): string {
-  return flags.url ?? recallServerAddress(dataDirectoryOf(flags.data, terminal)) ?? LOCAL_SERVER_URL;
-}
-
-/** Through the environment, because a process's arguments are readable by every user of its machine. */
-function printAgentCommand(terminal: Terminal, serverUrl: string, hostName: string, minted: MintedTokenBody): void {
-  printLine(terminal, `\nStart the agent on ${hostName}. The token is in this command and is not shown again:\n`);
-  printLine(terminal, `  NEXUS_URL=${serverUrl} NEXUS_AGENT_TOKEN=${minted.token} nexus agent\n`);
-  if (/\/\/(127\.|localhost|\[::1\])/.test(serverUrl)) {
-    printLine(terminal, `From another machine ${serverUrl} does not reach this server; see «nexus serve --help».`);
-  }
 }
 
 interface AddFlags extends OperatorFlags {
@@ -61,7 +43,7 @@ async function addHost(terminal: Terminal, name: string, flags: AddFlags): Promi
   if (created.token === undefined) {
     printNote(terminal, `Its agent needs a token: nexus token create --host ${created.host.name}`);
   } else {
-    printAgentCommand(terminal, serverUrlFor(flags, terminal), created.host.name, created.token);
+    printAgentStart(terminal, serverUrlFor(flags, terminal), created.host.name, created.token);
   }
 }
 
@@ -79,15 +61,20 @@ async function listHosts(terminal: Terminal, flags: OperatorFlags & { readonly a
   if (hidden > 0) printNote(terminal, `${hidden} archived, not shown: nexus host list --all`);
 }
 
-const isPresent = (container: ContainerBody): boolean => container.removed_at === null;
-
 async function showHost(terminal: Terminal, name: string, flags: OperatorFlags): Promise<void> {
   await withClient(flags, terminal, async (client) => {
     const host = await client.getHost(name);
     if (flags.json) return printJson(terminal, host);
     const { containers } = await client.listContainers(name);
     const { renderHostPage } = await import('./host-page.ts');
-    printLine(terminal, await renderHostPage(terminal, host, containers.filter(isPresent)));
+    printLine(
+      terminal,
+      await renderHostPage(
+        terminal,
+        host,
+        containers.filter((container) => container.removed_at === null),
+      ),
+    );
   });
 }
 
@@ -98,56 +85,13 @@ async function listContainers(
 ): Promise<void> {
   const list = await withClient(flags, terminal, (client) => client.listContainers(name));
   if (flags.json) return printJson(terminal, list);
-  const shown = list.containers.filter((container) => flags.all || isPresent(container));
+  const shown = list.containers.filter((container) => flags.all || container.removed_at === null);
   if (shown.length === 0) {
     printNote(terminal, `No containers reported by ${name}. What its agent last said: nexus host show ${name}`);
     return;
   }
   const { renderContainers } = await import('./container-table.ts');
   printLine(terminal, await renderContainers(terminal, shown));
-}
-
-interface MetricsFlags extends OperatorFlags {
-  readonly container?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly step?: string;
-}
-
-/** People know containers by name; an id or the beginning of one is taken as well. The newest of a name counts. */
-async function containerIdOf(client: NexusClient, host: string, wanted: string): Promise<string> {
-  const { containers } = await client.listContainers(host);
-  const named = containers.filter((container) => container.name === wanted);
-  const matching = named.length > 0 ? named : containers.filter((one) => one.container_id.startsWith(wanted));
-  const best = matching.find(isPresent) ?? matching.at(-1);
-  if (best === undefined) {
-    throw new NexusError('not_found', `${host} has no container «${wanted}». See them: nexus host containers ${host}`);
-  }
-  return best.container_id;
-}
-
-async function showMetrics(terminal: Terminal, name: string, flags: MetricsFlags): Promise<void> {
-  const nowMs = terminal.clock.nowMs();
-  const span = {
-    from: flags.from === undefined ? undefined : readPointInTime('--from', flags.from, nowMs),
-    to: flags.to === undefined ? undefined : readPointInTime('--to', flags.to, nowMs),
-    stepSeconds: flags.step === undefined ? undefined : readDuration('--step', flags.step),
-  };
-  await withClient(flags, terminal, async (client) => {
-    const { container } = flags;
-    if (container === undefined) {
-      const history = await client.hostHistory(name, span);
-      if (flags.json) return printJson(terminal, history);
-      const { renderHostHistory } = await import('./history-table.ts');
-      if (history.points.length > 0) return printLine(terminal, await renderHostHistory(terminal, history));
-    } else {
-      const history = await client.containerHistory(name, await containerIdOf(client, name, container), span);
-      if (flags.json) return printJson(terminal, history);
-      const { renderContainerHistory } = await import('./history-table.ts');
-      if (history.points.length > 0) return printLine(terminal, await renderContainerHistory(terminal, history));
-    }
-    printNote(terminal, 'No samples in that span. Ask for a longer one, e.g. --from 24h');
-  });
 }
 
 async function labelHost(
@@ -221,7 +165,7 @@ function addReadingCommands(host: Command, terminal: Terminal): void {
     .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time')
     .option('--to <when>', 'likewise; now when not given')
     .option('--step <duration>', 'one point per step (60s, 1h); every raw sample when not given');
-  addOperatorFlags(metrics).action((name, flags) => showMetrics(terminal, name, flags));
+  addOperatorFlags(metrics).action((name, flags: MetricsFlags) => showMetrics(terminal, name, flags));
   addExamples(metrics, [
     ['nexus host metrics web-1 --from 6h --step 5m', 'Six hours in steps of five minutes'],
     ['nexus host metrics web-1 --container shop-db --from 1h', 'Every sample of one container'],

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { EXIT_DONE, exitCodeOf } from './exit-code.ts';
+import { CommandEnd, EXIT_DONE, exitCodeOf } from './exit-code.ts';
 import { createProgram } from './program.ts';
 import { type OutputStream, printNote, type Terminal } from './terminal.ts';
 
@@ -20,8 +20,8 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     }
     return EXIT_DONE;
   } catch (error) {
-    // Commander has written its own message already.
-    if (!(error instanceof CommanderError)) {
+    // Those two have written their message already.
+    if (!(error instanceof CommanderError || error instanceof CommandEnd)) {
       const { describeFailure } = await import('./failure.ts');
       printNote(terminal, describeFailure(error));
     }

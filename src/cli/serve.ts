@@ -4,8 +4,8 @@ import type { Log } from '../domain/log.ts';
 import { completedBy } from './completion-source.ts';
 import { dataDirectoryOf } from './data-directory.ts';
 import { addExamples } from './examples.ts';
-import { EXIT_FAILED } from './exit-code.ts';
 import { parseListenAddress } from './listen-address.ts';
+import { aborted, stopSignal } from './stop-signal.ts';
 import { printLine, type Terminal } from './terminal.ts';
 
 interface ServeFlags {
@@ -28,27 +28,6 @@ function readRateLimit(text: string): number {
   return Number(text);
 }
 
-/**
- * Resolves at the first SIGTERM or SIGINT. A second one means that whoever sent it does not want to wait for a graceful
- * end: the process exits with 1 at once. What was acknowledged is on the disk either way.
- */
-function stopSignal(log: Log): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let stopping = false;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (stopping) {
-        log.warn({ signal }, 'second stop signal: exiting at once');
-        process.exit(EXIT_FAILED);
-      }
-      stopping = true;
-      log.info({ signal }, 'stopping: no new requests are taken, those under way are finished');
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
-}
-
 async function noteAddress(dataDir: string, url: string, log: Log): Promise<void> {
   const { rememberServerAddress } = await import('./server-address.ts');
   try {
@@ -65,12 +44,12 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const { createLog } = await import('./create-log.ts');
   const log = createLog(terminal);
   // Before anything is open, so that a stop during a long start is a stop and not a kill.
-  const stopped = stopSignal(log);
+  const stop = stopSignal(log);
   const { openAppliance } = await import('../main.ts');
   const appliance = await openAppliance({ dataDir, listen, agentRateLimit }, terminal.clock, log);
   await noteAddress(dataDir, appliance.url, log);
   printLine(terminal, `nexus listening on ${appliance.url}`);
-  await stopped;
+  await aborted(stop);
   await appliance.close();
   log.info({}, 'stopped');
 }

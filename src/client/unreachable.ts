@@ -5,6 +5,7 @@ import type { Endpoint } from './api-target.ts';
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
   if (error.name === 'TimeoutError') return 'TIMEOUT';
+  if (error.name === 'HTTPParserError') return 'NOT_HTTP';
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
@@ -50,7 +51,7 @@ function sharedSentence(label: string, code: string, timeoutMs: number, error: u
   if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') {
     return `the connection to ${label} broke before the whole answer came. The request may have been carried out: look before you repeat it.`;
   }
-  if (code.startsWith('HPE_')) {
+  if (code === 'NOT_HTTP') {
     return `${label} answers, but not in HTTP: something else than nexus serve listens there. Check the address.`;
   }
   return `${label} cannot be reached: ${messageOf(error)}. Check the address and that nexus serve runs there.`;

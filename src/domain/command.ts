@@ -3,6 +3,8 @@
  * in the command; the engine never asks a clock.
  */
 import type { Host, Labels } from './host.ts';
+import type { Release } from './release.ts';
+import type { NumberedFact, WaveSize } from './rollout.ts';
 import type { Tick } from './telemetry.ts';
 import type { AgentIdentity, MintedToken, Token } from './token.ts';
 
@@ -40,8 +42,47 @@ export type Command =
   | ({ readonly kind: 'create_admin_token'; readonly nowMs: number } & TokenRequest)
   | { readonly kind: 'rotate_token'; readonly id: string; readonly nowMs: number }
   | { readonly kind: 'revoke_token'; readonly id: string; readonly nowMs: number }
+  | {
+      readonly kind: 'add_release';
+      readonly release: Release;
+      /** RFC 8785 bytes. */
+      readonly manifest: Uint8Array;
+      readonly nowMs: number;
+    }
+  | { readonly kind: 'lift_quarantine'; readonly release: string; readonly reason: string; readonly nowMs: number }
+  | ({ readonly kind: 'create_rollout'; readonly nowMs: number } & RolloutRequest)
+  | {
+      readonly kind: 'steer_rollout';
+      readonly id: string;
+      readonly order: RolloutOrder;
+      readonly nowMs: number;
+    }
+  | {
+      readonly kind: 'report_fact';
+      readonly identity: AgentIdentity;
+      readonly hostname: string;
+      readonly rolloutId: string;
+      readonly numbered: NumberedFact;
+      readonly nowMs: number;
+    }
   /** The ticker: hosts gone silent, history past its time, token uses to keep. */
   | { readonly kind: 'sweep'; readonly listeningSinceMs: number; readonly nowMs: number };
+
+/** Which hosts, in which steps, how carefully. */
+export interface RolloutRequest {
+  readonly release: string;
+  /** Names, or labels that all must match. */
+  readonly hosts: { readonly names: readonly string[] } | { readonly selector: Labels };
+  /** Cumulative sizes. */
+  readonly waves: readonly WaveSize[];
+  readonly maxInFlight: number;
+  readonly failureThreshold: number;
+}
+
+export type RolloutOrder =
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'abort'; readonly reason: string; readonly rollback: boolean };
 
 export interface Outcomes {
   /** Whether anything was stored: false for a duplicate. */
@@ -54,6 +95,14 @@ export interface Outcomes {
   create_admin_token: MintedToken;
   rotate_token: MintedToken;
   revoke_token: Token;
+  /** `created`: false when the release was known already. */
+  add_release: { readonly release: Release; readonly created: boolean };
+  lift_quarantine: { readonly lifted: number };
+  create_rollout: { readonly id: string };
+  /** `rollbacks`: the rollouts that an abort with rollback began. */
+  steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };
+  /** `applied`: false for a duplicate. */
+  report_fact: { readonly applied: boolean };
   sweep: { readonly wentOffline: number; readonly pruned: number };
 }
 

@@ -4,6 +4,9 @@ import type { HostFacts, HostMetrics } from './telemetry.ts';
 export const HOST_STATUSES = ['pending', 'online', 'offline', 'degraded', 'archived'] as const;
 export type HostStatus = (typeof HOST_STATUSES)[number];
 
+/** Labels that one host may carry. */
+export const MAX_LABELS = 64;
+
 export type Labels = Readonly<Record<string, string>>;
 
 /** The server has not heard from a host for this long: it is offline. */

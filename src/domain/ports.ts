@@ -1,11 +1,13 @@
 /** What the HTTP surface needs of the appliance behind it. */
-import type { Command, CommandOf, Outcomes } from './command.ts';
+import type { Command, CommandOf, Outcomes, RolloutRequest } from './command.ts';
 import type { Container } from './container.ts';
 import type { LogEvent } from './event-log.ts';
 import type { Host } from './host.ts';
-import type { PageRequest } from './store.ts';
+import type { Quarantine, Release } from './release.ts';
+import type { Hold, RolloutHost, RolloutPlan, WaveCounts } from './rollout.ts';
+import type { PageRequest, StoredRollout } from './store.ts';
 import type { ContainerMetrics, HostMetrics } from './telemetry.ts';
-import type { Identity, Token } from './token.ts';
+import type { AgentIdentity, Identity, Token } from './token.ts';
 
 export interface Commands {
   /**
@@ -56,6 +58,92 @@ export interface Queries {
   containers(host: string, page: PageRequest<number>): Array<Container & { readonly number: number }>;
   hostHistory(host: string, request: HistoryRequest): Array<HistoryPoint<HostMetrics>>;
   containerHistory(host: string, containerId: string, request: HistoryRequest): Array<HistoryPoint<ContainerMetrics>>;
-  events(after: number, limit: number, host: string | null): LogEvent[];
+  events(
+    after: number,
+    limit: number,
+    of: { readonly host?: string | null; readonly rolloutId?: string | null },
+  ): LogEvent[];
   queue(): QueueFigures;
+}
+
+/** A release with what stands against it. */
+export interface ReleaseView {
+  readonly release: Release;
+  readonly quarantine: Quarantine | null;
+}
+
+export interface RolloutHostView {
+  readonly host: RolloutHost;
+  /** Why it is not dispatched; null once it is, or when nothing holds it any more. */
+  readonly heldBy: Hold | null;
+}
+
+export interface RolloutView extends StoredRollout {
+  readonly version: string | null;
+  /** Of all waves together. */
+  readonly counts: WaveCounts;
+}
+
+export interface PreflightFinding {
+  /** `hold`: the host would not be dispatched as things stand. */
+  readonly severity: 'hold' | 'warning';
+  readonly message: string;
+}
+
+export interface RolloutPreview {
+  readonly stack: string;
+  readonly release: string;
+  readonly waves: ReadonlyArray<
+    ReadonlyArray<{ readonly name: string; readonly findings: readonly PreflightFinding[] }>
+  >;
+  /** Rollouts that this one would end. */
+  readonly supersedes: readonly string[];
+}
+
+export interface ReplayReport {
+  readonly equal: boolean;
+  readonly entries: number;
+  readonly hosts: number;
+  /** `rollout`, or names of hosts. */
+  readonly differences: readonly string[];
+}
+
+/** Reads about releases and rollouts; `not_found` as in {@link Queries}. */
+export interface RolloutQueries {
+  releases(): ReleaseView[];
+  /** RFC 8785 bytes. */
+  manifest(digest: string): Uint8Array;
+  /** Newest first. */
+  rollouts(page: PageRequest<string>): RolloutView[];
+  rollout(id: string): RolloutView;
+  rolloutHosts(id: string, nowMs: number): RolloutHostView[];
+  preview(request: RolloutRequest, nowMs: number): RolloutPreview;
+  /** Folds the log again and compares it with what is stored. */
+  replay(id: string): ReplayReport;
+}
+
+/** What a host is to do now. */
+export interface Dispatch {
+  readonly rolloutId: string;
+  readonly stack: string;
+  readonly release: string;
+  readonly soakSeconds: number;
+  readonly epoch: number;
+  /** Set when its soaking release has regressed by its telemetry and is to be failed. */
+  readonly regressed: string | null;
+}
+
+/** One host's part in one rollout, as its agent may know it. */
+export interface AgentRollout {
+  readonly plan: RolloutPlan;
+  readonly host: RolloutHost;
+}
+
+export interface Dispatches {
+  /** What the host is to do; waits up to `waitMs` for something to do. Null: nothing, or given up. */
+  nextDispatch(identity: AgentIdentity, waitMs: number, givenUp: AbortSignal): Promise<Dispatch | null>;
+  /** The host's name, and its part in every rollout that expects something of it. */
+  agentState(identity: AgentIdentity): { readonly hostname: string; readonly rollouts: readonly AgentRollout[] };
+  /** Polls that wait now. */
+  waitingPolls(): number;
 }

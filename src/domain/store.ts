@@ -4,6 +4,8 @@
  */
 import type { LogEvent, NewLogEvent } from './event-log.ts';
 import type { HostStatus, Labels } from './host.ts';
+import type { Quarantine, Release } from './release.ts';
+import type { RolloutHost, RolloutPlan, RolloutProgress } from './rollout.ts';
 import type { ContainerIdentity, HostFacts } from './telemetry.ts';
 import type { Token } from './token.ts';
 
@@ -70,9 +72,17 @@ export interface TokenTable {
   save(token: StoredToken): void;
 }
 
+/** A container without its identity's bulk. */
+export interface PresentContainer extends Omit<StoredContainer, 'identity'> {
+  readonly name: string;
+  readonly startedAt: string | null;
+  /** The Compose project it belongs to, by its label. */
+  readonly stack: string | null;
+}
+
 export interface ContainerTable {
   /** Those not removed, in no order, without their identities' bulk. */
-  allPresent(): Iterable<Omit<StoredContainer, 'identity'> & { readonly name: string }>;
+  allPresent(): Iterable<PresentContainer>;
   find(hostId: number, containerId: string): StoredContainer | undefined;
   /** By number. */
   page(hostId: number, page: PageRequest<number>): StoredContainer[];
@@ -97,8 +107,61 @@ export interface TickTable {
 
 export interface EventTable {
   append(event: NewLogEvent): LogEvent;
-  /** Entries with a larger id than `after`, in order; of one host when `host` is given. */
-  page(after: number, limit: number, host: string | null): LogEvent[];
+  /** Entries with a larger id than `after`, in order; of one host or one rollout when that is given. */
+  page(
+    after: number,
+    limit: number,
+    of: { readonly host?: string | null; readonly rolloutId?: string | null },
+  ): LogEvent[];
+  /** Every entry of a rollout, in order. */
+  ofRollout(rolloutId: string): Iterable<LogEvent>;
+  /** Every entry of one host in one rollout, newest first. */
+  ofRolloutHost(rolloutId: string, host: string): Iterable<LogEvent>;
+}
+
+export interface ReleaseTable {
+  /** In the order they came. */
+  all(): Release[];
+  insert(release: Release, manifest: Uint8Array): void;
+  /** The manifest's RFC 8785 bytes. */
+  manifest(digest: string): Uint8Array | undefined;
+}
+
+/** A quarantine with the end it may have come to. */
+export interface StoredQuarantine extends Quarantine {
+  readonly id: number;
+  readonly liftedAtMs: number | null;
+  readonly liftedReason: string | null;
+}
+
+export interface QuarantineTable {
+  /** Those not lifted. */
+  active(): StoredQuarantine[];
+  insert(quarantine: Quarantine): StoredQuarantine;
+  lift(id: number, atMs: number, reason: string): void;
+}
+
+/** A rollout as it is stored: what replaying its log must come to, byte for byte. */
+export interface StoredRollout {
+  readonly plan: RolloutPlan;
+  readonly progress: RolloutProgress;
+}
+
+export interface RolloutTable {
+  insert(rollout: StoredRollout): void;
+  saveProgress(id: string, progress: RolloutProgress): void;
+  saveHost(id: string, host: RolloutHost): void;
+  find(id: string): StoredRollout | undefined;
+  hosts(id: string): Iterable<RolloutHost>;
+  /** Newest first, those created before the rollout `after`. */
+  page(page: PageRequest<string>): StoredRollout[];
+  /** Rollouts that still have something to come: active or paused, or with a host that has not settled. */
+  open(): string[];
+  /** The highest epoch given out for each host of a stack. */
+  epochs(): Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
+  /** The exact stored text of a rollout and its hosts. */
+  rawProgress(id: string): string | undefined;
+  rawHosts(id: string): Iterable<{ readonly host: string; readonly body: string }>;
 }
 
 export interface Store {
@@ -107,6 +170,9 @@ export interface Store {
   readonly containers: ContainerTable;
   readonly ticks: TickTable;
   readonly events: EventTable;
+  readonly releases: ReleaseTable;
+  readonly quarantines: QuarantineTable;
+  readonly rollouts: RolloutTable;
   /** Runs `work` in one transaction; when this returns, everything it wrote is synced to the disk. */
   transact<T>(work: () => T): T;
   close(): void;

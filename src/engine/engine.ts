@@ -111,9 +111,10 @@ export class Engine implements Commands, Identities, Readiness {
   }
 
   noteUse(tokenId: string, nowMs: number): void {
-    const { fleet } = this.committed();
-    const token = fleet.tokenById(tokenId);
-    if (token === undefined) return;
+    // What was asked for is done already: a store lost since must not turn its answer into a failure.
+    const fleet = this.#attached?.fleet;
+    const token = fleet?.tokenById(tokenId);
+    if (fleet === undefined || token === undefined) return;
     fleet.putToken({ ...token, lastUsedAtMs: nowMs });
     fleet.usesToKeep.add(token.number);
   }

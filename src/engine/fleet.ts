@@ -8,16 +8,46 @@ import type { Store, StoredHost, StoredTick, StoredToken } from '../domain/store
 import type { KnownContainer } from '../telemetry/container-presence.ts';
 import { decodeHostMetrics, decodeSample } from '../telemetry/sample-codec.ts';
 
+/** What a rollout's telemetry gate must know of a container. */
+export interface ContainerTraits {
+  /** The Compose project it belongs to; null when it was not started by Compose. */
+  readonly stack: string | null;
+  /** As the engine wrote it: another value is another start. */
+  readonly startedAt: string | null;
+}
+
+/** Something that happened to a container of a stack, by the server's clock. */
+export interface StackIncident {
+  readonly atMs: number;
+  readonly stack: string;
+  readonly containerId: string;
+  readonly kind: 'restarted' | 'unhealthy' | 'recovered';
+}
+
 export interface LiveHost {
   stored: StoredHost;
   /** The latest live tick; null before the first. */
   latest: StoredTick | null;
+  /** When the host was last heard from, by the server's clock: a tick that comes late moves this, and not `latest`. */
+  lastSeenAtMs: number | null;
   /** The latest live tick that reported containers; null before the first. */
   latestWithContainers: StoredTick | null;
   /** The newest `recordedAtMs` stored, live or back-filled: anything newer cannot be a duplicate. */
   newestMs: number;
   /** Those not removed, by container id. */
   readonly containers: Map<string, KnownContainer>;
+  /** Of the same containers. */
+  readonly traits: Map<string, ContainerTraits>;
+  /** The last ones, oldest first; not kept over a restart of the server. */
+  readonly incidents: StackIncident[];
+}
+
+/** Older incidents of a host are forgotten first. */
+const MAX_INCIDENTS = 256;
+
+export function noteIncident(host: LiveHost, incident: StackIncident): void {
+  host.incidents.push(incident);
+  if (host.incidents.length > MAX_INCIDENTS) host.incidents.shift();
 }
 
 /** How far back the latest tick with containers is looked for when the fleet is loaded. */
@@ -41,6 +71,7 @@ export class Fleet {
       const host = fleet.hostByNumber(container.hostId);
       const { id, name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs } = container;
       host.containers.set(container.containerId, { id, name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs });
+      host.traits.set(container.containerId, { stack: container.stack, startedAt: container.startedAt });
     }
     for (const host of fleet.hosts()) {
       host.newestMs = store.ticks.newestMs(host.stored.id) ?? 0;
@@ -53,6 +84,7 @@ export class Fleet {
     let looked = 0;
     for (const tick of store.ticks.newestLive(host.stored.id)) {
       host.latest ??= tick;
+      host.lastSeenAtMs ??= tick.receivedAtMs;
       const { containers } = decodeSample(tick.sample);
       if (containers !== null) {
         host.latestWithContainers = tick;
@@ -98,7 +130,16 @@ export class Fleet {
   }
 
   addHost(stored: StoredHost): LiveHost {
-    const host: LiveHost = { stored, latest: null, latestWithContainers: null, newestMs: 0, containers: new Map() };
+    const host: LiveHost = {
+      stored,
+      latest: null,
+      lastSeenAtMs: null,
+      latestWithContainers: null,
+      newestMs: 0,
+      containers: new Map(),
+      traits: new Map(),
+      incidents: [],
+    };
     this.#hosts.set(stored.id, host);
     this.#hostsByName.set(stored.name, host);
     return host;
@@ -134,7 +175,7 @@ export function summarize(host: LiveHost): Host {
   for (const container of host.containers.values()) if (container.missingSinceMs === null) containerCount += 1;
   return {
     ...stored,
-    lastSeenAtMs: latest?.receivedAtMs ?? null,
+    lastSeenAtMs: host.lastSeenAtMs,
     clockSkewMs: latest === null ? null : latest.recordedAtMs - latest.receivedAtMs,
     metrics: latest === null ? null : decodeHostMetrics(latest.sample),
     containerCount,

@@ -1,7 +1,7 @@
 import type { CommandOf, Outcomes } from '../domain/command.ts';
 import { NexusError } from '../domain/errors.ts';
 import type { NewLogEvent } from '../domain/event-log.ts';
-import type { Labels } from '../domain/host.ts';
+import { type Labels, MAX_LABELS } from '../domain/host.ts';
 import type { Store } from '../domain/store.ts';
 import { NO_FACTS } from '../domain/telemetry.ts';
 import { findHost } from './find-host.ts';
@@ -67,6 +67,12 @@ export function updateHost(store: Store, fleet: Fleet, command: CommandOf<'updat
     throw new NexusError('conflict', `host «${command.name}» is archived for good: it cannot be changed`);
   }
   const labels = command.labels === null ? host.stored.labels : mergeLabels(host.stored.labels, command.labels);
+  if (Object.keys(labels).length > MAX_LABELS) {
+    throw new NexusError(
+      'invalid',
+      `host «${command.name}» would carry more than ${MAX_LABELS} labels: delete some first`,
+    );
+  }
   const offlineAfterSeconds = command.offlineAfterSeconds ?? host.stored.offlineAfterSeconds;
   host.stored = { ...host.stored, labels, offlineAfterSeconds };
   store.hosts.save(host.stored);

@@ -97,8 +97,8 @@ export class FleetReader implements Queries {
     return this.#engine.committed().store.ticks.range(host.stored.id, request.fromMs, request.toMs);
   }
 
-  events(after: number, limit: number, host: string | null): LogEvent[] {
-    return this.#engine.committed().store.events.page(after, limit, host);
+  events(after: number, limit: number, of: { host?: string | null; rolloutId?: string | null }): LogEvent[] {
+    return this.#engine.committed().store.events.page(after, limit, of);
   }
 
   queue(): QueueFigures {

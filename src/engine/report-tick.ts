@@ -4,7 +4,7 @@ import type { CommandOf, Outcomes } from '../domain/command.ts';
 import { assertNever, invariant, NexusError } from '../domain/errors.ts';
 import type { NewLogEvent } from '../domain/event-log.ts';
 import type { Store, StoredTick } from '../domain/store.ts';
-import type { HostFacts, Tick } from '../domain/telemetry.ts';
+import type { ContainerReport, HostFacts, Tick } from '../domain/telemetry.ts';
 import {
   type ContainerChange,
   type HealthTurn,
@@ -16,7 +16,10 @@ import {
 } from '../telemetry/container-presence.ts';
 import { statusOnTick } from '../telemetry/host-status.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
-import type { Fleet, LiveHost } from './fleet.ts';
+import { type Fleet, type LiveHost, noteIncident } from './fleet.ts';
+
+/** Set by Compose on every container that it starts. */
+const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';
 
 function fingerprintOf(text: string): string {
   return hash('sha1', text, 'base64url');
@@ -48,9 +51,8 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
     host.latest = stored;
     if (tick.containers !== null) host.latestWithContainers = stored;
     applyFacts(store, host, tick.facts);
-  } else if (host.latest !== null) {
-    host.latest = { ...host.latest, receivedAtMs: Math.max(host.latest.receivedAtMs, nowMs) };
   }
+  host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
   applyStatus(store, host, nowMs);
   return { stored: true };
 }
@@ -96,7 +98,7 @@ function storeTick(
 }
 
 /** The store's number of a reported container; one that only history knows is entered as removed. */
-function numberOf(store: Store, host: LiveHost, report: NonNullable<Tick['containers']>[number], tick: Tick): number {
+function numberOf(store: Store, host: LiveHost, report: ContainerReport, tick: Tick): number {
   const known = host.containers.get(report.containerId);
   if (known !== undefined) return known.id;
   const stored = store.containers.find(host.stored.id, report.containerId);
@@ -185,6 +187,7 @@ function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick
       store.containers.save({ id: known.id, ...base, ...marks });
       const next = { ...known, name: identity.name, fingerprint, unhealthy, missingSinceMs: null };
       host.containers.set(change.report.containerId, next);
+      noteTraits(host, change.report, nowMs);
       return logHealth(store, host, change.report.containerId, next, change.turn, nowMs);
     }
     case 'returned':
@@ -195,6 +198,7 @@ function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick
       const known = knownContainer(host, change.containerId);
       mark(store, host, change.containerId, { missingSinceMs: known.missingSinceMs, removedAtMs: change.atMs });
       host.containers.delete(change.containerId);
+      host.traits.delete(change.containerId);
       return;
     }
     default:
@@ -238,7 +242,20 @@ function appear(
   const { lastSeenAtMs, missingSinceMs } = row;
   const known = { id, name: report.identity.name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs };
   host.containers.set(report.containerId, known);
+  noteTraits(host, report, nowMs);
   logHealth(store, host, report.containerId, known, turn, nowMs);
+}
+
+/** Keeps what the telemetry gate asks for; a container that was running and started again has restarted. */
+function noteTraits(host: LiveHost, report: ContainerReport, nowMs: number): void {
+  const { containerId, identity } = report;
+  const stack = identity.labels[COMPOSE_PROJECT_LABEL] ?? null;
+  const before = host.traits.get(containerId);
+  host.traits.set(containerId, { stack, startedAt: identity.startedAt });
+  const restarted =
+    before?.startedAt !== null && identity.startedAt !== null && before?.startedAt !== identity.startedAt;
+  if (before !== undefined && stack !== null && restarted)
+    noteIncident(host, { atMs: nowMs, stack, containerId, kind: 'restarted' });
 }
 
 function mark(
@@ -261,6 +278,8 @@ function logHealth(
   nowMs: number,
 ): void {
   if (turn === null) return;
+  const stack = host.traits.get(containerId)?.stack ?? null;
+  if (stack !== null) noteIncident(host, { atMs: nowMs, stack, containerId, kind: turn });
   const kind = turn === 'unhealthy' ? 'container_unhealthy' : 'container_recovered';
   store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name: container.name }));
 }

@@ -18,7 +18,7 @@ export class Sweeper {
   isDue(fleet: Fleet, listeningSinceMs: number, nowMs: number): boolean {
     if (fleet.usesToKeep.size > 0 && nowMs - this.#usesKeptAtMs >= USES_KEPT_EVERY_MS) return true;
     for (const host of fleet.hosts()) {
-      if (hasGoneSilent({ ...host.stored, lastSeenAtMs: lastSeen(host) }, listeningSinceMs, nowMs)) return true;
+      if (hasGoneSilent({ ...host.stored, lastSeenAtMs: host.lastSeenAtMs }, listeningSinceMs, nowMs)) return true;
       if (this.#isPruneDue(host, nowMs)) return true;
     }
     return false;
@@ -33,7 +33,7 @@ export class Sweeper {
     let pruned = 0;
     let turns = 100;
     for (const host of fleet.hosts()) {
-      if (hasGoneSilent({ ...host.stored, lastSeenAtMs: lastSeen(host) }, command.listeningSinceMs, command.nowMs)) {
+      if (hasGoneSilent({ ...host.stored, lastSeenAtMs: host.lastSeenAtMs }, command.listeningSinceMs, command.nowMs)) {
         this.#markOffline(store, host, command.nowMs);
         wentOffline += 1;
       }
@@ -57,7 +57,7 @@ export class Sweeper {
       kind: 'host_offline',
       host: host.stored.name,
       rolloutId: null,
-      data: { silent_ms: nowMs - (lastSeen(host) ?? nowMs), offline_after_seconds: host.stored.offlineAfterSeconds },
+      data: { silent_ms: nowMs - (host.lastSeenAtMs ?? nowMs), offline_after_seconds: host.stored.offlineAfterSeconds },
     });
   }
 
@@ -69,8 +69,4 @@ export class Sweeper {
     fleet.usesToKeep.clear();
     this.#usesKeptAtMs = nowMs;
   }
-}
-
-function lastSeen(host: LiveHost): number | null {
-  return host.latest?.receivedAtMs ?? null;
 }

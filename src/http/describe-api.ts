@@ -9,7 +9,12 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): unknown {
   return rest;
 }
 
-const SECURITY = { public: [], agent: [{ agentToken: [] }], operator: [{ adminToken: [] }] };
+const SECURITY = {
+  public: [],
+  agent: [{ agentToken: [] }],
+  operator: [{ adminToken: [] }],
+  'anyone known': [{ agentToken: [] }, { adminToken: [] }],
+};
 
 function describeRoute(route: Route): Record<string, unknown> {
   const parameters = [...route.path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => ({
@@ -30,7 +35,8 @@ function describeRoute(route: Route): Record<string, unknown> {
   };
   if (route.requestSchema !== undefined) {
     const schema = jsonSchema(route.requestSchema, 'input');
-    described['requestBody'] = { required: true, content: { 'application/json': { schema } } };
+    const required = !route.requestSchema.safeParse({}).success;
+    described['requestBody'] = { required, content: { 'application/json': { schema } } };
   }
   return described;
 }

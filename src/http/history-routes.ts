@@ -104,7 +104,7 @@ export function historyRoutes(queries: Queries): Route[] {
       status: 200,
       handle(exchange) {
         const query = readQuery(exchange, eventQuerySchema);
-        const events = queries.events(query.after, query.limit, query.host ?? null);
+        const events = queries.events(query.after, query.limit, { host: query.host ?? null });
         return json(200, { events: events.map(presentEvent), next: events.at(-1)?.id ?? query.after });
       },
     },

@@ -17,6 +17,8 @@ export const HTTP_LIMITS = {
   telemetryBodyBytes: 2 * 1024 * 1024,
   /** One batch, after decompression. */
   batchBodyBytes: 16 * 1024 * 1024,
+  /** One numbered event; its largest field is 8 KiB of output. */
+  eventBodyBytes: 128 * 1024,
   /** Any operator request. */
   operatorBodyBytes: 256 * 1024,
   /** All bodies being received or parsed at once; beyond it new ones are answered 503. */

@@ -40,7 +40,7 @@ export function listen(surface: HttpSurface, address: ListenAddress): Promise<Ht
     const listening = () => {
       const bound = server.address();
       const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-      resolve({ port, close: () => closeServer(server) });
+      resolve({ port, close: () => closeServer(server, surface) });
     };
     if ('socketPath' in address) server.listen(address.socketPath, listening);
     else server.listen(address.port, address.host, listening);
@@ -60,7 +60,8 @@ function listenError(error: NodeJS.ErrnoException, address: ListenAddress): Nexu
   });
 }
 
-function closeServer(server: Server): Promise<void> {
+function closeServer(server: Server, surface: HttpSurface): Promise<void> {
+  surface.announceClose();
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), HTTP_LIMITS.shutdownMs);
     server.close(() => {

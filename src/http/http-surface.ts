@@ -40,6 +40,7 @@ export class HttpSurface {
   readonly #metrics: HttpMetrics;
   readonly #clock: Clock;
   readonly #log: Log;
+  #isClosing = false;
 
   constructor(parts: SurfaceParts) {
     this.#clock = parts.clock;
@@ -65,6 +66,14 @@ export class HttpSurface {
     for (const route of routes) this.#router.on(route.method, route.path, () => undefined, route);
   }
 
+  /**
+   * From now on every answer is the last of its connection. node:http would keep on serving a connection that is busy
+   * at the moment its server closes, for as long as its client goes on asking.
+   */
+  announceClose(): void {
+    this.#isClosing = true;
+  }
+
   /** Answers one request; never throws. `isLocal`: it came over the Unix socket. */
   async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
     const startedAt = performance.now();
@@ -79,7 +88,7 @@ export class HttpSurface {
       isLocal,
     };
     const answer = await this.#answer(exchange, route);
-    send(request, response, answer);
+    send(request, response, answer, this.#isClosing);
     const name = route === undefined ? 'unmatched' : `${route.method} ${route.path}`;
     this.#metrics.answered(name, answer.status);
     if (route?.access === 'agent') this.#metrics.ingested(name, (performance.now() - startedAt) / 1000);
@@ -152,6 +161,9 @@ export class HttpSurface {
         if (identity?.kind !== 'agent') return this.#unauthorized(exchange, route);
         return route.handle(exchange, identity);
       }
+      case 'anyone known':
+        if (!exchange.isLocal && identify() === undefined) return this.#unauthorized(exchange, route);
+        return route.handle(exchange);
       case 'operator': {
         if (exchange.isLocal) return route.handle(exchange, null);
         const identity = identify();
@@ -168,20 +180,20 @@ export class HttpSurface {
 }
 
 /**
- * Writes an answer. A body that was refused unread is drained by node:http when it is small; a large or endless one
- * costs its sender the connection.
+ * Writes an answer; `isLast` ends its connection with it. A body that was refused unread is drained by node:http when
+ * it is small; a large or endless one costs its sender the connection.
  */
-function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isLast: boolean): void {
   if (response.headersSent || response.destroyed) return;
   const headers: Record<string, string | number> = { 'cache-control': 'no-store', ...answer.headers };
+  if (isLast) headers['connection'] = 'close';
   const body = answer.body ?? '';
+  const isCut = !request.complete && unreadBytes(request) > HTTP_LIMITS.drainBytes;
   if (answer.status !== 204) headers['content-length'] = Buffer.byteLength(body);
-  if (!request.complete && unreadBytes(request) > HTTP_LIMITS.drainBytes) {
-    headers['connection'] = 'close';
-    endAfterDraining(request);
-  }
+  if (isCut) headers['connection'] = 'close';
   response.writeHead(answer.status, headers);
-  if (request.method === 'HEAD') response.end();
+  if (isCut) endAfterDraining(request, response, body);
+  else if (request.method === 'HEAD') response.end();
   else response.end(body);
 }
 
@@ -191,17 +203,26 @@ function unreadBytes(request: IncomingMessage): number {
   return Number(request.headers['content-length'] ?? 0);
 }
 
-/** Lets the sender read the answer before the connection goes: reads on for a while, bounded, then cuts. */
-function endAfterDraining(request: IncomingMessage): void {
+/**
+ * Answers a sender that is still sending, and reads on for a while, bounded, before the connection goes: closed at
+ * once, it would be reset by what still arrives, and the answer might never be read.
+ */
+function endAfterDraining(request: IncomingMessage, response: ServerResponse, body: string | Uint8Array): void {
+  response.flushHeaders();
+  if (request.method !== 'HEAD' && body.length > 0) response.write(body);
   let drained = 0;
-  const cut = () => request.destroy();
-  const timer = setTimeout(cut, 2_000);
+  const end = () => void response.end();
+  const timer = setTimeout(end, 2_000);
   timer.unref();
   request.on('data', (chunk: Buffer) => {
     drained += chunk.length;
-    if (drained > 16 * HTTP_LIMITS.drainBytes) cut();
+    if (drained > 16 * HTTP_LIMITS.drainBytes) end();
   });
-  request.on('close', () => clearTimeout(timer));
+  request.on('end', end);
+  request.on('close', () => {
+    clearTimeout(timer);
+    end();
+  });
   request.on('error', () => {});
   request.resume();
 }

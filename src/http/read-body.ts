@@ -64,7 +64,8 @@ async function receive(request: IncomingMessage, response: ServerResponse, limit
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // Left whole when the limit is passed: what still comes is drained after the answer.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       length += chunk.length;
       bodiesInFlightBytes += chunk.length;
       if (length > limitBytes) throw tooLarge(limitBytes);
@@ -108,6 +109,13 @@ export async function readJson(exchange: Exchange, limitBytes: number): Promise<
 /** The body as `schema` reads it. Throws {@link Refusal}, with 422 for a broken rule. */
 export async function readBody<S extends z.ZodType>(exchange: Exchange, schema: S): Promise<z.output<S>> {
   return requireValid(parseWith(schema, await readJson(exchange, HTTP_LIMITS.operatorBodyBytes)));
+}
+
+/** As {@link readBody}; a request without any body is read as an empty object. */
+export async function readOptionalBody<S extends z.ZodType>(exchange: Exchange, schema: S): Promise<z.output<S>> {
+  const { headers } = exchange.request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return hasBody ? readBody(exchange, schema) : requireValid(parseWith(schema, {}));
 }
 
 /** The query string as `schema` reads it. Throws {@link Refusal} with 422. */

@@ -36,13 +36,14 @@ interface RouteBase {
   readonly status: number;
 }
 
-/** `agent`: an agent token. `operator`: the Unix socket or an admin token. `public`: anybody. */
+/** `agent`: an agent token. `operator`: the Unix socket or an admin token. `anyone known`: either. `public`: anybody. */
 export type Route =
   | (RouteBase & { readonly access: 'public'; handle(exchange: Exchange): Promise<Answer> | Answer })
   | (RouteBase & {
       readonly access: 'agent';
       handle(exchange: Exchange, identity: AgentIdentity): Promise<Answer> | Answer;
     })
+  | (RouteBase & { readonly access: 'anyone known'; handle(exchange: Exchange): Promise<Answer> | Answer })
   | (RouteBase & {
       readonly access: 'operator';
       handle(exchange: Exchange, identity: AdminIdentity | null): Promise<Answer> | Answer;

@@ -7,7 +7,7 @@ import {
   tokenListBodySchema,
 } from '../wire/operator.ts';
 import { presentMintedToken, presentToken } from './present.ts';
-import { readBody } from './read-body.ts';
+import { readBody, readOptionalBody } from './read-body.ts';
 import { type Exchange, json, type Route } from './route.ts';
 
 function tokenRequest(
@@ -29,7 +29,7 @@ export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
       answerSchema: mintedTokenBodySchema,
       status: 201,
       async handle(exchange) {
-        const body = await readBody(exchange, createTokenSchema);
+        const body = await readOptionalBody(exchange, createTokenSchema);
         const host = exchange.params['name'] ?? '';
         const minted = await commands.submit({ kind: 'create_agent_token', host, ...tokenRequest(exchange, body) });
         return json(201, presentMintedToken(minted));

@@ -2,6 +2,11 @@ import type { ContainerTable, StoredContainer } from '../domain/store.ts';
 import type { ContainerIdentity } from '../domain/telemetry.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
+interface PresentRow extends MarkRow {
+  started_at: string | null;
+  stack: string | null;
+}
+
 interface MarkRow {
   id: number;
   host_id: number;
@@ -81,8 +86,9 @@ function columns(container: Omit<StoredContainer, 'id'>): SqlValue[] {
 }
 
 export function createContainerTable(connection: Connection): ContainerTable {
-  const selectPresent = connection.prepare<MarkRow>(
-    `SELECT id, host_id, container_id, name, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms
+  const selectPresent = connection.prepare<PresentRow>(
+    `SELECT id, host_id, container_id, name, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms,
+       started_at, stack
      FROM containers WHERE removed_at_ms IS NULL`,
   );
   const selectOne = connection.prepare<ContainerRow>('SELECT * FROM containers WHERE host_id = ? AND container_id = ?');
@@ -105,7 +111,8 @@ export function createContainerTable(connection: Connection): ContainerTable {
   );
   return {
     *allPresent() {
-      for (const row of selectPresent.iterate()) yield readMarks(row);
+      for (const row of selectPresent.iterate())
+        yield { ...readMarks(row), startedAt: row.started_at, stack: row.stack };
     },
     find: (hostId, containerId) => {
       const row = selectOne.get(hostId, containerId);

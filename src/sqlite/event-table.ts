@@ -30,12 +30,29 @@ export function createEventTable(connection: Connection): EventTable {
   const selectPageOfHost = connection.prepare<EventRow>(
     'SELECT * FROM events WHERE host = ? AND id > ? ORDER BY id LIMIT ?',
   );
+  const selectPageOfRollout = connection.prepare<EventRow>(
+    'SELECT * FROM events WHERE rollout_id = ? AND id > ? ORDER BY id LIMIT ?',
+  );
+  const selectOfRollout = connection.prepare<EventRow>('SELECT * FROM events WHERE rollout_id = ? ORDER BY id');
+  const selectOfRolloutHost = connection.prepare<EventRow>(
+    'SELECT * FROM events WHERE rollout_id = ? AND host = ? ORDER BY id DESC',
+  );
+  const page: EventTable['page'] = (after, limit, { host, rolloutId }) => {
+    if (rolloutId !== null && rolloutId !== undefined)
+      return selectPageOfRollout.all(rolloutId, after, limit).map(readRow);
+    if (host !== null && host !== undefined) return selectPageOfHost.all(host, after, limit).map(readRow);
+    return selectPage.all(after, limit).map(readRow);
+  };
+  function* read(rows: Iterable<EventRow>): Generator<LogEvent> {
+    for (const row of rows) yield readRow(row);
+  }
   return {
     append: (event) => ({
       ...event,
       id: insert.run(event.atMs, event.kind, event.host, event.rolloutId, JSON.stringify(event.data)).insertedId,
     }),
-    page: (after, limit, host) =>
-      (host === null ? selectPage.all(after, limit) : selectPageOfHost.all(host, after, limit)).map(readRow),
+    page,
+    ofRollout: (rolloutId) => read(selectOfRollout.iterate(rolloutId)),
+    ofRolloutHost: (rolloutId, host) => read(selectOfRolloutHost.iterate(rolloutId, host)),
   };
 }

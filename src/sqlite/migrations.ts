@@ -51,6 +51,7 @@ export const MIGRATIONS: readonly string[] = [
     labels TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     unhealthy INTEGER NOT NULL,
+    stack TEXT GENERATED ALWAYS AS (labels ->> '$."com.docker.compose.project"') VIRTUAL,
     last_seen_at_ms INTEGER NOT NULL,
     missing_since_ms INTEGER,
     removed_at_ms INTEGER,
@@ -77,12 +78,52 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX events_by_host ON events (host, id) WHERE host IS NOT NULL;
 
+  CREATE INDEX events_by_rollout ON events (rollout_id, host, id) WHERE rollout_id IS NOT NULL;
+
+  CREATE TABLE releases (
+    number INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    stack TEXT NOT NULL,
+    version TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    manifest BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE quarantines (
+    id INTEGER PRIMARY KEY,
+    stack TEXT NOT NULL,
+    release TEXT NOT NULL,
+    rollout_id TEXT NOT NULL,
+    host TEXT NOT NULL,
+    failing_probes TEXT NOT NULL,
+    output TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    lifted_at_ms INTEGER,
+    lifted_reason TEXT
+  ) STRICT;
+
+  CREATE TABLE rollouts (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    stack TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    progress TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE rollout_hosts (
+    rollout_number INTEGER NOT NULL REFERENCES rollouts (number),
+    host TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (rollout_number, host)
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), opened_at_ms INTEGER NOT NULL) STRICT;
   `,
 ];
 
-/** Brings the schema up to this executable's. Throws `store_refused` on a file of a newer Nexus or of another program. */
-export function migrate(connection: Connection, migrations: readonly string[] = MIGRATIONS): void {
+/** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */
+export function requireOwnSchema(connection: Connection, migrations: readonly string[] = MIGRATIONS): number {
   const version = Number(connection.pragma('user_version'));
   const applicationId = Number(connection.pragma('application_id'));
   const tables = connection.prepare<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema').get()?.count ?? 0;
@@ -99,6 +140,12 @@ export function migrate(connection: Connection, migrations: readonly string[] = 
         'start that newer version again, or restore the backup made before the upgrade',
     );
   }
+  return version;
+}
+
+/** Brings the schema up to this executable's. Throws `store_refused` as {@link requireOwnSchema} does. */
+export function migrate(connection: Connection, migrations: readonly string[] = MIGRATIONS): void {
+  const version = requireOwnSchema(connection, migrations);
   for (let next = version; next < migrations.length; next += 1) {
     connection.transact(() => {
       connection.exec(migrations[next] ?? '');

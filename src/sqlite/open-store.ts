@@ -13,7 +13,10 @@ import { Connection } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
 import { createEventTable } from './event-table.ts';
 import { createHostTable } from './host-table.ts';
-import { migrate } from './migrations.ts';
+import { migrate, requireOwnSchema } from './migrations.ts';
+import { createQuarantineTable } from './quarantine-table.ts';
+import { createReleaseTable } from './release-table.ts';
+import { createRolloutTable } from './rollout-table.ts';
 import { createTickTable } from './tick-table.ts';
 import { createTokenTable } from './token-table.ts';
 
@@ -115,6 +118,8 @@ export function openStore(directory: string, nowMs: number): Store {
   refuseLostDatabase(file, marker);
   const connection = new Connection(file, BUSY_TIMEOUT_MS);
   try {
+    // Before anything else: even the switch to WAL mode writes into the file.
+    requireOwnSchema(connection);
     configure(connection);
     migrate(connection);
     probeWrite(connection, nowMs);
@@ -125,6 +130,9 @@ export function openStore(directory: string, nowMs: number): Store {
       containers: createContainerTable(connection),
       ticks: createTickTable(connection),
       events: createEventTable(connection),
+      releases: createReleaseTable(connection),
+      quarantines: createQuarantineTable(connection),
+      rollouts: createRolloutTable(connection),
       transact: (work) => connection.transact(work),
       close: () => connection.close(),
     };

@@ -10,6 +10,7 @@
  *
  * Lossless: what is decoded is the number that was encoded. A container's `id` is the store's own number for it.
  */
+import { NexusError } from '../domain/errors.ts';
 import { CONTAINER_METRICS, type ContainerMetrics, HOST_METRICS, type HostMetrics } from '../domain/telemetry.ts';
 
 export interface ContainerSample {
@@ -32,7 +33,15 @@ const MAX_VALUE_BYTES = 9;
 const MAX_BLOCK_BYTES = 1 + 8 * MAX_VALUE_BYTES;
 
 /** Thrown on bytes that no encoder of a known version wrote: a damaged row, or one of a newer Nexus. */
-export class SampleDamaged extends Error {}
+export class SampleDamaged extends NexusError {
+  constructor(what: string) {
+    super(
+      'store_unavailable',
+      `a stored sample cannot be read (${what}): the database is damaged or was written by a newer Nexus; ` +
+        'start that version again, or stop Nexus, keep nexus.db aside and restore a backup',
+    );
+  }
+}
 
 class SampleWriter {
   readonly #bytes: Uint8Array;

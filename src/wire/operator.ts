@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EVENT_KINDS } from '../domain/event-log.ts';
-import { HOST_STATUSES, isHostName } from '../domain/host.ts';
+import { HOST_STATUSES, isHostName, MAX_LABELS } from '../domain/host.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
 
 /** What operators send and read. The server answers with these shapes and the client parses its answers with them. */
@@ -12,7 +12,7 @@ function metricShape<N extends string>(names: readonly N[]): Record<N, typeof me
   return Object.fromEntries(names.map((name) => [name, metricValue])) as Record<N, typeof metricValue>;
 }
 
-export const LABEL_LIMITS = { maxLabels: 64, maxValueLength: 255 } as const;
+export const LABEL_LIMITS = { maxLabels: MAX_LABELS, maxValueLength: 255 } as const;
 const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
   error: 'label keys are 1–63 letters, digits, «.», «_», «/» or «-», and start and end with a letter or digit',
 });
@@ -82,6 +82,9 @@ export const eventQuerySchema = z.object({
   limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
   host: hostNameSchema.optional(),
 });
+
+/** `GET /v1/agent/dispatch`. */
+export const dispatchQuerySchema = z.object({ wait: queryInteger(0, 60).default(60) });
 
 /** A history answer never holds more points than this; ask with a larger `step_seconds` for a longer span. */
 export const MAX_HISTORY_POINTS = 11_000;

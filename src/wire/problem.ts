@@ -15,7 +15,7 @@ export const problemSchema = z.looseObject({
 export type Problem = z.infer<typeof problemSchema>;
 
 /** More would only repeat: a client mends the first and asks again. */
-const MAX_FIELD_ERRORS = 20;
+export const MAX_FIELD_ERRORS = 20;
 
 /** What zod found, as the wire says it. */
 export function fieldErrorsOf(error: z.ZodError): FieldError[] {

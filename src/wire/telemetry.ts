@@ -8,7 +8,7 @@ import {
   type HostMetrics,
   type Tick,
 } from '../domain/telemetry.ts';
-import { type FieldError, fieldErrorsOf, type Parsed } from './problem.ts';
+import { type FieldError, fieldErrorsOf, MAX_FIELD_ERRORS, type Parsed } from './problem.ts';
 
 /** Limits of the telemetry body; the server, the agent and the reference all read them here. */
 export const TELEMETRY_LIMITS = {
@@ -30,6 +30,32 @@ const count = z.int().min(0).nullish();
 const gauge = z.number().min(0).nullish();
 const text = (max: number) => z.string().max(max).nullish();
 const requiredText = (max: number) => z.string().min(1).max(max);
+
+const WRONG_TEXT = 'must be a string';
+
+/**
+ * One error for a whole list or map, at its first wrong entry: a body may hold a million of them, and an error for
+ * each would cost the server seconds and, where zod hands them on as arguments, its stack.
+ */
+const textList = z
+  .custom<string[]>()
+  .superRefine((value: unknown, context) => {
+    if (!Array.isArray(value)) return context.addIssue({ code: 'custom', message: 'must be a list of strings' });
+    const wrong = value.findIndex((entry) => typeof entry !== 'string');
+    if (wrong !== -1) context.addIssue({ code: 'custom', message: WRONG_TEXT, path: [wrong] });
+  })
+  .meta({ type: 'array', items: { type: 'string' } });
+
+const textMap = z
+  .custom<Record<string, string>>()
+  .superRefine((value: unknown, context) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return context.addIssue({ code: 'custom', message: 'must be a map of strings' });
+    }
+    const wrong = Object.entries(value).find(([, entry]) => typeof entry !== 'string');
+    if (wrong !== undefined) context.addIssue({ code: 'custom', message: WRONG_TEXT, path: [wrong[0]] });
+  })
+  .meta({ type: 'object', additionalProperties: { type: 'string' } });
 
 const hostMetricsSchema = z.object({
   cpu_percent: z.number().min(0).max(100).nullish(),
@@ -70,12 +96,9 @@ const containerSchema = z.object({
   health_status: text(16),
   started_at: instantText.nullish(),
   finished_at: instantText.nullish(),
-  ports: z.array(z.string()).nullish(),
+  ports: textList.nullish(),
   // PHP encodes an empty map as an empty array; a list with anything in it is still refused.
-  labels: z.preprocess(
-    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
-    z.record(z.string(), z.string()).nullish(),
-  ),
+  labels: z.preprocess((value) => (Array.isArray(value) && value.length === 0 ? {} : value), textMap.nullish()),
   metrics: containerMetricsSchema.nullish(),
 });
 
@@ -89,6 +112,11 @@ export const telemetrySchema = z.object({
 /** `POST /agent/telemetry/batch`. */
 export const telemetryBatchSchema = z.object({
   ticks: z.array(telemetrySchema).min(1).max(TELEMETRY_LIMITS.maxBatchTicks),
+});
+
+/** The batch without a look into its ticks: they are read one by one, so that their errors stay few. */
+const batchEnvelopeSchema = z.object({
+  ticks: z.array(z.unknown()).min(1).max(TELEMETRY_LIMITS.maxBatchTicks),
 });
 
 export type TelemetryBody = z.input<typeof telemetrySchema>;
@@ -109,7 +137,8 @@ function readContainerMetrics(body: z.output<typeof containerMetricsSchema> | nu
 
 function readContainer(body: ParsedContainer): ContainerReport {
   return {
-    containerId: body.container_id,
+    // The store keeps Unicode only. Made whole here, half a surrogate pair is one and the same id in memory and on disk.
+    containerId: body.container_id.toWellFormed(),
     identity: {
       name: body.name,
       image: body.image,
@@ -129,7 +158,10 @@ function readContainer(body: ParsedContainer): ContainerReport {
 /** The same container twice in one tick is one container: the last report of it counts. */
 function readContainers(bodies: readonly ParsedContainer[]): ContainerReport[] {
   const reports = new Map<string, ContainerReport>();
-  for (const body of bodies) reports.set(body.container_id, readContainer(body));
+  for (const body of bodies) {
+    const report = readContainer(body);
+    reports.set(report.containerId, report);
+  }
   return [...reports.values()];
 }
 
@@ -173,9 +205,11 @@ export function parseTelemetry(input: unknown, receivedAtMs: number): Parsed<Tic
 
 /** Reads a batch: all of it is good, or none of it is taken. */
 export function parseTelemetryBatch(input: unknown, receivedAtMs: number): Parsed<Tick[]> {
-  const result = telemetryBatchSchema.safeParse(input);
-  if (!result.success) return { ok: false, errors: fieldErrorsOf(result.error) };
-  const ticks = result.data.ticks.map(readTick);
+  const envelope = batchEnvelopeSchema.safeParse(input);
+  if (!envelope.success) return { ok: false, errors: fieldErrorsOf(envelope.error) };
+  const shaped = readTicks(envelope.data.ticks);
+  if (!shaped.ok) return shaped;
+  const ticks = shaped.value;
   const errors: FieldError[] = [];
   let previousMs = Number.NEGATIVE_INFINITY;
   ticks.forEach((tick, index) => {
@@ -185,5 +219,21 @@ export function parseTelemetryBatch(input: unknown, receivedAtMs: number): Parse
     if (message !== undefined) errors.push({ path: `ticks.${index}.recorded_at`, message });
     previousMs = tick.recordedAtMs;
   });
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, value: ticks };
+  return errors.length > 0 ? { ok: false, errors: errors.slice(0, MAX_FIELD_ERRORS) } : { ok: true, value: ticks };
+}
+
+function readTicks(bodies: readonly unknown[]): Parsed<Tick[]> {
+  const ticks: Tick[] = [];
+  const errors: FieldError[] = [];
+  for (const [index, body] of bodies.entries()) {
+    const result = telemetrySchema.safeParse(body);
+    if (result.success) ticks.push(readTick(result.data));
+    else {
+      for (const { path, message } of fieldErrorsOf(result.error)) {
+        errors.push({ path: path === '' ? `ticks.${index}` : `ticks.${index}.${path}`, message });
+      }
+    }
+    if (errors.length >= MAX_FIELD_ERRORS) break;
+  }
+  return errors.length > 0 ? { ok: false, errors: errors.slice(0, MAX_FIELD_ERRORS) } : { ok: true, value: ticks };
 }

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { NexusError } from '../../src/domain/errors.ts';
+import type { Log } from '../../src/domain/log.ts';
+import { DiskOutbox } from './disk-outbox.ts';
+import { FallbackOutbox } from './fallback-outbox.ts';
+import { lockStateDir, type StateDirLock } from './lock-state-dir.ts';
+import { MemoryOutbox } from './memory-outbox.ts';
+import type { Outbox } from './outbox.ts';
+
+/** All files of the outbox together. */
+export const MAX_OUTBOX_BYTES = 64 * 1_048_576;
+/** What stands in for it while the disk cannot be written. */
+const MAX_MEMORY_BYTES = 4 * 1_048_576;
+
+export interface OpenedOutbox {
+  readonly outbox: Outbox;
+  /** Brings what it can to disk and gives the state directory free. */
+  close(): Promise<void>;
+}
+
+/** An outbox in memory only, for a single tick beside an agent that runs. */
+export function openMemoryOutbox(): OpenedOutbox {
+  return { outbox: new MemoryOutbox(MAX_MEMORY_BYTES), close: async () => {} };
+}
+
+/**
+ * Opens the outbox of a state directory and locks it. A directory that cannot be used only means an outbox in memory;
+ * throws `conflict` when another agent uses it.
+ */
+export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutbox> {
+  let lock: StateDirLock | null = null;
+  let conflict: NexusError | null = null;
+  const outbox = new FallbackOutbox({
+    openDisk: async () => {
+      lock ??= await lockStateDir(stateDir).catch((error: unknown) => {
+        if (error instanceof NexusError) conflict = error;
+        throw error;
+      });
+      return DiskOutbox.open(join(stateDir, 'outbox'), MAX_OUTBOX_BYTES);
+    },
+    memoryBytes: MAX_MEMORY_BYTES,
+    directory: stateDir,
+    log,
+  });
+  await outbox.open();
+  if (conflict !== null) throw conflict;
+  return {
+    outbox,
+    close: async () => {
+      await outbox.close();
+      await lock?.release();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { messageOf, NexusError } from '../../src/domain/errors.ts';
+
+/** Why the engine did not answer, as far as it changes what to do about it. */
+export type EngineFailure = 'absent' | 'forbidden' | 'silent' | 'refused';
+
+const FAILURE_BY_CODE: Readonly<Record<string, EngineFailure>> = {
+  ENOENT: 'absent',
+  ENOTDIR: 'absent',
+  ECONNREFUSED: 'absent',
+  ENOTSOCK: 'absent',
+  EACCES: 'forbidden',
+  EPERM: 'forbidden',
+  ETIMEDOUT: 'silent',
+  UND_ERR_CONNECT_TIMEOUT: 'silent',
+  UND_ERR_HEADERS_TIMEOUT: 'silent',
+  UND_ERR_BODY_TIMEOUT: 'silent',
+  ABORT_ERR: 'silent',
+};
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'ABORT_ERR';
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** Translates what undici throws; `details.failure` is an {@link EngineFailure}. */
+export function engineError(error: unknown, socketPath: string): NexusError {
+  if (error instanceof NexusError) return error;
+  const failure = FAILURE_BY_CODE[codeOf(error)] ?? 'absent';
+  return new NexusError(
+    failure === 'forbidden' ? 'forbidden' : 'unreachable',
+    `The Docker Engine at ${socketPath} cannot be asked: ${messageOf(error)}`,
+    { cause: error, details: { failure } },
+  );
+}
+
+/** The failure inside an error of {@link engineError}. */
+export function failureOf(error: unknown): EngineFailure {
+  const failure = error instanceof NexusError ? error.details['failure'] : undefined;
+  return failure === 'forbidden' || failure === 'silent' || failure === 'refused' ? failure : 'absent';
+}
+
+/** What an operator should know and do about it, in one sentence or two. */
+export function explainEngineFailure(failure: EngineFailure, socketPath: string): string {
+  switch (failure) {
+    case 'absent':
+      return `no Docker Engine answers at ${socketPath}: reporting the host alone until one does`;
+    case 'forbidden':
+      return (
+        `permission denied on ${socketPath}: reporting the host alone. Add the agent's user to the group that owns ` +
+        'the socket (usermod -aG docker USER, or SupplementaryGroups=docker in its unit) and restart the agent'
+      );
+    case 'silent':
+      return `the Docker Engine at ${socketPath} does not answer in time: reporting what is known without it`;
+    case 'refused':
+      return `the Docker Engine at ${socketPath} refuses what the agent asks: reporting the host alone`;
+  }
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '../src/domain/clock.ts';
+import { NexusError } from '../src/domain/errors.ts';
+import type { Log } from '../src/domain/log.ts';
+import { Collector } from './collector.ts';
+import { DEFAULT_PACING, Delivery, type DeliveryPacing } from './delivery/delivery.ts';
+import type { Verdict } from './delivery/judge-answer.ts';
+import { type OpenedOutbox, openMemoryOutbox, openOutbox } from './delivery/open-outbox.ts';
+import { ServerConnection } from './delivery/server-connection.ts';
+import { EngineFollower } from './engine/engine-follower.ts';
+import { SmallFileReader } from './kernel/small-file-reader.ts';
+import { pause } from './pause.ts';
+import { ContainerFileReader } from './sampling/container-files.ts';
+import { ContainerSampler } from './sampling/container-sampler.ts';
+import { HostSampler, hostPathsBelow } from './sampling/host-sampler.ts';
+import type { AgentSettings, RunSettings } from './settings.ts';
+import { currentCommand, renderSystemdUnit } from './systemd-unit.ts';
+import { AGENT_LIMITS } from './telemetry-limits.ts';
+import { tickOffsetMs, untilNextTickMs } from './tick/plan-ticks.ts';
+
+export interface AgentPorts {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Aborts on SIGTERM or SIGINT: the agent keeps what it has not delivered, and stops. */
+  readonly signal: AbortSignal;
+  readonly stdout: { write(text: string): unknown };
+  /** Waits and retries; the defaults are right but in tests. */
+  readonly pacing?: DeliveryPacing;
+}
+
+/** What the process ends with. */
+export const AGENT_EXIT = { done: 0, undelivered: 1, unauthorized: 3 } as const;
+
+const REQUEST_TIMEOUT_MS = 10_000;
+/** The first tick's CPU figures are measured over this long. */
+const FIRST_INTERVAL_MS = 1_000;
+const RESYNC_MS = 600_000;
+const ENGINE_BACKOFF_MS = 500;
+/** A timer may fire this much before the clock agrees. */
+const EARLY_TIMER_MS = 20;
+
+/**
+ * Runs the agent until `signal` aborts (0), the server refuses the token (3) or, with `once`, one tick is delivered (0)
+ * or not (1). Throws `conflict` when another agent uses the state directory.
+ */
+export async function runAgent(settings: AgentSettings, ports: AgentPorts): Promise<number> {
+  if (settings.action === 'print-systemd-unit') {
+    ports.stdout.write(renderSystemdUnit(currentCommand(process.execPath, process.argv[1])));
+    return AGENT_EXIT.done;
+  }
+  return runWith(settings, ports);
+}
+
+async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number> {
+  const { log, clock, signal } = ports;
+  warnOfPlainHttp(settings.url, log);
+  const { outbox, close: closeOutbox } = await openOutboxFor(settings, log);
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const connection = new ServerConnection(settings.url, settings.token, REQUEST_TIMEOUT_MS);
+  const delivery = new Delivery({
+    post: connection.post,
+    outbox,
+    clock,
+    log,
+    pacing: ports.pacing ?? DEFAULT_PACING,
+    random: Math.random,
+  });
+  const { collector, engine } = assemble(settings, ports);
+  const following = engine.run(stop);
+  try {
+    if (settings.action === 'once') return await runOnce(collector, delivery, log, signal);
+    // On abort nothing under way may hold up the end: what it carried is kept.
+    stop.addEventListener('abort', () => void connection.close(), { once: true });
+    const delivering = delivery.run(stop).then((end) => {
+      if (end === 'unauthorized') over.abort();
+      return end;
+    });
+    await Promise.all([tickForEver(collector, delivery, settings, clock, stop), delivering]);
+    return (await delivering) === 'unauthorized' ? explainUnauthorized(log) : AGENT_EXIT.done;
+  } finally {
+    over.abort();
+    await following;
+    await connection.close();
+    await closeOutbox();
+  }
+}
+
+/** A single tick beside an agent that runs is fine: it only does without the outbox, which is the other's. */
+async function openOutboxFor({ action, stateDir }: RunSettings, log: Log): Promise<OpenedOutbox> {
+  try {
+    return await openOutbox(stateDir, log);
+  } catch (error) {
+    if (action === 'once' && error instanceof NexusError && error.code === 'conflict') return openMemoryOutbox();
+    throw error;
+  }
+}
+
+function assemble(settings: RunSettings, { log, clock }: AgentPorts): { collector: Collector; engine: EngineFollower } {
+  const reader = new SmallFileReader();
+  const paths = hostPathsBelow(settings.hostRoot);
+  const containers = new ContainerSampler(new ContainerFileReader(reader, paths.proc), () => performance.now() * 1e6);
+  const engine = new EngineFollower({
+    socketPath: settings.dockerSocketPath,
+    maxContainers: AGENT_LIMITS.maxContainers,
+    resyncMs: RESYNC_MS,
+    backoffMs: ENGINE_BACKOFF_MS,
+    log,
+    random: Math.random,
+    onInspected: (view) => containers.watch(view),
+  });
+  const collector = new Collector({ host: new HostSampler(reader, paths), engine, containers, clock, log });
+  return { collector, engine };
+}
+
+async function tickForEver(
+  collector: Collector,
+  delivery: Delivery,
+  { intervalMs, token }: RunSettings,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const offsetMs = tickOffsetMs(token, intervalMs);
+  await collector.prime();
+  // The first tick does not wait for its place on the clock: a host that starts is online at once.
+  await pause(FIRST_INTERVAL_MS, signal);
+  while (!signal.aborted) {
+    delivery.offer(await collector.collect());
+    await pause(untilNextTickMs(clock.nowMs(), intervalMs, offsetMs, EARLY_TIMER_MS), signal);
+  }
+}
+
+async function runOnce(collector: Collector, delivery: Delivery, log: Log, signal: AbortSignal): Promise<number> {
+  await collector.prime();
+  await pause(FIRST_INTERVAL_MS, signal);
+  delivery.offer(await collector.collect());
+  const verdict = await delivery.flushOnce();
+  if (verdict.kind === 'delivered') return AGENT_EXIT.done;
+  if (verdict.kind === 'unauthorized') return explainUnauthorized(log);
+  log.error({ reason: explainVerdict(verdict) }, 'the tick could not be delivered');
+  return AGENT_EXIT.undelivered;
+}
+
+function explainVerdict(verdict: Exclude<Verdict, { kind: 'delivered' | 'unauthorized' }>): string {
+  switch (verdict.kind) {
+    case 'refused':
+      return `the server answers ${verdict.status}: ${verdict.reasons.join('; ')}`;
+    case 'wait':
+      return `the server answers ${verdict.status}: ask again in ${Math.ceil(verdict.waitMs / 1000)} s`;
+    case 'failed':
+      return verdict.reason;
+  }
+}
+
+function explainUnauthorized(log: Log): number {
+  log.error(
+    {},
+    'the server refuses the token (401): it is unknown, revoked or expired, or its host is archived. On the server, `nexus token create --host NAME` prints a new one',
+  );
+  return AGENT_EXIT.unauthorized;
+}
+
+/** A bearer token in plain HTTP belongs to whoever listens. */
+function warnOfPlainHttp(url: URL, log: Log): void {
+  const isLocal = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
+  if (url.protocol === 'http:' && !isLocal) {
+    log.warn(
+      { url: url.origin },
+      'the token travels unencrypted to this address: use https:// outside a trusted network',
+    );
+  }
+}

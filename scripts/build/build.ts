@@ -1,0 +1,146 @@
+/**
+ * `npm run build [-- --target linux-x64|linux-arm64]`: makes the one executable, `dist/nexus`, or for another machine
+ * `dist/nexus-<target>`. It needs the package registry at most, and runs without Node and without node_modules.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { z } from 'zod';
+import { ADDON_ASSET, bundleProgram } from './bundle.ts';
+import { type Arch, provideNodeBinary } from './node-binary.ts';
+import type { SealOrder } from './seal.ts';
+
+const run = promisify(execFile);
+const ROOT = resolve(import.meta.dirname, '..', '..');
+const TARGETS: Readonly<Record<string, Arch>> = { 'linux-x64': 'x64', 'linux-arm64': 'arm64' };
+/** What the warm-up run does: it loads the program and its commands, and touches nothing. */
+const WARM_UP_ARGS = ['--help'];
+const WARM_UP_LIMIT_MS = 30_000;
+
+export interface ExecutableOrder {
+  /** Script to start with; `bin/nexus.ts` unless a trial says otherwise. */
+  readonly entry?: string;
+  /** `linux-x64` or `linux-arm64`; this machine by default. */
+  readonly target?: string;
+  /** Where the executable goes; `dist/nexus`, or `dist/nexus-<target>` for another machine, by default. */
+  readonly outfile?: string;
+}
+
+export interface Executable {
+  readonly path: string;
+  readonly target: string;
+  readonly size_bytes: number;
+  readonly took_ms: number;
+  /** Whether debug symbols were taken out of the Node binary (about 33 MB). */
+  readonly stripped: boolean;
+}
+
+/**
+ * Builds the executable and puts it in place in one step, so that a copy that is running, or another build at the same
+ * time, is not disturbed. Throws when the sources do not bundle, the target is unknown or its Node cannot be had.
+ */
+export async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable> {
+  const started = performance.now();
+  const thisMachine = `${process.platform}-${process.arch}`;
+  const target = order.target ?? thisMachine;
+  const arch = TARGETS[target];
+  if (arch === undefined) {
+    throw new Error(
+      `There is no executable for ${target}. Pass --target with one of: ${Object.keys(TARGETS).join(', ')}.`,
+    );
+  }
+  const manifest = z
+    .object({ version: z.string(), optionalDependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
+  const nodeVersion = manifest.optionalDependencies[`node-${target}`];
+  if (nodeVersion === undefined) throw new Error(`package.json does not pin node-${target} in optionalDependencies.`);
+  if (process.version !== `v${nodeVersion}`) {
+    throw new Error(
+      `The build runs on Node ${process.version}, but the executable is made of v${nodeVersion} and the two must match. ` +
+        'Run `npm ci`, then `npm run build`, which uses the Node pinned in package.json.',
+    );
+  }
+  const foreign = target !== thisMachine;
+  const outfile = order.outfile ?? join(ROOT, 'dist', foreign ? `nexus-${target}` : 'nexus');
+  const scratch = join(ROOT, '.cache', 'build');
+  await mkdir(scratch, { recursive: true });
+  await mkdir(dirname(outfile), { recursive: true });
+  const work = await mkdtemp(join(scratch, 'work-'));
+  try {
+    const script = join(work, 'nexus.js');
+    const [bundle, node] = await Promise.all([
+      bundleProgram({
+        root: ROOT,
+        entry: order.entry ?? join(ROOT, 'bin', 'nexus.ts'),
+        outfile: script,
+        target,
+        version: manifest.version,
+        commit: await currentCommit(),
+      }),
+      provideNodeBinary({ root: ROOT, version: nodeVersion, arch }),
+    ]);
+
+    const bootstrap = join(import.meta.dirname, 'bootstrap.cjs');
+    const assets: Record<string, string> = { 'nexus.js': script, 'bootstrap.cjs': bootstrap };
+    if (bundle.addon !== null) assets[ADDON_ASSET] = bundle.addon;
+    // A code cache fits the processor family it was made on, so an executable for another machine compiles as it starts.
+    if (!foreign) {
+      const cache = join(work, 'nexus.cache');
+      await run(node.path, [join(import.meta.dirname, 'warm-up.cjs'), script, cache, ...WARM_UP_ARGS], {
+        cwd: work,
+        env: {},
+        timeout: WARM_UP_LIMIT_MS,
+      });
+      assets['nexus.cache'] = cache;
+    }
+
+    const sealed = join(work, 'nexus');
+    const sealing: SealOrder = { main: bootstrap, outfile: sealed, nodeVersion, arch, assets };
+    await run(process.execPath, [join(import.meta.dirname, 'seal.ts'), JSON.stringify(sealing)], {
+      env: { ...process.env, HOME: node.home },
+    });
+    await chmod(sealed, 0o755);
+    await rename(sealed, outfile);
+    const { size } = await stat(outfile);
+    return { path: outfile, target, size_bytes: size, took_ms: performance.now() - started, stripped: node.stripped };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Short id of the commit that is checked out, or an empty string outside a repository or without git. NEXUS_COMMIT says
+ * it where the sources come without their history, as in an image build.
+ */
+async function currentCommit(): Promise<string> {
+  const told = process.env['NEXUS_COMMIT'];
+  if (told !== undefined && told !== '') return told;
+  try {
+    const { stdout } = await run('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: ROOT });
+    return stdout.trim();
+  } catch {
+    return '';
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const { values } = parseArgs({
+      options: { target: { type: 'string' }, entry: { type: 'string' }, outfile: { type: 'string' } },
+    });
+    const built = await buildExecutable({
+      ...(values.target === undefined ? {} : { target: values.target }),
+      ...(values.entry === undefined ? {} : { entry: resolve(values.entry) }),
+      ...(values.outfile === undefined ? {} : { outfile: resolve(values.outfile) }),
+    });
+    const size = `${(built.size_bytes / 1_000_000).toFixed(1)} MB`;
+    const note = built.stripped ? '' : ', with debug symbols, as no `strip` for it was found';
+    process.stdout.write(
+      `${relative(process.cwd(), built.path)} for ${built.target}: ${size} in ${(built.took_ms / 1000).toFixed(1)} s${note}\n`,
+    );
+  } catch (error) {
+    process.stderr.write(`build failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

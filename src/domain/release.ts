@@ -1,0 +1,77 @@
+/** A release: what runs, how it is judged, and what happens when it fails. Immutable; its digest is its name. */
+
+/** `enforce` gates, `observe` only records. */
+export type ProbeMode = 'enforce' | 'observe';
+
+export type ProbeCheck =
+  | { readonly kind: 'http'; readonly url: string; readonly status: number | null }
+  | { readonly kind: 'tcp'; readonly address: string }
+  | { readonly kind: 'exec'; readonly service: string; readonly command: readonly string[] };
+
+export interface Probe {
+  readonly name: string;
+  readonly mode: ProbeMode;
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly check: ProbeCheck;
+}
+
+/** `halt` leaves the failed release running for inspection; `rollback-and-halt` goes back to what ran before. */
+export type OnHealthFailure = 'halt' | 'rollback-and-halt';
+
+/** How much worse than before a release may do during its soak, by the telemetry of its own containers. */
+export interface TelemetryLimits {
+  /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as «not judged»; `off`: not looked at. */
+  readonly mode: 'judged' | 'required' | 'off';
+  /** Restarts of any one container during the soak. */
+  readonly maxRestarts: number;
+  /** Growth of the stack's memory, MiB per minute, beyond the host's own baseline and its peers'. */
+  readonly maxMemoryGrowthMbPerMinute: number;
+  /** The stack's CPU as a multiple of the larger of its baseline and its peers'. */
+  readonly maxCpuRatio: number;
+  /** CPU below this many percent of one core is never a regression. */
+  readonly minCpuPercent: number;
+  /** Seconds that containers of the stack were unhealthy during the soak. */
+  readonly maxUnhealthySeconds: number;
+}
+
+export const DEFAULT_TELEMETRY_LIMITS: TelemetryLimits = {
+  mode: 'judged',
+  maxRestarts: 2,
+  maxMemoryGrowthMbPerMinute: 16,
+  maxCpuRatio: 3,
+  minCpuPercent: 25,
+  maxUnhealthySeconds: 30,
+};
+
+export interface ReleasePolicy {
+  /** From the ack to `activation_completed`; then the activation has failed. */
+  readonly activationTimeoutSeconds: number;
+  readonly soakSeconds: number;
+  /** An `enforce` probe that fails for longer has failed the host. */
+  readonly sustainedFailureSeconds: number;
+  readonly onHealthFailure: OnHealthFailure;
+  readonly telemetry: TelemetryLimits;
+}
+
+export interface Release {
+  /** `sha256:` and 64 hex digits, over the manifest's RFC 8785 bytes. */
+  readonly digest: string;
+  readonly stack: string;
+  readonly version: string;
+  readonly createdAtMs: number;
+  readonly policy: ReleasePolicy;
+}
+
+/** Why a release must not be dispatched to its stack any more. */
+export interface Quarantine {
+  readonly stack: string;
+  readonly release: string;
+  readonly rolloutId: string;
+  /** The host whose failure broke the threshold. */
+  readonly host: string;
+  readonly failingProbes: readonly string[];
+  /** Last output of what failed, at most 8 KiB. */
+  readonly output: string;
+  readonly sinceMs: number;
+}

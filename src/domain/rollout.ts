@@ -1,0 +1,229 @@
+/**
+ * The vocabulary of rollouts. All of it is plain data: it is stored as JSON, and what is folded from the log must equal
+ * what is stored, byte for byte; so field order is fixed by whoever builds a value, and there is no undefined in it.
+ */
+import type { ReleasePolicy } from './release.ts';
+
+export const ROLLOUT_STATES = ['active', 'paused', 'converged', 'halted', 'aborted', 'superseded'] as const;
+export type RolloutStatus = (typeof ROLLOUT_STATES)[number];
+
+export const HOST_STATES = ['pending', 'activating', 'deferred', 'soaking', 'failed', 'converged', 'reverted'] as const;
+export type HostState = (typeof HOST_STATES)[number];
+
+export type ProbeMode = 'enforce' | 'observe';
+
+/** A fact that an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
+export type AgentFact =
+  | { readonly type: 'dispatch_ack'; readonly currentRelease: string | null; readonly receivedAtMs: number }
+  | { readonly type: 'activation_started'; readonly startedAtMs: number; readonly method: string }
+  | {
+      readonly type: 'activation_completed';
+      readonly observedRelease: string;
+      readonly exitCode: number;
+      readonly completedAtMs: number;
+    }
+  | { readonly type: 'activation_deferred'; readonly reason: string; readonly deferredAtMs: number }
+  | {
+      readonly type: 'activation_failed';
+      readonly exitCode: number;
+      readonly stderrTail: string;
+      readonly failedAtMs: number;
+    }
+  | {
+      readonly type: 'probe_topology_declared';
+      readonly probes: ReadonlyArray<{ readonly name: string; readonly mode: ProbeMode }>;
+      readonly declaredAtMs: number;
+    }
+  | {
+      readonly type: 'probe_observed_first';
+      readonly probe: string;
+      readonly mode: ProbeMode;
+      readonly observedAtMs: number;
+    }
+  | {
+      readonly type: 'probe_result';
+      readonly probe: string;
+      readonly mode: ProbeMode;
+      readonly status: 'pass' | 'fail';
+      readonly observedAtMs: number;
+      readonly failureReason: string | null;
+    }
+  | {
+      readonly type: 'probe_failure_first';
+      readonly probe: string;
+      readonly mode: ProbeMode;
+      readonly firstFailedAtMs: number;
+    }
+  | {
+      readonly type: 'failed';
+      readonly failedAtMs: number;
+      readonly sustainedSeconds: number;
+      readonly failingProbes: readonly string[];
+      readonly policyApplied: string;
+    }
+  | {
+      readonly type: 'rollback_completed';
+      readonly revertedToRelease: string | null;
+      readonly exitCode: number;
+      readonly completedAtMs: number;
+    }
+  | { readonly type: 'converged'; readonly convergedAtMs: number; readonly currentRelease: string };
+
+export type AgentFactType = AgentFact['type'];
+
+export const AGENT_FACT_TYPES = [
+  'dispatch_ack',
+  'activation_started',
+  'activation_completed',
+  'activation_deferred',
+  'activation_failed',
+  'probe_topology_declared',
+  'probe_observed_first',
+  'probe_result',
+  'probe_failure_first',
+  'failed',
+  'rollback_completed',
+  'converged',
+] as const satisfies readonly AgentFactType[];
+
+/** A fact with its number and the digest of the body it came in. */
+export interface NumberedFact {
+  readonly seq: number;
+  /** SHA-256 of the event's RFC 8785 bytes, hex: tells a duplicate from a conflict. */
+  readonly bodyDigest: string;
+  readonly fact: AgentFact;
+}
+
+export interface ProbeRecord {
+  readonly name: string;
+  readonly mode: ProbeMode;
+  /** Null: declared, and nothing observed yet. */
+  readonly status: 'pass' | 'fail' | null;
+  /** Since when it has had that status, by the agent's clock; null with a null status. */
+  readonly sinceMs: number | null;
+  readonly reason: string | null;
+}
+
+/** What the server's own look at the telemetry of a soaking host came to. */
+export interface TelemetryVerdict {
+  /** `watch`: beyond a limit, not for long enough yet. `regressed`: for long enough; counts as a failing probe. */
+  readonly status: 'not_judged' | 'ok' | 'watch' | 'regressed';
+  readonly sinceMs: number;
+  /** One sentence for a person, with the figures. */
+  readonly reason: string;
+  readonly figures: Readonly<Record<string, number | null>>;
+}
+
+/** One host's part in one rollout. */
+export interface RolloutHost {
+  readonly name: string;
+  readonly wave: number;
+  readonly state: HostState;
+  /** Archived meanwhile: nothing is expected of it any more. */
+  readonly left: boolean;
+  /** Rises with every dispatch of a stack to a host; null until this host is dispatched, and again once that is withdrawn. */
+  readonly epoch: number | null;
+  readonly dispatchedAtMs: number | null;
+  readonly lastSeq: number;
+  /** When it entered its state, by the server's clock. */
+  readonly stateSinceMs: number;
+  /** What ran before, by the ack; null for a first deploy or before the ack. */
+  readonly previousRelease: string | null;
+  /** By the server's clock; null before the soak. */
+  readonly soakDueAtMs: number | null;
+  readonly probes: readonly ProbeRecord[];
+  readonly telemetry: TelemetryVerdict | null;
+  /** Set once it has failed. */
+  readonly failure: {
+    readonly failingProbes: readonly string[];
+    readonly output: string;
+    readonly atMs: number;
+  } | null;
+}
+
+/** How far a wave reaches, cumulatively: so many hosts, or so many percent of all of them. */
+export type WaveSize = { readonly count: number } | { readonly percent: number };
+
+/** What a rollout was asked to be; never changes. */
+export interface RolloutPlan {
+  readonly id: string;
+  readonly stack: string;
+  readonly release: string;
+  /** Host names, wave by wave; every host is in exactly one. */
+  readonly waves: readonly (readonly string[])[];
+  readonly maxInFlight: number;
+  /** One more failed host than this halts the rollout. */
+  readonly failureThreshold: number;
+  readonly policy: ReleasePolicy;
+  readonly createdAtMs: number;
+}
+
+/** Hosts of one wave by where they are; they add up to the wave. Kept, so that no step reads every host. */
+export interface WaveCounts {
+  /** Not dispatched. */
+  readonly pending: number;
+  /** Dispatched (acknowledged or not), and neither converged, failed nor reverted. */
+  readonly inFlight: number;
+  readonly converged: number;
+  /** Failed or reverted. */
+  readonly failed: number;
+  readonly left: number;
+}
+
+/** The part of a rollout that changes, apart from its hosts. */
+export interface RolloutProgress {
+  readonly status: RolloutStatus;
+  readonly statusSinceMs: number;
+  /** Why it is where it is, for a person; empty while there is nothing to say. */
+  readonly reason: string;
+  /** Hosts of this wave and of those before it may be dispatched. */
+  readonly currentWave: number;
+  readonly waves: readonly WaveCounts[];
+}
+
+/** Everything that changes a rollout, as the log keeps it. Folding these from empty gives the stored state. */
+export type RolloutEntry =
+  | { readonly kind: 'rollout_created'; readonly plan: RolloutPlan }
+  | { readonly kind: 'rollout_paused' }
+  | { readonly kind: 'rollout_resumed' }
+  | { readonly kind: 'rollout_aborted'; readonly reason: string }
+  | { readonly kind: 'rollout_superseded'; readonly by: string }
+  /** `host`: whose failure ended it; its evidence goes into the quarantine. */
+  | { readonly kind: 'rollout_halted'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'rollout_converged' }
+  /**
+   * `wave` may begin: in the one before it at least one host has converged, none is in flight, and the only ones still
+   * pending are `skipped`: hosts that were not live (offline) and may follow when they are back.
+   */
+  | { readonly kind: 'wave_promoted'; readonly wave: number; readonly skipped: readonly string[] }
+  | { readonly kind: 'host_dispatched'; readonly host: string; readonly epoch: number }
+  /** An offer that nobody took is withdrawn: it would not be made any more (paused, ended, quarantined, host offline…). */
+  | { readonly kind: 'dispatch_withdrawn'; readonly host: string }
+  | { readonly kind: 'host_reported'; readonly host: string; readonly numbered: NumberedFact }
+  | { readonly kind: 'telemetry_judged'; readonly host: string; readonly verdict: TelemetryVerdict }
+  /** The host was archived: nothing is expected of it any more. */
+  | { readonly kind: 'host_left'; readonly host: string };
+
+export type RolloutEntryKind = RolloutEntry['kind'];
+
+/**
+ * What an entry asks for. `quarantine` belongs into the entry's own transaction; the others only wake somebody, and are
+ * carried out after the commit.
+ */
+export type RolloutEffect =
+  /** Wake the host's waiting poll. */
+  | { readonly kind: 'offer'; readonly host: string }
+  | {
+      readonly kind: 'quarantine';
+      readonly host: string;
+      readonly failingProbes: readonly string[];
+      readonly output: string;
+    }
+  /** The server's own look at the telemetry has failed this host: its agent is to hear of it, and to fail it. */
+  | { readonly kind: 'tell_regression'; readonly host: string };
+
+/** Why a pending host is not dispatched: the first gate that holds, and why. */
+export interface Hold {
+  readonly gate: string;
+  readonly reason: string;
+}

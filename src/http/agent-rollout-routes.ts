@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { formatInstantOrNull } from '../domain/instant.ts';
+import type { AgentRollout, Commands, Dispatch, Dispatches } from '../domain/ports.ts';
+import {
+  type AgentStateBody,
+  agentEventSchema,
+  agentStateBodySchema,
+  type DispatchBody,
+  dispatchBodySchema,
+  readFact,
+} from '../wire/agent-event.ts';
+import { dispatchQuerySchema } from '../wire/operator.ts';
+import { parseWith } from '../wire/problem.ts';
+import { HTTP_LIMITS } from './http-limits.ts';
+import { readJson, readQuery, requireValid } from './read-body.ts';
+import { json, NO_CONTENT, type Route } from './route.ts';
+
+function presentDispatch(dispatch: Dispatch): DispatchBody {
+  return {
+    rollout_id: dispatch.rolloutId,
+    stack: dispatch.stack,
+    release: dispatch.release,
+    soak_seconds: dispatch.soakSeconds,
+    epoch: dispatch.epoch,
+    ...(dispatch.regressed === null ? {} : { regressed: { reason: dispatch.regressed } }),
+  };
+}
+
+function presentAgentRollout({ plan, host }: AgentRollout): AgentStateBody['rollouts'][number] {
+  return {
+    rollout_id: plan.id,
+    stack: plan.stack,
+    release: plan.release,
+    state: host.state,
+    last_event_seq: host.lastSeq,
+    soak_due_at: formatInstantOrNull(host.soakDueAtMs),
+    previous_release: host.previousRelease,
+    epoch: host.epoch,
+  };
+}
+
+/** The event as its sender wrote it, whatever the order of its keys: tells a duplicate from a conflict. */
+function digestEvent(body: unknown): string {
+  const event = typeof body === 'object' && body !== null && 'event' in body ? body.event : null;
+  return createHash('sha256')
+    .update(canonicalize(event) ?? '')
+    .digest('hex');
+}
+
+export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/agent/events',
+      access: 'agent',
+      summary: 'Take one numbered event: 204 once it is applied, committed and synced.',
+      requestSchema: agentEventSchema,
+      status: 204,
+      async handle(exchange, identity) {
+        const body = await readJson(exchange, HTTP_LIMITS.eventBodyBytes);
+        const { hostname, rollout_id: rolloutId, event } = requireValid(parseWith(agentEventSchema, body));
+        const numbered = { seq: event.seq, bodyDigest: digestEvent(body), fact: readFact(event) };
+        await commands.submit({ kind: 'report_fact', identity, hostname, rolloutId, numbered, nowMs: exchange.nowMs });
+        return NO_CONTENT;
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/agent/dispatch',
+      access: 'agent',
+      summary: 'Wait up to 60 s for something to do: 200 with it, 204 without.',
+      answerSchema: dispatchBodySchema,
+      status: 200,
+      async handle(exchange, identity) {
+        const { wait } = readQuery(exchange, dispatchQuerySchema);
+        const gone = new AbortController();
+        exchange.response.once('close', () => gone.abort());
+        const dispatch = await dispatches.nextDispatch(identity, wait * 1000, gone.signal);
+        return dispatch === null ? NO_CONTENT : json(200, presentDispatch(dispatch));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/agent/state',
+      access: 'agent',
+      summary: "This host's name and its part in every open rollout.",
+      answerSchema: agentStateBodySchema,
+      status: 200,
+      handle(_exchange, identity) {
+        const { hostname, rollouts } = dispatches.agentState(identity);
+        return json(200, { hostname, rollouts: rollouts.map(presentAgentRollout) });
+      },
+    },
+  ];
+}

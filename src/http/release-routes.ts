@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { parseDocument } from 'yaml';
+import { messageOf } from '../domain/errors.ts';
+import { formatInstant } from '../domain/instant.ts';
+import type { Commands, ReleaseView, RolloutQueries } from '../domain/ports.ts';
+import type { Quarantine } from '../domain/release.ts';
+import { listQuerySchema } from '../wire/operator.ts';
+import { parseWith } from '../wire/problem.ts';
+import {
+  liftQuarantineSchema,
+  manifestSchema,
+  type QuarantineBody,
+  quarantineBodySchema,
+  RELEASE_LIMITS,
+  type ReleaseBody,
+  readPolicy,
+  releaseBodySchema,
+  releaseListBodySchema,
+} from '../wire/release.ts';
+import { problem } from './problem.ts';
+import { invalidField, readBody, readJson, readQuery, requireValid } from './read-body.ts';
+import { json, type Route } from './route.ts';
+
+/** Refuses what Compose could not run at all; whether it runs well is for the canary to show. */
+function requireCompose(text: string): void {
+  let compose: unknown;
+  try {
+    const document = parseDocument(text, { uniqueKeys: true });
+    const [error] = document.errors;
+    if (error !== undefined) invalidField('compose', `is not YAML: ${error.message}`);
+    compose = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof ReferenceError) invalidField('compose', messageOf(error));
+    throw error;
+  }
+  const services = isMapping(compose) ? compose['services'] : undefined;
+  if (!isMapping(services) || Object.keys(services).length === 0) {
+    invalidField('compose', 'must have at least one service under «services»');
+  }
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function presentQuarantine(quarantine: Quarantine): QuarantineBody {
+  return {
+    stack: quarantine.stack,
+    release: quarantine.release,
+    rollout_id: quarantine.rolloutId,
+    host: quarantine.host,
+    failing_probes: [...quarantine.failingProbes],
+    output: quarantine.output,
+    since: formatInstant(quarantine.sinceMs),
+  };
+}
+
+function presentRelease({ release, quarantine }: ReleaseView): ReleaseBody {
+  return {
+    digest: release.digest,
+    stack: release.stack,
+    version: release.version,
+    created_at: formatInstant(release.createdAtMs),
+    quarantine: quarantine === null ? null : presentQuarantine(quarantine),
+  };
+}
+
+export function releaseRoutes(commands: Commands, queries: RolloutQueries): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/releases',
+      access: 'operator',
+      summary: 'Add a release by its manifest: 201, or 200 when it is known.',
+      requestSchema: manifestSchema,
+      answerSchema: releaseBodySchema,
+      status: 201,
+      async handle(exchange) {
+        const body = await readJson(exchange, RELEASE_LIMITS.maxManifestBytes);
+        const manifest = requireValid(parseWith(manifestSchema, body));
+        requireCompose(manifest.compose);
+        // The digest is over the manifest as it was sent, without the defaults that the schema fills in.
+        const bytes = Buffer.from(canonicalize(body) ?? '');
+        const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+        const { release, created } = await commands.submit({
+          kind: 'add_release',
+          release: {
+            digest,
+            stack: manifest.stack,
+            version: manifest.version,
+            createdAtMs: exchange.nowMs,
+            policy: readPolicy(manifest),
+          },
+          manifest: bytes,
+          nowMs: exchange.nowMs,
+        });
+        const quarantine = queries.releases().find((view) => view.release.digest === digest)?.quarantine ?? null;
+        return json(created ? 201 : 200, presentRelease({ release, quarantine }));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/releases',
+      access: 'operator',
+      summary: 'List the releases, newest first.',
+      answerSchema: releaseListBodySchema,
+      status: 200,
+      handle(exchange) {
+        const { limit, cursor } = readQuery(exchange, listQuerySchema);
+        const all = queries.releases().reverse();
+        const start = cursor === undefined ? 0 : all.findIndex((view) => view.release.digest === cursor) + 1;
+        const page = all.slice(start, start + limit);
+        const next = start + limit < all.length ? (page.at(-1)?.release.digest ?? null) : null;
+        return json(200, { releases: page.map(presentRelease), next_cursor: next });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/releases/:digest',
+      access: 'anyone known',
+      summary: "The manifest's exact bytes; their SHA-256 is the digest.",
+      status: 200,
+      handle(exchange) {
+        const body = queries.manifest(exchange.params['digest'] ?? '');
+        return { status: 200, headers: { 'content-type': 'application/json' }, body };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/releases/:digest/lift',
+      access: 'operator',
+      summary: 'Lift the quarantine of a release, with a reason that the log keeps.',
+      requestSchema: liftQuarantineSchema,
+      status: 200,
+      async handle(exchange) {
+        const { reason } = await readBody(exchange, liftQuarantineSchema);
+        const release = exchange.params['digest'] ?? '';
+        const { lifted } = await commands.submit({ kind: 'lift_quarantine', release, reason, nowMs: exchange.nowMs });
+        if (lifted === 0) return problem(409, `the release ${release} is not quarantined`);
+        return json(200, { lifted });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/releases/:digest/quarantine',
+      access: 'operator',
+      summary: 'The evidence against a release.',
+      answerSchema: quarantineBodySchema,
+      status: 200,
+      handle(exchange) {
+        const { digest } = exchange.params;
+        const quarantine = queries.releases().find((view) => view.release.digest === digest)?.quarantine ?? null;
+        if (quarantine === null) return problem(404, 'this release is not quarantined');
+        return json(200, presentQuarantine(quarantine));
+      },
+    },
+  ];
+}

@@ -1,0 +1,216 @@
+import type { RolloutOrder, RolloutRequest } from '../domain/command.ts';
+import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
+import type { Commands, Queries, RolloutHostView, RolloutQueries, RolloutView } from '../domain/ports.ts';
+import { eventQuerySchema, listQuerySchema, logEventListBodySchema } from '../wire/operator.ts';
+import {
+  abortRolloutSchema,
+  createRolloutSchema,
+  type RolloutHostBody,
+  type RolloutSummaryBody,
+  replayBodySchema,
+  rolloutBodySchema,
+  rolloutListBodySchema,
+  rolloutPlanBodySchema,
+} from '../wire/rollout.ts';
+import { presentEvent } from './present.ts';
+import { readBody, readQuery } from './read-body.ts';
+import { type Answer, type Exchange, json, type Route } from './route.ts';
+
+function presentHost({ host, heldBy }: RolloutHostView): RolloutHostBody {
+  return {
+    name: host.name,
+    state: host.state,
+    wave: host.wave,
+    held_by: heldBy === null ? null : { gate: heldBy.gate, reason: heldBy.reason },
+    state_since: formatInstant(host.stateSinceMs),
+    dispatched_at: formatInstantOrNull(host.dispatchedAtMs),
+    epoch: host.epoch,
+    last_event_seq: host.lastSeq,
+    previous_release: host.previousRelease,
+    soak_due_at: formatInstantOrNull(host.soakDueAtMs),
+    left: host.left,
+    probes: host.probes.map((probe) => ({
+      name: probe.name,
+      mode: probe.mode,
+      status: probe.status,
+      since: formatInstantOrNull(probe.sinceMs),
+      reason: probe.reason,
+    })),
+    telemetry:
+      host.telemetry === null
+        ? null
+        : {
+            status: host.telemetry.status,
+            since: formatInstant(host.telemetry.sinceMs),
+            reason: host.telemetry.reason,
+            figures: host.telemetry.figures,
+          },
+    failure:
+      host.failure === null
+        ? null
+        : {
+            failing_probes: [...host.failure.failingProbes],
+            output: host.failure.output,
+            at: formatInstant(host.failure.atMs),
+          },
+  };
+}
+
+function presentSummary({ plan, progress, counts, version }: RolloutView): RolloutSummaryBody {
+  return {
+    id: plan.id,
+    stack: plan.stack,
+    release: plan.release,
+    version,
+    state: progress.status,
+    state_since: formatInstant(progress.statusSinceMs),
+    reason: progress.reason,
+    current_wave: progress.currentWave,
+    created_at: formatInstant(plan.createdAtMs),
+    max_in_flight: plan.maxInFlight,
+    failure_threshold: plan.failureThreshold,
+    soak_seconds: plan.policy.soakSeconds,
+    counts: {
+      hosts: counts.pending + counts.inFlight + counts.converged + counts.failed + counts.left,
+      pending: counts.pending,
+      in_flight: counts.inFlight,
+      converged: counts.converged,
+      failed: counts.failed,
+      left: counts.left,
+    },
+  };
+}
+
+async function readRequest(exchange: Exchange): Promise<RolloutRequest> {
+  const body = await readBody(exchange, createRolloutSchema);
+  return {
+    release: body.release,
+    hosts: body.hosts === undefined ? { selector: body.selector ?? {} } : { names: body.hosts },
+    waves: body.waves,
+    maxInFlight: body.max_in_flight,
+    failureThreshold: body.failure_threshold,
+  };
+}
+
+export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: Queries): Route[] {
+  const show = (exchange: Exchange, status: number, id: string, more = {}): Answer => {
+    const view = queries.rollout(id);
+    const hosts = queries.rolloutHosts(id, exchange.nowMs).map(presentHost);
+    const waves = view.plan.waves.map((names) => ({ hosts: names }));
+    return json(status, { ...presentSummary(view), waves, hosts, ...more });
+  };
+  const steer = async (exchange: Exchange, order: RolloutOrder): Promise<Answer> => {
+    const id = exchange.params['id'] ?? '';
+    const { rollbacks } = await commands.submit({ kind: 'steer_rollout', id, order, nowMs: exchange.nowMs });
+    return show(exchange, 200, id, order.kind === 'abort' ? { rollbacks } : {});
+  };
+  return [
+    {
+      method: 'POST',
+      path: '/v1/rollouts',
+      access: 'operator',
+      summary: 'Bring a release to hosts, wave by wave.',
+      requestSchema: createRolloutSchema,
+      answerSchema: rolloutBodySchema,
+      status: 201,
+      async handle(exchange) {
+        const request = await readRequest(exchange);
+        const { id } = await commands.submit({ kind: 'create_rollout', ...request, nowMs: exchange.nowMs });
+        return show(exchange, 201, id);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/rollouts/plan',
+      access: 'operator',
+      summary: 'What a rollout would do, host by host; nothing is changed.',
+      requestSchema: createRolloutSchema,
+      answerSchema: rolloutPlanBodySchema,
+      status: 200,
+      async handle(exchange) {
+        const preview = queries.preview(await readRequest(exchange), exchange.nowMs);
+        return json(200, { ...preview, waves: preview.waves.map((hosts) => ({ hosts })) });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/rollouts',
+      access: 'operator',
+      summary: 'List the rollouts, newest first.',
+      answerSchema: rolloutListBodySchema,
+      status: 200,
+      handle(exchange) {
+        const query = readQuery(exchange, listQuerySchema);
+        const page = queries.rollouts({ after: query.cursor ?? null, limit: query.limit });
+        const next = page.length === query.limit ? (page.at(-1)?.plan.id ?? null) : null;
+        return json(200, { rollouts: page.map(presentSummary), next_cursor: next });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/rollouts/:id',
+      access: 'operator',
+      summary: 'Show one rollout with every host, and what each waits for.',
+      answerSchema: rolloutBodySchema,
+      status: 200,
+      handle: (exchange) => show(exchange, 200, exchange.params['id'] ?? ''),
+    },
+    {
+      method: 'POST',
+      path: '/v1/rollouts/:id/pause',
+      access: 'operator',
+      summary: 'Dispatch no further host; those on their way finish.',
+      answerSchema: rolloutBodySchema,
+      status: 200,
+      handle: (exchange) => steer(exchange, { kind: 'pause' }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/rollouts/:id/resume',
+      access: 'operator',
+      summary: 'Go on after a pause.',
+      answerSchema: rolloutBodySchema,
+      status: 200,
+      handle: (exchange) => steer(exchange, { kind: 'resume' }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/rollouts/:id/abort',
+      access: 'operator',
+      summary: 'End a rollout; with `rollback`, bring the hosts it touched back to what they ran before.',
+      requestSchema: abortRolloutSchema,
+      answerSchema: rolloutBodySchema,
+      status: 200,
+      async handle(exchange) {
+        const hasBody =
+          Number(exchange.request.headers['content-length'] ?? 0) > 0 ||
+          exchange.request.headers['transfer-encoding'] !== undefined;
+        const body = hasBody ? await readBody(exchange, abortRolloutSchema) : {};
+        return steer(exchange, { kind: 'abort', reason: body.reason ?? '', rollback: body.rollback ?? false });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/rollouts/:id/events',
+      access: 'operator',
+      summary: "A rollout's own entries of the log.",
+      answerSchema: logEventListBodySchema,
+      status: 200,
+      handle(exchange) {
+        const query = readQuery(exchange, eventQuerySchema);
+        const rolloutId = queries.rollout(exchange.params['id'] ?? '').plan.id;
+        const events = log.events(query.after, query.limit, { rolloutId });
+        return json(200, { events: events.map(presentEvent), next: events.at(-1)?.id ?? query.after });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/rollouts/:id/replay',
+      access: 'operator',
+      summary: 'Fold the log of a rollout again and compare it with what is stored.',
+      answerSchema: replayBodySchema,
+      status: 200,
+      handle: (exchange) => json(200, queries.replay(exchange.params['id'] ?? '')),
+    },
+  ];
+}

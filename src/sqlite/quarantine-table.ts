@@ -1,0 +1,58 @@
+import type { QuarantineTable, StoredQuarantine } from '../domain/store.ts';
+import type { Connection } from './connection.ts';
+
+interface QuarantineRow {
+  id: number;
+  stack: string;
+  release: string;
+  rollout_id: string;
+  host: string;
+  failing_probes: string;
+  output: string;
+  since_ms: number;
+  lifted_at_ms: number | null;
+  lifted_reason: string | null;
+}
+
+function readRow(row: QuarantineRow): StoredQuarantine {
+  return {
+    id: row.id,
+    stack: row.stack,
+    release: row.release,
+    rolloutId: row.rollout_id,
+    host: row.host,
+    failingProbes: JSON.parse(row.failing_probes) as string[],
+    output: row.output,
+    sinceMs: row.since_ms,
+    liftedAtMs: row.lifted_at_ms,
+    liftedReason: row.lifted_reason,
+  };
+}
+
+export function createQuarantineTable(connection: Connection): QuarantineTable {
+  const selectActive = connection.prepare<QuarantineRow>(
+    'SELECT * FROM quarantines WHERE lifted_at_ms IS NULL ORDER BY id',
+  );
+  const insert = connection.prepare<never>(
+    `INSERT INTO quarantines (stack, release, rollout_id, host, failing_probes, output, since_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const lift = connection.prepare<never>('UPDATE quarantines SET lifted_at_ms = ?, lifted_reason = ? WHERE id = ?');
+  return {
+    active: () => selectActive.all().map(readRow),
+    insert: (quarantine) => {
+      const { stack, release, rolloutId, host, failingProbes, output, sinceMs } = quarantine;
+      const { insertedId } = insert.run(
+        stack,
+        release,
+        rolloutId,
+        host,
+        JSON.stringify(failingProbes),
+        output,
+        sinceMs,
+      );
+      return { ...quarantine, id: insertedId, liftedAtMs: null, liftedReason: null };
+    },
+    lift: (id, atMs, reason) => void lift.run(atMs, reason, id),
+  };
+}

@@ -1,0 +1,38 @@
+import type { Release, ReleasePolicy } from '../domain/release.ts';
+import type { ReleaseTable } from '../domain/store.ts';
+import type { Connection } from './connection.ts';
+
+interface ReleaseRow {
+  digest: string;
+  stack: string;
+  version: string;
+  policy: string;
+  created_at_ms: number;
+}
+
+export function createReleaseTable(connection: Connection): ReleaseTable {
+  const selectAll = connection.prepare<ReleaseRow>(
+    'SELECT digest, stack, version, policy, created_at_ms FROM releases ORDER BY number',
+  );
+  const insert = connection.prepare<never>(
+    'INSERT INTO releases (digest, stack, version, policy, created_at_ms, manifest) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const selectManifest = connection.prepare<{ manifest: Uint8Array }>('SELECT manifest FROM releases WHERE digest = ?');
+  return {
+    all: () =>
+      selectAll.all().map(
+        (row): Release => ({
+          digest: row.digest,
+          stack: row.stack,
+          version: row.version,
+          createdAtMs: row.created_at_ms,
+          policy: JSON.parse(row.policy) as ReleasePolicy,
+        }),
+      ),
+    insert: (release, manifest) => {
+      const policy = JSON.stringify(release.policy);
+      insert.run(release.digest, release.stack, release.version, policy, release.createdAtMs, manifest);
+    },
+    manifest: (digest) => selectManifest.get(digest)?.manifest,
+  };
+}

@@ -1,0 +1,84 @@
+import { invariant } from '../domain/errors.ts';
+import type { RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
+import type { RolloutTable, StoredRollout } from '../domain/store.ts';
+import type { Connection } from './connection.ts';
+
+interface RolloutRow {
+  number: number;
+  id: string;
+  plan: string;
+  progress: string;
+}
+
+function readRow(row: RolloutRow): StoredRollout {
+  return { plan: JSON.parse(row.plan) as RolloutPlan, progress: JSON.parse(row.progress) as RolloutProgress };
+}
+
+/** Something is still to come from a host that is on its way, or that owes a rollback. */
+const UNSETTLED = `(body ->> '$.state' IN ('activating', 'deferred', 'soaking')
+  OR (body ->> '$.state' = 'failed' AND plan ->> '$.policy.onHealthFailure' = 'rollback-and-halt'))`;
+const LIVE_STATUS = "progress ->> '$.status' IN ('active', 'paused')";
+
+export function createRolloutTable(connection: Connection): RolloutTable {
+  const insert = connection.prepare<never>('INSERT INTO rollouts (id, stack, plan, progress) VALUES (?, ?, ?, ?)');
+  const updateProgress = connection.prepare<never>('UPDATE rollouts SET progress = ? WHERE id = ?');
+  const upsertHost = connection.prepare<never>(
+    `INSERT INTO rollout_hosts (rollout_number, host, body) VALUES (?, ?, ?)
+     ON CONFLICT (rollout_number, host) DO UPDATE SET body = excluded.body`,
+  );
+  const selectOne = connection.prepare<RolloutRow>('SELECT * FROM rollouts WHERE id = ?');
+  const selectHosts = connection.prepare<{ host: string; body: string }>(
+    'SELECT host, body FROM rollout_hosts WHERE rollout_number = ? ORDER BY host',
+  );
+  const selectPage = connection.prepare<RolloutRow>(
+    'SELECT * FROM rollouts WHERE number < ? ORDER BY number DESC LIMIT ?',
+  );
+  const selectOpen = connection.prepare<{ id: string }>(
+    `SELECT id FROM rollouts AS r WHERE ${LIVE_STATUS}
+       OR EXISTS (SELECT 1 FROM rollout_hosts AS h WHERE h.rollout_number = r.number AND ${UNSETTLED})
+     ORDER BY number`,
+  );
+  const selectEpochs = connection.prepare<{ stack: string; host: string; epoch: number }>(
+    `SELECT r.stack AS stack, h.host AS host, max(h.body ->> '$.epoch') AS epoch
+     FROM rollout_hosts AS h JOIN rollouts AS r ON r.number = h.rollout_number
+     WHERE h.body ->> '$.epoch' IS NOT NULL GROUP BY r.stack, h.host`,
+  );
+  /** Numbers by id: hosts are saved far more often than rollouts are made. */
+  const numbers = new Map<string, number>();
+  function numberOf(id: string): number | undefined {
+    const known = numbers.get(id) ?? selectOne.get(id)?.number;
+    if (known !== undefined) numbers.set(id, known);
+    return known;
+  }
+  function* rawHosts(id: string): Generator<{ host: string; body: string }> {
+    const number = numberOf(id);
+    if (number !== undefined) yield* selectHosts.iterate(number);
+  }
+  return {
+    insert: ({ plan, progress }) => {
+      numbers.delete(plan.id);
+      insert.run(plan.id, plan.stack, JSON.stringify(plan), JSON.stringify(progress));
+    },
+    saveProgress: (id, progress) => void updateProgress.run(JSON.stringify(progress), id),
+    saveHost: (id, host) => {
+      const number = numberOf(id);
+      invariant(number !== undefined, `rollout ${id} is stored before its hosts`);
+      upsertHost.run(number, host.name, JSON.stringify(host));
+    },
+    find: (id) => {
+      const row = selectOne.get(id);
+      return row === undefined ? undefined : readRow(row);
+    },
+    *hosts(id) {
+      for (const { body } of rawHosts(id)) yield JSON.parse(body) as RolloutHost;
+    },
+    page: (page) => {
+      const before = page.after === null ? Number.MAX_SAFE_INTEGER : (numberOf(page.after) ?? 0);
+      return selectPage.all(before, page.limit).map(readRow);
+    },
+    open: () => selectOpen.all().map((row) => row.id),
+    epochs: () => selectEpochs.iterate(),
+    rawProgress: (id) => selectOne.get(id)?.progress,
+    rawHosts,
+  };
+}

@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import { parseInstant } from '../domain/instant.ts';
+import type { AgentFact } from '../domain/rollout.ts';
+import { digestSchema } from './release.ts';
+
+/** The last output of what failed: more is cut by the agent, and refused here. */
+export const MAX_OUTPUT_LENGTH = 8192;
+
+const instant = z.string().transform((text, context) => {
+  const ms = parseInstant(text);
+  if (ms !== undefined) return ms;
+  context.addIssue({ code: 'custom', message: 'must be an ISO 8601 time with a zone, e.g. 2026-01-31T12:00:00Z' });
+  return z.NEVER;
+});
+
+const seq = z.int().min(1);
+const release = digestSchema;
+const exitCode = z.int().min(-1).max(255);
+const probe = z.string().min(1).max(128);
+const mode = z.enum(['enforce', 'observe']);
+
+const eventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('dispatch_ack'), seq, current_release: release.nullable(), received_at: instant }),
+  z.object({ type: z.literal('activation_started'), seq, started_at: instant, method: z.string().max(64) }),
+  z.object({
+    type: z.literal('activation_completed'),
+    seq,
+    observed_release: release,
+    exit_code: exitCode,
+    completed_at: instant,
+  }),
+  z.object({ type: z.literal('activation_deferred'), seq, reason: z.string().max(1024), deferred_at: instant }),
+  z.object({
+    type: z.literal('activation_failed'),
+    seq,
+    exit_code: exitCode,
+    stderr_tail: z.string().max(MAX_OUTPUT_LENGTH),
+    failed_at: instant,
+  }),
+  z.object({
+    type: z.literal('probe_topology_declared'),
+    seq,
+    probes: z.array(z.object({ name: probe, mode })).max(256),
+    declared_at: instant,
+  }),
+  z.object({ type: z.literal('probe_observed_first'), seq, probe, mode, observed_at: instant }),
+  z.object({
+    type: z.literal('probe_result'),
+    seq,
+    probe,
+    mode,
+    status: z.enum(['pass', 'fail']),
+    observed_at: instant,
+    failure_reason: z.string().max(MAX_OUTPUT_LENGTH).nullish(),
+  }),
+  z.object({ type: z.literal('probe_failure_first'), seq, probe, mode, first_failed_at: instant }),
+  z.object({
+    type: z.literal('failed'),
+    seq,
+    failed_at: instant,
+    sustained_seconds: z.number().min(0),
+    failing_probes: z.array(probe).max(256),
+    policy_applied: z.string().max(64),
+  }),
+  z.object({
+    type: z.literal('rollback_completed'),
+    seq,
+    reverted_to_release: release.nullable(),
+    exit_code: exitCode,
+    completed_at: instant,
+  }),
+  z.object({ type: z.literal('converged'), seq, converged_at: instant, current_release: release }),
+]);
+
+/** `POST /v1/agent/events`. Unknown fields are ignored. */
+export const agentEventSchema = z.object({
+  hostname: z.string().min(1).max(253),
+  rollout_id: z.string().min(1).max(64),
+  event: eventSchema,
+  signature: z.string().max(4096).nullish(),
+});
+export type AgentEventBody = z.input<typeof agentEventSchema>;
+type ParsedEvent = z.output<typeof eventSchema>;
+
+/** A parsed event as the core knows it. */
+export function readFact(event: ParsedEvent): AgentFact {
+  switch (event.type) {
+    case 'dispatch_ack':
+      return { type: event.type, currentRelease: event.current_release, receivedAtMs: event.received_at };
+    case 'activation_started':
+      return { type: event.type, startedAtMs: event.started_at, method: event.method };
+    case 'activation_completed':
+      return {
+        type: event.type,
+        observedRelease: event.observed_release,
+        exitCode: event.exit_code,
+        completedAtMs: event.completed_at,
+      };
+    case 'activation_deferred':
+      return { type: event.type, reason: event.reason, deferredAtMs: event.deferred_at };
+    case 'activation_failed':
+      return {
+        type: event.type,
+        exitCode: event.exit_code,
+        stderrTail: event.stderr_tail,
+        failedAtMs: event.failed_at,
+      };
+    case 'probe_topology_declared':
+      return { type: event.type, probes: event.probes, declaredAtMs: event.declared_at };
+    case 'probe_observed_first':
+      return { type: event.type, probe: event.probe, mode: event.mode, observedAtMs: event.observed_at };
+    case 'probe_result':
+      return {
+        type: event.type,
+        probe: event.probe,
+        mode: event.mode,
+        status: event.status,
+        observedAtMs: event.observed_at,
+        failureReason: event.failure_reason ?? null,
+      };
+    case 'probe_failure_first':
+      return { type: event.type, probe: event.probe, mode: event.mode, firstFailedAtMs: event.first_failed_at };
+    case 'failed':
+      return {
+        type: event.type,
+        failedAtMs: event.failed_at,
+        sustainedSeconds: event.sustained_seconds,
+        failingProbes: event.failing_probes,
+        policyApplied: event.policy_applied,
+      };
+    case 'rollback_completed':
+      return {
+        type: event.type,
+        revertedToRelease: event.reverted_to_release,
+        exitCode: event.exit_code,
+        completedAtMs: event.completed_at,
+      };
+    case 'converged':
+      return { type: event.type, convergedAtMs: event.converged_at, currentRelease: event.current_release };
+  }
+}
+
+/** What the server found in a soaking host's telemetry; counts as a failing probe of that name. */
+export const TELEMETRY_PROBE = 'telemetry';
+
+/** `GET /v1/agent/dispatch`, 200. */
+export const dispatchBodySchema = z.object({
+  rollout_id: z.string(),
+  stack: z.string(),
+  release: z.string(),
+  soak_seconds: z.number(),
+  epoch: z.number(),
+  /** Present only when the host soaks and its telemetry has regressed for too long: it is to fail, as by a probe. */
+  regressed: z.object({ reason: z.string() }).optional(),
+});
+export type DispatchBody = z.output<typeof dispatchBodySchema>;
+
+/** `GET /v1/agent/state`. */
+export const agentStateBodySchema = z.object({
+  /** The name that the server knows this host by: what an event's `hostname` must be. */
+  hostname: z.string(),
+  rollouts: z.array(
+    z.object({
+      rollout_id: z.string(),
+      stack: z.string(),
+      release: z.string(),
+      state: z.string(),
+      last_event_seq: z.number(),
+      soak_due_at: z.string().nullable(),
+      /** What ran before, by this host's own ack: where a rollback leads. */
+      previous_release: z.string().nullable(),
+      epoch: z.number().nullable(),
+    }),
+  ),
+});
+export type AgentStateBody = z.output<typeof agentStateBodySchema>;

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../domain/release.ts';
+
+/** Limits of a release manifest. */
+export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 64, maxProbes: 32 } as const;
+
+/** Compose's rule for a project name. */
+export const stackSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    'must be a Compose project name: lower-case letters, digits, «-» and «_», at most 63',
+  );
+
+export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be «sha256:» and 64 hex digits');
+
+/** Stays below the release's own folder, whatever the machine. */
+const relativePath = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(
+    (path) => !/[\\\0:]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+    'must be a relative path with «/», without «.», «..», «\\» or «:»',
+  );
+
+const probeName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be 1–63 letters, digits, «.», «_» or «-»');
+
+const httpCheck = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).max(2048),
+  /** Any status below 400 when left out. */
+  status: z.int().min(100).max(599).optional(),
+});
+const tcpCheck = z.strictObject({
+  address: z
+    .string()
+    .max(300)
+    .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$/, 'must be HOST:PORT'),
+});
+const execCheck = z.strictObject({
+  service: z.string().min(1).max(128),
+  command: z.array(z.string().max(4096)).min(1).max(64),
+});
+
+const probeBase = {
+  name: probeName,
+  mode: z.enum(['enforce', 'observe']),
+  interval_seconds: z.number().min(0.5).max(3600).default(5),
+  timeout_seconds: z.number().min(0.1).max(300).default(3),
+};
+
+const probeSchema = z.union([
+  z.strictObject({ ...probeBase, http: httpCheck }),
+  z.strictObject({ ...probeBase, tcp: tcpCheck }),
+  z.strictObject({ ...probeBase, exec: execCheck }),
+]);
+export type ProbeBody = z.output<typeof probeSchema>;
+
+const telemetryPolicy = z.strictObject({
+  max_restarts: z.int().min(0).max(1000).default(DEFAULT_TELEMETRY_LIMITS.maxRestarts),
+  max_memory_growth_mb_per_minute: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(DEFAULT_TELEMETRY_LIMITS.maxMemoryGrowthMbPerMinute),
+  max_cpu_ratio: z.number().min(1).max(1000).default(DEFAULT_TELEMETRY_LIMITS.maxCpuRatio),
+  min_cpu_percent: z.number().min(0).max(100_000).default(DEFAULT_TELEMETRY_LIMITS.minCpuPercent),
+  max_unhealthy_seconds: z.number().min(0).max(86_400).default(DEFAULT_TELEMETRY_LIMITS.maxUnhealthySeconds),
+});
+
+const policySchema = z.strictObject({
+  activation_timeout_seconds: z.int().min(1).max(86_400).default(600),
+  soak_seconds: z.int().min(0).max(604_800).default(60),
+  sustained_failure_seconds: z.int().min(0).max(86_400).default(15),
+  on_health_failure: z.enum(['halt', 'rollback-and-halt']).default('rollback-and-halt'),
+  /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as not judged. */
+  telemetry: z.enum(['judged', 'required', 'off']).default('judged'),
+  telemetry_limits: telemetryPolicy.optional(),
+});
+
+/** `nexus.release/1`. Unknown fields are refused: a misspelt limit must not be a missing one. */
+export const manifestSchema = z.strictObject({
+  kind: z.literal('nexus.release/1'),
+  stack: stackSchema,
+  version: z.string().min(1).max(128),
+  compose: z.string().min(1),
+  files: z
+    .record(relativePath, z.string())
+    .refine((files) => Object.keys(files).length <= RELEASE_LIMITS.maxFiles, `at most ${RELEASE_LIMITS.maxFiles} files`)
+    .optional(),
+  probes: z.array(probeSchema).max(RELEASE_LIMITS.maxProbes).optional(),
+  policy: policySchema.optional(),
+});
+export type ManifestBody = z.input<typeof manifestSchema>;
+export type Manifest = z.output<typeof manifestSchema>;
+
+/** A manifest's policy with every default filled in. */
+export function readPolicy(manifest: Manifest): ReleasePolicy {
+  const policy = manifest.policy ?? policySchema.parse({});
+  const limits = policy.telemetry_limits ?? telemetryPolicy.parse({});
+  return {
+    activationTimeoutSeconds: policy.activation_timeout_seconds,
+    soakSeconds: policy.soak_seconds,
+    sustainedFailureSeconds: policy.sustained_failure_seconds,
+    onHealthFailure: policy.on_health_failure,
+    telemetry: {
+      mode: policy.telemetry,
+      maxRestarts: limits.max_restarts,
+      maxMemoryGrowthMbPerMinute: limits.max_memory_growth_mb_per_minute,
+      maxCpuRatio: limits.max_cpu_ratio,
+      minCpuPercent: limits.min_cpu_percent,
+      maxUnhealthySeconds: limits.max_unhealthy_seconds,
+    },
+  };
+}
+
+export const quarantineBodySchema = z.object({
+  stack: z.string(),
+  release: z.string(),
+  rollout_id: z.string(),
+  host: z.string(),
+  failing_probes: z.array(z.string()),
+  output: z.string(),
+  since: z.string(),
+});
+export type QuarantineBody = z.output<typeof quarantineBodySchema>;
+
+export const releaseBodySchema = z.object({
+  digest: z.string(),
+  stack: z.string(),
+  version: z.string(),
+  created_at: z.string(),
+  quarantine: quarantineBodySchema.nullable(),
+});
+export type ReleaseBody = z.output<typeof releaseBodySchema>;
+
+export const releaseListBodySchema = z.object({
+  releases: z.array(releaseBodySchema),
+  next_cursor: z.string().nullable(),
+});
+export type ReleaseListBody = z.output<typeof releaseListBodySchema>;
+
+/** `POST /v1/releases/{digest}/lift`: lets a quarantined release be dispatched again. */
+export const liftQuarantineSchema = z.strictObject({ reason: z.string().min(1).max(1000) });
+export type LiftQuarantineBody = z.input<typeof liftQuarantineSchema>;

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { HOST_STATES, ROLLOUT_STATES } from '../domain/rollout.ts';
+import { hostNameSchema } from './operator.ts';
+import { digestSchema } from './release.ts';
+
+/** Hosts of one rollout; a selector that matches more is refused. */
+export const MAX_ROLLOUT_HOSTS = 20_000;
+
+const waveSchema = z.union([
+  z.strictObject({ count: z.int().min(1).max(MAX_ROLLOUT_HOSTS) }),
+  z.strictObject({ percent: z.number().gt(0).max(100) }),
+]);
+
+/** `POST /v1/rollouts` and `POST /v1/rollouts/plan`. */
+export const createRolloutSchema = z
+  .strictObject({
+    release: digestSchema,
+    /** Hosts that carry all of these labels. */
+    selector: z.record(z.string(), z.string()).optional(),
+    hosts: z.array(hostNameSchema).min(1).max(MAX_ROLLOUT_HOSTS).optional(),
+    /** Sizes are cumulative: `1, 25 %, 100 %` ends with everything. */
+    waves: z
+      .array(waveSchema)
+      .min(1)
+      .max(64)
+      .default([{ count: 1 }, { percent: 100 }]),
+    max_in_flight: z.int().min(1).max(MAX_ROLLOUT_HOSTS).default(5),
+    failure_threshold: z.int().min(0).max(MAX_ROLLOUT_HOSTS).default(0),
+  })
+  .refine((body) => (body.selector === undefined) !== (body.hosts === undefined), {
+    message: 'give either selector or hosts',
+    path: ['hosts'],
+  });
+export type CreateRolloutBody = z.input<typeof createRolloutSchema>;
+
+/** `POST /v1/rollouts/{id}/abort`. */
+export const abortRolloutSchema = z.strictObject({
+  reason: z.string().max(1000).optional(),
+  /** Also bring the hosts that were touched back to what they ran before, by new rollouts. */
+  rollback: z.boolean().optional(),
+});
+export type AbortRolloutBody = z.input<typeof abortRolloutSchema>;
+
+const holdSchema = z.object({ gate: z.string(), reason: z.string() });
+
+export const rolloutHostBodySchema = z.object({
+  name: z.string(),
+  state: z.enum(HOST_STATES),
+  wave: z.number(),
+  held_by: holdSchema.nullable(),
+  state_since: z.string(),
+  dispatched_at: z.string().nullable(),
+  epoch: z.number().nullable(),
+  last_event_seq: z.number(),
+  previous_release: z.string().nullable(),
+  soak_due_at: z.string().nullable(),
+  left: z.boolean(),
+  probes: z.array(
+    z.object({
+      name: z.string(),
+      mode: z.string(),
+      status: z.string().nullable(),
+      since: z.string().nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  telemetry: z
+    .object({
+      status: z.string(),
+      since: z.string(),
+      reason: z.string(),
+      figures: z.record(z.string(), z.number().nullable()),
+    })
+    .nullable(),
+  failure: z.object({ failing_probes: z.array(z.string()), output: z.string(), at: z.string() }).nullable(),
+});
+export type RolloutHostBody = z.output<typeof rolloutHostBodySchema>;
+
+export const rolloutSummaryBodySchema = z.object({
+  id: z.string(),
+  stack: z.string(),
+  release: z.string(),
+  version: z.string().nullable(),
+  state: z.enum(ROLLOUT_STATES),
+  state_since: z.string(),
+  reason: z.string(),
+  /** From 0. */
+  current_wave: z.number(),
+  created_at: z.string(),
+  max_in_flight: z.number(),
+  failure_threshold: z.number(),
+  soak_seconds: z.number(),
+  counts: z.object({
+    hosts: z.number(),
+    pending: z.number(),
+    in_flight: z.number(),
+    converged: z.number(),
+    failed: z.number(),
+    left: z.number(),
+  }),
+});
+export type RolloutSummaryBody = z.output<typeof rolloutSummaryBodySchema>;
+
+export const rolloutBodySchema = rolloutSummaryBodySchema.extend({
+  waves: z.array(z.object({ hosts: z.array(z.string()) })),
+  hosts: z.array(rolloutHostBodySchema),
+});
+export type RolloutBody = z.output<typeof rolloutBodySchema>;
+
+export const rolloutListBodySchema = z.object({
+  rollouts: z.array(rolloutSummaryBodySchema),
+  next_cursor: z.string().nullable(),
+});
+export type RolloutListBody = z.output<typeof rolloutListBodySchema>;
+
+/** `POST /v1/rollouts/plan`: what would happen; nothing is changed. */
+export const rolloutPlanBodySchema = z.object({
+  stack: z.string(),
+  release: z.string(),
+  waves: z.array(
+    z.object({
+      hosts: z.array(
+        z.object({
+          name: z.string(),
+          findings: z.array(z.object({ severity: z.enum(['hold', 'warning']), message: z.string() })),
+        }),
+      ),
+    }),
+  ),
+  supersedes: z.array(z.string()),
+});
+export type RolloutPlanBody = z.output<typeof rolloutPlanBodySchema>;
+
+/** `POST /v1/rollouts/{id}/replay`: the log folded again, beside what is stored. */
+export const replayBodySchema = z.object({
+  equal: z.boolean(),
+  entries: z.number(),
+  hosts: z.number(),
+  /** What differs: `rollout` or host names; at most 100. */
+  differences: z.array(z.string()),
+});
+export type ReplayBody = z.output<typeof replayBodySchema>;

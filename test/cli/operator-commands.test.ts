@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it, type TestContext } from 'node:test';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { type FakeAnswer, type FakeApi, type SeenRequest, startFakeApi } from '../client/fake-api.ts';
+import { pendingHost, sampleContainer, sampleHost, sampleToken } from '../client/sample-answers.ts';
+import { type MemoryTerminal, memoryTerminal } from './memory-terminal.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'nexus-cli-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+async function server(
+  t: TestContext,
+  answer: (request: SeenRequest) => FakeAnswer,
+): Promise<{ api: FakeApi; data: string }> {
+  const data = mkdtempSync(join(root, 'd-'));
+  const api = await startFakeApi(answer, join(data, 'nexus.sock'));
+  t.after(() => api.close());
+  return { api, data };
+}
+
+interface Ran {
+  readonly code: number;
+  readonly terminal: MemoryTerminal;
+}
+
+async function run(data: string, args: readonly string[], columns?: number): Promise<Ran> {
+  const terminal = memoryTerminal({ env: { NEXUS_DATA: data }, ...(columns === undefined ? {} : { columns }) });
+  return { code: await runCli(args, terminal), terminal };
+}
+
+describe('--json prints the document of the API and nothing else', () => {
+  const minted = { id: 'tok_1', name: 'agent', token: 'nxa_plain' };
+  const page = { containers: [sampleContainer()], next_cursor: null };
+  const rows: Array<[string, unknown]> = [
+    ['host list', { hosts: [sampleHost(), pendingHost('web-2')], next_cursor: null }],
+    ['host show web-1', sampleHost()],
+    ['host add web-1 --token', { host: pendingHost('web-1'), token: minted }],
+    ['host label web-1 role=web', sampleHost()],
+    ['host set web-1 --offline-after 5m', sampleHost()],
+    ['host archive web-1', sampleHost({ status: 'archived', archived_at: '2026-05-01T12:00:00.000Z' })],
+    ['host containers web-1', page],
+    ['host metrics web-1 --step 60', { step_seconds: 60, points: [] }],
+    ['token create --host web-1', minted],
+    ['token create --admin', minted],
+    ['token list --host web-1', { tokens: [sampleToken()], next_cursor: null }],
+    ['token list --admin', { tokens: [], next_cursor: null }],
+    ['token rotate tok_1', minted],
+    ['token revoke tok_1', sampleToken({ revoked_at: '2026-05-01T12:00:00.000Z' })],
+    ['event list', { events: [], next: 0 }],
+  ];
+  for (const [line, body] of rows) {
+    it(line, async (t) => {
+      const { data } = await server(t, () => ({ body }));
+      const { code, terminal } = await run(data, [...line.split(' '), '--json']);
+      assert.equal(code, 0, terminal.err());
+      assert.deepEqual(JSON.parse(terminal.out()), body);
+      assert.equal(terminal.err(), '');
+    });
+  }
+
+  it('all pages of events in one', async (t) => {
+    const event = (id: number) => ({
+      id,
+      at: '2026-05-01T12:00:00.000Z',
+      kind: 'host_added',
+      host: 'a',
+      rollout_id: null,
+      data: {},
+    });
+    const { data } = await server(t, ({ path }) => {
+      const past = Number(new URL(path, 'http://localhost').searchParams.get('after'));
+      return { body: past < 3 ? { events: [event(past + 1)], next: past + 1 } : { events: [], next: past } };
+    });
+    const { terminal } = await run(data, ['event', 'list', '--json', '--after', '1']);
+    assert.deepEqual(JSON.parse(terminal.out()), { events: [event(2), event(3)], next: 3 });
+  });
+
+  it('and nothing at all when the command fails', async (t) => {
+    const { data } = await server(t, () => ({
+      status: 404,
+      body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'no such host', did_you_mean: 'web-1' },
+    }));
+    const { code, terminal } = await run(data, ['host', 'show', 'web1', '--json']);
+    assert.deepEqual([code, terminal.out(), terminal.err()], [1, '', 'error: no such host\nDid you mean «web-1»?\n']);
+  });
+});
+
+describe('host add', () => {
+  it('sends what was asked for', async (t) => {
+    const { api, data } = await server(t, () => ({ status: 201, body: { host: pendingHost('web-1') } }));
+    await run(data, ['host', 'add', 'web-1', '--label', 'role=web', '--label', 'zone=a', '--offline-after', '5m']);
+    assert.deepEqual(api.seen[0]?.body, {
+      name: 'web-1',
+      labels: { role: 'web', zone: 'a' },
+      offline_after_seconds: 300,
+    });
+  });
+
+  it('prints the token once, in a command that keeps it out of the arguments', async (t) => {
+    const token = { id: 'tok_1', name: 'agent', token: 'nxa_plain' };
+    const { data } = await server(t, () => ({ status: 201, body: { host: pendingHost('web-1'), token } }));
+    const { terminal } = await run(data, ['host', 'add', 'web-1', '--token']);
+    assert.match(terminal.out(), /^ {2}NEXUS_URL=http:\/\/127\.0\.0\.1:8470 NEXUS_AGENT_TOKEN=nxa_plain nexus agent$/m);
+    assert.equal(terminal.out().split('nxa_plain').length, 2);
+    assert.ok(!terminal.err().includes('nxa_plain'));
+  });
+});
+
+describe('host list', () => {
+  it('says what to do next when there are none', async (t) => {
+    const { data } = await server(t, () => ({ body: { hosts: [], next_cursor: null } }));
+    const { code, terminal } = await run(data, ['host', 'list']);
+    assert.deepEqual([code, terminal.out()], [0, '']);
+    assert.match(terminal.err(), /nexus host add NAME --token/);
+  });
+
+  it('leaves archived hosts out, and says so', async (t) => {
+    const hosts = [sampleHost(), sampleHost({ name: 'old-1', status: 'archived' })];
+    const { data } = await server(t, () => ({ body: { hosts, next_cursor: null } }));
+    const few = await run(data, ['host', 'list']);
+    assert.ok(!few.terminal.out().includes('old-1'));
+    assert.match(few.terminal.err(), /1 archived, not shown: nexus host list --all/);
+    const all = await run(data, ['host', 'list', '--all']);
+    assert.match(all.terminal.out(), /old-1 +archived/);
+  });
+
+  it('colours the status on a terminal, and only there', async (t) => {
+    const { data } = await server(t, () => ({ body: { hosts: [sampleHost()], next_cursor: null } }));
+    const before = { ...process.env };
+    t.after(() => Object.assign(process.env, before));
+    delete process.env['NO_COLOR'];
+    delete process.env['FORCE_COLOR'];
+    delete process.env['NODE_DISABLE_COLORS'];
+    assert.ok((await run(data, ['host', 'list'], 120)).terminal.rawOut().includes('\u001b[32monline\u001b[39m'));
+    assert.ok(!(await run(data, ['host', 'list'])).terminal.rawOut().includes('\u001b'));
+  });
+});
+
+describe('host show', () => {
+  it('shows the containers that are there', async (t) => {
+    const containers = [sampleContainer(), sampleContainer({ name: 'gone', removed_at: '2026-05-01T11:00:00.000Z' })];
+    const { data } = await server(t, ({ path }) => ({
+      body: path.includes('/containers') ? { containers, next_cursor: null } : sampleHost(),
+    }));
+    const { terminal } = await run(data, ['host', 'show', 'web-1']);
+    assert.match(terminal.out(), /^shop-web /m);
+    assert.ok(!terminal.out().includes('gone'));
+  });
+});
+
+describe('host metrics', () => {
+  it('finds a container by its name', async (t) => {
+    const point = { ...sampleContainer().metrics, recorded_at: '2026-05-01T11:59:48.000Z' };
+    const { api, data } = await server(t, ({ path }) => ({
+      body: path.includes('/metrics')
+        ? { step_seconds: null, points: [point] }
+        : { containers: [sampleContainer()], next_cursor: null },
+    }));
+    const { terminal } = await run(data, ['host', 'metrics', 'web-1', '--container', 'shop-web', '--from', '1h']);
+    assert.match(terminal.out(), /^2026-05-01T11:59:48\.000Z {2}150 % /m);
+    assert.equal(
+      api.seen[1]?.path,
+      '/v1/hosts/web-1/containers/f00dfeed0001/metrics?from=2026-05-01T11%3A00%3A00.000Z',
+    );
+  });
+});
+
+describe('token create', () => {
+  it('puts the plaintext alone on stdout', async (t) => {
+    const { api, data } = await server(t, () => ({
+      status: 201,
+      body: { id: 'tok_1', name: 'laptop', token: 'nxo_plain' },
+    }));
+    const { terminal } = await run(data, ['token', 'create', '--admin', '--name', 'laptop', '--expires', '90d']);
+    assert.equal(terminal.out(), 'nxo_plain\n');
+    assert.match(terminal.err(), /tok_1/);
+    assert.deepEqual(api.seen[0]?.body, { kind: 'admin', name: 'laptop', expires_in_seconds: 7_776_000 });
+  });
+});
+
+describe('token list', () => {
+  it('tells valid, expired and revoked ones apart', async (t) => {
+    const tokens = [
+      sampleToken(),
+      sampleToken({ id: 'tok_2', expires_at: '2026-05-01T11:00:00.000Z' }),
+      sampleToken({ id: 'tok_3', revoked_at: '2026-05-01T11:00:00.000Z' }),
+    ];
+    const { data } = await server(t, () => ({ body: { tokens, next_cursor: null } }));
+    const { terminal } = await run(data, ['token', 'list', '--host', 'web-1']);
+    assert.deepEqual(
+      terminal
+        .out()
+        .split('\n')
+        .slice(1, 4)
+        .map((line) => line.split(/ +/).slice(0, 3)),
+      [
+        ['tok_1', 'agent', 'valid'],
+        ['tok_2', 'agent', 'expired'],
+        ['tok_3', 'agent', 'revoked'],
+      ],
+    );
+  });
+});
+
+describe('event list', () => {
+  const event = {
+    id: 42,
+    at: '2026-05-01T11:59:48.000Z',
+    kind: 'host_offline',
+    host: 'web-1',
+    rollout_id: null,
+    data: { last_seen_at: '2026-05-01T11:57:00.000Z', note: 'two words' },
+  };
+  it('prints one line an event', async (t) => {
+    const { data } = await server(t, ({ path }) => ({
+      body: path.includes('after=0') ? { events: [event], next: 42 } : { events: [], next: 42 },
+    }));
+    const { terminal } = await run(data, ['event', 'list']);
+    assert.equal(
+      terminal.out(),
+      '    42  2026-05-01T11:59:48.000Z  host_offline          web-1                 last_seen_at=2026-05-01T11:57:00.000Z note="two words"\n',
+    );
+  });
+
+  it('stops at --limit, and goes on after --follow came back to a server that was away', async (t) => {
+    let calls = 0;
+    const { data } = await server(t, ({ path }) => {
+      calls += 1;
+      if (calls === 2)
+        return { status: 503, body: { type: 'about:blank', title: 'x', status: 503, detail: 'restarting.' } };
+      return {
+        body: path.includes('after=0') ? { events: [event], next: 42 } : { events: [{ ...event, id: 43 }], next: 43 },
+      };
+    });
+    const { code, terminal } = await run(data, ['event', 'list', '--follow', '--limit', '2', '--json']);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      terminal
+        .out()
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: number }).id),
+      [42, 43],
+    );
+    assert.equal(terminal.err(), 'restarting. Waiting for it.\nThe server is back.\n');
+  });
+});

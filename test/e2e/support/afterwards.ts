@@ -1,0 +1,28 @@
+/** Cleaning up in the right order: what was made last goes first, as a server must end before its disk is unmounted. */
+import type { TestContext } from 'node:test';
+
+type Work = () => Promise<unknown> | unknown;
+
+const workOf = new WeakMap<TestContext, Work[]>();
+
+/** Runs `work` after the test, however that ended, before everything that was registered earlier. */
+export function afterwards(test: TestContext, work: Work): void {
+  const known = workOf.get(test);
+  if (known !== undefined) {
+    known.push(work);
+    return;
+  }
+  const all = [work];
+  workOf.set(test, all);
+  test.after(async () => {
+    const failures: unknown[] = [];
+    for (const next of all.reverse()) {
+      try {
+        await next();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'the test could not be cleaned up');
+  });
+}

@@ -1,0 +1,65 @@
+/** What a process asked of the kernel, in order, as strace writes it down. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { messageOf } from '../../../src/domain/errors.ts';
+
+const TRACED = 'read,write,writev,sendmsg,sendto,pwrite64,fsync,fdatasync';
+/** Enough of every buffer to recognize the first line of an HTTP message. */
+const SHOWN_BYTES = 64;
+
+export interface SystemCall {
+  readonly name: string;
+  /** Path of the file, or `socket:[inode]`. */
+  readonly target: string;
+  /** Of the descriptor within the process. */
+  readonly descriptor: number;
+  /** The rest of the arguments as strace shows them. */
+  readonly shown: string;
+  readonly result: number;
+}
+
+/** `false` when strace works here, else why not; throws instead where NEXUS_REQUIRE_DOCKER=1, as on CI. */
+export function skipWithoutStrace(): string | false {
+  try {
+    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore', timeout: 10_000 });
+    return false;
+  } catch (error) {
+    const obstacle = `strace cannot be used here (Debian package strace): ${messageOf(error)}`;
+    if (process.env['NEXUS_REQUIRE_DOCKER'] === '1') throw new Error(`NEXUS_REQUIRE_DOCKER=1, but ${obstacle}`);
+    return obstacle;
+  }
+}
+
+/** Words to put before a command so that its calls are written to `file`; the process keeps its id and its parent. */
+export function straceInto(file: string): string[] {
+  return ['strace', '-D', '-f', '-y', '-s', String(SHOWN_BYTES), '-e', `trace=${TRACED}`, '-o', file];
+}
+
+const LINE = /^(\d+) +(.*)$/;
+const RESUMED = /^<\.\.\. \w+ resumed>(.*)$/;
+const CALL = /^(\w+)\((\d+)<([^>]*)>(.*?)\) += (-?\d+)/;
+
+/** Whether the tracer has written the end of the process down. */
+export function isTraceComplete(file: string, pid: number): boolean {
+  return new RegExp(`^${pid} +\\+\\+\\+ exited`, 'm').test(readFileSync(file, 'utf8'));
+}
+
+/** The calls of one thread, each at the moment when it returned. */
+export function readSystemCalls(file: string, thread: number): SystemCall[] {
+  const calls: SystemCall[] = [];
+  let unfinished = '';
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const [, id, text = ''] = LINE.exec(line) ?? [];
+    if (Number(id) !== thread) continue;
+    if (text.endsWith('<unfinished ...>')) {
+      unfinished = text.slice(0, -'<unfinished ...>'.length);
+      continue;
+    }
+    const rest = RESUMED.exec(text)?.[1];
+    const match = CALL.exec(rest === undefined ? text : `${unfinished.trimEnd()}${rest}`);
+    if (match === null) continue;
+    const [, name = '', descriptor, target = '', shown = '', result] = match;
+    calls.push({ name, target, descriptor: Number(descriptor), shown, result: Number(result) });
+  }
+  return calls;
+}

@@ -1,0 +1,140 @@
+/**
+ * The appliance wired as `main` wires it, but with its ticker in the test's hand, so that time passes only when the
+ * test says so, and with the store open to a test that wants to watch it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Store } from '../../src/domain/store.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { FleetReader } from '../../src/engine/read-fleet.ts';
+import { type HttpListener, listen } from '../../src/http/http-server.ts';
+import { HttpSurface } from '../../src/http/http-surface.ts';
+import { openStore } from '../../src/sqlite/open-store.ts';
+import { RecordingLog } from '../domain/recording-log.ts';
+import { SettableClock } from '../domain/settable-clock.ts';
+import type { JsonObject } from '../wire/telemetry-body.ts';
+import { HttpClient, type Reply } from './http-client.ts';
+import { Operator } from './operator.ts';
+
+export interface FleetServerOptions {
+  readonly agentRateLimit?: number;
+  /** Puts something between the engine and its store. */
+  readonly watchStore?: (store: Store) => Store;
+}
+
+const LOOPBACK = '127.0.0.1';
+
+export class FleetServer {
+  /** Noon of 1 March 2026 until a test sets it. */
+  readonly clock = new SettableClock('2026-03-01T12:00:00Z');
+  readonly log = new RecordingLog();
+  readonly dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-fleet-'));
+  readonly #options: FleetServerOptions;
+  #running: Running | undefined;
+
+  private constructor(options: FleetServerOptions) {
+    this.#options = options;
+  }
+
+  /** Listens until the test ends. */
+  static async start(test: Pick<TestContext, 'after'>, options: FleetServerOptions = {}): Promise<FleetServer> {
+    const server = new FleetServer(options);
+    test.after(async () => {
+      await server.stop();
+      rmSync(server.dataDir, { recursive: true, force: true });
+    });
+    await server.#open();
+    return server;
+  }
+
+  async #open(): Promise<void> {
+    const engine = new Engine(this.log);
+    const store = openStore(this.dataDir, this.clock.nowMs());
+    engine.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
+    const surface = new HttpSurface({
+      commands: engine,
+      queries: new FleetReader(engine),
+      identities: engine,
+      readiness: engine,
+      clock: this.clock,
+      log: this.log,
+      agentRateLimit: this.#options.agentRateLimit ?? 0,
+    });
+    const socketPath = path.join(this.dataDir, 'nexus.sock');
+    rmSync(socketPath, { force: true });
+    const tcp = await listen(surface, { host: LOOPBACK, port: 0 });
+    const socket = await listen(surface, { socketPath });
+    const agents = new HttpClient({ host: LOOPBACK, port: tcp.port });
+    const operator = new Operator(new HttpClient({ socketPath }));
+    this.#running = { engine, listeners: [tcp, socket], agents, operator };
+  }
+
+  get #now(): Running {
+    if (this.#running === undefined) throw new Error('the server is stopped');
+    return this.#running;
+  }
+
+  get engine(): Engine {
+    return this.#now.engine;
+  }
+
+  /** Over TCP. */
+  get agents(): HttpClient {
+    return this.#now.agents;
+  }
+
+  /** Over the Unix socket. */
+  get operator(): Operator {
+    return this.#now.operator;
+  }
+
+  /** The operator API over TCP, with this token. */
+  operatorOverTcp(method: string, requestPath: string, token?: string, body?: unknown): Promise<Reply> {
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return new Operator(this.agents).send(method, requestPath, body, headers);
+  }
+
+  /** Posts one tick and returns the status of the answer. */
+  async report(token: string, body: JsonObject): Promise<number> {
+    return (await this.post('/agent/telemetry', token, body)).status;
+  }
+
+  /** Posts kept ticks and returns the status of the answer. */
+  async backFill(token: string, ticks: readonly JsonObject[]): Promise<number> {
+    return (await this.post('/agent/telemetry/batch', token, { ticks })).status;
+  }
+
+  post(requestPath: string, token: string, body: unknown): Promise<Reply> {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    return this.agents.send({ method: 'POST', path: requestPath, headers, body: JSON.stringify(body) });
+  }
+
+  /** Lets the ticker look at the clock. */
+  tick(): Promise<void> {
+    return this.engine.tick(this.clock.nowMs());
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    running.agents.close();
+    running.operator.client.close();
+    await Promise.all(running.listeners.map((listener) => listener.close()));
+    running.engine.close(this.clock.nowMs());
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.#open();
+  }
+}
+
+interface Running {
+  readonly engine: Engine;
+  readonly listeners: readonly HttpListener[];
+  readonly agents: HttpClient;
+  readonly operator: Operator;
+}
