@@ -28,14 +28,10 @@ export function openMemoryOutbox(): OpenedOutbox {
  * throws `conflict` when another agent uses it.
  */
 export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutbox> {
-  let lock: StateDirLock | null = null;
-  let conflict: NexusError | null = null;
+  let lock = await lockOrNull(stateDir);
   const outbox = new FallbackOutbox({
     openDisk: async () => {
-      lock ??= await lockStateDir(stateDir).catch((error: unknown) => {
-        if (error instanceof NexusError) conflict = error;
-        throw error;
-      });
+      lock ??= await lockStateDir(stateDir);
       return DiskOutbox.open(join(stateDir, 'outbox'), MAX_OUTBOX_BYTES);
     },
     memoryBytes: MAX_MEMORY_BYTES,
@@ -43,7 +39,6 @@ export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutb
     log,
   });
   await outbox.open();
-  if (conflict !== null) throw conflict;
   return {
     outbox,
     close: async () => {
@@ -51,4 +46,14 @@ export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutb
       await lock?.release();
     },
   };
+}
+
+/** Null when the directory cannot be used: opening the outbox in it will fail the same way, and say so. */
+async function lockOrNull(stateDir: string): Promise<StateDirLock | null> {
+  try {
+    return await lockStateDir(stateDir);
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'conflict') throw error;
+    return null;
+  }
 }

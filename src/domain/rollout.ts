@@ -121,7 +121,7 @@ export interface RolloutHost {
   readonly state: HostState;
   /** Archived meanwhile: nothing is expected of it any more. */
   readonly left: boolean;
-  /** Rises with every dispatch of a stack to a host; null until this host is dispatched, and again once that is withdrawn. */
+  /** Rises with every dispatch of a stack to a host; null before this host is dispatched, and once that is withdrawn. */
   readonly epoch: number | null;
   readonly dispatchedAtMs: number | null;
   readonly lastSeq: number;
@@ -197,7 +197,7 @@ export type RolloutEntry =
    */
   | { readonly kind: 'wave_promoted'; readonly wave: number; readonly skipped: readonly string[] }
   | { readonly kind: 'host_dispatched'; readonly host: string; readonly epoch: number }
-  /** An offer that nobody took is withdrawn: it would not be made any more (paused, ended, quarantined, host offline…). */
+  /** An offer that nobody took, and that would not be made any more (paused, ended, quarantined, host offline…). */
   | { readonly kind: 'dispatch_withdrawn'; readonly host: string }
   | { readonly kind: 'host_reported'; readonly host: string; readonly numbered: NumberedFact }
   | { readonly kind: 'telemetry_judged'; readonly host: string; readonly verdict: TelemetryVerdict }

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/engine': ['src/domain', 'src/rollout', 'src/telemetry', 'node:', 'fastest-levenshtein'],
   'src/wire': ['src/domain', 'zod'],
   'src/sqlite': ['src/domain', 'src/telemetry', 'node:', 'better-sqlite3'],
-  'src/http': ['src/domain', 'src/wire', 'node:', 'zod', 'find-my-way', 'prom-client'],
+  'src/http': ['src/domain', 'src/wire', 'node:', 'zod', 'find-my-way', 'prom-client', 'yaml', 'canonicalize'],
   'src/client': ['src/domain', 'src/wire', 'node:', 'undici', 'zod'],
   'src/cli': [
     'src/domain',
@@ -27,8 +27,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'commander',
     'cli-table3',
     'pino',
-    'zod',
-    '@bomb.sh/tab',
   ],
   'src/main.ts': [
     'src/domain',

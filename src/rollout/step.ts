@@ -1,0 +1,76 @@
+/** One host, one fact: what the host is afterwards, or why the fact is refused. */
+import { assertNever } from '../domain/errors.ts';
+import type { AgentFact, NumberedFact, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import { lastBytes } from './last-bytes.ts';
+import { objectToFact } from './object-to-fact.ts';
+import { declareProbes, noteProbe, recordStatus } from './probe-records.ts';
+import { quote } from './sentences.ts';
+import { nextState } from './transitions.ts';
+
+/** What is kept of the output of a failure. */
+export const MAX_EVIDENCE_BYTES = 8192;
+
+export type Stepped =
+  | { readonly ok: true; readonly host: RolloutHost }
+  /** A sentence for whoever reads the agent's log; the state is unchanged. */
+  | { readonly ok: false; readonly refusal: string };
+
+/** `nowMs` is the server's clock. A number that is not new is for {@link judgeSeq} first, and refused here. */
+export function step(host: RolloutHost, numbered: NumberedFact, plan: RolloutPlan, nowMs: number): Stepped {
+  const { seq, fact } = numbered;
+  if (seq <= host.lastSeq) return { ok: false, refusal: `event ${seq} is not beyond the last one, ${host.lastSeq}` };
+  if (host.left) return { ok: false, refusal: `${quote(host.name)} is archived: nothing is expected of it any more` };
+  const state = nextState(host.state, fact.type);
+  if (state === undefined) {
+    return { ok: false, refusal: `a host that is ${host.state} reports no ${fact.type} (event ${seq})` };
+  }
+  const refusal = objectToFact(host, fact, plan, nowMs);
+  if (refusal !== null) return { ok: false, refusal };
+  const stateSinceMs = state === host.state ? host.stateSinceMs : nowMs;
+  return { ok: true, host: { ...absorb(host, fact, plan, nowMs), state, lastSeq: seq, stateSinceMs } };
+}
+
+function absorb(host: RolloutHost, fact: AgentFact, plan: RolloutPlan, nowMs: number): RolloutHost {
+  switch (fact.type) {
+    case 'dispatch_ack':
+      return { ...host, previousRelease: fact.currentRelease };
+    case 'activation_completed':
+      return { ...host, soakDueAtMs: nowMs + plan.policy.soakSeconds * 1000 };
+    case 'activation_failed':
+      return { ...host, failure: { failingProbes: [], output: evidence([fact.stderrTail]), atMs: nowMs } };
+    case 'probe_topology_declared':
+      return { ...host, probes: declareProbes(host.probes, fact.probes) };
+    case 'probe_observed_first':
+      return { ...host, probes: noteProbe(host.probes, fact.probe, fact.mode) };
+    case 'probe_result': {
+      const { probe: name, mode, status, observedAtMs: atMs, failureReason: reason } = fact;
+      return { ...host, probes: recordStatus(host.probes, { name, mode, status, atMs, reason }) };
+    }
+    case 'probe_failure_first': {
+      const { probe: name, mode, firstFailedAtMs: atMs } = fact;
+      return { ...host, probes: recordStatus(host.probes, { name, mode, status: 'fail', atMs, reason: null }) };
+    }
+    case 'failed':
+      return { ...host, failure: { failingProbes: fact.failingProbes, output: outputOf(host, fact), atMs: nowMs } };
+    case 'activation_started':
+    case 'activation_deferred':
+    case 'rollback_completed':
+    case 'converged':
+      return host;
+    default:
+      return assertNever(fact);
+  }
+}
+
+/** Why it failed, from what is known of it: the last words of the failing probes, and the server's own verdict. */
+function outputOf(host: RolloutHost, fact: Extract<AgentFact, { readonly type: 'failed' }>): string {
+  const words = host.probes
+    .filter((probe) => fact.failingProbes.includes(probe.name) && probe.reason !== null)
+    .map((probe) => `${probe.name}: ${probe.reason}`);
+  if (host.telemetry?.status === 'regressed') words.push(`telemetry: ${host.telemetry.reason}`);
+  return evidence(words);
+}
+
+function evidence(lines: readonly string[]): string {
+  return lastBytes(lines.join('\n'), MAX_EVIDENCE_BYTES);
+}
