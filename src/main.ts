@@ -10,6 +10,8 @@ import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
 import { lockDirectory, openStore } from './sqlite/open-store.ts';
 
+export { backUp } from './sqlite/back-up.ts';
+
 export interface ApplianceConfig {
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { NEXUS_VERSION } from '../domain/version.ts';
 import { addAgentCommand } from './agent.ts';
+import { addBackupCommand } from './backup.ts';
 import { addCompletionCommand } from './completion.ts';
 import { addEventCommands } from './event.ts';
 import { addExamples } from './examples.ts';
@@ -36,6 +37,7 @@ export function createProgram(terminal: Terminal): Command {
   addHostCommands(program, terminal);
   addTokenCommands(program, terminal);
   addEventCommands(program, terminal);
+  addBackupCommand(program, terminal);
   addCompletionCommand(program, terminal);
   return program;
 }

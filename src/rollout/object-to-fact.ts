@@ -44,7 +44,8 @@ function objectToConverged(
     return `${quote(host.name)} runs ${fact.currentRelease}, not the release of this rollout (${plan.release})`;
   }
   const leftMs = host.soakDueAtMs === null ? Number.POSITIVE_INFINITY : host.soakDueAtMs - nowMs;
-  if (leftMs > 0) return `the soak of ${quote(host.name)} has ${Math.ceil(leftMs / 1000)} s to go by the server's clock`;
+  if (leftMs > 0)
+    return `the soak of ${quote(host.name)} has ${Math.ceil(leftMs / 1000)} s to go by the server's clock`;
   const failing = failingEnforced(host.probes);
   if (failing.length > 0) return `probes are failing: ${failing.map((probe) => quote(probe.name)).join(', ')}`;
   const verdict = host.telemetry;
