@@ -1,14 +1,18 @@
 /** The appliance: all wiring, nothing else. Tests boot this same function on port 0. */
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './domain/clock.ts';
 import { messageOf, NexusError } from './domain/errors.ts';
 import type { Log } from './domain/log.ts';
 import { Engine } from './engine/engine.ts';
 import { FleetReader } from './engine/read-fleet.ts';
+import { RolloutReader } from './engine/read-rollouts.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
-import { lockDirectory, openStore } from './sqlite/open-store.ts';
+import { RESTORE } from './sqlite/connection.ts';
+import { type FileStamp, stampOf } from './sqlite/file-stamp.ts';
+import { databaseIn, lockDirectory, openStore } from './sqlite/open-store.ts';
 
 export { backUp } from './sqlite/back-up.ts';
 
@@ -58,6 +62,13 @@ class StoreKeeper {
   #timer: NodeJS.Timeout | undefined;
   /** Why it failed last; null while all is well. */
   #failure: string | null = null;
+  /** The file that the engine works on; null while there is none. */
+  #opened: FileStamp | null = null;
+  /** Whether this process has had the database open: then a directory without one is a disk that went away. */
+  #hasOpened = false;
+  /** Set once the file was found damaged or lost: it is left alone until it has changed or another takes its place. */
+  #suspicion: { readonly error: NexusError; readonly stamp: FileStamp | null | undefined } | null = null;
+  #isClosing = false;
 
   constructor(engine: Engine, dataDir: string, clock: Clock, log: Log, openSocket: () => Promise<HttpListener>) {
     this.#engine = engine;
@@ -72,8 +83,13 @@ class StoreKeeper {
     try {
       this.#lock ??= lockDirectory(this.#dataDir);
       this.#socket ??= await this.#openSocket();
+      if (this.#isClosing) return await this.#socket.close();
+      this.#requireTrust();
       const nowMs = this.#clock.nowMs();
-      this.#engine.attach(openStore(this.#dataDir, nowMs), nowMs, (reason) => this.#retry(reason));
+      const store = openStore(this.#dataDir, nowMs, (error) => this.#suspect(error));
+      this.#engine.attach(store, nowMs, (reason) => this.#retry(reason));
+      this.#opened = stampOf(databaseIn(this.#dataDir));
+      this.#hasOpened = true;
       if (this.#failure !== null) this.#log.info({}, 'the store works again');
       this.#failure = null;
     } catch (error) {
@@ -83,7 +99,42 @@ class StoreKeeper {
     }
   }
 
+  /** Notices a file that was deleted, emptied or replaced: what is acknowledged from then on would go with it. */
+  watch(): void {
+    if (this.#opened === null) return;
+    const stamp = stampOf(databaseIn(this.#dataDir));
+    if (stamp !== null && stamp.inode === this.#opened.inode && stamp.sizeBytes > 0) return;
+    this.#suspect(this.#lost());
+  }
+
+  #lost(): NexusError {
+    return new NexusError(
+      'store_unavailable',
+      `${databaseIn(this.#dataDir)} was deleted, emptied or replaced while it was in use: check that its disk is ` +
+        `mounted; if it is lost, ${RESTORE}`,
+    );
+  }
+
+  #suspect(error: NexusError): void {
+    this.#suspicion = { error, stamp: undefined };
+    // Not now: the statement that met the damage is still under way.
+    setImmediate(() => this.#engine.letGo(error));
+  }
+
+  #requireTrust(): void {
+    const stamp = stampOf(databaseIn(this.#dataDir));
+    if (this.#suspicion !== null && isDeepStrictEqual(stamp, this.#suspicion.stamp)) throw this.#suspicion.error;
+    if (this.#hasOpened && (stamp === null || stamp.sizeBytes === 0)) throw this.#lost();
+    this.#suspicion = null;
+  }
+
+  /** Called when the store has just been closed, or could not be opened. */
   #retry(reason: string): void {
+    if (this.#isClosing) return;
+    this.#opened = null;
+    if (this.#suspicion !== null && this.#suspicion.stamp === undefined) {
+      this.#suspicion = { ...this.#suspicion, stamp: stampOf(databaseIn(this.#dataDir)) };
+    }
     if (reason !== this.#failure) {
       this.#log.error({ reason }, 'the store cannot be used: answering 503 and trying again every second');
     }
@@ -97,6 +148,7 @@ class StoreKeeper {
   }
 
   async closeSocket(): Promise<void> {
+    this.#isClosing = true;
     clearTimeout(this.#timer);
     await this.#socket?.close();
   }
@@ -114,6 +166,8 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
   const surface = new HttpSurface({
     commands: engine,
     queries: new FleetReader(engine),
+    rollouts: new RolloutReader(engine),
+    dispatches: engine,
     identities: engine,
     readiness: engine,
     clock,
@@ -122,6 +176,7 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
   });
   const keeper = new StoreKeeper(engine, dataDir, clock, log, () => listenLocally(surface, socketPath));
   const close = async (tcp?: HttpListener): Promise<void> => {
+    engine.endPolls();
     await Promise.all([tcp?.close(), keeper.closeSocket()]);
     engine.close(clock.nowMs());
     keeper.release();
@@ -130,6 +185,7 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
     await keeper.open();
     const tcp = await listen(surface, config.listen);
     const ticker = setInterval(() => {
+      keeper.watch();
       engine.tick(clock.nowMs()).catch((error: unknown) => {
         log.warn({ reason: messageOf(error) }, 'the ticker could not write');
       });

@@ -1,7 +1,7 @@
 import type { Argument, Option } from 'commander';
 
 /** What the shell offers for a value: names the server knows, or files of this machine. Fixed choices are commander's. */
-export type CompletionSource = 'host' | 'directory' | 'file';
+export type CompletionSource = 'host' | 'release' | 'quarantined-release' | 'rollout' | 'directory' | 'file';
 
 const sources = new WeakMap<Argument | Option, CompletionSource>();
 

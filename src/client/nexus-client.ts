@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { NexusError } from '../domain/errors.ts';
 import {
   type ContainerBody,
@@ -28,6 +29,27 @@ import {
   type UpdateHostBody,
 } from '../wire/operator.ts';
 import { type Parsed, parseWith } from '../wire/problem.ts';
+import {
+  type Manifest,
+  manifestSchema,
+  type ReleaseBody,
+  type ReleaseListBody,
+  releaseBodySchema,
+  releaseListBodySchema,
+} from '../wire/release.ts';
+import {
+  type AbortRolloutBody,
+  type CreateRolloutBody,
+  type ReplayBody,
+  type RolloutBody,
+  type RolloutListBody,
+  type RolloutPlanBody,
+  type RolloutSummaryBody,
+  replayBodySchema,
+  rolloutBodySchema,
+  rolloutListBodySchema,
+  rolloutPlanBodySchema,
+} from '../wire/rollout.ts';
 import { ApiConnection, type ConnectionOptions } from './api-connection.ts';
 import type { ApiTarget } from './api-target.ts';
 
@@ -45,6 +67,19 @@ export interface EventSpan {
   readonly host?: string | undefined;
 }
 
+/** A release's manifest: as it was sent (its digest is over that), and as it is read, every default filled in. */
+export interface ReleaseManifest {
+  readonly sent: unknown;
+  readonly manifest: Manifest;
+}
+
+const liftedBodySchema = z.object({ lifted: z.number() });
+export type LiftedBody = z.output<typeof liftedBodySchema>;
+
+/** `rollbacks`: the rollouts that bring the touched hosts back to what they ran before. */
+const abortedRolloutBodySchema = rolloutBodySchema.extend({ rollbacks: z.array(z.string()) });
+export type AbortedRolloutBody = z.output<typeof abortedRolloutBodySchema>;
+
 interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
@@ -53,6 +88,15 @@ interface Page<T> {
 const readHost = (answer: unknown) => parseWith(hostBodySchema, answer);
 const readToken = (answer: unknown) => parseWith(tokenBodySchema, answer);
 const readMintedToken = (answer: unknown) => parseWith(mintedTokenBodySchema, answer);
+
+const readLogEvents = (answer: unknown) => parseWith(logEventListBodySchema, answer);
+const readRelease = (answer: unknown) => parseWith(releaseBodySchema, answer);
+const readRollout = (answer: unknown) => parseWith(rolloutBodySchema, answer);
+
+function readManifest(answer: unknown): Parsed<ReleaseManifest> {
+  const parsed = parseWith(manifestSchema, answer);
+  return parsed.ok ? { ok: true, value: { sent: answer, manifest: parsed.value } } : parsed;
+}
 
 function readPage<B, T>(parsed: Parsed<B>, page: (body: B) => Page<T>): Parsed<Page<T>> {
   return parsed.ok ? { ok: true, value: page(parsed.value) } : parsed;
@@ -67,9 +111,27 @@ const readContainerPage = (answer: unknown): Parsed<Page<ContainerBody>> =>
     items: body.containers,
     nextCursor: body.next_cursor,
   }));
+const readReleasePage = (answer: unknown): Parsed<Page<ReleaseBody>> =>
+  readPage(parseWith(releaseListBodySchema, answer), (body) => ({
+    items: body.releases,
+    nextCursor: body.next_cursor,
+  }));
+const readRolloutPage = (answer: unknown): Parsed<Page<RolloutSummaryBody>> =>
+  readPage(parseWith(rolloutListBodySchema, answer), (body) => ({
+    items: body.rollouts,
+    nextCursor: body.next_cursor,
+  }));
 
 function hostPath(name: string): string {
   return `/v1/hosts/${encodeURIComponent(name)}`;
+}
+
+function releasePath(digest: string): string {
+  return `/v1/releases/${encodeURIComponent(digest)}`;
+}
+
+function rolloutPath(id: string): string {
+  return `/v1/rollouts/${encodeURIComponent(id)}`;
 }
 
 function historyQuery(span: HistorySpan): Record<string, string | number | undefined> {
@@ -163,8 +225,82 @@ export class NexusClient {
   /** One page of the event log; `next` is the `after` of the following one and equals `after` at the end. */
   readEvents(span: EventSpan = {}): Promise<LogEventListBody> {
     const query = { after: span.after ?? 0, limit: span.limit ?? LIST_LIMITS.defaultLimit, host: span.host };
-    return this.#connection.send({ method: 'GET', path: '/v1/events', query }, (answer) =>
-      parseWith(logEventListBodySchema, answer),
+    return this.#connection.send({ method: 'GET', path: '/v1/events', query }, readLogEvents);
+  }
+
+  /** `manifest` is sent as it is: the digest is over exactly that. A known one is answered as it was stored. */
+  createRelease(manifest: unknown): Promise<ReleaseBody> {
+    return this.#connection.send({ method: 'POST', path: '/v1/releases', body: manifest }, readRelease);
+  }
+
+  /** Newest first. */
+  async listReleases(): Promise<ReleaseListBody> {
+    return { releases: await this.#readAll('/v1/releases', readReleasePage), next_cursor: null };
+  }
+
+  getManifest(digest: string): Promise<ReleaseManifest> {
+    return this.#connection.send({ method: 'GET', path: releasePath(digest) }, readManifest);
+  }
+
+  /** Lets a quarantined release be dispatched again. */
+  liftQuarantine(digest: string, reason: string): Promise<LiftedBody> {
+    return this.#connection.send({ method: 'POST', path: `${releasePath(digest)}/lift`, body: { reason } }, (answer) =>
+      parseWith(liftedBodySchema, answer),
+    );
+  }
+
+  createRollout(body: CreateRolloutBody): Promise<RolloutBody> {
+    return this.#connection.send({ method: 'POST', path: '/v1/rollouts', body }, readRollout);
+  }
+
+  /** What `body` would do; changes nothing. */
+  planRollout(body: CreateRolloutBody): Promise<RolloutPlanBody> {
+    return this.#connection.send({ method: 'POST', path: '/v1/rollouts/plan', body }, (answer) =>
+      parseWith(rolloutPlanBodySchema, answer),
+    );
+  }
+
+  /** Newest first. */
+  async listRollouts(): Promise<RolloutListBody> {
+    return { rollouts: await this.#readAll('/v1/rollouts', readRolloutPage), next_cursor: null };
+  }
+
+  /** Null where there is none yet. */
+  async newestRollout(): Promise<RolloutSummaryBody | null> {
+    const call = { method: 'GET', path: '/v1/rollouts', query: { limit: 1 } } as const;
+    const page = await this.#connection.send(call, readRolloutPage);
+    return page.items[0] ?? null;
+  }
+
+  getRollout(id: string): Promise<RolloutBody> {
+    return this.#connection.send({ method: 'GET', path: rolloutPath(id) }, readRollout);
+  }
+
+  /** No further host is dispatched; those on their way finish. */
+  pauseRollout(id: string): Promise<RolloutBody> {
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/pause` }, readRollout);
+  }
+
+  resumeRollout(id: string): Promise<RolloutBody> {
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/resume` }, readRollout);
+  }
+
+  abortRollout(id: string, body: AbortRolloutBody = {}): Promise<AbortedRolloutBody> {
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/abort`, body }, (answer) =>
+      parseWith(abortedRolloutBodySchema, answer),
+    );
+  }
+
+  /** One page of a rollout's own log, as {@link readEvents}. */
+  readRolloutEvents(id: string, span: Omit<EventSpan, 'host'> = {}): Promise<LogEventListBody> {
+    const query = { after: span.after ?? 0, limit: span.limit ?? LIST_LIMITS.defaultLimit };
+    return this.#connection.send({ method: 'GET', path: `${rolloutPath(id)}/events`, query }, readLogEvents);
+  }
+
+  /** Folds the rollout's log again and compares it with what is stored. */
+  replayRollout(id: string): Promise<ReplayBody> {
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/replay` }, (answer) =>
+      parseWith(replayBodySchema, answer),
     );
   }
 

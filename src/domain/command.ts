@@ -73,7 +73,6 @@ export interface RolloutRequest {
   readonly release: string;
   /** Names, or labels that all must match. */
   readonly hosts: { readonly names: readonly string[] } | { readonly selector: Labels };
-  /** Cumulative sizes. */
   readonly waves: readonly WaveSize[];
   readonly maxInFlight: number;
   readonly failureThreshold: number;

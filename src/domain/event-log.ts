@@ -1,3 +1,5 @@
+import { ROLLOUT_ENTRY_KINDS } from './rollout.ts';
+
 /** The append-only log of everything that changed and why. Ids rise by one per entry and are never reused. */
 export const EVENT_KINDS = [
   'host_added',
@@ -10,6 +12,10 @@ export const EVENT_KINDS = [
   'token_created',
   'token_rotated',
   'token_revoked',
+  'release_added',
+  'release_quarantined',
+  'quarantine_lifted',
+  ...ROLLOUT_ENTRY_KINDS,
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -110,7 +110,9 @@ export interface ReplayReport {
 
 /** Reads about releases and rollouts; `not_found` as in {@link Queries}. */
 export interface RolloutQueries {
+  /** In the order they came. */
   releases(): ReleaseView[];
+  release(digest: string): ReleaseView;
   /** RFC 8785 bytes. */
   manifest(digest: string): Uint8Array;
   /** Newest first. */

@@ -61,6 +61,8 @@ export interface Release {
   readonly version: string;
   readonly createdAtMs: number;
   readonly policy: ReleasePolicy;
+  /** Host ports that its services publish, as far as its Compose file names them. */
+  readonly publishedPorts: readonly number[];
 }
 
 /** Why a release must not be dispatched to its stack any more. */

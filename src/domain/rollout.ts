@@ -141,7 +141,7 @@ export interface RolloutHost {
   } | null;
 }
 
-/** How far a wave reaches, cumulatively: so many hosts, or so many percent of all of them. */
+/** So many hosts of its own, or so many percent of all hosts with the waves before included. */
 export type WaveSize = { readonly count: number } | { readonly percent: number };
 
 /** What a rollout was asked to be; never changes. */
@@ -205,6 +205,22 @@ export type RolloutEntry =
   | { readonly kind: 'host_left'; readonly host: string };
 
 export type RolloutEntryKind = RolloutEntry['kind'];
+
+export const ROLLOUT_ENTRY_KINDS = [
+  'rollout_created',
+  'rollout_paused',
+  'rollout_resumed',
+  'rollout_aborted',
+  'rollout_superseded',
+  'rollout_halted',
+  'rollout_converged',
+  'wave_promoted',
+  'host_dispatched',
+  'dispatch_withdrawn',
+  'host_reported',
+  'telemetry_judged',
+  'host_left',
+] as const satisfies readonly RolloutEntryKind[];
 
 /**
  * What an entry asks for. `quarantine` belongs into the entry's own transaction; the others only wake somebody, and are

@@ -157,8 +157,10 @@ export interface RolloutTable {
   page(page: PageRequest<string>): StoredRollout[];
   /** Rollouts that still have something to come: active or paused, or with a host that has not settled. */
   open(): string[];
-  /** The highest epoch given out for each host of a stack. */
+  findHost(id: string, host: string): RolloutHost | undefined;
+  /** The highest epoch given out for each host of a stack, withdrawn offers included. */
   epochs(): Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
+  saveEpoch(stack: string, host: string, epoch: number): void;
   /** The exact stored text of a rollout and its hosts. */
   rawProgress(id: string): string | undefined;
   rawHosts(id: string): Iterable<{ readonly host: string; readonly body: string }>;

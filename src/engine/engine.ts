@@ -13,15 +13,29 @@
 import type { Command, CommandOf, Outcomes } from '../domain/command.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { Commands, Identities, QueueFigures, Readiness } from '../domain/ports.ts';
+import type {
+  AgentRollout,
+  Commands,
+  Dispatch,
+  Dispatches,
+  Identities,
+  QueueFigures,
+  Readiness,
+} from '../domain/ports.ts';
 import type { Store } from '../domain/store.ts';
-import type { Identity } from '../domain/token.ts';
-import { Fleet } from './fleet.ts';
+import type { AgentIdentity, Identity } from '../domain/token.ts';
+import { authorize } from './authorize.ts';
+import { findDispatch, findParts } from './find-dispatch.ts';
 import { addHost, archiveHost, updateHost } from './manage-hosts.ts';
+import { addRelease, liftQuarantine } from './manage-releases.ts';
+import { createRollout, steerRollout } from './manage-rollouts.ts';
 import { createAdminToken, createAgentToken, revokeToken, rotateToken } from './manage-tokens.ts';
+import { reportFact } from './report-fact.ts';
 import { backFill, reportTick } from './report-tick.ts';
 import { Sweeper } from './sweep.ts';
 import { digestOf, looksLikeToken } from './token-secret.ts';
+import { WaitingPolls } from './waiting-polls.ts';
+import { loadWorld, type World } from './world.ts';
 
 export const ENGINE_LIMITS = {
   /** Commands that may wait; one more is refused with `overloaded`. */
@@ -43,20 +57,17 @@ type Verdict =
   | { readonly ok: true; readonly outcome: Outcomes[Command['kind']] }
   | { readonly ok: false; readonly error: NexusError };
 
-interface Attached {
-  readonly store: Store;
-  fleet: Fleet;
-}
-
-export class Engine implements Commands, Identities, Readiness {
+export class Engine implements Commands, Identities, Readiness, Dispatches {
   readonly #log: Log;
   readonly #sweeper = new Sweeper();
   readonly #inbox: Waiting[] = [];
-  #attached: Attached | null = null;
+  #world: World | null = null;
   /** Since when commands have been taken without a break: silence before that is no evidence against a host. */
   #listeningSinceMs = 0;
   #unreadyReason: string | null = 'the store is being opened';
+  readonly #polls = new WaitingPolls();
   #draining = false;
+  #isStopping = false;
   #onDetached: ((reason: string) => void) | null = null;
 
   constructor(log: Log) {
@@ -66,14 +77,24 @@ export class Engine implements Commands, Identities, Readiness {
   /** Takes over an open store. `onDetached` is called once when the engine has had to let go of it again. */
   attach(store: Store, nowMs: number, onDetached: (reason: string) => void): void {
     try {
-      this.#attached = { store, fleet: Fleet.load(store) };
+      this.#world = loadWorld(store);
     } catch (error) {
       store.close();
-      throw error;
+      if (error instanceof NexusError) throw error;
+      // Only what is stored was looked at: no restart mends it, so it must not end the process either.
+      const advice = 'start the version of Nexus that wrote it, or restore a backup';
+      throw new NexusError('store_unavailable', `the stored data cannot be read (${messageOf(error)}): ${advice}`, {
+        cause: error,
+      });
     }
     this.#onDetached = onDetached;
     this.#listeningSinceMs = nowMs;
     this.#unreadyReason = null;
+  }
+
+  /** Lets go of the store because of something that was found wrong with it outside of a transaction. */
+  letGo(error: NexusError): void {
+    if (this.#world !== null) this.#detach([], error);
   }
 
   /** Why no commands are taken, until `attach`. */
@@ -89,10 +110,10 @@ export class Engine implements Commands, Identities, Readiness {
     return { depth: this.#inbox.length, limit: ENGINE_LIMITS.maxWaiting };
   }
 
-  /** The store and the fleet as they are committed. Throws `store_unavailable` while there is none. */
-  committed(): Readonly<Attached> {
-    if (this.#attached === null || this.#unreadyReason !== null) throw this.#unready();
-    return this.#attached;
+  /** The store and what is remembered of it, as committed. Throws `store_unavailable` while there is none. */
+  committed(): World {
+    if (this.#world === null || this.#unreadyReason !== null) throw this.#unready();
+    return this.#world;
   }
 
   #unready(): NexusError {
@@ -112,7 +133,7 @@ export class Engine implements Commands, Identities, Readiness {
 
   noteUse(tokenId: string, nowMs: number): void {
     // What was asked for is done already: a store lost since must not turn its answer into a failure.
-    const fleet = this.#attached?.fleet;
+    const fleet = this.#world?.fleet;
     const token = fleet?.tokenById(tokenId);
     if (fleet === undefined || token === undefined) return;
     fleet.putToken({ ...token, lastUsedAtMs: nowMs });
@@ -133,27 +154,56 @@ export class Engine implements Commands, Identities, Readiness {
     return answered as Promise<Outcomes[K]>;
   }
 
+  async nextDispatch(identity: AgentIdentity, waitMs: number, givenUp: AbortSignal): Promise<Dispatch | null> {
+    const now = this.#dispatchFor(identity);
+    if (now !== null || waitMs === 0 || this.#isStopping) return now;
+    await this.#polls.wait(identity.hostId, waitMs, givenUp);
+    return givenUp.aborted || this.#isStopping ? null : this.#dispatchFor(identity);
+  }
+
+  #dispatchFor(identity: AgentIdentity): Dispatch | null {
+    const { fleet, book } = this.committed();
+    return findDispatch(book, authorize(fleet, identity).host.stored.name);
+  }
+
+  agentState(identity: AgentIdentity): { hostname: string; rollouts: AgentRollout[] } {
+    const { fleet, book } = this.committed();
+    const hostname = authorize(fleet, identity).host.stored.name;
+    return { hostname, rollouts: findParts(book, hostname) };
+  }
+
+  waitingPolls(): number {
+    return this.#polls.count;
+  }
+
+  /** Answers the polls that wait, and lets no other wait: the server is about to close. */
+  endPolls(): void {
+    this.#isStopping = true;
+    this.#polls.wakeAll();
+  }
+
   /** Looks whether time alone has changed anything, and writes it down. */
   async tick(nowMs: number): Promise<void> {
-    if (this.#attached === null || this.#unreadyReason !== null) return;
-    if (!this.#sweeper.isDue(this.#attached.fleet, this.#listeningSinceMs, nowMs)) return;
+    if (this.#world === null || this.#unreadyReason !== null) return;
+    const { fleet, runner } = this.#world;
+    if (!this.#sweeper.isDue(fleet, this.#listeningSinceMs, nowMs) && !runner.isDue(nowMs)) return;
     await this.submit({ kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs });
   }
 
   /** Finishes what waits, takes nothing more, and closes the store. */
   close(nowMs: number): void {
-    if (this.#attached !== null && this.#unreadyReason === null) {
+    if (this.#world !== null && this.#unreadyReason === null) {
       this.#inbox.push({
         command: { kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs },
         resolve: () => {},
         reject: (error) => this.#log.error({ reason: messageOf(error) }, 'the last token uses could not be kept'),
       });
     }
-    while (this.#inbox.length > 0 && this.#attached !== null) this.#drain();
+    while (this.#inbox.length > 0 && this.#world !== null) this.#drain();
     this.#refuseWaiting(new NexusError('overloaded', 'the server is shutting down: try again shortly'));
     this.#unreadyReason = 'the server is shutting down';
-    this.#attached?.store.close();
-    this.#attached = null;
+    this.#world?.store.close();
+    this.#world = null;
   }
 
   #scheduleDrain(): void {
@@ -167,57 +217,83 @@ export class Engine implements Commands, Identities, Readiness {
   }
 
   #drain(): void {
-    const attached = this.#attached;
-    if (attached === null) return this.#refuseWaiting(this.#unready());
+    if (this.#world === null) return this.#refuseWaiting(this.#unready());
     const batch = this.#inbox.splice(0, ENGINE_LIMITS.maxBatch);
     try {
-      this.#commit(attached, batch);
+      this.#commit(this.#world, batch);
     } catch (error) {
       if (error instanceof NexusError) return this.#detach(batch, error);
-      this.#log.error(
-        { reason: messageOf(error), stack: stackOf(error), commands: batch.length },
-        'a batch failed: its commands are tried one by one',
-      );
-      this.#commitOneByOne(attached, batch);
+      const fields = { reason: messageOf(error), stack: stackOf(error), commands: batch.length };
+      this.#log.error(fields, 'a batch failed: its commands are tried one by one');
+      this.#commitOneByOne(this.#world.store, batch);
     }
   }
 
-  #commit(attached: Attached, batch: readonly Waiting[]): void {
-    const { store, fleet } = attached;
-    const verdicts = store.transact(() => batch.map((waiting) => this.#judge(store, fleet, waiting.command)));
+  #commit(world: World, batch: readonly Waiting[]): void {
+    const verdicts = world.store.transact(() => {
+      const judged = batch.map((waiting) => this.#judge(world, waiting.command));
+      // What follows by itself from these commands is committed with them.
+      world.runner.settle(Math.max(...batch.map((waiting) => waiting.command.nowMs)));
+      return judged;
+    });
     batch.forEach((waiting, index) => {
       const verdict = verdicts[index];
       if (verdict === undefined) waiting.reject(new NexusError('internal', 'no verdict'));
       else if (verdict.ok) waiting.resolve(verdict.outcome);
       else waiting.reject(verdict.error);
     });
+    this.#wakePolls(world);
   }
 
-  #commitOneByOne(attached: Attached, batch: readonly Waiting[]): void {
-    for (const [index, waiting] of batch.entries()) {
-      try {
-        attached.fleet = Fleet.load(attached.store);
-        this.#commit(attached, [waiting]);
-      } catch (error) {
-        if (error instanceof NexusError) return this.#detach(batch.slice(index), error);
-        this.#log.error(
-          { command: waiting.command.kind, reason: messageOf(error), stack: stackOf(error) },
-          'a command failed on a defect',
-        );
-        waiting.reject(
-          new NexusError('internal', 'this request failed on a defect of Nexus; see the server log', { cause: error }),
-        );
-      }
+  #wakePolls({ fleet, runner }: World): void {
+    for (const name of runner.toWake) {
+      const host = fleet.hostByName(name);
+      if (host !== undefined) this.#polls.wake(host.stored.id);
     }
-    attached.fleet = Fleet.load(attached.store);
+    runner.toWake.clear();
   }
 
-  #judge(store: Store, fleet: Fleet, command: Command): Verdict {
+  #commitOneByOne(store: Store, batch: readonly Waiting[]): void {
+    let index = 0;
     try {
-      return { ok: true, outcome: handle(store, fleet, this.#sweeper, command) };
+      for (; index < batch.length; index += 1) {
+        this.#world = loadWorld(store);
+        const waiting = batch[index];
+        if (waiting !== undefined) this.#commitAlone(this.#world, waiting);
+      }
+      this.#world = loadWorld(store);
     } catch (error) {
-      if (error instanceof NexusError && error.code !== 'store_unavailable') return { ok: false, error };
-      throw error;
+      const failure =
+        error instanceof NexusError ? error : new NexusError('internal', messageOf(error), { cause: error });
+      this.#detach(batch.slice(index), failure);
+    }
+  }
+
+  /** Throws only what concerns the store. */
+  #commitAlone(world: World, waiting: Waiting): void {
+    try {
+      this.#commit(world, [waiting]);
+    } catch (error) {
+      if (error instanceof NexusError) throw error;
+      const fields = { command: waiting.command.kind, reason: messageOf(error), stack: stackOf(error) };
+      this.#log.error(fields, 'a command failed on a defect');
+      waiting.reject(
+        new NexusError('internal', 'this request failed on a defect of Nexus; see the server log', { cause: error }),
+      );
+    }
+  }
+
+  #judge(world: World, command: Command): Verdict {
+    try {
+      return { ok: true, outcome: handle(world, this.#sweeper, command) };
+    } catch (error) {
+      if (!(error instanceof NexusError) || error.code === 'store_unavailable') throw error;
+      if (command.kind === 'report_fact' && error.code === 'conflict') {
+        const { hostname, rolloutId, numbered } = command;
+        const fields = { host: hostname, rollout_id: rolloutId, seq: numbered.seq, type: numbered.fact.type };
+        this.#log.warn({ ...fields, ...error.details, reason: error.message }, 'event refused');
+      }
+      return { ok: false, error };
     }
   }
 
@@ -230,11 +306,11 @@ export class Engine implements Commands, Identities, Readiness {
     for (const waiting of batch) waiting.reject(this.#unready());
     this.#refuseWaiting(this.#unready());
     try {
-      this.#attached?.store.close();
+      this.#world?.store.close();
     } catch (closeError) {
       this.#log.warn({ reason: messageOf(closeError) }, 'the failed store could not be closed cleanly');
     }
-    this.#attached = null;
+    this.#world = null;
     this.#onDetached?.(error.message);
   }
 
@@ -247,7 +323,8 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined;
 }
 
-function handle(store: Store, fleet: Fleet, sweeper: Sweeper, command: Command): Outcomes[Command['kind']] {
+function handle(world: World, sweeper: Sweeper, command: Command): Outcomes[Command['kind']] {
+  const { store, fleet, book } = world;
   switch (command.kind) {
     case 'report_tick':
       return reportTick(store, fleet, command);
@@ -267,6 +344,16 @@ function handle(store: Store, fleet: Fleet, sweeper: Sweeper, command: Command):
       return rotateToken(store, fleet, command);
     case 'revoke_token':
       return revokeToken(store, fleet, command);
+    case 'add_release':
+      return addRelease(store, book, command);
+    case 'lift_quarantine':
+      return liftQuarantine(world, command);
+    case 'create_rollout':
+      return createRollout(world, command);
+    case 'steer_rollout':
+      return steerRollout(world, command);
+    case 'report_fact':
+      return reportFact(world, command);
     case 'sweep':
       return sweeper.sweep(store, fleet, command);
     default:

@@ -61,6 +61,8 @@ export class Fleet {
   readonly #tokensByNumber = new Map<number, StoredToken>();
   /** Tokens whose last use is newer here than in the store, and that no stored tick testifies. */
   readonly usesToKeep = new Set<number>();
+  /** Names of hosts whose status or labels changed and whose rollouts have not been told yet. */
+  readonly news = new Set<string>();
 
   /** Reads everything; nothing of an earlier state survives. */
   static load(store: Store): Fleet {

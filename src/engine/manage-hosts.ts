@@ -75,6 +75,7 @@ export function updateHost(store: Store, fleet: Fleet, command: CommandOf<'updat
   }
   const offlineAfterSeconds = command.offlineAfterSeconds ?? host.stored.offlineAfterSeconds;
   host.stored = { ...host.stored, labels, offlineAfterSeconds };
+  fleet.news.add(host.stored.name);
   store.hosts.save(host.stored);
   if (command.labels !== null) log(store, 'host_labelled', host, command.nowMs, { labels });
   return { host: summarize(host) };
@@ -85,6 +86,7 @@ export function archiveHost(store: Store, fleet: Fleet, command: CommandOf<'arch
   const host = findHost(fleet, command.name);
   if (host.stored.status === 'archived') return { host: summarize(host) };
   host.stored = { ...host.stored, status: 'archived', archivedAtMs: command.nowMs };
+  fleet.news.add(host.stored.name);
   store.hosts.save(host.stored);
   const revoked: string[] = [];
   for (const token of [...fleet.tokens()]) {

@@ -1,7 +1,7 @@
 /** What a tick writes: as little as possible. A steady one is a single row of numbers. */
 import { hash } from 'node:crypto';
 import type { CommandOf, Outcomes } from '../domain/command.ts';
-import { assertNever, invariant, NexusError } from '../domain/errors.ts';
+import { assertNever, invariant } from '../domain/errors.ts';
 import type { NewLogEvent } from '../domain/event-log.ts';
 import type { Store, StoredTick } from '../domain/store.ts';
 import type { ContainerReport, HostFacts, Tick } from '../domain/telemetry.ts';
@@ -16,6 +16,7 @@ import {
 } from '../telemetry/container-presence.ts';
 import { statusOnTick } from '../telemetry/host-status.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
+import { authorize } from './authorize.ts';
 import { type Fleet, type LiveHost, noteIncident } from './fleet.ts';
 
 /** Set by Compose on every container that it starts. */
@@ -25,21 +26,8 @@ function fingerprintOf(text: string): string {
   return hash('sha1', text, 'base64url');
 }
 
-/** The token and its host as they are now: either may have ended while the request was on its way. */
-function authorize(
-  fleet: Fleet,
-  command: CommandOf<'report_tick'> | CommandOf<'back_fill'>,
-): { host: LiveHost; tokenNumber: number } {
-  const token = fleet.tokenById(command.identity.tokenId);
-  const host = fleet.hostByNumber(command.identity.hostId);
-  if (token === undefined || token.revokedAtMs !== null || host.stored.status === 'archived') {
-    throw new NexusError('unauthorized', 'the token was revoked while the request was on its way');
-  }
-  return { host, tokenNumber: token.number };
-}
-
 export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'report_tick'>): Outcomes['report_tick'] {
-  const { host, tokenNumber } = authorize(fleet, command);
+  const { host, tokenNumber } = authorize(fleet, command.identity);
   const { tick, nowMs } = command;
   // A tick that is older than the latest came late: it fills history, and shows that the host is alive.
   const isLatest = host.latest === null || tick.recordedAtMs > host.latest.recordedAtMs;
@@ -53,12 +41,12 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
     applyFacts(store, host, tick.facts);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
-  applyStatus(store, host, nowMs);
+  applyStatus(store, fleet, host, nowMs);
   return { stored: true };
 }
 
 export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fill'>): Outcomes['back_fill'] {
-  const { host, tokenNumber } = authorize(fleet, command);
+  const { host, tokenNumber } = authorize(fleet, command.identity);
   let stored = 0;
   for (const tick of command.ticks) {
     if (isDuplicate(store, host, tick)) continue;
@@ -145,11 +133,12 @@ function applyFacts(store: Store, host: LiveHost, reported: HostFacts): void {
   store.hosts.save(host.stored);
 }
 
-function applyStatus(store: Store, host: LiveHost, nowMs: number): void {
+function applyStatus(store: Store, fleet: Fleet, host: LiveHost, nowMs: number): void {
   const { status, recovered } = statusOnTick(host.stored.status);
   if (status === host.stored.status) return;
   host.stored = { ...host.stored, status };
   store.hosts.save(host.stored);
+  fleet.news.add(host.stored.name);
   if (recovered) store.events.append(hostEvent('host_recovered', host, nowMs, {}));
 }
 

@@ -35,6 +35,7 @@ export class Sweeper {
     for (const host of fleet.hosts()) {
       if (hasGoneSilent({ ...host.stored, lastSeenAtMs: host.lastSeenAtMs }, command.listeningSinceMs, command.nowMs)) {
         this.#markOffline(store, host, command.nowMs);
+        fleet.news.add(host.stored.name);
         wentOffline += 1;
       }
       if (turns > 0 && this.#isPruneDue(host, command.nowMs)) {

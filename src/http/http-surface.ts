@@ -4,7 +4,8 @@ import findMyWay from 'find-my-way';
 import type { Clock } from '../domain/clock.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { Commands, Identities, Queries, Readiness } from '../domain/ports.ts';
+import type { Commands, Dispatches, Identities, Queries, Readiness, RolloutQueries } from '../domain/ports.ts';
+import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';
 import { describeApi } from './describe-api.ts';
 import { historyRoutes } from './history-routes.ts';
@@ -15,6 +16,8 @@ import { operationsRoutes } from './operations-routes.ts';
 import { problem, problemOf } from './problem.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Refusal } from './read-body.ts';
+import { releaseRoutes } from './release-routes.ts';
+import { rolloutRoutes } from './rollout-routes.ts';
 import { type Answer, type Exchange, json, type Method, type Route } from './route.ts';
 import { telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
@@ -26,6 +29,8 @@ const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
 export interface SurfaceParts {
   readonly commands: Commands;
   readonly queries: Queries;
+  readonly rollouts: RolloutQueries;
+  readonly dispatches: Dispatches;
   readonly identities: Identities;
   readonly readiness: Readiness;
   readonly clock: Clock;
@@ -52,9 +57,12 @@ export class HttpSurface {
       ...hostRoutes(parts.commands, parts.queries),
       ...tokenRoutes(parts.commands, parts.queries),
       ...historyRoutes(parts.queries),
+      ...agentRolloutRoutes(parts.commands, parts.dispatches),
+      ...releaseRoutes(parts.commands, parts.rollouts),
+      ...rolloutRoutes(parts.commands, parts.rollouts, parts.queries),
       ...operationsRoutes(parts.readiness, this.#metrics),
     ];
-    const description = describeApi(routes);
+    let description: unknown;
     routes.push({
       method: 'GET',
       path: '/openapi.json',
@@ -63,6 +71,7 @@ export class HttpSurface {
       status: 200,
       handle: () => json(200, description),
     });
+    description = describeApi(routes);
     for (const route of routes) this.#router.on(route.method, route.path, () => undefined, route);
   }
 

@@ -3,6 +3,7 @@ import type { Container } from '../domain/container.ts';
 import type { LogEvent } from '../domain/event-log.ts';
 import type { Host } from '../domain/host.ts';
 import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
+import { ROLLOUT_ENTRY_KINDS } from '../domain/rollout.ts';
 import { CONTAINER_METRICS, type ContainerMetrics, memoryPercent } from '../domain/telemetry.ts';
 import type { MintedToken, Token } from '../domain/token.ts';
 import type { ContainerBody, HostBody, LogEventBody, MintedTokenBody, TokenBody } from '../wire/operator.ts';
@@ -72,13 +73,30 @@ export function presentContainer(container: Container): ContainerBody {
   };
 }
 
+/** `soakDueAtMs` → `soak_due_at`, `sinceMs` → `since`: instants are named and written as everywhere on the wire. */
+function presentField(key: string, value: unknown): [string, unknown] {
+  const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  if (/(?:^since|^at|At|Since)Ms$/.test(key) && (typeof value === 'number' || value === null)) {
+    return [name.replace(/_ms$/, ''), formatInstantOrNull(value)];
+  }
+  return [name, presentData(value)];
+}
+
+/** The data of a rollout's entry is the core's own value; its names and times are turned into those of the wire. */
+function presentData(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(presentData);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => presentField(key, field)));
+}
+
 export function presentEvent(event: LogEvent): LogEventBody {
+  const isEntry = (ROLLOUT_ENTRY_KINDS as readonly string[]).includes(event.kind);
   return {
     id: event.id,
     at: formatInstant(event.atMs),
     kind: event.kind,
     host: event.host,
     rollout_id: event.rolloutId,
-    data: event.data,
+    data: isEntry ? (presentData(event.data) as Record<string, unknown>) : event.data,
   };
 }

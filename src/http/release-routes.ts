@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { parseDocument } from 'yaml';
-import { messageOf } from '../domain/errors.ts';
 import { formatInstant } from '../domain/instant.ts';
 import type { Commands, ReleaseView, RolloutQueries } from '../domain/ports.ts';
 import type { Quarantine } from '../domain/release.ts';
@@ -19,30 +17,9 @@ import {
   releaseListBodySchema,
 } from '../wire/release.ts';
 import { problem } from './problem.ts';
-import { invalidField, readBody, readJson, readQuery, requireValid } from './read-body.ts';
+import { readBody, readJson, readQuery, requireValid } from './read-body.ts';
+import { readCompose } from './read-compose.ts';
 import { json, type Route } from './route.ts';
-
-/** Refuses what Compose could not run at all; whether it runs well is for the canary to show. */
-function requireCompose(text: string): void {
-  let compose: unknown;
-  try {
-    const document = parseDocument(text, { uniqueKeys: true });
-    const [error] = document.errors;
-    if (error !== undefined) invalidField('compose', `is not YAML: ${error.message}`);
-    compose = document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    if (error instanceof RangeError || error instanceof ReferenceError) invalidField('compose', messageOf(error));
-    throw error;
-  }
-  const services = isMapping(compose) ? compose['services'] : undefined;
-  if (!isMapping(services) || Object.keys(services).length === 0) {
-    invalidField('compose', 'must have at least one service under «services»');
-  }
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 export function presentQuarantine(quarantine: Quarantine): QuarantineBody {
   return {
@@ -79,7 +56,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       async handle(exchange) {
         const body = await readJson(exchange, RELEASE_LIMITS.maxManifestBytes);
         const manifest = requireValid(parseWith(manifestSchema, body));
-        requireCompose(manifest.compose);
+        const { publishedPorts } = readCompose(manifest.compose);
         // The digest is over the manifest as it was sent, without the defaults that the schema fills in.
         const bytes = Buffer.from(canonicalize(body) ?? '');
         const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -91,12 +68,12 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
             version: manifest.version,
             createdAtMs: exchange.nowMs,
             policy: readPolicy(manifest),
+            publishedPorts,
           },
           manifest: bytes,
           nowMs: exchange.nowMs,
         });
-        const quarantine = queries.releases().find((view) => view.release.digest === digest)?.quarantine ?? null;
-        return json(created ? 201 : 200, presentRelease({ release, quarantine }));
+        return json(created ? 201 : 200, presentRelease(queries.release(release.digest)));
       },
     },
     {
@@ -149,8 +126,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       answerSchema: quarantineBodySchema,
       status: 200,
       handle(exchange) {
-        const { digest } = exchange.params;
-        const quarantine = queries.releases().find((view) => view.release.digest === digest)?.quarantine ?? null;
+        const { quarantine } = queries.release(exchange.params['digest'] ?? '');
         if (quarantine === null) return problem(404, 'this release is not quarantined');
         return json(200, presentQuarantine(quarantine));
       },

@@ -15,6 +15,9 @@ export interface Statement<Row> {
   iterate(...values: SqlValue[]): Iterable<Row>;
 }
 
+/** A write-ahead log left beside a restored backup would be played into it. */
+export const RESTORE = 'stop Nexus, move nexus.db, nexus.db-wal and nexus.db-shm aside together and restore a backup';
+
 /** What to do, by the primary result code (https://www.sqlite.org/rescode.html). */
 const ADVICE: ReadonlyArray<readonly [prefix: string, advice: string]> = [
   ['SQLITE_FULL', 'the disk is full: free some space; Nexus goes on by itself'],
@@ -24,12 +27,15 @@ const ADVICE: ReadonlyArray<readonly [prefix: string, advice: string]> = [
     'another program has locked it: end that program (a shell or a backup tool); Nexus goes on by itself',
   ],
   ['SQLITE_LOCKED', 'another program has locked it: end that program; Nexus goes on by itself'],
-  ['SQLITE_CORRUPT', 'the file is damaged: stop Nexus, keep the file aside and restore a backup'],
-  ['SQLITE_NOTADB', 'the file is not a database, or is damaged: stop Nexus, keep the file aside and restore a backup'],
+  ['SQLITE_CORRUPT', `the file is damaged: ${RESTORE}`],
+  ['SQLITE_NOTADB', `the file is not a database, or is damaged: ${RESTORE}`],
   ['SQLITE_CANTOPEN', 'the file cannot be opened: check that the data directory exists and belongs to this user'],
   ['SQLITE_PERM', 'access was refused: check that the data directory belongs to this user'],
   ['SQLITE_IOERR', 'the disk reported an error: check it (kernel log, free space, mount)'],
 ];
+
+/** What no waiting mends: every further write could do more harm. */
+const DAMAGE = /^SQLITE_(?:CORRUPT|NOTADB)/;
 
 function translate(error: unknown, file: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
@@ -45,10 +51,15 @@ function translate(error: unknown, file: string): unknown {
 export class Connection {
   readonly file: string;
   readonly #database: Database.Database;
+  readonly #onDamaged: (failure: NexusError) => void;
 
-  /** Opens or creates `file`; waits at most `busyTimeoutMs` for another program's lock. */
-  constructor(file: string, busyTimeoutMs: number) {
+  /**
+   * Opens or creates `file`; waits at most `busyTimeoutMs` for another program's lock. `onDamaged` is called, in the
+   * middle of the failing statement, whenever the file turns out to be damaged.
+   */
+  constructor(file: string, busyTimeoutMs: number, onDamaged: (failure: NexusError) => void = () => {}) {
     this.file = file;
+    this.#onDamaged = onDamaged;
     this.#database = this.#guard(() => new Database(file, { timeout: busyTimeoutMs }));
   }
 
@@ -56,7 +67,10 @@ export class Connection {
     try {
       return work();
     } catch (error) {
-      throw translate(error, this.file);
+      const failure = translate(error, this.file);
+      if (failure instanceof NexusError && DAMAGE.test(String(failure.details['sqlite_code'])))
+        this.#onDamaged(failure);
+      throw failure;
     }
   }
 

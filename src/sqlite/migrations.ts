@@ -86,6 +86,7 @@ export const MIGRATIONS: readonly string[] = [
     stack TEXT NOT NULL,
     version TEXT NOT NULL,
     policy TEXT NOT NULL,
+    published_ports TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
     manifest BLOB NOT NULL
   ) STRICT;
@@ -116,6 +117,13 @@ export const MIGRATIONS: readonly string[] = [
     host TEXT NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (rollout_number, host)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE epochs (
+    stack TEXT NOT NULL,
+    host TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    PRIMARY KEY (stack, host)
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), opened_at_ms INTEGER NOT NULL) STRICT;

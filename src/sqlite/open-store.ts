@@ -9,7 +9,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeF
 import path from 'node:path';
 import { invariant, messageOf, NexusError } from '../domain/errors.ts';
 import type { Store } from '../domain/store.ts';
-import { Connection } from './connection.ts';
+import { Connection, RESTORE } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
 import { createEventTable } from './event-table.ts';
 import { createHostTable } from './host-table.ts';
@@ -44,7 +44,10 @@ export function lockDirectory(directory: string): { release(): void } {
   prepareDirectory(directory);
   const connection = new Connection(path.join(directory, 'nexus.lock'), 0);
   try {
+    connection.pragma('journal_mode = MEMORY');
     connection.exec('BEGIN EXCLUSIVE');
+    // On a read-only disk SQLite begins a mere reading transaction; a change, never committed, shows it.
+    connection.pragma('user_version = 1');
   } catch (error) {
     connection.close();
     const code = error instanceof NexusError ? String(error.details['sqlite_code']) : '';
@@ -64,8 +67,8 @@ function refuseLostDatabase(file: string, marker: string): void {
   if (existsSync(file) && statSync(file).size > 0) return;
   throw new NexusError(
     'store_unavailable',
-    `${file} is missing or empty, but this data directory has been in use: check that its disk is mounted and restore ` +
-      `the database from a backup; to begin with an empty one on purpose, delete ${marker}`,
+    `${file} is missing or empty, but this data directory has been in use: check that its disk is mounted; if it ` +
+      `is lost, ${RESTORE}; to begin with an empty one on purpose, delete ${marker}`,
   );
 }
 
@@ -107,16 +110,22 @@ function probeWrite(connection: Connection, nowMs: number): void {
   invariant(connection.pragma('journal_mode') === 'wal', 'the database must be in WAL mode');
 }
 
+/** Where the database of a directory lies. */
+export function databaseIn(directory: string): string {
+  return path.join(directory, 'nexus.db');
+}
+
 /**
- * Opens or creates the database of a directory that this process has locked.
+ * Opens or creates the database of a directory that this process has locked. `onDamaged` is called, now or at any later
+ * statement, when the file turns out to be damaged.
  * Throws `store_unavailable` when that may pass, `store_refused` when only another executable can help.
  */
-export function openStore(directory: string, nowMs: number): Store {
+export function openStore(directory: string, nowMs: number, onDamaged?: (failure: NexusError) => void): Store {
   prepareDirectory(directory);
-  const file = path.join(directory, 'nexus.db');
+  const file = databaseIn(directory);
   const marker = path.join(directory, 'nexus.marker');
   refuseLostDatabase(file, marker);
-  const connection = new Connection(file, BUSY_TIMEOUT_MS);
+  const connection = new Connection(file, BUSY_TIMEOUT_MS, onDamaged);
   try {
     // Before anything else: even the switch to WAL mode writes into the file.
     requireOwnSchema(connection);

@@ -7,15 +7,16 @@ interface ReleaseRow {
   stack: string;
   version: string;
   policy: string;
+  published_ports: string;
   created_at_ms: number;
 }
 
 export function createReleaseTable(connection: Connection): ReleaseTable {
   const selectAll = connection.prepare<ReleaseRow>(
-    'SELECT digest, stack, version, policy, created_at_ms FROM releases ORDER BY number',
+    'SELECT digest, stack, version, policy, published_ports, created_at_ms FROM releases ORDER BY number',
   );
   const insert = connection.prepare<never>(
-    'INSERT INTO releases (digest, stack, version, policy, created_at_ms, manifest) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO releases (digest, stack, version, policy, published_ports, created_at_ms, manifest) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const selectManifest = connection.prepare<{ manifest: Uint8Array }>('SELECT manifest FROM releases WHERE digest = ?');
   return {
@@ -27,11 +28,13 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
           version: row.version,
           createdAtMs: row.created_at_ms,
           policy: JSON.parse(row.policy) as ReleasePolicy,
+          publishedPorts: JSON.parse(row.published_ports) as number[],
         }),
       ),
     insert: (release, manifest) => {
       const policy = JSON.stringify(release.policy);
-      insert.run(release.digest, release.stack, release.version, policy, release.createdAtMs, manifest);
+      const ports = JSON.stringify(release.publishedPorts);
+      insert.run(release.digest, release.stack, release.version, policy, ports, release.createdAtMs, manifest);
     },
     manifest: (digest) => selectManifest.get(digest)?.manifest,
   };

@@ -38,10 +38,13 @@ export function createRolloutTable(connection: Connection): RolloutTable {
        OR EXISTS (SELECT 1 FROM rollout_hosts AS h WHERE h.rollout_number = r.number AND ${UNSETTLED})
      ORDER BY number`,
   );
-  const selectEpochs = connection.prepare<{ stack: string; host: string; epoch: number }>(
-    `SELECT r.stack AS stack, h.host AS host, max(h.body ->> '$.epoch') AS epoch
-     FROM rollout_hosts AS h JOIN rollouts AS r ON r.number = h.rollout_number
-     WHERE h.body ->> '$.epoch' IS NOT NULL GROUP BY r.stack, h.host`,
+  const selectEpochs = connection.prepare<{ stack: string; host: string; epoch: number }>('SELECT * FROM epochs');
+  const upsertEpoch = connection.prepare<never>(
+    `INSERT INTO epochs (stack, host, epoch) VALUES (?, ?, ?)
+     ON CONFLICT (stack, host) DO UPDATE SET epoch = excluded.epoch`,
+  );
+  const selectHost = connection.prepare<{ body: string }>(
+    'SELECT body FROM rollout_hosts WHERE rollout_number = ? AND host = ?',
   );
   /** Numbers by id: hosts are saved far more often than rollouts are made. */
   const numbers = new Map<string, number>();
@@ -77,7 +80,13 @@ export function createRolloutTable(connection: Connection): RolloutTable {
       return selectPage.all(before, page.limit).map(readRow);
     },
     open: () => selectOpen.all().map((row) => row.id),
+    findHost: (id, host) => {
+      const number = numberOf(id);
+      const row = number === undefined ? undefined : selectHost.get(number, host);
+      return row === undefined ? undefined : (JSON.parse(row.body) as RolloutHost);
+    },
     epochs: () => selectEpochs.iterate(),
+    saveEpoch: (stack, host, epoch) => void upsertEpoch.run(stack, host, epoch),
     rawProgress: (id) => selectOne.get(id)?.progress,
     rawHosts,
   };

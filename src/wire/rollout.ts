@@ -18,7 +18,7 @@ export const createRolloutSchema = z
     /** Hosts that carry all of these labels. */
     selector: z.record(z.string(), z.string()).optional(),
     hosts: z.array(hostNameSchema).min(1).max(MAX_ROLLOUT_HOSTS).optional(),
-    /** Sizes are cumulative: `1, 25 %, 100 %` ends with everything. */
+    /** `count` adds so many hosts; `percent` is of all of them and includes the waves before. */
     waves: z
       .array(waveSchema)
       .min(1)

@@ -19,7 +19,7 @@ function refused(name: string, ticks: unknown, paths: readonly string[]): Row {
     send: postBatch(ticks),
     status: 422,
     stored: 0,
-    then: ({ reply }: Outcome) => assert.deepEqual(errorPaths(reply), paths),
+    expect: ({ reply }: Outcome) => assert.deepEqual(errorPaths(reply), paths),
   };
 }
 
@@ -35,18 +35,17 @@ export const BATCH_ROWS: readonly Row[] = [
   refused('a batch without ticks is refused', undefined, ['ticks']),
   refused('a batch whose ticks are null is refused', null, ['ticks']),
   refused('a batch whose ticks are an object is refused', { 0: bareTick(TEN) }, ['ticks']),
-  refused('a batch of things that are no ticks is refused', [null, 1, 'x', []], [
-    'ticks.0',
-    'ticks.1',
-    'ticks.2',
-    'ticks.3',
-  ]),
+  refused(
+    'a batch of things that are no ticks is refused',
+    [null, 1, 'x', []],
+    ['ticks.0', 'ticks.1', 'ticks.2', 'ticks.3'],
+  ),
   {
     name: 'a bare tick is no batch',
     send: post(telemetryBody(), { path: BATCH }),
     status: 422,
     stored: 0,
-    then: ({ reply }) => assert.deepEqual(errorPaths(reply), ['ticks']),
+    expect: ({ reply }) => assert.deepEqual(errorPaths(reply), ['ticks']),
   },
   {
     name: 'a bare list is no batch',
@@ -59,12 +58,14 @@ export const BATCH_ROWS: readonly Row[] = [
     send: post({ ticks: [telemetryBody()] }, { path: TELEMETRY }),
     status: 422,
     stored: 0,
-    then: ({ reply }) => assert.deepEqual(errorPaths(reply), ['recorded_at', 'host']),
+    expect: ({ reply }) => assert.deepEqual(errorPaths(reply), ['recorded_at', 'host']),
   },
   taken('a tick of a batch may be seven days old', [bareTick('2026-02-22T12:00:00Z')], 1),
-  refused('a tick of a batch may not be seven days and a second old', [bareTick('2026-02-22T11:59:59Z')], [
-    'ticks.0.recorded_at',
-  ]),
+  refused(
+    'a tick of a batch may not be seven days and a second old',
+    [bareTick('2026-02-22T11:59:59Z')],
+    ['ticks.0.recorded_at'],
+  ),
   taken('a tick of a batch may be 300 s ahead', [bareTick('2026-03-01T12:05:00Z')], 1),
   refused('a tick of a batch may not be 301 s ahead', [bareTick('2026-03-01T12:05:01Z')], ['ticks.0.recorded_at']),
   taken('ticks in order are stored', [bareTick(NINE), bareTick(TEN), bareTick(ELEVEN)], 3),
@@ -133,7 +134,7 @@ export const BATCH_ROWS: readonly Row[] = [
     send: post(`{"ticks":[${'1,'.repeat(999_999)}1]}`, { path: BATCH }),
     status: 422,
     stored: 0,
-    then: ({ reply }) => assert.deepEqual(errorPaths(reply), ['ticks']),
+    expect: ({ reply }) => assert.deepEqual(errorPaths(reply), ['ticks']),
   },
   {
     name: 'a hundred ticks of five hundred wrong containers are answered with twenty errors',
@@ -142,6 +143,6 @@ export const BATCH_ROWS: readonly Row[] = [
     ),
     status: 422,
     stored: 0,
-    then: ({ reply }) => assert.equal(errorPaths(reply).length, 20),
+    expect: ({ reply }) => assert.equal(errorPaths(reply).length, 20),
   },
 ];

@@ -127,7 +127,7 @@ function takenRow(field: string, value: unknown): Row {
     send: post(withField(telemetryBody(), field, value)),
     status: 204,
     stored: 1,
-    then: (outcome) => assert.deepEqual(readBack(outcome, field), value ?? null),
+    expect: (outcome) => assert.deepEqual(readBack(outcome, field), value ?? null),
   };
 }
 
@@ -137,7 +137,7 @@ function refusedRow(field: string, value: unknown): Row {
     send: post(withField(telemetryBody(), field, value)),
     status: 422,
     stored: 0,
-    then({ reply }) {
+    expect({ reply }) {
       const [path = ''] = errorPaths(reply);
       assert(path === field || path.startsWith(`${field}.`), `the error names ${path}`);
     },
@@ -145,7 +145,9 @@ function refusedRow(field: string, value: unknown): Row {
 }
 
 function containersOf(count: number): unknown[] {
-  return Array.from({ length: count }, (_, index) => containerBody({ container_id: `c${index}`, name: `app-${index}` }));
+  return Array.from({ length: count }, (_, index) =>
+    containerBody({ container_id: `c${index}`, name: `app-${index}` }),
+  );
 }
 
 /** Values that are read back in another form than they were sent in. */
@@ -155,7 +157,7 @@ const SPECIAL_ROWS: readonly Row[] = [
     send: post({ recorded_at: '2026-03-01T12:00:00Z', host: { metrics: {} } }),
     status: 204,
     stored: 1,
-    then: (outcome) =>
+    expect: (outcome) =>
       assert.deepEqual(readHost(outcome).metrics, {
         cpu_percent: null,
         load_average: null,
@@ -172,7 +174,7 @@ const SPECIAL_ROWS: readonly Row[] = [
     send: post(withField(telemetryBody(), 'host.facts', value)),
     status: 204,
     stored: 1,
-    then: (outcome: Outcome) =>
+    expect: (outcome: Outcome) =>
       assert.deepEqual(readHost(outcome).facts, {
         cpu_count: null,
         memory_total_mb: null,
@@ -186,28 +188,28 @@ const SPECIAL_ROWS: readonly Row[] = [
     send: post(withField(telemetryBody(), 'containers', value)),
     status: 204,
     stored: 1,
-    then: (outcome: Outcome) => assert.deepEqual(readContainers(outcome), []),
+    expect: (outcome: Outcome) => assert.deepEqual(readContainers(outcome), []),
   })),
   ...[null, ABSENT].map((value) => ({
     name: `containers.0.ports ${describe(value)} means no ports`,
     send: post(withField(telemetryBody(), 'containers.0.ports', value)),
     status: 204,
     stored: 1,
-    then: (outcome: Outcome) => assert.deepEqual(readContainers(outcome)[0]?.ports, []),
+    expect: (outcome: Outcome) => assert.deepEqual(readContainers(outcome)[0]?.ports, []),
   })),
   ...[null, ABSENT, []].map((value) => ({
     name: `containers.0.labels ${describe(value)} means no labels`,
     send: post(withField(telemetryBody(), 'containers.0.labels', value)),
     status: 204,
     stored: 1,
-    then: (outcome: Outcome) => assert.deepEqual(readContainers(outcome)[0]?.labels, {}),
+    expect: (outcome: Outcome) => assert.deepEqual(readContainers(outcome)[0]?.labels, {}),
   })),
   ...[null, ABSENT, {}].map((value) => ({
     name: `containers.0.metrics ${describe(value)} is stored with every value null`,
     send: post(withField(telemetryBody(), 'containers.0.metrics', value)),
     status: 204,
     stored: 1,
-    then: (outcome: Outcome) =>
+    expect: (outcome: Outcome) =>
       assert.deepEqual(readContainers(outcome)[0]?.metrics, {
         cpu_percent: null,
         memory_usage_mb: null,
@@ -224,7 +226,7 @@ const SPECIAL_ROWS: readonly Row[] = [
     send: post(telemetryBody({ containers: containersOf(500) })),
     status: 204,
     stored: 1,
-    then(outcome) {
+    expect(outcome) {
       assert.equal(readContainers(outcome).length, 500);
       assert.equal(readHost(outcome).container_count, 500);
     },
@@ -234,18 +236,22 @@ const SPECIAL_ROWS: readonly Row[] = [
     send: post(telemetryBody({ containers: containersOf(501) })),
     status: 422,
     stored: 0,
-    then: ({ reply }) => assert.deepEqual(errorPaths(reply), ['containers']),
+    expect: ({ reply }) => assert.deepEqual(errorPaths(reply), ['containers']),
   },
   {
     name: 'a container that a body holds twice is stored once, as it was reported last',
     send: post(
       telemetryBody({
-        containers: [containerBody({ name: 'first' }), containerBody({ container_id: 'other' }), containerBody({ name: 'last' })],
+        containers: [
+          containerBody({ name: 'first' }),
+          containerBody({ container_id: 'other' }),
+          containerBody({ name: 'last' }),
+        ],
       }),
     ),
     status: 204,
     stored: 1,
-    then: (outcome) =>
+    expect: (outcome) =>
       assert.deepEqual(
         readContainers(outcome).map((container) => [container.container_id, container.name]),
         [
@@ -259,7 +265,7 @@ const SPECIAL_ROWS: readonly Row[] = [
     send: post(JSON.stringify(telemetryBody()).replace('"memory_used_mb":2048', '"memory_used_mb":2048.0')),
     status: 204,
     stored: 1,
-    then: (outcome) => assert.equal(readHost(outcome).metrics?.memory_used_mb, 2048),
+    expect: (outcome) => assert.equal(readHost(outcome).metrics?.memory_used_mb, 2048),
   },
   {
     name: 'minus zero is zero',
@@ -271,7 +277,7 @@ const SPECIAL_ROWS: readonly Row[] = [
     ),
     status: 204,
     stored: 1,
-    then(outcome) {
+    expect(outcome) {
       assert.equal(readHost(outcome).metrics?.memory_used_mb, 0);
       assert.equal(readHost(outcome).metrics?.load_average, 0);
     },
@@ -288,12 +294,10 @@ const SPECIAL_ROWS: readonly Row[] = [
   },
   {
     name: 'several wrong fields are all named, in the order of the body',
-    send: post(
-      withField(withField(telemetryBody(), 'host.metrics.cpu_percent', 101), 'containers.0.image', null),
-    ),
+    send: post(withField(withField(telemetryBody(), 'host.metrics.cpu_percent', 101), 'containers.0.image', null)),
     status: 422,
     stored: 0,
-    then: ({ reply }) => assert.deepEqual(errorPaths(reply), ['host.metrics.cpu_percent', 'containers.0.image']),
+    expect: ({ reply }) => assert.deepEqual(errorPaths(reply), ['host.metrics.cpu_percent', 'containers.0.image']),
   },
 ];
 

@@ -2,13 +2,13 @@
 import { mintPlaintext } from '../../src/engine/token-secret.ts';
 import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
 import { NOON } from './appliance-under-test.ts';
-import { agentHeaders, BATCH, type Given, type Row, TELEMETRY } from './row.ts';
+import { agentHeaders, BATCH, type Given, post, type Row, TELEMETRY } from './row.ts';
 
 interface Presented {
   readonly name: string;
   /** The Authorization header; undefined: none. */
-  readonly authorization: (given: Given) => Promise<string | undefined> | string | undefined;
-  readonly given?: Row['given'];
+  readonly authorization: (given: Given) => string | undefined;
+  readonly prepare?: Pick<Row, 'given' | 'credential'>;
 }
 
 /** The token with another last character, so that its checksum is wrong. */
@@ -33,28 +33,32 @@ const NOBODIES: readonly Presented[] = [
   { name: 'an SQL sentence', authorization: () => "Bearer ' OR 1=1 --" },
   { name: 'fifteen thousand characters', authorization: () => `Bearer ${'x'.repeat(15_000)}` },
   { name: 'a token nobody made, with a right checksum', authorization: () => `Bearer ${mintPlaintext('agent')}` },
-  { name: 'a token with a wrong checksum', authorization: ({ host }) => `Bearer ${withWrongChecksum(host.token.token)}` },
+  {
+    name: 'a token with a wrong checksum',
+    authorization: ({ host }) => `Bearer ${withWrongChecksum(host.token.token)}`,
+  },
   { name: 'a token cut short', authorization: ({ host }) => `Bearer ${host.token.token.slice(0, -1)}` },
   { name: 'a token with a character too many', authorization: (given) => `${bearer(given)}x` },
   { name: 'a token in the other case', authorization: ({ host }) => `Bearer ${host.token.token.toUpperCase()}` },
   { name: 'the id of a token', authorization: ({ host }) => `Bearer ${host.token.id}` },
   {
     name: 'an admin token',
-    authorization: async ({ server }) => `Bearer ${(await server.operator.createAdminToken()).token}`,
+    prepare: { credential: ({ server }) => server.operator.createAdminToken() },
+    authorization: bearer,
   },
   {
     name: 'a revoked token',
-    given: ({ server, host }) => server.operator.revokeToken(host.token.id),
+    prepare: { given: ({ server, host }) => server.operator.revokeToken(host.token.id) },
     authorization: bearer,
   },
   {
     name: 'a rotated token',
-    given: ({ server, host }) => server.operator.rotateToken(host.token.id),
+    prepare: { given: ({ server, host }) => server.operator.rotateToken(host.token.id) },
     authorization: bearer,
   },
   {
     name: 'the token of an archived host',
-    given: ({ server, host }) => server.operator.archiveHost(host.name),
+    prepare: { given: ({ server, host }) => server.operator.archiveHost(host.name) },
     authorization: bearer,
   },
 ];
@@ -62,9 +66,9 @@ const NOBODIES: readonly Presented[] = [
 function nobodyRow(path: string, presented: Presented): Row {
   return {
     name: `${presented.name} is nobody on ${path}`,
-    ...(presented.given === undefined ? {} : { given: presented.given }),
-    async send(given) {
-      const authorization = await presented.authorization(given);
+    ...presented.prepare,
+    send(given) {
+      const authorization = presented.authorization(given);
       const body = path === BATCH ? { ticks: [telemetryBody()] } : telemetryBody();
       const headers = agentHeaders('', { authorization });
       return given.server.agents.send({ method: 'POST', path, headers, body: JSON.stringify(body) });
@@ -78,13 +82,11 @@ function nobodyRow(path: string, presented: Presented): Row {
 function expiringRow(name: string, time: string, status: number, stored: number): Row {
   return {
     name,
-    async send({ server, host }) {
-      const token = await server.operator.createToken(host.name, { expires_in_seconds: 60 });
-      server.clock.set(time);
-      const headers = agentHeaders(token.token);
-      const body = JSON.stringify(bareTick(NOON));
-      const reply = await server.agents.send({ method: 'POST', path: TELEMETRY, headers, body });
-      server.clock.set(NOON);
+    credential: ({ server, host }) => server.operator.createToken(host.name, { expires_in_seconds: 60 }),
+    async send(given) {
+      given.server.clock.set(time);
+      const reply = await post(bareTick(NOON))(given);
+      given.server.clock.set(NOON);
       return reply;
     },
     status,
@@ -152,11 +154,8 @@ export const IDENTITY_ROWS: readonly Row[] = [
   somebodyRow('white space between scheme and token does not matter', (token) => `Bearer    ${token}`),
   {
     name: 'a second token of a host is as good as the first',
-    async send({ server, host }) {
-      const second = await server.operator.createToken(host.name, { name: 'spare' });
-      const headers = agentHeaders(second.token);
-      return server.agents.send({ method: 'POST', path: TELEMETRY, headers, body: JSON.stringify(telemetryBody()) });
-    },
+    credential: ({ server, host }) => server.operator.createToken(host.name, { name: 'spare' }),
+    send: post(telemetryBody()),
     status: 204,
     stored: 1,
   },

@@ -1,5 +1,6 @@
 /** One row of the conformance table: what is sent, what is answered, and what is stored of it. */
 import assert from 'node:assert/strict';
+import type { MintedTokenBody } from '../../src/wire/operator.ts';
 import type { Call, Reply } from '../http/http-client.ts';
 import type { JsonObject } from '../wire/telemetry-body.ts';
 import { type ApplianceUnderTest, countTicks, type ReportingHost, type Snapshot } from './appliance-under-test.ts';
@@ -18,6 +19,8 @@ export interface Outcome extends Given {
 
 export interface Row {
   readonly name: string;
+  /** Makes the token that is presented in place of the host's first one. */
+  readonly credential?: (given: Given) => Promise<MintedTokenBody>;
   /** Brings about what must be so before the request; what it stores is not counted. */
   readonly given?: (given: Given) => Promise<unknown>;
   /** Sends the request, and whatever has to come before it; returns the answer that counts. */
@@ -26,7 +29,7 @@ export interface Row {
   /** Ticks added to the host's history. */
   readonly stored: number;
   /** What else must be so. */
-  readonly then?: (outcome: Outcome) => Promise<void> | void;
+  readonly expect?: (outcome: Outcome) => Promise<void> | void;
 }
 
 export const TELEMETRY = '/agent/telemetry';
@@ -99,9 +102,14 @@ function assertForm(reply: Reply): void {
   if (reply.status === 422) assert.notEqual(errorPaths(reply).length, 0);
 }
 
+function withToken({ server, host }: Given, token: MintedTokenBody): Given {
+  return { server, host: { ...host, token } };
+}
+
 /** Sends a row's request and asserts what the row promises. */
 export async function check(server: ApplianceUnderTest, row: Row): Promise<void> {
-  const given = { server, host: await server.addHost() };
+  let given: Given = { server, host: await server.addHost() };
+  if (row.credential !== undefined) given = withToken(given, await row.credential(given));
   await row.given?.(given);
   const before = await server.snapshot(given.host.name);
   const reply = await row.send(given);
@@ -111,5 +119,5 @@ export async function check(server: ApplianceUnderTest, row: Row): Promise<void>
   assert.equal(countTicks(after) - countTicks(before), row.stored, 'ticks stored');
   assert.equal(after.otherHosts, before.otherHosts, 'other hosts are as they were');
   if (row.stored === 0) assert.deepEqual(after, before, 'nothing at all was stored');
-  await row.then?.({ ...given, reply, before, after });
+  await row.expect?.({ ...given, reply, before, after });
 }

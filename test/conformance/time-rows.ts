@@ -1,7 +1,7 @@
 /** `recorded_at`: its form, and the agent's clock against the server's. The server's clock shows noon, 1 March 2026. */
 import assert from 'node:assert/strict';
 import { telemetryBody, withField } from '../wire/telemetry-body.ts';
-import { errorPaths, post, type Row } from './row.ts';
+import { errorPaths, type Outcome, post, type Row } from './row.ts';
 
 const NO_INSTANTS: readonly unknown[] = [
   undefined,
@@ -88,7 +88,7 @@ export const TIME_ROWS: readonly Row[] = [
     send: post(withField(telemetryBody(), 'recorded_at', value)),
     status: 422,
     stored: 0,
-    then: ({ reply }: Parameters<NonNullable<Row['then']>>[0]) => {
+    expect: ({ reply }: Outcome) => {
       assert.deepEqual(errorPaths(reply), ['recorded_at']);
       assert.doesNotMatch(reply.body, / s old| s ahead/);
     },
@@ -98,7 +98,7 @@ export const TIME_ROWS: readonly Row[] = [
     send: post(withField(telemetryBody(), 'recorded_at', text)),
     status: 204,
     stored: 1,
-    then: ({ after }: Parameters<NonNullable<Row['then']>>[0]) => {
+    expect: ({ after }: Outcome) => {
       const { points } = JSON.parse(after.history) as { points: Array<{ recorded_at: string }> };
       assert.equal(points[0]?.recorded_at, recordedAt);
     },
@@ -108,7 +108,7 @@ export const TIME_ROWS: readonly Row[] = [
     send: post(withField(telemetryBody(), 'recorded_at', text)),
     status: 422,
     stored: 0,
-    then: ({ reply }: Parameters<NonNullable<Row['then']>>[0]) => {
+    expect: ({ reply }: Outcome) => {
       assert.deepEqual(errorPaths(reply), ['recorded_at']);
       assert.match(reply.body, / s old| s ahead/);
     },

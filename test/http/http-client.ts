@@ -1,6 +1,6 @@
 /** Requests as the network carries them: through node:http, or byte for byte through a socket. */
 import { Agent, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 /** Where a server listens. */
 export type Target = { readonly host: string; readonly port: number } | { readonly socketPath: string };
@@ -16,6 +16,8 @@ export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** The sender's end of the connection; 0 on a Unix socket. */
+  readonly localPort: number;
   /** The interim answers before it, e.g. 100. */
   readonly interim: readonly number[];
 }
@@ -45,6 +47,7 @@ export class HttpClient {
         { ...this.target, agent: this.#agent, method, path, headers: { ...length, ...headers } },
         (response) => {
           const chunks: Buffer[] = [];
+          const localPort = response.socket.localPort ?? 0;
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('error', reject);
           response.on('end', () => {
@@ -52,6 +55,7 @@ export class HttpClient {
               status: response.statusCode ?? 0,
               headers: response.headers,
               body: Buffer.concat(chunks).toString(),
+              localPort,
               interim: [],
             };
             this.#onReply(reply);
@@ -67,7 +71,7 @@ export class HttpClient {
   /** Sends bytes over a connection of their own and reads the one answer to them. `half-close`: no more will come. */
   sendBytes(pieces: ReadonlyArray<string | Uint8Array>, after: 'wait' | 'half-close' = 'wait'): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const socket = connect(this.target);
+      const socket = this.#connect();
       let received = Buffer.alloc(0);
       const finish = (): boolean => {
         const reply = parseReply(received);
@@ -92,6 +96,20 @@ export class HttpClient {
     });
   }
 
+  /** Sends bytes and breaks the connection off. Resolves when it is gone. */
+  sendAndVanish(bytes: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = this.#connect();
+      socket.on('connect', () => socket.write(bytes, () => socket.resetAndDestroy()));
+      socket.on('error', reject);
+      socket.on('close', () => resolve());
+    });
+  }
+
+  #connect(): Socket {
+    return 'socketPath' in this.target ? connect(this.target.socketPath) : connect(this.target.port, this.target.host);
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -110,7 +128,7 @@ function parseReply(bytes: Buffer): Reply | undefined {
     const rest = text.slice(end + 4);
     if (status >= 200) {
       const length = Number(headers['content-length'] ?? 0);
-      return rest.length < length ? undefined : { status, headers, body: rest.slice(0, length), interim };
+      return rest.length < length ? undefined : { status, headers, body: rest.slice(0, length), localPort: 0, interim };
     }
     interim.push(status);
     text = rest;

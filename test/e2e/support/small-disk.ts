@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmdirSync,
   rmSync,
   truncateSync,
@@ -20,6 +21,8 @@ import { scratchDirectory } from './nexus-server.ts';
 
 const COMMAND_LIMIT_MS = 30_000;
 const FILLER = 'filler';
+/** Nothing is to reach the image by mere passing of time: only what is synced. */
+const MOUNT_OPTIONS = ['-o', 'loop,commit=300'];
 
 function run(file: string, args: readonly string[]): void {
   execFileSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: COMMAND_LIMIT_MS });
@@ -77,8 +80,7 @@ export class SmallDisk {
     this.#image = image;
     this.directory = path.join(scratchDirectory(test), 'disk');
     mkdirSync(this.directory);
-    // Nothing is to reach the image by mere passing of time: only what is synced.
-    run('mount', ['-o', 'loop,commit=300', image, this.directory]);
+    run('mount', [...MOUNT_OPTIONS, image, this.directory]);
     afterwards(test, () => unmount(this.directory));
   }
 
@@ -112,6 +114,17 @@ export class SmallDisk {
     run('mount', ['-o', `remount,${mode}`, this.directory]);
   }
 
+  /** What the kernel does to a file system after a write error: from now on nothing can be written. */
+  breakDown(): void {
+    run('mount', ['-o', 'remount,abort', this.directory]);
+  }
+
+  /** Brings a broken disk back as a restart of its machine would; no file on it may be open. */
+  repair(): void {
+    run('umount', [this.directory]);
+    run('mount', [...MOUNT_OPTIONS, this.#image, this.directory]);
+  }
+
   /** The disk as it would be found had the power gone at this moment, mounted beside this one. */
   afterPowerCut(): SmallDisk {
     const image = path.join(scratchDirectory(this.#test), 'image');
@@ -128,6 +141,36 @@ function writes(descriptor: number, block: Buffer): boolean {
     if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return false;
     throw error;
   }
+}
+
+/** A directory that is seen at another place, as a disk is at its mount point, and can go away from there. */
+export class MountedDirectory {
+  readonly directory: string;
+  readonly #source: string;
+
+  /** `source` is seen at {@link directory} until the test ends. */
+  constructor(test: TestContext, source: string) {
+    this.#source = source;
+    this.directory = path.join(scratchDirectory(test), 'mounted');
+    mkdirSync(this.directory);
+    this.attach();
+    afterwards(test, () => {
+      if (isMountPoint(this.directory)) unmount(this.directory);
+    });
+  }
+
+  /** An empty directory is left in its place; what is open on it stays open. */
+  detach(): void {
+    run('umount', ['--lazy', this.directory]);
+  }
+
+  attach(): void {
+    run('mount', ['--bind', this.#source, this.directory]);
+  }
+}
+
+function isMountPoint(directory: string): boolean {
+  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${directory} `);
 }
 
 /** Makes a file refuse every change, even root's, or lifts that. */

@@ -1,0 +1,35 @@
+/** How commands call releases and time spans: one way everywhere. */
+
+const SHORT_DIGITS = 12;
+
+/** 12 of a digest's 64 hex digits: enough to tell releases apart by eye, and taken back as an argument. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '').slice(0, SHORT_DIGITS);
+}
+
+const SPAN_UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const;
+
+/**
+ * Seconds in their two largest units: `38 s`, `1 min 30 s`, `2 h 5 min`. A setting of 90 s reads as that, where a
+ * rounded age would read as one minute.
+ */
+export function formatSpan(seconds: number): string {
+  let left = Math.floor(Math.max(seconds, 0));
+  const parts: string[] = [];
+  for (const [unit, length] of SPAN_UNITS) {
+    const amount = Math.floor(left / length);
+    left -= amount * length;
+    if (amount > 0) parts.push(`${amount} ${unit}`);
+    if (parts.length === 2 || (parts.length === 1 && amount === 0)) break;
+  }
+  return parts.length === 0 ? '0 s' : parts.join(' ');
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,58 @@
+/** What a gate is: it lets one pending host of one rollout pass, or says why not. */
+import type { Hold, RolloutHost } from '../../domain/rollout.ts';
+import type { RolloutView } from '../apply-entry.ts';
+import type { FleetView } from '../fleet-view.ts';
+
+/** A hold, and what may lift it apart from news about the host itself. */
+export interface Holding extends Hold {
+  /** Ask again at this time even when nothing has happened; null: only news can lift it. */
+  readonly wakeAtMs: number | null;
+  /** Ask again when this other host of the rollout has converged, left, or changed; null: it waits for no host. */
+  readonly waitsFor: string | null;
+}
+
+/** One moment of a rollout, as every gate sees it. */
+export interface Scene {
+  readonly rollout: RolloutView & {
+    readonly hosts: ReadonlyMap<string, RolloutHost>;
+    readonly pending: readonly ReadonlySet<string>[];
+    readonly inFlight: ReadonlySet<string>;
+  };
+  readonly fleet: FleetView;
+  readonly nowMs: number;
+  /** Hosts in flight, with those that were decided on a moment ago. */
+  inFlight: number;
+  /** What a gate has worked out for the whole rollout, so that the next host need not. */
+  readonly memo: Map<string, unknown>;
+}
+
+/** `rollout`: what it says of one host it says of every other, so nobody else need be asked. */
+export type Gate =
+  | { readonly scope: 'rollout'; readonly check: (scene: Scene) => Holding | null }
+  | { readonly scope: 'host'; readonly check: (scene: Scene, host: RolloutHost) => Holding | null };
+
+/** How long after a failed reading it is tried again. */
+const RETRY_READING_MS = 10_000;
+
+export function hold(gate: string, reason: string): Holding {
+  return { gate, reason, wakeAtMs: null, waitsFor: null };
+}
+
+export function holdUntil(gate: string, reason: string, wakeAtMs: number): Holding {
+  return { gate, reason, wakeAtMs, waitsFor: null };
+}
+
+/** Fails closed. `what` completes «… cannot be read». */
+export function holdUnread(gate: string, what: string, why: string, nowMs: number): Holding {
+  return holdUntil(gate, `${what} cannot be read: ${why}`, nowMs + RETRY_READING_MS);
+}
+
+export function sceneOf(rollout: Scene['rollout'], fleet: FleetView, nowMs: number): Scene {
+  return { rollout, fleet, nowMs, inFlight: rollout.inFlight.size, memo: new Map() };
+}
+
+/** Worked out once per scene. */
+export function remember<T>(scene: Scene, key: string, work: () => T): T {
+  if (!scene.memo.has(key)) scene.memo.set(key, work());
+  return scene.memo.get(key) as T;
+}

@@ -1,0 +1,31 @@
+import { formatInstant } from '../../domain/instant.ts';
+import type { RolloutHost } from '../../domain/rollout.ts';
+import { isWithin, nextOpeningMs, parseWindows } from '../maintenance-windows.ts';
+import { quote } from '../sentences.ts';
+import { type Holding, hold, holdUnread, holdUntil, type Scene } from './gate.ts';
+
+export const WINDOW_LABEL = 'maintenance-window';
+
+/** A host with such a label is only changed within it. */
+export function checkMaintenanceWindow({ fleet, nowMs }: Scene, { name }: RolloutHost): Holding | null {
+  const reading = fleet.host(name);
+  if (!reading.ok) return holdUnread('maintenance_window', `the labels of ${quote(name)}`, reading.why, nowMs);
+  const text = reading.value?.labels[WINDOW_LABEL];
+  if (text === undefined) return null;
+  const parsed = parseWindows(text);
+  if (!parsed.ok) {
+    const advice = 'write e.g. «Mon-Fri 22:00-04:00», in UTC';
+    return hold(
+      'maintenance_window',
+      `label ${WINDOW_LABEL} of ${quote(name)} is unreadable: ${parsed.why}; ${advice}`,
+    );
+  }
+  if (isWithin(parsed.windows, nowMs)) return null;
+  const opensAtMs = nextOpeningMs(parsed.windows, nowMs);
+  const opens = formatInstant(opensAtMs);
+  return holdUntil(
+    'maintenance_window',
+    `${quote(name)} may only be changed in ${quote(text)} (UTC): next at ${opens}`,
+    opensAtMs,
+  );
+}

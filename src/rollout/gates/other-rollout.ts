@@ -1,0 +1,14 @@
+import type { RolloutHost } from '../../domain/rollout.ts';
+import { quote } from '../sentences.ts';
+import { type Holding, hold, holdUnread, type Scene } from './gate.ts';
+
+/** Two rollouts at work on one stack of one host would leave it mixed: also one that has ended finishes first. */
+export function checkOtherRollout({ rollout, fleet, nowMs }: Scene, { name }: RolloutHost): Holding | null {
+  const { id, stack } = rollout.plan;
+  const reading = fleet.occupant(stack, name, id);
+  if (!reading.ok) {
+    return holdUnread('other_rollout', `who is at work on ${quote(stack)} of ${quote(name)}`, reading.why, nowMs);
+  }
+  if (reading.value === null) return null;
+  return hold('other_rollout', `rollout ${reading.value} is still at work on ${quote(stack)} of ${quote(name)}`);
+}

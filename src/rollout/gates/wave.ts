@@ -1,0 +1,14 @@
+import type { RolloutHost } from '../../domain/rollout.ts';
+import { judgePromotion } from '../judge-promotion.ts';
+import { waveName } from '../sentences.ts';
+import { type Holding, hold, remember, type Scene } from './gate.ts';
+
+/** Later waves wait for what the one before proves. */
+export function checkWave(scene: Scene, host: RolloutHost): Holding | null {
+  const { plan, progress } = scene.rollout;
+  if (host.wave <= progress.currentWave) return null;
+  const promotion = remember(scene, 'promotion', () => judgePromotion(scene.rollout, scene.fleet));
+  const current = waveName(progress.currentWave, plan.waves.length);
+  const why = promotion.ok ? `${current} has only just come through` : `${current} is not through: ${promotion.reason}`;
+  return hold('wave', `${waveName(host.wave, plan.waves.length)} has not begun: ${why}`);
+}

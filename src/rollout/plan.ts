@@ -1,0 +1,82 @@
+/**
+ * What a rollout does next by itself. One call decides as far as what is known now allows; the holder applies the
+ * entries and calls again until there are none. It looks at the candidates it is given, in their order, and at none
+ * once something holds the whole rollout, so its cost is that of what changed (see `waiting-line.ts`).
+ */
+import type { LaterEntry } from './apply-entry.ts';
+import { decideEnd } from './decide-end.ts';
+import type { FleetView } from './fleet-view.ts';
+import { type Holding, holdUnread, type Scene, sceneOf } from './gates/gate.ts';
+import { holdOf, holdOfAll } from './gates/gates.ts';
+import { bucketOf, isOffered } from './host-part.ts';
+import { checkDispatch } from './invariants.ts';
+import { judgePromotion } from './judge-promotion.ts';
+import { quote } from './sentences.ts';
+
+export interface Planned {
+  readonly entries: readonly LaterEntry[];
+  /** Candidates that were looked at and must wait. */
+  readonly holds: ReadonlyMap<string, Holding>;
+  /** What holds the whole rollout, and so left the other candidates unseen. */
+  readonly hold: Holding | null;
+}
+
+export function plan(
+  rollout: Scene['rollout'],
+  fleet: FleetView,
+  candidates: Iterable<string>,
+  nowMs: number,
+): Planned {
+  const end = decideEnd(rollout);
+  if (end !== null) return { entries: [end], holds: new Map(), hold: null };
+  const scene = sceneOf(rollout, fleet, nowMs);
+  const hold = holdOfAll(scene, { places: false });
+  if (hold !== null) return { entries: withdrawAll(rollout), holds: new Map(), hold };
+  const dispatched = dispatch(scene, candidates);
+  if (dispatched.entries.length > 0) return dispatched;
+  return { ...dispatched, entries: promote(rollout, fleet) };
+}
+
+function dispatch(scene: Scene, candidates: Iterable<string>): Planned {
+  const { rollout, fleet, nowMs } = scene;
+  const entries: LaterEntry[] = [];
+  const holds = new Map<string, Holding>();
+  let hold = holdOfAll(scene, { places: true });
+  if (hold !== null) return { entries, holds, hold };
+  for (const name of candidates) {
+    const host = rollout.host(name);
+    if (host === undefined || bucketOf(host) !== 'pending') continue;
+    const holding = holdOf(scene, host);
+    if (holding !== null) {
+      holds.set(name, holding);
+      continue;
+    }
+    const epoch = fleet.nextEpoch(rollout.plan.stack, name);
+    if (!epoch.ok) {
+      holds.set(name, holdUnread('epoch', `the last epoch of ${quote(name)}`, epoch.why, nowMs));
+      continue;
+    }
+    checkDispatch(rollout.plan, host, epoch.value, fleet);
+    entries.push({ kind: 'host_dispatched', host: name, epoch: epoch.value });
+    scene.inFlight += 1;
+    hold = holdOfAll(scene, { places: true });
+    if (hold !== null) break;
+  }
+  return { entries, holds, hold };
+}
+
+function promote(rollout: Scene['rollout'], fleet: FleetView): LaterEntry[] {
+  const { currentWave } = rollout.progress;
+  if (currentWave + 1 >= rollout.plan.waves.length) return [];
+  const promotion = judgePromotion(rollout, fleet);
+  return promotion.ok ? [{ kind: 'wave_promoted', wave: currentWave + 1, skipped: promotion.skipped }] : [];
+}
+
+function withdrawAll(rollout: Scene['rollout']): LaterEntry[] {
+  const entries: LaterEntry[] = [];
+  for (const name of rollout.inFlight) {
+    const host = rollout.host(name);
+    if (host !== undefined && isOffered(host)) entries.push({ kind: 'dispatch_withdrawn', host: name });
+  }
+  return entries;
+}

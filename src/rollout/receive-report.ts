@@ -1,0 +1,26 @@
+/** An agent's fact about one rollout: the entries it comes to, or why it is refused. */
+import type { NumberedFact } from '../domain/rollout.ts';
+import type { LaterEntry } from './apply-entry.ts';
+import { haltAfter } from './decide-end.ts';
+import type { Scene } from './gates/gate.ts';
+import { quote } from './sentences.ts';
+import { step } from './step.ts';
+
+export type Received =
+  /** To be applied together, in order: a failure beyond the threshold brings the end of the rollout with it. */
+  { readonly ok: true; readonly entries: readonly LaterEntry[] } | { readonly ok: false; readonly refusal: string };
+
+export function receiveReport(
+  rollout: Scene['rollout'],
+  name: string,
+  numbered: NumberedFact,
+  nowMs: number,
+): Received {
+  const host = rollout.host(name);
+  if (host === undefined) return { ok: false, refusal: `${quote(name)} is not part of rollout ${rollout.plan.id}` };
+  const stepped = step(host, numbered, rollout.plan, nowMs);
+  if (!stepped.ok) return stepped;
+  const reported: LaterEntry = { kind: 'host_reported', host: name, numbered };
+  const halt = stepped.host.state === 'failed' ? haltAfter(rollout, stepped.host) : null;
+  return { ok: true, entries: halt === null ? [reported] : [reported, halt] };
+}

@@ -1,0 +1,20 @@
+import type { LaterEntry } from './apply-entry.ts';
+import type { FleetView } from './fleet-view.ts';
+import { type Scene, sceneOf } from './gates/gate.ts';
+import { holdOfOffer } from './gates/gates.ts';
+import { isExpected, isOffered } from './host-part.ts';
+
+/**
+ * What news about one host from outside its rollout come to: its status, its labels, another rollout that let go of it.
+ * An archived host has left. An offer that nobody took is withdrawn when it would not be made any more: its agent cannot
+ * act on it, since the acknowledgement is refused from then on, and a host that went offline so holds nobody up.
+ */
+export function reconsider(rollout: Scene['rollout'], fleet: FleetView, name: string, nowMs: number): LaterEntry[] {
+  const host = rollout.host(name);
+  if (host === undefined || !isExpected(rollout.plan, host)) return [];
+  const reading = fleet.host(name);
+  if (reading.ok && reading.value?.status === 'archived') return [{ kind: 'host_left', host: name }];
+  if (!isOffered(host)) return [];
+  const holding = holdOfOffer(sceneOf(rollout, fleet, nowMs), host);
+  return holding === null ? [] : [{ kind: 'dispatch_withdrawn', host: name }];
+}

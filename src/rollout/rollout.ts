@@ -1,0 +1,111 @@
+/**
+ * One rollout in memory. It changes through `apply` alone, and every change is checked against the invariants before it
+ * is taken; the two indexes only spare a scan over every host.
+ */
+import { invariant } from '../domain/errors.ts';
+import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
+import { type Change, changeBy, firstChange, type LaterEntry, type RolloutView } from './apply-entry.ts';
+import { bucketOf } from './host-part.ts';
+import { checkChange } from './invariants.ts';
+
+/** The rows of a rollout; hosts in the order of the plan. */
+export interface StoredRollout {
+  readonly plan: RolloutPlan;
+  readonly progress: RolloutProgress;
+  readonly hosts: readonly RolloutHost[];
+}
+
+export interface TimedEntry {
+  readonly entry: RolloutEntry;
+  /** By the server's clock. */
+  readonly atMs: number;
+}
+
+export class Rollout implements RolloutView {
+  readonly plan: RolloutPlan;
+  readonly #hosts = new Map<string, RolloutHost>();
+  readonly #pending: ReadonlyArray<Set<string>>;
+  readonly #inFlight = new Set<string>();
+  #progress: RolloutProgress;
+
+  private constructor(plan: RolloutPlan, progress: RolloutProgress, hosts: readonly RolloutHost[]) {
+    this.plan = plan;
+    this.#progress = progress;
+    this.#pending = plan.waves.map(() => new Set());
+    for (const host of hosts) this.#put(host);
+    invariant(this.#hosts.size === plan.waves.flat().length, `rollout ${plan.id} has each of its hosts once`);
+  }
+
+  /** What its first entry makes of a plan. */
+  static create(plan: RolloutPlan, atMs: number): Rollout {
+    const { progress, hosts } = firstChange(plan, atMs);
+    return new Rollout(plan, progress, hosts);
+  }
+
+  /** From its rows. */
+  static restore(stored: StoredRollout): Rollout {
+    return new Rollout(stored.plan, stored.progress, stored.hosts);
+  }
+
+  /** From its log, beginning with `rollout_created`. */
+  static replay(entries: Iterable<TimedEntry>): Rollout {
+    let rollout: Rollout | null = null;
+    for (const { entry, atMs } of entries) {
+      if (entry.kind === 'rollout_created') {
+        invariant(rollout === null, 'a rollout is created once');
+        rollout = Rollout.create(entry.plan, atMs);
+      } else {
+        invariant(rollout !== null, 'a log begins with rollout_created');
+        rollout.apply(entry, atMs);
+      }
+    }
+    invariant(rollout !== null, 'a log has entries');
+    return rollout;
+  }
+
+  get progress(): RolloutProgress {
+    return this.#progress;
+  }
+
+  /** In the order of the plan. */
+  get hosts(): ReadonlyMap<string, RolloutHost> {
+    return this.#hosts;
+  }
+
+  /** Wave by wave, the hosts that are not dispatched. */
+  get pending(): readonly ReadonlySet<string>[] {
+    return this.#pending;
+  }
+
+  /** The hosts that are dispatched and not through yet: never more than `maxInFlight`. */
+  get inFlight(): ReadonlySet<string> {
+    return this.#inFlight;
+  }
+
+  host(name: string): RolloutHost | undefined {
+    return this.#hosts.get(name);
+  }
+
+  /** Takes the entry, and returns what to store and to do. Throws, and takes nothing, when an invariant would break. */
+  apply(entry: LaterEntry, atMs: number): Change {
+    const change = changeBy(this, entry, atMs);
+    checkChange(this, entry, change, atMs);
+    this.#progress = change.progress;
+    for (const host of change.hosts) this.#put(host);
+    return change;
+  }
+
+  /** Equal states give equal bytes under `JSON.stringify`. */
+  toStored(): StoredRollout {
+    return { plan: this.plan, progress: this.#progress, hosts: [...this.#hosts.values()] };
+  }
+
+  #put(host: RolloutHost): void {
+    const bucket = bucketOf(host);
+    this.#hosts.set(host.name, host);
+    if (bucket === 'inFlight') this.#inFlight.add(host.name);
+    else this.#inFlight.delete(host.name);
+    if (bucket === 'pending') this.#pending[host.wave]?.add(host.name);
+    else this.#pending[host.wave]?.delete(host.name);
+  }
+}

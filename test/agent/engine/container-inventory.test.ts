@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ContainerInventory } from '../../../agent/engine/container-inventory.ts';
+import { sampleView } from '../sample-view.ts';
+
+const listed = (id: string, state = 'running') => ({ id, name: id, state, createdAt: 0 });
+
+function inventoryOf(...ids: string[]): ContainerInventory {
+  const inventory = new ContainerInventory(3);
+  for (const id of ids) inventory.put(sampleView({ id, name: id }));
+  return inventory;
+}
+
+test('an event makes one container stale, and only that one is inspected', () => {
+  const inventory = inventoryOf('a', 'b');
+  inventory.apply({ kind: 'changed', containerId: 'b' });
+  inventory.apply({ kind: 'changed', containerId: 'b' });
+  assert.deepEqual(inventory.takeStale(10), ['b']);
+  assert.deepEqual(inventory.takeStale(10), []);
+});
+
+test('a removed container is forgotten, also when it was about to be inspected', () => {
+  const inventory = inventoryOf('a', 'b');
+  inventory.apply({ kind: 'changed', containerId: 'b' });
+  inventory.apply({ kind: 'removed', containerId: 'b' });
+  assert.deepEqual(inventory.takeStale(10), []);
+  assert.deepEqual(
+    inventory.views().map(({ id }) => id),
+    ['a'],
+  );
+});
+
+test('after a gap in the events everything listed is inspected again', () => {
+  const inventory = inventoryOf('a', 'b');
+  inventory.reconcile([listed('a'), listed('c')], true);
+  assert.deepEqual(inventory.takeStale(10), ['a', 'c']);
+  assert.deepEqual(
+    inventory.views().map(({ id }) => id),
+    ['a'],
+  );
+});
+
+test('a routine comparison inspects what is new, differs, or can change unseen by the list', () => {
+  const inventory = inventoryOf('same', 'stopped');
+  inventory.put(sampleView({ id: 'checked', name: 'checked', hasHealthcheck: true }));
+  inventory.reconcile([listed('same'), listed('stopped', 'exited'), listed('checked')], false);
+  assert.deepEqual(inventory.takeStale(10), ['stopped', 'checked']);
+});
+
+test('more containers than may be reported: the rest is left out and counted', () => {
+  const inventory = new ContainerInventory(3);
+  inventory.reconcile(
+    ['a', 'b', 'c', 'd', 'e'].map((id) => listed(id, id === 'e' ? 'running' : 'exited')),
+    true,
+  );
+  assert.equal(inventory.leftOut, 2);
+  assert.equal(inventory.takeStale(10)[0], 'e');
+});
+
+test('containers that start beyond the limit take the place of those that do not run', () => {
+  const inventory = inventoryOf('a');
+  inventory.put(sampleView({ id: 'ended', pid: 0 }));
+  inventory.put(sampleView({ id: 'b' }));
+  inventory.put(sampleView({ id: 'c' }));
+  assert.deepEqual(
+    inventory.views().map(({ id }) => id),
+    ['a', 'b', 'c'],
+  );
+});

@@ -1,0 +1,136 @@
+/** The executable as an operator gets it: one file, alone in an empty folder, with an empty environment. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { NEXUS_VERSION } from '../../src/domain/version.ts';
+import { createdHostBodySchema, hostListBodySchema, mintedTokenBodySchema } from '../../src/wire/operator.ts';
+import { afterwards } from './support/afterwards.ts';
+import { findExecutable } from './support/nexus-command.ts';
+import { scratchDirectory } from './support/nexus-server.ts';
+import { within } from './support/wait-until.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const VERSION_RUNS = 5;
+const VERSION_LIMIT_MS = 150;
+const COMMAND_LIMIT_MS = 30_000;
+/** Where the tests run as root, the executable runs as `nobody`: without rights, without a home. */
+const NOBODY = 65_534;
+
+/** A folder that holds the executable and nothing else. */
+class LonelyFolder {
+  readonly directory: string;
+  readonly #user: { uid: number; gid: number } | Record<string, never>;
+
+  constructor(test: TestContext) {
+    const executable = findExecutable();
+    if ('obstacle' in executable) assert.fail(executable.obstacle);
+    this.directory = scratchDirectory(test);
+    copyFileSync(executable.path, path.join(this.directory, 'nexus'));
+    const isRoot = process.getuid?.() === 0;
+    this.#user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+    if (isRoot) chownSync(this.directory, NOBODY, NOBODY);
+  }
+
+  /** What `nobody` cannot write anyway is kept out of the home of whoever runs the tests. */
+  get agentState(): Record<string, string> {
+    return 'uid' in this.#user ? {} : { NEXUS_AGENT_STATE_DIR: path.join(this.directory, 'agent') };
+  }
+
+  run(
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    const options = { cwd: this.directory, env, timeout: COMMAND_LIMIT_MS, ...this.#user };
+    return new Promise((resolve) => {
+      const child = execFile('./nexus', args, options, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode, stdout, stderr }),
+      );
+    });
+  }
+
+  /** The stdout of a command that must succeed. */
+  async succeed(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, env);
+    assert.equal(code, 0, `nexus ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  serve(test: TestContext, args: readonly string[]): ChildProcess {
+    const child = spawn('./nexus', ['serve', ...args], {
+      cwd: this.directory,
+      env: {},
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...this.#user,
+    });
+    afterwards(test, async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    });
+    return child;
+  }
+}
+
+test('the executable says its version at once', async (t) => {
+  const folder = new LonelyFolder(t);
+  // The first run of a fresh copy reads the file from the disk; what counts is how a command feels.
+  assert.equal(await folder.succeed(['--version']), `${NEXUS_VERSION}\n`);
+  const runsMs: number[] = [];
+  for (let run = 0; run < VERSION_RUNS; run += 1) {
+    const startedAtMs = performance.now();
+    await folder.succeed(['--version']);
+    runsMs.push(Math.round(performance.now() - startedAtMs));
+  }
+  const medianMs = [...runsMs].sort((a, b) => a - b)[Math.floor(VERSION_RUNS / 2)] ?? Number.NaN;
+  t.diagnostic(`--version took ${runsMs.join(', ')} ms; median ${medianMs} ms`);
+  assert.ok(medianMs < VERSION_LIMIT_MS, `--version takes ${medianMs} ms`);
+  assert.deepEqual(readdirSync(folder.directory), ['nexus']);
+});
+
+test('one file serves, adds a host, mints a token and reports', async (t) => {
+  const folder = new LonelyFolder(t);
+  const server = folder.serve(t, ['--data', './d', '--listen', '127.0.0.1:0']);
+  let log = '';
+  server.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  assert.ok(server.stdout !== null && server.pid !== undefined);
+  const firstLine = once(createInterface(server.stdout), 'line').then(String);
+  const line = await within('the server to print where it listens', COMMAND_LIMIT_MS, firstLine);
+  const url = /^nexus listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
+  assert.ok(url !== undefined, `it printed «${line}»`);
+  assert.ok(!readFileSync(`/proc/${server.pid}/maps`, 'utf8').includes(ROOT), 'nothing is loaded from the sources');
+
+  const added = await folder.succeed(['host', 'add', 'web-1', '--label', 'role=web', '--data', './d', '--json']);
+  assert.equal(createdHostBodySchema.parse(JSON.parse(added)).host.status, 'pending');
+  const minted = await folder.succeed(['token', 'create', '--host', 'web-1', '--data', './d', '--json']);
+  const { token } = mintedTokenBodySchema.parse(JSON.parse(minted));
+  await folder.succeed(['agent', '--once'], { NEXUS_URL: url, NEXUS_AGENT_TOKEN: token, ...folder.agentState });
+
+  const listed = await folder.succeed(['host', 'list', '--data', './d', '--json']);
+  const [host, ...others] = hostListBodySchema.parse(JSON.parse(listed)).hosts;
+  assert.deepEqual(others, []);
+  assert.equal(host?.name, 'web-1');
+  assert.equal(host?.status, 'online');
+  assert.ok((host?.metrics?.memory_total_mb ?? 0) > 0, 'the memory of this machine was measured');
+
+  const wrong = await folder.run(['agent', '--once'], {
+    NEXUS_URL: url,
+    NEXUS_AGENT_TOKEN: `${token.slice(0, -1)}${token.endsWith('x') ? 'y' : 'x'}`,
+    ...folder.agentState,
+  });
+  assert.equal(wrong.code, 3);
+  assert.equal((await folder.run(['agent', '--once'])).code, 2);
+
+  server.kill('SIGTERM');
+  const [code] = await within('the server to end', COMMAND_LIMIT_MS, once(server, 'exit'));
+  assert.equal(code, 0, log);
+  assert.deepEqual(
+    readdirSync(folder.directory).filter((name) => name !== 'agent'),
+    ['d', 'nexus'],
+  );
+});

@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { afterwards } from './afterwards.ts';
+import { within } from './wait-until.ts';
+
+/** A process of its own that has the database locked. */
+export async function lockFromOutside(test: TestContext, file: string): Promise<{ release(): Promise<void> }> {
+  const script = path.join(import.meta.dirname, 'hold-lock.ts');
+  const child = spawn(process.execPath, [script, file], { stdio: ['pipe', 'pipe', 'inherit'], env: {} });
+  const exited = once(child, 'exit');
+  afterwards(test, async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await exited;
+  });
+  await within('the other program to lock the database', 15_000, once(child.stdout, 'data'));
+  return {
+    async release() {
+      child.stdin.end();
+      await within('the other program to let go', 15_000, exited);
+    },
+  };
+}
