@@ -84,6 +84,8 @@ export interface ContainerTable {
   /** Those not removed, in no order, without their identities' bulk. */
   allPresent(): Iterable<PresentContainer>;
   find(hostId: number, containerId: string): StoredContainer | undefined;
+  /** Of every container of a Compose project that the host has ever reported. */
+  numbersOfStack(hostId: number, stack: string): number[];
   /** By number. */
   page(hostId: number, page: PageRequest<number>): StoredContainer[];
   insert(container: Omit<StoredContainer, 'id'>): number;

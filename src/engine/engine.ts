@@ -26,6 +26,7 @@ import type { Store } from '../domain/store.ts';
 import type { AgentIdentity, Identity } from '../domain/token.ts';
 import { authorize } from './authorize.ts';
 import { findDispatch, findParts } from './find-dispatch.ts';
+import { SoakJudge } from './judge-soaks.ts';
 import { addHost, archiveHost, updateHost } from './manage-hosts.ts';
 import { addRelease, liftQuarantine } from './manage-releases.ts';
 import { createRollout, steerRollout } from './manage-rollouts.ts';
@@ -45,6 +46,9 @@ export const ENGINE_LIMITS = {
   /** Commands of one transaction. */
   maxBatch: 512,
 } as const;
+
+/** Telemetry of soaking hosts is judged this often. */
+const JUDGE_EVERY_MS = 3_000;
 
 interface Waiting {
   readonly command: Command;
@@ -66,6 +70,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   #listeningSinceMs = 0;
   #unreadyReason: string | null = 'the store is being opened';
   readonly #polls = new WaitingPolls();
+  #judgedAtMs = 0;
   #draining = false;
   #isStopping = false;
   #onDetached: ((reason: string) => void) | null = null;
@@ -185,9 +190,21 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   /** Looks whether time alone has changed anything, and writes it down. */
   async tick(nowMs: number): Promise<void> {
     if (this.#world === null || this.#unreadyReason !== null) return;
-    const { fleet, runner } = this.#world;
-    if (!this.#sweeper.isDue(fleet, this.#listeningSinceMs, nowMs) && !runner.isDue(nowMs)) return;
+    if (!this.#isSweepDue(this.#world, nowMs)) return;
     await this.submit({ kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs });
+  }
+
+  #isSweepDue(world: World, nowMs: number): boolean {
+    if (this.#sweeper.isDue(world.fleet, this.#listeningSinceMs, nowMs) || world.runner.isDue(nowMs)) return true;
+    return nowMs - this.#judgedAtMs >= JUDGE_EVERY_MS && SoakJudge.isDue(world);
+  }
+
+  #sweep(world: World, command: CommandOf<'sweep'>): Outcomes['sweep'] {
+    if (command.nowMs - this.#judgedAtMs >= JUDGE_EVERY_MS) {
+      this.#judgedAtMs = command.nowMs;
+      world.judge.judgeAll(world, command.nowMs);
+    }
+    return this.#sweeper.sweep(world.store, world.fleet, command);
   }
 
   /** Finishes what waits, takes nothing more, and closes the store. */
@@ -285,7 +302,8 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   #judge(world: World, command: Command): Verdict {
     try {
-      return { ok: true, outcome: handle(world, this.#sweeper, command) };
+      const outcome = command.kind === 'sweep' ? this.#sweep(world, command) : handle(world, command);
+      return { ok: true, outcome };
     } catch (error) {
       if (!(error instanceof NexusError) || error.code === 'store_unavailable') throw error;
       if (command.kind === 'report_fact' && error.code === 'conflict') {
@@ -323,7 +341,7 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined;
 }
 
-function handle(world: World, sweeper: Sweeper, command: Command): Outcomes[Command['kind']] {
+function handle(world: World, command: Exclude<Command, { readonly kind: 'sweep' }>): Outcomes[Command['kind']] {
   const { store, fleet, book } = world;
   switch (command.kind) {
     case 'report_tick':
@@ -354,8 +372,6 @@ function handle(world: World, sweeper: Sweeper, command: Command): Outcomes[Comm
       return steerRollout(world, command);
     case 'report_fact':
       return reportFact(world, command);
-    case 'sweep':
-      return sweeper.sweep(store, fleet, command);
     default:
       return assertNever(command);
   }

@@ -77,7 +77,10 @@ export class RolloutReader implements RolloutQueries {
     const world = this.#world;
     const rollout = findRollout(world, id);
     const scene = sceneOf(rollout, world.runner.view, nowMs);
-    return [...rollout.hosts.values()].map((host) => ({ host, heldBy: explainHold(scene, host.name) }));
+    return [...rollout.hosts.values()].map((part) => {
+      const telemetry = world.judge.look(world, rollout, part, nowMs) ?? part.telemetry;
+      return { host: { ...part, telemetry }, heldBy: explainHold(scene, part.name) };
+    });
   }
 
   preview(request: RolloutRequest, nowMs: number): RolloutPreview {

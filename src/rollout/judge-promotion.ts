@@ -14,29 +14,33 @@ import { sizeOf } from './wave-counts.ts';
 
 export type Promotion =
   | { readonly ok: true; readonly skipped: readonly string[] }
-  /** Completes «the wave is not through: …». */
-  | { readonly ok: false; readonly reason: string };
+  /** `reason` completes «the wave is not through: …»; `unread`: only trying again can tell. */
+  | { readonly ok: false; readonly reason: string; readonly unread: boolean };
 
 export function judgePromotion(rollout: Scene['rollout'], fleet: FleetView): Promotion {
   const { currentWave, waves } = rollout.progress;
   const counts = waves[currentWave];
-  if (counts === undefined) return { ok: false, reason: 'there is no such wave' };
+  if (counts === undefined) return refuse('there is no such wave');
   const [first] = rollout.inFlight;
   if (first !== undefined) {
     const state = rollout.host(first)?.state ?? 'in flight';
     const others = rollout.inFlight.size - 1;
     const more = others === 0 ? '' : `, and ${plural(others, 'more host')} in flight`;
-    return { ok: false, reason: `${quote(first)} is ${state === 'pending' ? 'dispatched' : state}${more}` };
+    return refuse(`${quote(first)} is ${state === 'pending' ? 'dispatched' : state}${more}`);
   }
   if (counts.left === sizeOf(counts)) return { ok: true, skipped: [] };
-  if (counts.converged === 0) return { ok: false, reason: 'none of its hosts has converged' };
+  if (counts.converged === 0) return refuse('none of its hosts has converged');
   const pending = rollout.pending[currentWave] ?? new Set<string>();
   for (const name of pending) {
     const reading = fleet.host(name);
-    if (!reading.ok) return { ok: false, reason: `the status of ${quote(name)} cannot be read: ${reading.why}` };
+    if (!reading.ok) return refuse(`the status of ${quote(name)} cannot be read: ${reading.why}`, true);
     if (reading.value !== null && isLive(reading.value.status)) {
-      return { ok: false, reason: `${quote(name)} is still to be updated` };
+      return refuse(`${quote(name)} is still to be updated`);
     }
   }
   return { ok: true, skipped: [...pending] };
+}
+
+function refuse(reason: string, unread = false): Promotion {
+  return { ok: false, reason, unread };
 }

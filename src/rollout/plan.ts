@@ -33,8 +33,7 @@ export function plan(
   const hold = holdOfAll(scene, { places: false });
   if (hold !== null) return { entries: withdrawAll(rollout), holds: new Map(), hold };
   const dispatched = dispatch(scene, candidates);
-  if (dispatched.entries.length > 0) return dispatched;
-  return { ...dispatched, entries: promote(rollout, fleet) };
+  return dispatched.entries.length > 0 ? dispatched : promote(scene, dispatched);
 }
 
 function dispatch(scene: Scene, candidates: Iterable<string>): Planned {
@@ -53,7 +52,7 @@ function dispatch(scene: Scene, candidates: Iterable<string>): Planned {
     }
     const epoch = fleet.nextEpoch(rollout.plan.stack, name);
     if (!epoch.ok) {
-      holds.set(name, holdUnread('epoch', `the last epoch of ${quote(name)}`, epoch.why, nowMs));
+      holds.set(name, holdUnread('epoch', `the last epoch of ${quote(name)} cannot be read: ${epoch.why}`, nowMs));
       continue;
     }
     checkDispatch(rollout.plan, host, epoch.value, fleet);
@@ -65,11 +64,12 @@ function dispatch(scene: Scene, candidates: Iterable<string>): Planned {
   return { entries, holds, hold };
 }
 
-function promote(rollout: Scene['rollout'], fleet: FleetView): LaterEntry[] {
-  const { currentWave } = rollout.progress;
-  if (currentWave + 1 >= rollout.plan.waves.length) return [];
+function promote({ rollout, fleet, nowMs }: Scene, dispatched: Planned): Planned {
+  const wave = rollout.progress.currentWave + 1;
+  if (wave >= rollout.plan.waves.length) return dispatched;
   const promotion = judgePromotion(rollout, fleet);
-  return promotion.ok ? [{ kind: 'wave_promoted', wave: currentWave + 1, skipped: promotion.skipped }] : [];
+  if (promotion.ok) return { ...dispatched, entries: [{ kind: 'wave_promoted', wave, skipped: promotion.skipped }] };
+  return promotion.unread ? { ...dispatched, hold: holdUnread('wave', promotion.reason, nowMs) } : dispatched;
 }
 
 function withdrawAll(rollout: Scene['rollout']): LaterEntry[] {

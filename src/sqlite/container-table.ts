@@ -92,6 +92,7 @@ export function createContainerTable(connection: Connection): ContainerTable {
      FROM containers WHERE removed_at_ms IS NULL`,
   );
   const selectOne = connection.prepare<ContainerRow>('SELECT * FROM containers WHERE host_id = ? AND container_id = ?');
+  const selectOfStack = connection.prepare<{ id: number }>('SELECT id FROM containers WHERE host_id = ? AND stack = ?');
   const selectPage = connection.prepare<ContainerRow>(
     'SELECT * FROM containers WHERE host_id = ? AND id > ? ORDER BY id LIMIT ?',
   );
@@ -118,6 +119,7 @@ export function createContainerTable(connection: Connection): ContainerTable {
       const row = selectOne.get(hostId, containerId);
       return row === undefined ? undefined : readRow(row);
     },
+    numbersOfStack: (hostId, stack) => selectOfStack.all(hostId, stack).map((row) => row.id),
     page: (hostId, page) => selectPage.all(hostId, page.after ?? 0, page.limit).map(readRow),
     insert: (container) => insert.run(...columns(container)).insertedId,
     save: (container) => void update.run(...columns(container), container.id),

@@ -42,9 +42,9 @@ export function holdUntil(gate: string, reason: string, wakeAtMs: number): Holdi
   return { gate, reason, wakeAtMs, waitsFor: null };
 }
 
-/** Fails closed. `what` completes «… cannot be read». */
-export function holdUnread(gate: string, what: string, why: string, nowMs: number): Holding {
-  return holdUntil(gate, `${what} cannot be read: ${why}`, nowMs + RETRY_READING_MS);
+/** Fails closed, and has the reading tried again. */
+export function holdUnread(gate: string, reason: string, nowMs: number): Holding {
+  return holdUntil(gate, reason, nowMs + RETRY_READING_MS);
 }
 
 export function sceneOf(rollout: Scene['rollout'], fleet: FleetView, nowMs: number): Scene {

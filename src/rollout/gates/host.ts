@@ -6,7 +6,7 @@ import { type Holding, hold, holdUnread, type Scene } from './gate.ts';
 /** Only a host that reports is told anything: what cannot be seen cannot be judged in its soak. */
 export function checkHost({ fleet, nowMs }: Scene, { name }: RolloutHost): Holding | null {
   const reading = fleet.host(name);
-  if (!reading.ok) return holdUnread('host', `the status of ${quote(name)}`, reading.why, nowMs);
+  if (!reading.ok) return holdUnread('host', `the status of ${quote(name)} cannot be read: ${reading.why}`, nowMs);
   if (reading.value === null) return hold('host', `there is no host ${quote(name)} any more`);
   const { status } = reading.value;
   switch (status) {

@@ -9,7 +9,8 @@ export const WINDOW_LABEL = 'maintenance-window';
 /** A host with such a label is only changed within it. */
 export function checkMaintenanceWindow({ fleet, nowMs }: Scene, { name }: RolloutHost): Holding | null {
   const reading = fleet.host(name);
-  if (!reading.ok) return holdUnread('maintenance_window', `the labels of ${quote(name)}`, reading.why, nowMs);
+  if (!reading.ok)
+    return holdUnread('maintenance_window', `the labels of ${quote(name)} cannot be read: ${reading.why}`, nowMs);
   const text = reading.value?.labels[WINDOW_LABEL];
   if (text === undefined) return null;
   const parsed = parseWindows(text);

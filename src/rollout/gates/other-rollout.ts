@@ -7,7 +7,11 @@ export function checkOtherRollout({ rollout, fleet, nowMs }: Scene, { name }: Ro
   const { id, stack } = rollout.plan;
   const reading = fleet.occupant(stack, name, id);
   if (!reading.ok) {
-    return holdUnread('other_rollout', `who is at work on ${quote(stack)} of ${quote(name)}`, reading.why, nowMs);
+    return holdUnread(
+      'other_rollout',
+      `who is at work on ${quote(stack)} of ${quote(name)} cannot be read: ${reading.why}`,
+      nowMs,
+    );
   }
   if (reading.value === null) return null;
   return hold('other_rollout', `rollout ${reading.value} is still at work on ${quote(stack)} of ${quote(name)}`);

@@ -7,7 +7,8 @@ export function checkQuarantine({ rollout, fleet, nowMs }: Scene): Holding | nul
   const { stack, release } = rollout.plan;
   const reading = fleet.quarantine(stack, release);
   const name = `release ${shortDigest(release)} of stack ${quote(stack)}`;
-  if (!reading.ok) return holdUnread('quarantine', `whether ${name} is quarantined`, reading.why, nowMs);
+  if (!reading.ok)
+    return holdUnread('quarantine', `whether ${name} is quarantined cannot be read: ${reading.why}`, nowMs);
   const quarantine = reading.value;
   if (quarantine === null) return null;
   const { host, failingProbes, sinceMs, rolloutId } = quarantine;

@@ -1,0 +1,166 @@
+/** Gathers what telemetry says of soaking hosts and has the core judge it. */
+import type { RolloutHost, TelemetryVerdict } from '../domain/rollout.ts';
+import type { StoredTick } from '../domain/store.ts';
+import {
+  isNews,
+  judgeTelemetry,
+  type SoakTelemetry,
+  type StackSample,
+  type StackSeries,
+} from '../rollout/judge-telemetry.ts';
+import type { Rollout } from '../rollout/rollout.ts';
+import { decodeSample } from '../telemetry/sample-codec.ts';
+import type { LiveHost } from './fleet.ts';
+import type { World } from './world.ts';
+
+/** How long before its dispatch a host is its own baseline. */
+const BASELINE_MS = 3_600_000;
+/** How far back peers, and a long soak, are looked at. */
+const RECENT_MS = 900_000;
+/** Hosts not yet updated that stand for all of them. */
+const MAX_PEERS = 5;
+/** Peers are read anew no more often than this. */
+const PEERS_KEPT_MS = 30_000;
+
+interface Kept<T> {
+  readonly atMs: number;
+  readonly value: T;
+}
+
+/** Judges soaks; keeps what does not change from one look to the next. */
+export class SoakJudge {
+  readonly #baselines = new WeakMap<Rollout, Map<string, StackSeries | null>>();
+  readonly #peers = new WeakMap<Rollout, Kept<readonly StackSeries[]>>();
+
+  /** Hosts in their soak whose release wants to be judged. */
+  static *soaking(world: World): Generator<{ rollout: Rollout; part: RolloutHost }> {
+    for (const rollout of world.book.rollouts()) {
+      if (rollout.plan.policy.telemetry.mode === 'off') continue;
+      for (const name of rollout.inFlight) {
+        const part = rollout.host(name);
+        if (part?.state === 'soaking' && !part.left) yield { rollout, part };
+      }
+    }
+  }
+
+  static isDue(world: World): boolean {
+    return SoakJudge.soaking(world).next().done !== true;
+  }
+
+  /** Writes down every verdict that is news. */
+  judgeAll(world: World, nowMs: number): void {
+    for (const { rollout, part } of [...SoakJudge.soaking(world)]) this.judgeOne(world, rollout, part, nowMs);
+  }
+
+  judgeOne(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): void {
+    const verdict = this.look(world, rollout, part, nowMs);
+    if (verdict === null || !isNews(part.telemetry, verdict)) return;
+    world.runner.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
+  }
+
+  /** The verdict as of now, with its figures; null for a host that is not in a soak that is judged. */
+  look(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): TelemetryVerdict | null {
+    const { policy } = rollout.plan;
+    const host = world.fleet.hostByName(part.name);
+    if (host === undefined || part.state !== 'soaking' || part.soakDueAtMs === null) return null;
+    if (policy.telemetry.mode === 'off') return null;
+    const soakStartedAtMs = part.soakDueAtMs - policy.soakSeconds * 1000;
+    const seen: SoakTelemetry = {
+      soakStartedAtMs,
+      soak: readSeries(
+        world,
+        host,
+        rollout.plan.stack,
+        Math.max(soakStartedAtMs, nowMs - RECENT_MS),
+        nowMs,
+        soakStartedAtMs,
+      ),
+      baseline: this.#baselineOf(world, rollout, part, host),
+      peers: this.#peersOf(world, rollout, nowMs),
+    };
+    return judgeTelemetry(policy.telemetry, policy.sustainedFailureSeconds, seen, part.telemetry, nowMs);
+  }
+
+  #baselineOf(world: World, rollout: Rollout, part: RolloutHost, host: LiveHost): StackSeries | null {
+    const known = this.#baselines.get(rollout) ?? new Map<string, StackSeries | null>();
+    this.#baselines.set(rollout, known);
+    const kept = known.get(part.name);
+    if (kept !== undefined) return kept;
+    const untilMs = part.dispatchedAtMs ?? 0;
+    const series = readSeries(world, host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs, untilMs);
+    const baseline = part.previousRelease === null || series.samples.length === 0 ? null : series;
+    known.set(part.name, baseline);
+    return baseline;
+  }
+
+  #peersOf(world: World, rollout: Rollout, nowMs: number): readonly StackSeries[] {
+    const kept = this.#peers.get(rollout);
+    if (kept !== undefined && nowMs - kept.atMs < PEERS_KEPT_MS) return kept.value;
+    const value: StackSeries[] = [];
+    for (const name of rollout.pending.flatMap((names) => [...names].slice(0, 4 * MAX_PEERS))) {
+      const host = world.fleet.hostByName(name);
+      if (value.length >= MAX_PEERS || host?.stored.status !== 'online') continue;
+      const series = readSeries(world, host, rollout.plan.stack, nowMs - RECENT_MS, nowMs, nowMs - RECENT_MS);
+      if (series.samples.length > 0) value.push(series);
+    }
+    this.#peers.set(rollout, { atMs: nowMs, value });
+    return value;
+  }
+}
+
+/** The stack's samples from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`. */
+function readSeries(
+  world: World,
+  host: LiveHost,
+  stack: string,
+  fromMs: number,
+  toMs: number,
+  incidentsFromMs: number,
+): StackSeries {
+  const ids = new Set(world.store.containers.numbersOfStack(host.stored.id, stack));
+  const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
+  const samples: StackSample[] = [];
+  for (const tick of world.store.ticks.range(host.stored.id, fromMs + skewMs, toMs + skewMs)) {
+    const sample = sumStack(tick, ids, skewMs);
+    if (sample !== null) samples.push(sample);
+  }
+  return { samples, ...readIncidents(host, stack, incidentsFromMs, toMs) };
+}
+
+/** Null: the tick holds no container of the stack. */
+function sumStack(tick: StoredTick, ids: ReadonlySet<number>, skewMs: number): StackSample | null {
+  let isSeen = false;
+  let memoryMb: number | null = null;
+  let cpuPercent: number | null = null;
+  for (const { id, metrics } of decodeSample(tick.sample).containers ?? []) {
+    if (!ids.has(id)) continue;
+    isSeen = true;
+    if (metrics.memory_usage_mb !== null) memoryMb = (memoryMb ?? 0) + metrics.memory_usage_mb;
+    if (metrics.cpu_percent !== null) cpuPercent = (cpuPercent ?? 0) + metrics.cpu_percent;
+  }
+  return isSeen ? { atMs: tick.recordedAtMs - skewMs, memoryMb, cpuPercent } : null;
+}
+
+function readIncidents(host: LiveHost, stack: string, fromMs: number, toMs: number): Omit<StackSeries, 'samples'> {
+  const restarts = new Map<string, number>();
+  const unhealthySince = new Map<string, number>();
+  const unhealthyMs = new Map<string, number>();
+  const close = (containerId: string, atMs: number): void => {
+    const sinceMs = unhealthySince.get(containerId);
+    if (sinceMs === undefined) return;
+    unhealthySince.delete(containerId);
+    unhealthyMs.set(containerId, (unhealthyMs.get(containerId) ?? 0) + Math.max(0, atMs - Math.max(sinceMs, fromMs)));
+  };
+  for (const { atMs, stack: of, containerId, kind } of host.incidents) {
+    if (of !== stack || atMs > toMs) continue;
+    if (kind === 'restarted' && atMs >= fromMs) restarts.set(containerId, (restarts.get(containerId) ?? 0) + 1);
+    if (kind === 'unhealthy') unhealthySince.set(containerId, atMs);
+    if (kind === 'recovered') close(containerId, atMs);
+  }
+  // Those that are still unhealthy; one that is gone was unhealthy until it went, which is not known: it is let off.
+  for (const containerId of [...unhealthySince.keys()]) if (host.containers.has(containerId)) close(containerId, toMs);
+  return {
+    restarts: Math.max(0, ...restarts.values()),
+    unhealthySeconds: Math.max(0, ...unhealthyMs.values()) / 1000,
+  };
+}

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cutText } from '../../agent/cut-text.ts';
+import { AGENT_LIMITS } from '../../agent/telemetry-limits.ts';
+import { TELEMETRY_LIMITS } from '../../src/wire/telemetry.ts';
+
+test('the agent’s limits are the wire’s', () => {
+  const { maxContainers, maxBatchTicks, maxAgeMs, maxBatchAgeMs } = TELEMETRY_LIMITS;
+  assert.deepEqual(AGENT_LIMITS, { maxContainers, maxBatchTicks, maxAgeMs, maxBatchAgeMs });
+});
+
+const ROWS: [string, number, string][] = [
+  ['abc', 3, 'abc'],
+  ['abcd', 3, 'abc'],
+  ['a😀b', 3, 'a😀'],
+  ['a😀b', 2, 'a'],
+  ['\ud83d', 9, '\ufffd'],
+  ['', 3, ''],
+];
+for (const [text, max, cut] of ROWS) {
+  test(`${JSON.stringify(text)} cut to ${max}`, () => assert.equal(cutText(text, max), cut));
+}
