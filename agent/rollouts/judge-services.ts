@@ -2,8 +2,9 @@
  * The probes that every release has: one for each service, over all of its containers. A service with a healthcheck
  * of its own is `health:<service>`, any other `running:<service>`; both fail when a container does not run.
  */
-import { elapsedMs, type Moment } from './moment.ts';
+
 import { complaintOf } from './judge-activation.ts';
+import { elapsedMs, type Moment } from './moment.ts';
 import type { ProbeReading } from './observed.ts';
 import type { ProjectContainer } from './project-container.ts';
 import { deployedContainers } from './read-project.ts';
@@ -18,33 +19,41 @@ const MOST_RESTARTS = 2;
 /** As long as the engine itself waits before it calls a restart successful. */
 const STEADY_MS = 10_000;
 
-/** A probe name and the services that it speaks for. */
-interface ServiceProbe {
-  readonly name: string;
-  readonly services: readonly string[];
+/** With a healthcheck, and without one. */
+function serviceProbeNames(service: string): readonly [string, string] {
+  return [`health:${service}`.slice(0, MAX_NAME_LENGTH), `running:${service}`.slice(0, MAX_NAME_LENGTH)];
 }
 
 function hasHealthcheck(containers: readonly ProjectContainer[], service: string): boolean {
   return containers.some((container) => container.service === service && container.health !== null);
 }
 
-function serviceProbes(plan: Plan, containers: readonly ProjectContainer[]): ServiceProbe[] {
+function serviceProbes(plan: Plan, containers: readonly ProjectContainer[]): string[] {
   const names = plan.services.map(({ name }) => name);
-  if (names.length > MOST_SERVICE_PROBES) return [{ name: ALL_SERVICES, services: names }];
+  if (names.length > MOST_SERVICE_PROBES) return [ALL_SERVICES];
   return names.map((service) => {
-    const kind = hasHealthcheck(containers, service) ? 'health' : 'running';
-    return { name: `${kind}:${service}`.slice(0, MAX_NAME_LENGTH), services: [service] };
+    const [health, running] = serviceProbeNames(service);
+    return hasHealthcheck(containers, service) ? health : running;
   });
 }
 
 /** Every probe of the release, not observed yet; the kind of a service's probe is settled by the containers of now. */
 export function declareProbes(plan: Plan, containers: readonly ProjectContainer[]): ProbeState[] {
   const unobserved = { status: null, failingSince: null, reason: null, hasFailed: false } as const;
-  const own = serviceProbes(plan, containers).map(({ name }) => ({ name, mode: 'enforce', ...unobserved }) as const);
+  const own = serviceProbes(plan, containers).map((name) => ({ name, mode: 'enforce', ...unobserved }) as const);
   return [...own, ...plan.probes.map(({ name, mode }) => ({ name, mode, ...unobserved }))];
 }
 
-/** What the containers say of the declared probes of services. */
+/** The services that a declared probe speaks for. */
+function servicesOf(probe: string, plan: Plan): Plan['services'] {
+  if (probe === ALL_SERVICES) return plan.services;
+  return plan.services.filter(({ name }) => serviceProbeNames(name).includes(probe));
+}
+
+/**
+ * What the containers say of the declared probes of services. A service whose healthcheck has begun anew without a
+ * restart of its own (the engine was restarted) says nothing yet, neither good nor bad.
+ */
 export function readServices(
   soak: PhaseAt<'soaking'>,
   plan: Plan,
@@ -54,19 +63,17 @@ export function readServices(
 ): ProbeReading[] {
   const custom = new Set(plan.probes.map(({ name }) => name));
   const deployed = deployedContainers(containers);
-  return soak.probes
-    .filter(({ name }) => !custom.has(name))
-    .map(({ name }) => {
-      const services =
-        name === ALL_SERVICES
-          ? plan.services
-          : plan.services.filter((service) =>
-              ['health', 'running'].some((kind) => `${kind}:${service.name}`.slice(0, MAX_NAME_LENGTH) === name),
-            );
-      const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, now));
-      const reason = complaints.length === 0 ? null : complaints.join('; ');
-      return { name, status: reason === null ? 'pass' : 'fail', at: now, reason };
-    });
+  return soak.probes.flatMap(({ name }) => {
+    if (custom.has(name)) return [];
+    const services = servicesOf(name, plan);
+    const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, now));
+    if (complaints.length > 0) return { name, status: 'fail', at: now, reason: complaints.join('; ') } as const;
+    const isStarting = deployed.some(
+      ({ service, state, health }) =>
+        state === 'running' && health === 'starting' && services.some((one) => one.name === service),
+    );
+    return isStarting ? [] : ({ name, status: 'pass', at: now, reason: null } as const);
+  });
 }
 
 function complaintsOf(

@@ -7,8 +7,8 @@ export type ProjectState =
   | { readonly kind: 'release'; readonly release: string }
   /** An activation has stopped half-way. Releases in order of how many containers carry each, most first. */
   | { readonly kind: 'mixed'; readonly releases: readonly string[] }
-  /** Somebody else deployed these containers under the project's name. */
-  | { readonly kind: 'stranger'; readonly names: readonly string[] };
+  /** Somebody else deployed these containers under the project's name, beside those that carry a release. */
+  | { readonly kind: 'stranger'; readonly names: readonly string[]; readonly releases: readonly string[] };
 
 /** The containers that make up what is deployed. */
 export function deployedContainers(containers: readonly ProjectContainer[]): ProjectContainer[] {
@@ -22,8 +22,8 @@ export function readProject(containers: readonly ProjectContainer[]): ProjectSta
     if (release === null) strangers.push(name);
     else counts.set(release, (counts.get(release) ?? 0) + 1);
   }
-  if (strangers.length > 0) return { kind: 'stranger', names: strangers.sort() };
   const releases = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([release]) => release);
+  if (strangers.length > 0) return { kind: 'stranger', names: strangers.sort(), releases };
   const [first, ...others] = releases;
   if (first === undefined) return { kind: 'nothing' };
   return others.length === 0 ? { kind: 'release', release: first } : { kind: 'mixed', releases };

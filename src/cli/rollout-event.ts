@@ -1,6 +1,6 @@
 /** What an entry of a rollout's log says, in words. */
 import type { LogEventBody } from '../wire/operator.ts';
-import { formatSpan, plural } from './release-name.ts';
+import { formatSpan, plural, shortDigest } from './release-name.ts';
 import type { Style } from './terminal.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -98,7 +98,7 @@ const FACT_WORDS: Readonly<Record<string, (fields: Fields) => EventWords>> = {
   failed: (fields) => ({ text: failedWords(fields), style: 'red' }),
   rollback_completed: (fields) => {
     const release = textOf(fields, 'reverted_to_release');
-    return { text: `is back on ${release === undefined ? 'nothing' : release.slice(0, 19)}`, style: 'red' };
+    return { text: `is back on ${release === undefined ? 'nothing' : shortDigest(release)}`, style: 'red' };
   },
   converged: () => ({ text: 'converged', style: 'green' }),
 };

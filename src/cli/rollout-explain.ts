@@ -77,7 +77,7 @@ export function explainRollout(moment: RolloutMoment): string {
 }
 
 /** Neither through nor merely waiting for the others: what an operator may have to do something about. */
-export function needsExplaining(moment: RolloutMoment, host: RolloutHostBody): boolean {
+export function needsExplaining(host: RolloutHostBody): boolean {
   const part = partOf(host);
   return part !== 'converged' && part !== 'left' && part !== 'pending';
 }
@@ -106,7 +106,7 @@ export function explainWaiting(moment: RolloutMoment): string[] {
 
 /** Every sentence of a rollout: its own, then those of hosts that need one. */
 export function explainAll(moment: ExplainedMoment): string[] {
-  const hosts = moment.rollout.hosts.filter((host) => needsExplaining(moment, host));
+  const hosts = moment.rollout.hosts.filter(needsExplaining);
   return [explainRollout(moment), ...hosts.map((host) => explainHost(moment, host)), ...explainWaiting(moment)];
 }
 

@@ -69,6 +69,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   /** Since when commands have been taken without a break: silence before that is no evidence against a host. */
   #listeningSinceMs = 0;
   #unreadyReason: string | null = 'the store is being opened';
+  readonly judge = new SoakJudge();
   readonly #polls = new WaitingPolls();
   #judgedAtMs = 0;
   #draining = false;
@@ -202,7 +203,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   #sweep(world: World, command: CommandOf<'sweep'>): Outcomes['sweep'] {
     if (command.nowMs - this.#judgedAtMs >= JUDGE_EVERY_MS) {
       this.#judgedAtMs = command.nowMs;
-      world.judge.judgeAll(world, command.nowMs);
+      this.judge.judgeAll(world, command.nowMs);
     }
     return this.#sweeper.sweep(world.store, world.fleet, command);
   }
@@ -302,7 +303,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   #judge(world: World, command: Command): Verdict {
     try {
-      const outcome = command.kind === 'sweep' ? this.#sweep(world, command) : handle(world, command);
+      const outcome = command.kind === 'sweep' ? this.#sweep(world, command) : handle(world, this.judge, command);
       return { ok: true, outcome };
     } catch (error) {
       if (!(error instanceof NexusError) || error.code === 'store_unavailable') throw error;
@@ -341,7 +342,11 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined;
 }
 
-function handle(world: World, command: Exclude<Command, { readonly kind: 'sweep' }>): Outcomes[Command['kind']] {
+function handle(
+  world: World,
+  judge: SoakJudge,
+  command: Exclude<Command, { readonly kind: 'sweep' }>,
+): Outcomes[Command['kind']] {
   const { store, fleet, book } = world;
   switch (command.kind) {
     case 'report_tick':
@@ -371,7 +376,7 @@ function handle(world: World, command: Exclude<Command, { readonly kind: 'sweep'
     case 'steer_rollout':
       return steerRollout(world, command);
     case 'report_fact':
-      return reportFact(world, command);
+      return reportFact(world, judge, command);
     default:
       return assertNever(command);
   }

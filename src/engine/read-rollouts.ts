@@ -78,7 +78,7 @@ export class RolloutReader implements RolloutQueries {
     const rollout = findRollout(world, id);
     const scene = sceneOf(rollout, world.runner.view, nowMs);
     return [...rollout.hosts.values()].map((part) => {
-      const telemetry = world.judge.look(world, rollout, part, nowMs) ?? part.telemetry;
+      const telemetry = this.#engine.judge.look(world, rollout, part, nowMs) ?? part.telemetry;
       return { host: { ...part, telemetry }, heldBy: explainHold(scene, part.name) };
     });
   }

@@ -6,11 +6,12 @@ import { judgeSeq } from '../rollout/judge-seq.ts';
 import { receiveReport } from '../rollout/receive-report.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import { authorize } from './authorize.ts';
+import type { SoakJudge } from './judge-soaks.ts';
 import { restoreRollout } from './rollout-book.ts';
 import type { World } from './world.ts';
 
 /** One numbered event of one host. Throws `forbidden`, `not_found`, or `conflict` with where the host stands. */
-export function reportFact(world: World, command: CommandOf<'report_fact'>): Outcomes['report_fact'] {
+export function reportFact(world: World, judge: SoakJudge, command: CommandOf<'report_fact'>): Outcomes['report_fact'] {
   const { host } = authorize(world.fleet, command.identity);
   const { name } = host.stored;
   if (command.hostname !== name) {
@@ -24,7 +25,7 @@ export function reportFact(world: World, command: CommandOf<'report_fact'>): Out
   if (isDuplicate(world.store, command.rolloutId, part, command.numbered)) return { applied: false };
   const rollout = openRollout(world, command.rolloutId);
   // A soak is over only after one more look: the last tick may be the one that tells.
-  if (command.numbered.fact.type === 'converged') world.judge.judgeOne(world, rollout, part, command.nowMs);
+  if (command.numbered.fact.type === 'converged') judge.judgeOne(world, rollout, part, command.nowMs);
   const received = receiveReport(rollout, name, command.numbered, command.nowMs);
   if (!received.ok) throw refusal(part, received.refusal);
   for (const entry of received.entries) world.runner.apply(rollout, entry, command.nowMs);

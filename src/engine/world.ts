@@ -1,6 +1,5 @@
 import type { Store } from '../domain/store.ts';
 import { Fleet } from './fleet.ts';
-import { SoakJudge } from './judge-soaks.ts';
 import { RolloutBook } from './rollout-book.ts';
 import { RolloutRunner } from './rollout-runner.ts';
 
@@ -10,12 +9,11 @@ export interface World {
   readonly fleet: Fleet;
   readonly book: RolloutBook;
   readonly runner: RolloutRunner;
-  readonly judge: SoakJudge;
 }
 
 /** Reads everything; nothing of an earlier state survives. */
 export function loadWorld(store: Store): World {
   const fleet = Fleet.load(store);
   const book = RolloutBook.load(store);
-  return { store, fleet, book, runner: new RolloutRunner(store, fleet, book), judge: new SoakJudge() };
+  return { store, fleet, book, runner: new RolloutRunner(store, fleet, book) };
 }

@@ -114,7 +114,7 @@ test('nothing acknowledged is lost or doubled when the server is killed at rando
 
   async function verify(operator: NexusClient, url: string, everything: boolean): Promise<void> {
     for (const { ledger } of agents) await (everything ? ledger.verifyAll(operator) : ledger.verifyFresh(operator));
-    await operators.verify(operator, url);
+    await operators.verify(operator, url, everything);
   }
 });
 

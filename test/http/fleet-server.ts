@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import type { Store } from '../../src/domain/store.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { FleetReader } from '../../src/engine/read-fleet.ts';
+import { RolloutReader } from '../../src/engine/read-rollouts.ts';
 import { type HttpListener, listen } from '../../src/http/http-server.ts';
 import { HttpSurface } from '../../src/http/http-surface.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
@@ -56,6 +57,8 @@ export class FleetServer {
     const surface = new HttpSurface({
       commands: engine,
       queries: new FleetReader(engine),
+      rollouts: new RolloutReader(engine),
+      dispatches: engine,
       identities: engine,
       readiness: engine,
       clock: this.clock,
@@ -122,6 +125,7 @@ export class FleetServer {
     this.#running = undefined;
     running.agents.close();
     running.operator.client.close();
+    running.engine.endPolls();
     await Promise.all(running.listeners.map((listener) => listener.close()));
     running.engine.close(this.clock.nowMs());
   }

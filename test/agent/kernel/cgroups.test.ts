@@ -126,7 +126,7 @@ test('version 1 counters', () => {
   assert.equal(parseCpuacctUsage('62254160\n'), 62_254_160);
   assert.equal(parseMemoryUsage('770048\n'), 770_048);
   assert.equal(parseMemoryLimit('67108864\n'), 67_108_864);
-  assert.equal(parseMemoryLimit('9223372036854771712\n'), 9_223_372_036_854_772_000);
+  assert.equal(parseMemoryLimit('9223372036854771712\n'), 2 ** 63 - 4096);
   const stat = 'cache 0\ninactive_file 5\ntotal_cache 0\ntotal_inactive_file 4096\ntotal_active_file 0\n';
   assert.equal(parseInactiveFile(stat, 1), 4096);
   assert.deepEqual(

@@ -36,7 +36,7 @@ for (const [name, before, percent] of CPU_ROWS) {
 const LIMIT_ROWS: [string, number | null, number | null, number | null][] = [
   ['its own', 64 * MB, 24_106 * MB, 64],
   ['the host’s, where it has none', null, 24_106 * MB, 24_106],
-  ['the host’s, where version 1 says 2^63', 9_223_372_036_854_771_712, 24_106 * MB, 24_106],
+  ['the host’s, where version 1 says 2^63', 2 ** 63 - 4096, 24_106 * MB, 24_106],
   ['its own, where the host’s is not known', 64 * MB, null, 64],
   ['unknown, where neither is', null, null, null],
 ];

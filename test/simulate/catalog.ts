@@ -1,0 +1,34 @@
+/** The releases of the simulation: how each one behaves once it runs. */
+import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
+import type { Random } from './random.ts';
+
+/** `bad` fails its probe in the soak, `broken` does not start, `leaky` only grows. */
+export type Behaviour = 'good' | 'bad' | 'broken' | 'leaky';
+
+export interface SimRelease {
+  readonly digest: string;
+  readonly stack: string;
+  readonly behaviour: Behaviour;
+  readonly policy: ReleasePolicy;
+}
+
+const BEHAVIOURS: readonly Behaviour[] = ['good', 'good', 'good', 'good', 'bad', 'broken', 'leaky'];
+
+export function makeRelease(random: Random, number: number): SimRelease {
+  const stack = random.chance(0.85) ? 'shop' : 'mail';
+  const behaviour = random.pick(BEHAVIOURS);
+  const policy: ReleasePolicy = {
+    activationTimeoutSeconds: 60,
+    soakSeconds: behaviour === 'leaky' ? 50 : random.between(5, 20),
+    sustainedFailureSeconds: random.between(3, 8),
+    onHealthFailure: random.chance(0.6) ? 'rollback-and-halt' : 'halt',
+    telemetry: { ...DEFAULT_TELEMETRY_LIMITS, mode: random.pick(['judged', 'judged', 'required', 'off'] as const) },
+  };
+  return { digest: `sha256:${number.toString(16).padStart(64, '0')}`, stack, behaviour, policy };
+}
+
+/** Whether a host with this release can only end in failure. */
+export function mustFail(release: SimRelease): boolean {
+  if (release.behaviour === 'leaky') return release.policy.telemetry.mode !== 'off';
+  return release.behaviour !== 'good';
+}

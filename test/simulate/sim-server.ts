@@ -1,0 +1,364 @@
+/**
+ * A server around the core, as small as can be: one transaction at a time, the log as the truth, offers to waiting polls
+ * after the commit. The real engine makes the same calls in the same order.
+ */
+import assert from 'node:assert/strict';
+import type { HostStatus } from '../../src/domain/host.ts';
+import type { Quarantine } from '../../src/domain/release.ts';
+import type { HostState, NumberedFact, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
+import { isOpen, type LaterEntry } from '../../src/rollout/apply-entry.ts';
+import { commandRollout, type RolloutCommand } from '../../src/rollout/command-rollout.ts';
+import { findSuperseded } from '../../src/rollout/find-superseded.ts';
+import type { FleetView, HostFigures, Reading } from '../../src/rollout/fleet-view.ts';
+import type { Holding } from '../../src/rollout/gates/gate.ts';
+import { isOffered, occupies } from '../../src/rollout/host-part.ts';
+import { checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
+import { judgeSeq } from '../../src/rollout/judge-seq.ts';
+import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/judge-telemetry.ts';
+import { plan } from '../../src/rollout/plan.ts';
+import { receiveReport } from '../../src/rollout/receive-report.ts';
+import { reconsider } from '../../src/rollout/reconsider.ts';
+import { Rollout, type StoredRollout, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { WaitingLine } from '../../src/rollout/waiting-line.ts';
+import type { Oracle } from './oracle.ts';
+
+export interface SimHost {
+  readonly name: string;
+  status: HostStatus;
+  labels: Record<string, string>;
+  lastSeenMs: number;
+  /** What its stacks took lately, by stack. */
+  readonly samples: Map<string, StackSample[]>;
+}
+
+export interface Offer {
+  readonly rolloutId: string;
+  readonly stack: string;
+  readonly release: string;
+  readonly epoch: number;
+}
+
+export interface HostPart {
+  readonly rolloutId: string;
+  readonly stack: string;
+  readonly release: string;
+  readonly state: HostState;
+  readonly epoch: number;
+  readonly lastSeq: number;
+  readonly previousRelease: string | null;
+  readonly regressed: boolean;
+}
+
+interface Held {
+  readonly rollout: Rollout;
+  readonly line: WaitingLine;
+  hold: Holding | null;
+}
+
+/** What one transaction may take to come to rest. */
+const MAX_PLANS = 500;
+const OFFLINE_AFTER_MS = 25_000;
+const KEPT_SAMPLES = 16;
+
+export class SimServer implements FleetView {
+  up = true;
+  readonly hosts = new Map<string, SimHost>();
+  readonly log: Array<TimedEntry & { readonly rolloutId: string }> = [];
+  readonly rollouts = new Map<string, Held>();
+  readonly quarantines = new Map<string, Quarantine>();
+  /** Readings that fail for now. */
+  readonly blind = new Set<'host' | 'quarantine' | 'occupant' | 'epoch'>();
+  readonly #oracle: Oracle;
+  readonly #now: () => number;
+  readonly #dirty = new Set<string>();
+  readonly #touched = new Set<string>();
+  readonly #epochs = new Map<string, number>();
+  readonly #digests = new Map<string, string>();
+  readonly #polls = new Map<string, (offer: Offer) => void>();
+  #toWake: string[] = [];
+
+  constructor(oracle: Oracle, now: () => number) {
+    this.#oracle = oracle;
+    this.#now = now;
+  }
+
+  host(name: string): Reading<HostFigures | null> {
+    return this.#read('host', () => this.hosts.get(name) ?? null);
+  }
+
+  quarantine(stack: string, release: string): Reading<Quarantine | null> {
+    return this.#read('quarantine', () => this.quarantines.get(`${stack} ${release}`) ?? null);
+  }
+
+  occupant(stack: string, host: string, except: string): Reading<string | null> {
+    return this.#read('occupant', () => {
+      for (const [id, { rollout }] of this.rollouts) {
+        const part = rollout.plan.stack === stack && id !== except ? rollout.host(host) : undefined;
+        if (part !== undefined && occupies(rollout.plan, part)) return id;
+      }
+      return null;
+    });
+  }
+
+  nextEpoch(stack: string, host: string): Reading<number> {
+    return this.#read('epoch', () => (this.#epochs.get(`${stack} ${host}`) ?? 0) + 1);
+  }
+
+  #read<T>(what: 'host' | 'quarantine' | 'occupant' | 'epoch', read: () => T): Reading<T> {
+    return this.blind.has(what) ? { ok: false, why: 'the disk is slow' } : { ok: true, value: read() };
+  }
+
+  /** An agent's event: the status of its answer. */
+  receive(host: string, rolloutId: string, numbered: NumberedFact): 204 | 401 | 404 | 409 {
+    if (this.hosts.get(host)?.status === 'archived') return 401;
+    const rollout = this.rollouts.get(rolloutId)?.rollout;
+    const part = rollout?.host(host);
+    if (rollout === undefined || part === undefined) return 404;
+    const key = `${rolloutId} ${host} `;
+    const stored = this.#digests.get(key + numbered.seq);
+    const verdict = judgeSeq(part.lastSeq, numbered.seq, numbered.bodyDigest, stored);
+    if (verdict !== 'new') return verdict === 'duplicate' ? 204 : 409;
+    if (numbered.fact.type === 'converged') this.#judge(host);
+    const received = receiveReport(rollout, host, numbered, this.#now());
+    if (received.ok) {
+      for (const entry of received.entries) this.#apply(rolloutId, entry);
+      this.#digests.set(key + numbered.seq, numbered.bodyDigest);
+    }
+    this.#commit();
+    return received.ok ? 204 : 409;
+  }
+
+  /** Answers with an offer as soon as there is one. */
+  poll(host: string, respond: (offer: Offer) => void): void {
+    const offer = this.#offerTo(host);
+    if (offer !== null) respond(offer);
+    else this.#polls.set(host, respond);
+  }
+
+  /** What an agent that lost its disk needs to go on. */
+  stateOf(host: string): HostPart[] {
+    const parts: HostPart[] = [];
+    for (const [rolloutId, { rollout }] of this.rollouts) {
+      const part = rollout.host(host);
+      if (part === undefined || part.epoch === null || !occupies(rollout.plan, part)) continue;
+      const { stack, release } = rollout.plan;
+      const { state, epoch, lastSeq, previousRelease } = part;
+      const regressed = part.telemetry?.status === 'regressed';
+      parts.push({ rolloutId, stack, release, state, epoch, lastSeq, previousRelease, regressed });
+    }
+    return parts;
+  }
+
+  telemetry(name: string, samples: ReadonlyArray<readonly [string, StackSample]>): void {
+    const host = this.hosts.get(name);
+    if (host === undefined || host.status === 'archived') return;
+    host.lastSeenMs = this.#now();
+    for (const [stack, sample] of samples) {
+      const kept = host.samples.get(stack) ?? [];
+      host.samples.set(stack, [...kept.slice(1 - KEPT_SAMPLES), sample]);
+    }
+    const back = host.status !== 'online';
+    host.status = 'online';
+    this.#judge(name);
+    if (back) this.#noteHost(name);
+    this.#commit();
+  }
+
+  /** Time alone: hosts gone silent, windows that open, readings to try again. */
+  tick(): void {
+    const now = this.#now();
+    for (const host of this.hosts.values()) {
+      if (host.status !== 'online' || now - host.lastSeenMs < OFFLINE_AFTER_MS) continue;
+      host.status = 'offline';
+      this.#noteHost(host.name);
+    }
+    for (const [id, { rollout, line, hold }] of this.rollouts) {
+      const wakeMs = Math.min(line.nextWakeMs() ?? Infinity, hold?.wakeAtMs ?? Infinity);
+      if (isOpen(rollout.progress.status) && wakeMs <= now) this.#dirty.add(id);
+    }
+    this.#commit();
+  }
+
+  addHost(name: string, labels: Record<string, string>): void {
+    this.hosts.set(name, { name, status: 'pending', labels, lastSeenMs: 0, samples: new Map() });
+  }
+
+  label(name: string, labels: Record<string, string>): void {
+    const host = this.hosts.get(name);
+    assert(host !== undefined);
+    host.labels = labels;
+    this.#noteHost(name);
+    this.#commit();
+  }
+
+  archive(name: string): void {
+    const host = this.hosts.get(name);
+    assert(host !== undefined);
+    host.status = 'archived';
+    this.#noteHost(name);
+    this.#commit();
+  }
+
+  create(asked: RolloutPlan): void {
+    const open = [...this.rollouts.values()].map(({ rollout }) => rollout);
+    for (const older of findSuperseded(asked, open)) {
+      this.#apply(older.plan.id, { kind: 'rollout_superseded', by: asked.id });
+    }
+    this.#append(asked.id, { kind: 'rollout_created', plan: asked });
+    const rollout = Rollout.create(asked, this.#now());
+    checkOnlyOpen(rollout, open);
+    this.rollouts.set(asked.id, { rollout, line: new WaitingLine(rollout), hold: null });
+    this.#dirty.add(asked.id);
+    this.#commit();
+  }
+
+  command(id: string, command: RolloutCommand): void {
+    const held = this.rollouts.get(id);
+    assert(held !== undefined);
+    const commanded = commandRollout(held.rollout.progress.status, command, 'the operator said so');
+    if (commanded.ok) this.#apply(id, commanded.entry);
+    this.#commit();
+  }
+
+  liftQuarantine(stack: string, release: string): void {
+    this.quarantines.delete(`${stack} ${release}`);
+    this.#oracle.lifted(stack, release);
+    for (const [id, { rollout }] of this.rollouts) {
+      if (rollout.plan.stack === stack && rollout.plan.release === release) this.#dirty.add(id);
+    }
+    this.#commit();
+  }
+
+  /** Everything in memory is gone; the log and the rows are what is left. */
+  restart(fromRows: boolean): void {
+    this.#polls.clear();
+    this.#toWake = [];
+    for (const [id, { rollout }] of this.rollouts) {
+      const rows = JSON.stringify(rollout.toStored());
+      const replayed = this.replay(id);
+      assert.equal(JSON.stringify(replayed.toStored()), rows, `replay of ${id}`);
+      const next = fromRows ? Rollout.restore(JSON.parse(rows) as StoredRollout) : replayed;
+      this.rollouts.set(id, { rollout: next, line: new WaitingLine(next), hold: null });
+      this.#dirty.add(id);
+    }
+    this.#commit();
+  }
+
+  replay(id: string): Rollout {
+    return Rollout.replay(this.log.filter((entry) => entry.rolloutId === id));
+  }
+
+  #noteHost(name: string): void {
+    for (const [id, { rollout, line }] of this.rollouts) {
+      if (rollout.host(name) === undefined) continue;
+      for (const entry of reconsider(rollout, this, name, this.#now())) this.#apply(id, entry);
+      line.noteHost(name);
+      this.#dirty.add(id);
+    }
+  }
+
+  #judge(name: string): void {
+    for (const [id, { rollout }] of this.rollouts) {
+      const part = rollout.host(name);
+      if (part === undefined || part.state !== 'soaking' || part.left) continue;
+      const { policy, stack } = rollout.plan;
+      const all = this.hosts.get(name)?.samples.get(stack) ?? [];
+      const series = (samples: readonly StackSample[]) => ({ samples, restarts: 0, unhealthySeconds: 0 });
+      const seen = {
+        soakStartedAtMs: part.stateSinceMs,
+        soak: series(all.filter((sample) => sample.atMs >= part.stateSinceMs)),
+        baseline: null,
+        peers: [],
+      };
+      const { telemetry, sustainedFailureSeconds } = policy;
+      const verdict = judgeTelemetry(telemetry, sustainedFailureSeconds, seen, part.telemetry, this.#now());
+      if (isNews(part.telemetry, verdict)) this.#apply(id, { kind: 'telemetry_judged', host: name, verdict });
+    }
+  }
+
+  #append(rolloutId: string, entry: RolloutEntry): void {
+    this.#touched.add(rolloutId);
+    this.#oracle.observe(rolloutId, entry, this.#now());
+    this.log.push({ rolloutId, entry, atMs: this.#now() });
+  }
+
+  #apply(id: string, entry: LaterEntry): void {
+    const held = this.rollouts.get(id);
+    assert(held !== undefined);
+    const { rollout, line } = held;
+    this.#append(id, entry);
+    const change = rollout.apply(entry, this.#now());
+    this.#dirty.add(id);
+    for (const host of change.hosts) {
+      line.noteChange(host);
+      if (!occupies(rollout.plan, host)) this.#release(id, rollout.plan.stack, host.name);
+    }
+    if (entry.kind === 'host_dispatched') this.#epochs.set(`${rollout.plan.stack} ${entry.host}`, entry.epoch);
+    for (const effect of change.effects) {
+      if (effect.kind === 'offer') this.#toWake.push(effect.host);
+      if (effect.kind === 'quarantine') this.#quarantine(rollout.plan, effect);
+    }
+  }
+
+  /** A rollout let go of a host: another may have waited for that. */
+  #release(id: string, stack: string, host: string): void {
+    for (const [other, { rollout, line }] of this.rollouts) {
+      if (other === id || rollout.plan.stack !== stack || rollout.host(host) === undefined) continue;
+      line.noteHost(host);
+      this.#dirty.add(other);
+    }
+  }
+
+  #quarantine({ stack, release, id }: RolloutPlan, evidence: { host: string; failingProbes: readonly string[] }): void {
+    const key = `${stack} ${release}`;
+    if (this.quarantines.has(key)) return;
+    const { host, failingProbes } = evidence;
+    const sinceMs = this.#now();
+    this.quarantines.set(key, { stack, release, rolloutId: id, host, failingProbes, output: '', sinceMs });
+    for (const [other, { rollout }] of this.rollouts) {
+      if (rollout.plan.stack === stack && rollout.plan.release === release) this.#dirty.add(other);
+    }
+  }
+
+  /** Plans until there is nothing left to decide, checks everything, and only then acts. */
+  #commit(): void {
+    for (let plans = 0; this.#dirty.size > 0; plans += 1) {
+      assert(plans < MAX_PLANS, 'planning comes to an end');
+      const [id] = this.#dirty;
+      const held = id === undefined ? undefined : this.rollouts.get(id);
+      if (id === undefined || held === undefined) break;
+      const { rollout, line } = held;
+      const planned = plan(rollout, this, line.candidates(rollout.progress.currentWave, this.#now()), this.#now());
+      line.park(rollout.hosts, planned.holds);
+      held.hold = planned.hold;
+      this.#dirty.delete(id);
+      for (const entry of planned.entries) this.#apply(id, entry);
+    }
+    for (const id of this.#touched) {
+      const held = this.rollouts.get(id);
+      if (held === undefined) continue;
+      checkWhole(held.rollout);
+      this.#oracle.atRest(id, held.rollout);
+    }
+    this.#touched.clear();
+    const woken = this.#toWake;
+    this.#toWake = [];
+    for (const host of woken) {
+      const respond = this.#polls.get(host);
+      const offer = this.#offerTo(host);
+      if (respond === undefined || offer === null) continue;
+      this.#polls.delete(host);
+      respond(offer);
+    }
+  }
+
+  #offerTo(host: string): Offer | null {
+    for (const [rolloutId, { rollout }] of this.rollouts) {
+      const part = rollout.host(host);
+      if (part === undefined || part.epoch === null || !isOffered(part)) continue;
+      const { stack, release } = rollout.plan;
+      return { rolloutId, stack, release, epoch: part.epoch };
+    }
+    return null;
+  }
+}
