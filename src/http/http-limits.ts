@@ -25,6 +25,6 @@ export const HTTP_LIMITS = {
   bodiesInFlightBytes: 128 * 1024 * 1024,
   /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
   drainBytes: 256 * 1024,
-  /** In-flight requests may take this long to finish at a shutdown. */
-  shutdownMs: 10_000,
+  /** In-flight requests may take this long to finish at a shutdown; `docker stop` kills after 10 s. */
+  shutdownMs: 5_000,
 } as const;

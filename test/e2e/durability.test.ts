@@ -1,11 +1,14 @@
 /** What was acknowledged survives the process: killed at any moment, or asked to end under load. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { NexusClient } from '../../src/client/nexus-client.ts';
+import { afterwards } from './support/afterwards.ts';
 import { HostLedger } from './support/host-ledger.ts';
 import { launchServer, NexusServer, scratchDirectory } from './support/nexus-server.ts';
 import { OperatorTraffic } from './support/operator-traffic.ts';
@@ -19,6 +22,8 @@ const FULL_CHECK_EVERY = 10;
 /** Long enough that several commits are under way, short enough that a hundred cycles are a matter of minutes. */
 const LOAD_MS = { min: 30, max: 450 };
 const RUN_LIMIT_MS = 30_000;
+/** After this `docker stop` sends SIGKILL, unless told otherwise. */
+const DOCKER_STOP_MS = 10_000;
 
 function readCycles(): number {
   const text = process.env['NEXUS_KILL_CYCLES'] ?? (process.env['CI'] === undefined ? '10' : '100');
@@ -176,4 +181,22 @@ test('SIGTERM under load finishes what was taken: the history is exactly what go
   }
   assert.deepEqual(await exitOf(restarted), { code: 0, signal: null });
   checkIntegrity(t, dataDir);
+});
+
+test('a client that stalls in the middle of a request cannot hold up the end for long', async (t) => {
+  const server = await NexusServer.start(t, { dataDir: path.join(scratchDirectory(t), 'data') });
+  await server.waitUntilReady();
+  const { hostname, port } = new URL(server.url);
+  const stalled = connect(Number(port), hostname);
+  afterwards(t, () => stalled.destroy());
+  await within('the connection', 5_000, once(stalled, 'connect'));
+  const ended = once(stalled, 'close');
+  stalled.on('error', () => {});
+  stalled.write('POST /agent/telemetry HTTP/1.1\r\nhost: nexus\r\ncontent-le');
+  // Another request that is answered on its own connection shows that the server has read what came before it.
+  assert.equal(await server.isAlive(), true);
+  const { code, tookMs } = await server.stop();
+  assert.equal(code, 0);
+  assert.ok(tookMs < DOCKER_STOP_MS, `it took ${Math.round(tookMs)} ms to end`);
+  await within('the stalled connection to be cut', 5_000, ended);
 });
