@@ -106,7 +106,7 @@ function complete(
   now: Moment,
 ): Advance {
   const at = formatInstant(now.wallMs);
-  const phase = beginSoak(plan, containers, rollout.soakMs, now);
+  const phase = beginSoak(plan, containers, rollout.soakMs ?? plan.soakMs, now);
   return {
     do: 'advance',
     phase,

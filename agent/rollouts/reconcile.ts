@@ -11,9 +11,6 @@ import { keep } from './take-offer.ts';
 /** One open rollout as the server sees it. */
 export type ServerView = AgentStateBody['rollouts'][number];
 
-/** Until the manifest is there to say; only `soak_due_at` matters then. */
-const UNKNOWN_SOAK_MS = 0;
-
 /**
  * `views`: the server's open rollouts of this stack. The record follows them:
  * - a rollout that the server does not know any more is dropped; one that was half-way into a change first goes back;
@@ -23,8 +20,9 @@ const UNKNOWN_SOAK_MS = 0;
 export function reconcile(record: StackRecord, views: readonly ServerView[], now: Moment): StackRecord {
   const { rollout } = record;
   if (rollout === null) {
-    const open = views.find((view) => view.epoch !== null && view.state !== 'pending');
-    return open === undefined ? record : adopt(record, open, now);
+    const open = views.find(({ epoch, state }) => epoch !== null && state !== 'pending');
+    if (open !== undefined) return adopt(record, open, now);
+    return views.some((view) => isTaken(record, view)) ? { ...record, taken: null } : record;
   }
   const view = views.find(({ rollout_id }) => rollout_id === rollout.id);
   if (view === undefined) {
@@ -36,6 +34,11 @@ export function reconcile(record: StackRecord, views: readonly ServerView[], now
     return aligned === rollout ? record : { ...record, rollout: aligned };
   }
   return adopt({ ...record, rollout: aligned }, view, now);
+}
+
+/** The server still waits for an acknowledgement that it has had once (its database was restored): take it up again. */
+function isTaken({ taken }: StackRecord, view: ServerView): boolean {
+  return taken !== null && taken.rolloutId === view.rollout_id && taken.epoch === view.epoch;
 }
 
 /** Stops working on it and leaves what runs; half a change is taken back, as a host never stays between two releases. */
@@ -76,7 +79,7 @@ function adopt(record: StackRecord, view: ServerView, now: Moment): StackRecord 
     release: view.release,
     epoch: view.epoch ?? 0,
     fallback: view.previous_release,
-    soakMs: UNKNOWN_SOAK_MS,
+    soakMs: null,
     plan: null,
     regressed: null,
     isSilent: false,

@@ -94,7 +94,8 @@ const rollout = z
     epoch: z.number(),
     /** What ran before, by the labels of its containers: where a rollback leads. Null: nothing ran. */
     fallback: digest.nullable(),
-    soakMs: z.number(),
+    /** As the dispatch had it; null when that is lost, and the release's own policy counts. */
+    soakMs: z.number().nullable(),
     plan: plan.nullable(),
     /** What the server saw in this host's telemetry, once it asks the host to fail. */
     regressed: z.string().nullable(),

@@ -1,15 +1,12 @@
 import type { Argument, Command, Option } from 'commander';
+import type { NexusClient } from '../client/nexus-client.ts';
 import { NexusError } from '../domain/errors.ts';
 import { commandLineWords } from './command-line-words.ts';
 import { completionSourceOf } from './completion-source.ts';
 import { type OperatorFlags, openClient } from './operator-command.ts';
 import { printable } from './printable.ts';
+import type { Candidate } from './rollout-candidates.ts';
 import { printLine, type Terminal } from './terminal.ts';
-
-interface Candidate {
-  readonly word: string;
-  readonly description: string;
-}
 
 type Offer =
   | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }
@@ -26,6 +23,8 @@ interface Position {
   positionals: number;
   /** The option whose value stands under the cursor. */
   pending: Option | undefined;
+  /** The option that takes every word up to the next option: `--host web-1 web-2`. */
+  greedy: Option | undefined;
   optionsEnded: boolean;
   readonly used: Set<Option>;
   /** Long names to values, of the options that say which server is meant. */
@@ -43,14 +42,19 @@ function takesValue(option: Option): boolean {
 function enterWord(position: Position, word: string): void {
   if (position.pending !== undefined) {
     position.values.set(position.pending.attributeName(), word);
+    position.greedy = position.pending.variadic ? position.pending : undefined;
     position.pending = undefined;
+  } else if (position.greedy !== undefined && !word.startsWith('-')) {
+    // One more value of that option.
   } else if (position.optionsEnded || !word.startsWith('-') || word === '-') {
     const child = position.positionals === 0 && subcommandNamed(position.command, word);
     if (child) position.command = child;
     else position.positionals += 1;
   } else if (word === '--') {
+    position.greedy = undefined;
     position.optionsEnded = true;
   } else {
+    position.greedy = undefined;
     const equals = word.indexOf('=');
     const option = optionNamed(position.command, equals < 0 ? word : word.slice(0, equals));
     if (option === undefined) return;
@@ -65,34 +69,55 @@ function subcommandNamed(command: Command, word: string): Command | undefined {
   return command.commands.find((child) => child.name() === word || child.aliases().includes(word));
 }
 
-async function hostNames(position: Position, terminal: Terminal): Promise<Candidate[]> {
+/** What the server that the line names knows; nothing when it does not answer. */
+async function askServer(
+  position: Position,
+  terminal: Terminal,
+  ask: (client: NexusClient) => Promise<Candidate[]>,
+): Promise<Offer> {
   const data = position.values.get('data');
   const url = position.values.get('url');
   const flags: OperatorFlags = { ...(data === undefined ? {} : { data }), ...(url === undefined ? {} : { url }) };
   try {
     const client = await openClient(flags, terminal, { timeoutMs: SERVER_TIMEOUT_MS });
     try {
-      const { hosts } = await client.listHosts();
-      return hosts
-        .filter((host) => host.status !== 'archived')
-        .map((host) => ({ word: host.name, description: host.status }));
+      return { kind: 'words', candidates: await ask(client) };
     } finally {
       await client.close();
     }
   } catch (error) {
     // A prompt is no place for messages; the command itself says them when it is run.
-    if (error instanceof NexusError) return [];
+    if (error instanceof NexusError) return NOTHING;
     throw error;
   }
+}
+
+async function hostNames(client: NexusClient): Promise<Candidate[]> {
+  const { hosts } = await client.listHosts();
+  return hosts
+    .filter((host) => host.status !== 'archived')
+    .map((host) => ({ word: host.name, description: host.status }));
 }
 
 async function valuesOf(target: Argument | Option, position: Position, terminal: Terminal): Promise<Offer> {
   if (target.argChoices !== undefined) {
     return { kind: 'words', candidates: target.argChoices.map((word) => ({ word, description: '' })) };
   }
-  switch (completionSourceOf(target)) {
+  const source = completionSourceOf(target);
+  switch (source) {
     case 'host':
-      return { kind: 'words', candidates: await hostNames(position, terminal) };
+      return askServer(position, terminal, hostNames);
+    case 'release':
+    case 'quarantined-release':
+      return askServer(position, terminal, async (client) => {
+        const { releaseNames } = await import('./rollout-candidates.ts');
+        return releaseNames(client, source === 'quarantined-release');
+      });
+    case 'rollout':
+      return askServer(position, terminal, async (client) => {
+        const { rolloutIds } = await import('./rollout-candidates.ts');
+        return rolloutIds(client);
+      });
     case 'directory':
       return { kind: 'directories' };
     case 'file':
@@ -123,6 +148,7 @@ async function offerFor(position: Position, current: string, terminal: Terminal)
     const prefix = current.slice(0, equals + 1);
     return { kind: 'words', candidates: offer.candidates.map((one) => ({ ...one, word: `${prefix}${one.word}` })) };
   }
+  if (position.greedy !== undefined) return valuesOf(position.greedy, position, terminal);
   const { command, positionals } = position;
   const children = command.createHelp().visibleCommands(command);
   if (children.length > 0 && positionals === 0) {
@@ -141,6 +167,7 @@ export async function completeLine(program: Command, line: string, terminal: Ter
     command: program,
     positionals: 0,
     pending: undefined,
+    greedy: undefined,
     optionsEnded: false,
     used: new Set(),
     values: new Map(),

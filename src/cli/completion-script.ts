@@ -7,17 +7,18 @@ export type Shell = (typeof SHELLS)[number];
  * The answer's first line says what to offer (`words`, `files`, `directories`); the others are `word<TAB>description`.
  */
 
-/** Bash breaks words at `=` and `:` (COMP_WORDBREAKS) and replaces only what follows, so the part before is cut off. */
+/** Bash breaks words at `=`, `:` and `@` (COMP_WORDBREAKS) and replaces only what follows, so the part before is cut off. */
 const BASH = `# bash completion for nexus
 # Load it now:    source <(nexus completion bash)
 # For good:       nexus completion bash > ~/.local/share/bash-completion/completions/nexus
 _nexus_completion() {
   local line=\${COMP_LINE:0:COMP_POINT} kind='' word description quoted kept='' broken
   local current=\${COMP_WORDS[COMP_CWORD]}
-  [[ $current == [=:] ]] && current=''
+  [[ $current == [=:@] ]] && current=''
   broken=\${line##*[[:space:]]}
   [[ $broken == *=* && $COMP_WORDBREAKS == *=* ]] && kept=\${broken%"\${broken##*=}"}
   [[ $broken == *:* && $COMP_WORDBREAKS == *:* ]] && kept=\${broken%"\${broken##*[=:]}"}
+  [[ $broken == *@* && $COMP_WORDBREAKS == *@* ]] && kept=\${broken%"\${broken##*[=:@]}"}
   COMPREPLY=()
   while IFS=$'\\t' read -r word description; do
     if [[ -z $kind ]]; then

@@ -6,6 +6,8 @@ import { addCompletionCommand } from './completion.ts';
 import { addEventCommands } from './event.ts';
 import { addExamples } from './examples.ts';
 import { addHostCommands } from './host.ts';
+import { addReleaseCommands } from './release.ts';
+import { addRolloutCommands } from './rollout.ts';
 import { addServeCommand } from './serve.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { addTokenCommands } from './token.ts';
@@ -20,6 +22,8 @@ export function createProgram(terminal: Terminal): Command {
     .version(NEXUS_VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
+    // Options before a command are the program's, those after it the command's: «release create --version 1.4».
+    .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('Add --help to see how it is used.')
     .configureHelp({ styleTitle: (title) => paint(terminal, 'bold', title) })
@@ -31,11 +35,14 @@ export function createProgram(terminal: Terminal): Command {
     ['nexus serve', 'Run the server on this machine'],
     ['nexus host add web-1 --token', 'Add a host and get the command that starts its agent'],
     ['nexus host list', 'The fleet at a glance'],
+    ['nexus rollout create shop@1.5 --selector role=web --watch', 'Bring a release to hosts, and see how it goes'],
   ]);
   addServeCommand(program, terminal);
   addAgentCommand(program, terminal);
   addHostCommands(program, terminal);
   addTokenCommands(program, terminal);
+  addReleaseCommands(program, terminal);
+  addRolloutCommands(program, terminal);
   addEventCommands(program, terminal);
   addBackupCommand(program, terminal);
   addCompletionCommand(program, terminal);

@@ -1,8 +1,8 @@
-import { Argument, type Command } from 'commander';
-import { completedBy } from './completion-source.ts';
+import type { Command } from 'commander';
 import { addExamples } from './examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from './operator-command.ts';
 import { printable } from './printable.ts';
+import { releaseArgument } from './release-argument.ts';
 import { addReleaseCreateCommand } from './release-create.ts';
 import { shortDigest } from './release-name.ts';
 import { printJson, printLine, printNote, type Terminal } from './terminal.ts';
@@ -58,9 +58,6 @@ export function addReleaseCommands(program: Command, terminal: Terminal): void {
     ['nexus release list', 'What can be rolled out'],
     ['nexus release show shop@1.4', 'What a release is, and what stands against it'],
   ]);
-  const named = (source: 'release' | 'quarantined-release') =>
-    completedBy(source, new Argument('<release>', 'its digest, at least 6 of its first digits, or STACK@VERSION'));
-
   addReleaseCreateCommand(release, terminal);
 
   const list = release.command('list').alias('ls').description('list the releases, newest first');
@@ -74,14 +71,14 @@ export function addReleaseCommands(program: Command, terminal: Terminal): void {
   ]);
 
   const show = release.command('show').description('show a release and what stands against it');
-  addOperatorFlags(show.addArgument(named('release'))).action((wanted, flags) => showRelease(terminal, wanted, flags));
+  addOperatorFlags(show.addArgument(releaseArgument())).action((wanted, flags) => showRelease(terminal, wanted, flags));
   addExamples(show, [
     ['nexus release show shop@1.4', 'By what people call it'],
     ['nexus release show 4f2a9c01b7de --json > release.json', 'Its manifest, for another server or a next version'],
   ]);
 
   const lift = release.command('lift').description('let a quarantined release be dispatched again');
-  lift.addArgument(named('quarantined-release')).requiredOption('--reason <text>', 'why; the log keeps it');
+  lift.addArgument(releaseArgument('quarantined-release')).requiredOption('--reason <text>', 'why; the log keeps it');
   addOperatorFlags(lift).action((wanted, flags) => liftQuarantine(terminal, wanted, flags));
   addExamples(lift, [
     ["nexus release lift shop@1.4 --reason 'the registry was down, not the release'", 'After the cause was found'],

@@ -106,7 +106,9 @@ const FACT_WORDS: Readonly<Record<string, (fields: Fields) => EventWords>> = {
 function verdictWords(data: Fields): EventWords {
   const verdict = fieldsOf(data, 'verdict') ?? {};
   const status = (textOf(verdict, 'status') ?? 'judged').replace('_', ' ');
-  const words = { text: `telemetry ${status}${because(textOf(verdict, 'reason'))}` };
+  const reason = textOf(verdict, 'reason');
+  const said = reason?.startsWith(status) ? reason.slice(status.length).replace(/^: /, '') : reason;
+  const words = { text: `telemetry ${status}${because(said)}` };
   if (status === 'regressed') return { ...words, style: 'red' };
   return status === 'watch' ? { ...words, style: 'yellow' } : words;
 }
@@ -115,8 +117,9 @@ function createdWords(data: Fields): EventWords {
   const plan = fieldsOf(data, 'plan') ?? {};
   const waves = listOf(plan, 'waves');
   const hosts = waves.reduce<number>((sum, wave) => sum + (Array.isArray(wave) ? wave.length : 0), 0);
+  const release = `${textOf(plan, 'stack') ?? ''} ${shortDigest(textOf(plan, 'release') ?? '')}`;
   return {
-    text: `the rollout of ${textOf(plan, 'stack') ?? ''} begins: ${plural(hosts, 'host')} in ${plural(waves.length, 'wave')}`,
+    text: `the rollout of ${release} begins: ${plural(hosts, 'host')} in ${plural(waves.length, 'wave')}`,
   };
 }
 

@@ -7,6 +7,7 @@ import { type ExplainedMoment, explainHost, sentence } from './rollout-explain-h
 import {
   countsOf,
   formatCounts,
+  formatTolerance,
   hasEnded,
   partOf,
   type RolloutMoment,
@@ -45,13 +46,9 @@ function commonHold({ rollout }: RolloutMoment): string | undefined {
 
 function explainActive(moment: RolloutMoment, subject: string): string {
   const { rollout, nowMs } = moment;
-  const tolerated =
-    rollout.failure_threshold === 0
-      ? 'the first failure halts it'
-      : `more than ${plural(rollout.failure_threshold, 'failure')} halts it`;
   const hold = rollout.counts.in_flight === 0 ? commonHold(moment) : undefined;
   const stuck = hold === undefined ? '' : ` Nothing is in flight: ${hold}.`;
-  return `${subject} has been under way for ${formatSpan(secondsSince(rollout.created_at, nowMs))}, in wave ${rollout.current_wave + 1} of ${rollout.waves.length}: ${standing(moment)}; ${tolerated}.${stuck}`;
+  return `${subject} has been under way for ${formatSpan(secondsSince(rollout.created_at, nowMs))}, in wave ${rollout.current_wave + 1} of ${rollout.waves.length}: ${standing(moment)}; ${formatTolerance(rollout)}.${stuck}`;
 }
 
 /** The rollout's own sentence. */
@@ -59,7 +56,6 @@ export function explainRollout(moment: RolloutMoment): string {
   const { rollout } = moment;
   const subject = `The rollout ${rollout.id} of ${releaseName(rollout)} (${shortDigest(rollout.release)})`;
   const since = formatSpan(secondsSince(rollout.state_since, moment.nowMs));
-  const reason = rollout.reason === '' ? 'no reason was given' : rollout.reason;
   switch (rollout.state) {
     case 'active':
       return explainActive(moment, subject);
@@ -69,8 +65,14 @@ export function explainRollout(moment: RolloutMoment): string {
       return `${subject} converged ${since} ago: ${standing(moment)}.`;
     case 'halted':
     case 'aborted':
-    case 'superseded':
-      return `${subject} was ${rollout.state} ${since} ago: ${reason}; ${standing(moment)}.`;
+    case 'superseded': {
+      const { state, reason } = rollout;
+      // Reasons of the server's own begin with the state: «superseded by rollout …».
+      const end = reason.startsWith(state)
+        ? `${reason} ${since} ago`
+        : `${state} ${since} ago${reason === '' ? '' : `: ${reason}`}`;
+      return `${subject} was ${end}; ${standing(moment)}.`;
+    }
     default:
       return assertNever(rollout.state);
   }
@@ -108,6 +110,18 @@ export function explainWaiting(moment: RolloutMoment): string[] {
 export function explainAll(moment: ExplainedMoment): string[] {
   const hosts = moment.rollout.hosts.filter(needsExplaining);
   return [explainRollout(moment), ...hosts.map((host) => explainHost(moment, host)), ...explainWaiting(moment)];
+}
+
+/** As GET /v1/rollouts/{id} answers, with an `explanation` of its own and of each host that is not through. */
+export function explainDocument(moment: ExplainedMoment, only: RolloutHostBody | undefined) {
+  const hosts = moment.rollout.hosts.filter((host) =>
+    only === undefined ? partOf(host) !== 'converged' : host === only,
+  );
+  return {
+    ...moment.rollout,
+    explanation: explainRollout(moment),
+    hosts: hosts.map((host) => ({ ...host, explanation: explainHost(moment, host) })),
+  };
 }
 
 /** The figures behind a host's verdict, as they are named on the wire. */

@@ -11,6 +11,9 @@ import {
   secondsUntil,
 } from './rollout-part.ts';
 
+/** The gate of hosts whose wave has not begun. */
+const WAVE_GATE = 'wave';
+
 type Probe = RolloutHostBody['probes'][number];
 
 export function quote(name: string): string {
@@ -57,6 +60,12 @@ function failingNote(probe: Probe, nowMs: number): string {
   return `${quote(probe.name)} failing${since}${reason === '' ? '' : `: ${reason}`}`;
 }
 
+function probeNote(enforced: number, passing: number): string[] {
+  if (enforced === 0) return [];
+  if (enforced > 1) return [`${passing} of ${enforced} probes pass`];
+  return [passing === 1 ? 'its probe passes' : 'its probe is not observed yet'];
+}
+
 function soakNote({ nowMs }: RolloutMoment, host: RolloutHostBody): string {
   const enforced = enforcedProbes(host);
   const passing = enforced.filter((probe) => probe.status === 'pass').length;
@@ -65,7 +74,7 @@ function soakNote({ nowMs }: RolloutMoment, host: RolloutHostBody): string {
   const { telemetry } = host;
   if (telemetry !== null && isRegressing(host)) troubles.push(`telemetry: ${telemetry.reason}`);
   const calm = [
-    ...(enforced.length === 0 ? [] : [`${passing} of ${enforced.length} probes pass`]),
+    ...probeNote(enforced.length, passing),
     ...(telemetry === null ? [] : [telemetry.status === 'ok' ? 'telemetry ok' : 'telemetry not judged']),
   ];
   const soak = left > 0 ? `${formatSpan(Math.ceil(left))} of soak left` : 'soak over, its agent has to say so';
@@ -78,6 +87,8 @@ export function noteOf(moment: RolloutMoment, host: RolloutHostBody): string {
   switch (part) {
     case 'pending':
       if (hasEnded(moment.rollout)) return 'not touched';
+      // Its own line says of the wave before what this one would only repeat for each of its hosts.
+      if (host.held_by?.gate === WAVE_GATE) return `waits for wave ${moment.rollout.current_wave + 1}`;
       return host.held_by?.reason ?? 'next';
     case 'offered':
       return 'offered; its agent has not taken it yet';

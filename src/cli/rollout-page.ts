@@ -5,6 +5,7 @@ import { noteOf } from './rollout-note.ts';
 import {
   countParts,
   formatCounts,
+  formatTolerance,
   PART_STYLES,
   partOf,
   ROLLOUT_STYLES,
@@ -80,16 +81,15 @@ export async function renderRolloutPage(
   hosts: readonly RolloutHostBody[],
 ): Promise<string> {
   const { rollout } = moment;
-  const failures =
-    rollout.failure_threshold === 0
-      ? 'the first failure halts it'
-      : `more than ${plural(rollout.failure_threshold, 'failure')} halts it`;
   const lines: Array<[string, string]> = [
     ['Release', `${printable(releaseName(rollout))} (${shortDigest(rollout.release)})`],
     ['Since', timeCell(terminal, rollout.state_since)],
     ...(rollout.reason === '' ? [] : [['Reason', printable(rollout.reason)] satisfies [string, string]]),
     ['Created', timeCell(terminal, rollout.created_at)],
-    ['Care', `at most ${rollout.max_in_flight} in flight, soak ${formatSpan(rollout.soak_seconds)}, ${failures}`],
+    [
+      'Care',
+      `at most ${rollout.max_in_flight} in flight, soak ${formatSpan(rollout.soak_seconds)}, ${formatTolerance(rollout)}`,
+    ],
     ...waveLines(moment),
   ];
   const page = [

@@ -1,6 +1,6 @@
 import type { ReleasePolicy } from '../domain/release.ts';
 import type { RolloutBody, RolloutHostBody, RolloutSummaryBody } from '../wire/rollout.ts';
-import { shortDigest } from './release-name.ts';
+import { plural, shortDigest } from './release-name.ts';
 import type { Style } from './terminal.ts';
 
 /** A rollout at one moment, with what its body does not say of its release. */
@@ -69,6 +69,11 @@ export function isSettled({ rollout, policy }: Pick<RolloutMoment, 'rollout' | '
 /** `shop 1.4`, the stack alone where the release is not known by a version. */
 export function releaseName(rollout: RolloutSummaryBody): string {
   return rollout.version === null ? rollout.stack : `${rollout.stack} ${rollout.version}`;
+}
+
+/** How many failures a rollout bears. */
+export function formatTolerance({ failure_threshold: threshold }: RolloutSummaryBody): string {
+  return threshold === 0 ? 'the first failure halts it' : `it tolerates ${plural(threshold, 'failure')}`;
 }
 
 /** `shop 1.3 (a1b2c3d4e5f6)`: what ran before, or will again. */

@@ -108,7 +108,7 @@ function waveLine(moment: RolloutMoment, { first, last, hosts }: WaveBlock): Lin
 function hostLine(moment: RolloutMoment, host: RolloutHostBody, nameWidth: number): Line {
   const part = partOf(host);
   const { sign, style } = PART_STYLES[part];
-  const settled = part === 'pending' || part === 'converged' || part === 'left';
+  const settled = part === 'converged' || part === 'left';
   const since = settled ? '' : formatSpan(secondsSince(host.state_since, moment.nowMs));
   const name = host.name.length > nameWidth ? `${host.name.slice(0, nameWidth - 1)}…` : host.name;
   return [

@@ -41,7 +41,10 @@ export class Sweeper {
       if (turns > 0 && this.#isPruneDue(host, command.nowMs)) {
         turns -= 1;
         this.#prunedAtMs.set(host.stored.id, command.nowMs);
-        const beforeMs = Math.min(command.nowMs - HISTORY_KEPT_MS, host.latest?.recordedAtMs ?? 0);
+        const beforeMs = Math.min(
+          command.nowMs - HISTORY_KEPT_MS,
+          host.latest?.recordedAtMs ?? Number.POSITIVE_INFINITY,
+        );
         const keptMs = Math.min(beforeMs, host.latestWithContainers?.recordedAtMs ?? beforeMs);
         pruned += store.ticks.prune(host.stored.id, keptMs);
       }

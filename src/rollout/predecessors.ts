@@ -13,6 +13,7 @@ export const AFTER_LABEL = 'after';
 
 /** How far circles are looked for in one scene; what lies beyond holds as well, only without being called a circle. */
 const MAX_LOOKS = 10_000;
+const MAX_TRAIL = 500;
 
 /** What one item of the label stands for, without those that nobody waits for any more. */
 type Group = readonly string[];
@@ -72,7 +73,7 @@ export function findCircle(scene: Scene, name: string): readonly string[] | null
   const walk = (at: string): readonly string[] | null => {
     const begun = trail.indexOf(at);
     if (begun >= 0) return [...trail.slice(begun), at];
-    if (search.clear.has(at)) return null;
+    if (search.clear.has(at) || trail.length === MAX_TRAIL) return null;
     trail.push(at);
     const groups = predecessorsOf(scene, at);
     for (const group of groups.ok ? groups.value : []) {

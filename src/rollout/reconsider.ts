@@ -1,3 +1,4 @@
+/** What news about one host from outside its rollout come to. */
 import type { LaterEntry } from './apply-entry.ts';
 import type { FleetView } from './fleet-view.ts';
 import { type Scene, sceneOf } from './gates/gate.ts';
@@ -5,16 +6,19 @@ import { holdOfOffer } from './gates/gates.ts';
 import { isExpected, isOffered } from './host-part.ts';
 
 /**
- * What news about one host from outside its rollout come to: its status, its labels, another rollout that let go of it.
- * An archived host has left. An offer that nobody took is withdrawn when it would not be made any more: its agent cannot
- * act on it, since the acknowledgement is refused from then on, and a host that went offline so holds nobody up.
+ * Its status or its labels changed, or another rollout let go of it. An offer that nobody took is withdrawn when it
+ * would not be made any more: its agent cannot act on it, since the acknowledgement is refused from then on, and a host
+ * that went offline so holds nobody up.
  */
 export function reconsider(rollout: Scene['rollout'], fleet: FleetView, name: string, nowMs: number): LaterEntry[] {
   const host = rollout.host(name);
-  if (host === undefined || !isExpected(rollout.plan, host)) return [];
-  const reading = fleet.host(name);
-  if (reading.ok && reading.value?.status === 'archived') return [{ kind: 'host_left', host: name }];
-  if (!isOffered(host)) return [];
+  if (host === undefined || !isOffered(host)) return [];
   const holding = holdOfOffer(sceneOf(rollout, fleet, nowMs), host);
   return holding === null ? [] : [{ kind: 'dispatch_withdrawn', host: name }];
+}
+
+/** It was archived, for good. Said by whoever archives it and not read: a failed reading must not lose it. */
+export function leave(rollout: Scene['rollout'], name: string): LaterEntry[] {
+  const host = rollout.host(name);
+  return host !== undefined && isExpected(rollout.plan, host) ? [{ kind: 'host_left', host: name }] : [];
 }

@@ -166,3 +166,16 @@ test('history is kept for thirty days, and the latest tick of a host for good', 
   assert.deepEqual(await times(), ['2026-03-01T13:00:00.000Z']);
   assert.equal((await server.operator.containers('web-1'))[0]?.metrics.cpu_percent, 12.5);
 });
+
+test('the history of a host that was only ever back-filled is kept for thirty days as well', async (t) => {
+  const server = await FleetServer.start(t);
+  const { token } = await server.operator.addHost('web-1');
+  await server.backFill(token, [bareTick('2026-03-01T11:00:00Z'), bareTick('2026-03-01T12:00:00Z')]);
+  server.clock.set('2026-03-31T11:30:00Z');
+  await server.tick();
+  const { points } = await server.operator.history('web-1', '?from=2026-01-01T00:00:00Z');
+  assert.deepEqual(
+    points.map((point) => point.recorded_at),
+    ['2026-03-01T12:00:00.000Z'],
+  );
+});

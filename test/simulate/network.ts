@@ -53,7 +53,12 @@ export class Network {
   }
 
   /** A request that may be answered late, or not within `POLL_MS`: then `over` is called. */
-  poll<T>(host: string, ask: (respond: (answer: T) => void) => void, reply: (answer: T) => void, over: () => void): void {
+  poll<T>(
+    host: string,
+    ask: (respond: (answer: T) => void) => void,
+    reply: (answer: T) => void,
+    over: () => void,
+  ): void {
     let settled = false;
     const settle = (then: () => void): void => {
       if (settled) return;

@@ -63,6 +63,7 @@ const OPEN = new Set(['active', 'paused']);
 
 export class Oracle {
   world: World | null = null;
+  heard: (id: string, entry: RolloutEntry) => void = () => {};
   readonly #shadows = new Map<string, Shadow>();
   readonly #epochs = new Map<string, number>();
   readonly #lifted = new Set<string>();
@@ -70,6 +71,7 @@ export class Oracle {
   readonly #settled = new Map<string, string | null>();
 
   observe(id: string, entry: RolloutEntry, atMs: number): void {
+    this.heard(id, entry);
     if (entry.kind === 'rollout_created') return this.#created(id, entry.plan);
     const shadow = this.#shadows.get(id);
     assert(shadow !== undefined, 'a log begins with rollout_created');

@@ -10,7 +10,7 @@ import type { Random } from './random.ts';
 import type { HostPart, Offer, SimServer } from './sim-server.ts';
 import type { Timeline } from './timeline.ts';
 
-type Phase = 'offered' | 'activating' | 'soaking' | 'converging' | 'failed' | 'reverted';
+type Phase = 'offered' | 'activating' | 'soaking' | 'converging' | 'failed' | 'reverted' | 'refused';
 
 /** What is on disk of one rollout. */
 interface Work {
@@ -230,6 +230,7 @@ export class SimAgent {
   /** The server knows better: whatever is left to say is said anew from what it knows. */
   #refused(work: Work): void {
     work.outbox.length = 0;
+    work.phase = 'refused';
     this.#learn(work.rolloutId);
   }
 
@@ -254,7 +255,8 @@ export class SimAgent {
   #adopt(part: HostPart): void {
     const { rolloutId, stack, release, epoch, lastSeq, previousRelease } = part;
     this.#epochs.set(stack, Math.max(epoch, this.#epochs.get(stack) ?? 0));
-    const begin = (phase: Phase): Work => this.#begin(rolloutId, release, epoch, phase, lastSeq, previousRelease);
+    const previous = part.state === 'pending' ? this.runs(stack) : previousRelease;
+    const begin = (phase: Phase): Work => this.#begin(rolloutId, release, epoch, phase, lastSeq, previous);
     switch (part.state) {
       case 'pending': {
         const currentRelease = this.runs(stack);
@@ -268,7 +270,7 @@ export class SimAgent {
       case 'soaking':
         if (part.regressed) this.#fail(begin('soaking'), ['telemetry']);
         else if (this.runs(stack) !== release) this.#fail(begin('soaking'), ['gone']);
-        else this.#soak(begin('soaking'));
+        else this.#soak(begin('soaking'), this.#around.random.between(1_000, 5_000));
         break;
       case 'failed':
         this.#goBack(begin('failed'));
@@ -284,6 +286,7 @@ export class SimAgent {
     if (work.phase === 'activating') this.#activate(work);
     else if (work.phase === 'soaking') this.#soak(work);
     else if (work.phase === 'failed') this.#goBack(work);
+    else if (work.phase === 'refused') this.#refused(work);
   }
 
   #still(work: Work, phase: Phase, run: () => void): () => void {
@@ -324,15 +327,22 @@ export class SimAgent {
     this.#soak(work);
   }
 
-  #soak(work: Work): void {
+  #soak(work: Work, soakMs = work.release.policy.soakSeconds * 1000): void {
     const { random } = this.#around;
     const { policy, behaviour } = work.release;
-    const soakMs = policy.soakSeconds * 1000;
     const declared = [
       { name: 'http', mode: 'enforce' },
       { name: 'log', mode: 'observe' },
     ] as const;
     this.#enqueue(work, { type: 'probe_topology_declared', probes: declared, declaredAtMs: this.#nowMs() });
+    if (random.chance(0.2)) {
+      this.#enqueue(work, {
+        type: 'probe_observed_first',
+        probe: 'http',
+        mode: 'enforce',
+        observedAtMs: this.#nowMs(),
+      });
+    }
     this.#probe(work, 'pass');
     if (behaviour === 'bad') {
       this.#later(
@@ -352,8 +362,9 @@ export class SimAgent {
         this.#still(work, 'soaking', () => this.#probe(work, 'pass')),
       );
     }
+    // Most wait a little longer than they are told; some find out that the server counts from a later moment.
     this.#later(
-      soakMs,
+      soakMs + (random.chance(0.3) ? 0 : 1_500),
       this.#still(work, 'soaking', () => this.#converge(work)),
     );
   }
@@ -361,6 +372,14 @@ export class SimAgent {
   #probe(work: Work, status: 'pass' | 'fail'): void {
     const observedAtMs = this.#nowMs();
     const failureReason = status === 'pass' ? null : 'connection refused';
+    if (status === 'fail') {
+      this.#enqueue(work, {
+        type: 'probe_failure_first',
+        probe: 'http',
+        mode: 'enforce',
+        firstFailedAtMs: observedAtMs,
+      });
+    }
     this.#enqueue(work, { type: 'probe_result', probe: 'http', mode: 'enforce', status, observedAtMs, failureReason });
     if (this.#around.random.chance(0.8)) return;
     this.#enqueue(work, {

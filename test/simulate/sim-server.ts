@@ -17,7 +17,7 @@ import { judgeSeq } from '../../src/rollout/judge-seq.ts';
 import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/judge-telemetry.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { receiveReport } from '../../src/rollout/receive-report.ts';
-import { reconsider } from '../../src/rollout/reconsider.ts';
+import { leave, reconsider } from '../../src/rollout/reconsider.ts';
 import { Rollout, type StoredRollout, type TimedEntry } from '../../src/rollout/rollout.ts';
 import { WaitingLine } from '../../src/rollout/waiting-line.ts';
 import type { Oracle } from './oracle.ts';
@@ -195,6 +195,9 @@ export class SimServer implements FleetView {
     const host = this.hosts.get(name);
     assert(host !== undefined);
     host.status = 'archived';
+    for (const [id, { rollout }] of this.rollouts) {
+      for (const entry of leave(rollout, name)) this.#apply(id, entry);
+    }
     this.#noteHost(name);
     this.#commit();
   }

@@ -11,7 +11,10 @@ export interface Received {
   readonly times: readonly number[];
   readonly gzipped: boolean;
   readonly authorization: string | undefined;
+  readonly json: string;
   readonly jsonBytes: number;
+  /** When it was there whole, milliseconds since the epoch. */
+  readonly atMs: number;
   /** Tells connections apart. */
   readonly port: number | undefined;
 }
@@ -67,6 +70,8 @@ export async function startScriptedServer(t: TestContext): Promise<ScriptedServe
         times: readTimes(json),
         gzipped,
         authorization: request.headers.authorization,
+        json,
+        atMs: Date.now(),
         jsonBytes: Buffer.byteLength(json),
         port: request.socket.remotePort,
       };

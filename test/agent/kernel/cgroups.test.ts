@@ -91,16 +91,22 @@ const ROWS: Row[] = [
     },
   },
   {
-    setup: 'v2, agent in a private cgroup namespace with the host’s tree mounted below /host',
+    setup: 'v2, agent in a private cgroup namespace with the host’s tree below /host, container in another slice',
     mounts: `${V2_MOUNTS}99 90 0:30 /../.. /host/sys/fs/cgroup ro - cgroup2 cgroup2 rw\n`,
-    membership: `0::/../../system.slice/docker-${ID}.scope\n`,
-    found: { version: 2, unified: [`/host/sys/fs/cgroup/system.slice/docker-${ID}.scope`] },
+    membership: `0::/../../batch.slice/docker-${ID}.scope\n`,
+    found: { version: 2, unified: [`/host/sys/fs/cgroup/batch.slice/docker-${ID}.scope`] },
   },
   {
     setup: 'v2, only a part of the tree is mounted',
     mounts: '35 24 0:30 /docker /mnt/docker ro - cgroup2 cgroup2 rw\n',
     membership: `0::/docker/${ID}\n`,
     found: { version: 2, unified: [`/mnt/docker/${ID}`] },
+  },
+  {
+    setup: 'v2, the same with the container beside the agent: the kernel does not name the way between them',
+    mounts: `${V2_MOUNTS}99 90 0:30 /../.. /host/sys/fs/cgroup ro - cgroup2 cgroup2 rw\n`,
+    membership: `0::/../docker-${ID}.scope\n`,
+    found: null,
   },
   {
     setup: 'v2, agent in a private cgroup namespace with nothing of the host mounted',

@@ -76,6 +76,11 @@ export class HostLedger {
     return [...this.#ticks.values()].filter((tick) => !tick.acknowledged);
   }
 
+  /** Live ticks that got their 204, oldest first. */
+  acknowledgedLive(): LedgerTick[] {
+    return [...this.#ticks.values()].filter((tick) => tick.acknowledged && !this.isBackFill(tick));
+  }
+
   isBackFill(tick: LedgerTick): boolean {
     return tick.recordedAtMs <= this.#newestBackFilledMs;
   }

@@ -1,0 +1,69 @@
+/** Command lines of Docker Compose v2, as argument lists for the `docker` program. Nothing here runs anything. */
+
+/** A release's files on this host. */
+export interface ProjectFiles {
+  readonly stack: string;
+  /** What relative paths in the Compose file are relative to. */
+  readonly directory: string;
+  readonly file: string;
+}
+
+/** The oldest Compose whose flags and output these commands count on. */
+export const MIN_COMPOSE_VERSION = [2, 17] as const;
+
+export function versionCommand(): string[] {
+  return ['compose', 'version', '--short'];
+}
+
+/** Resolves variables, defaults and files into one JSON document on stdout. */
+export function configCommand(files: ProjectFiles): string[] {
+  return [...projectArguments(files), 'config', '--format', 'json'];
+}
+
+/** Pulls the images of `services` by their pull policies. */
+export function pullCommand(files: ProjectFiles, services: readonly string[]): string[] {
+  return [...projectArguments(files), 'pull', '--quiet', ...services];
+}
+
+/**
+ * Makes the project what the file says, and waits until it runs and is healthy. Images are neither pulled nor built
+ * here: everything is on the host before anything stops.
+ */
+export function upCommand(files: ProjectFiles, waitSeconds: number): string[] {
+  return [
+    ...projectArguments(files),
+    'up',
+    '--detach',
+    '--no-build',
+    ...['--pull', 'never'],
+    '--remove-orphans',
+    '--wait',
+    ...['--wait-timeout', String(waitSeconds)],
+  ];
+}
+
+/** Removes containers and networks of a project by their labels, but not its volumes; needs no file. */
+export function downCommand(stack: string): string[] {
+  return ['compose', '--ansi', 'never', '--project-name', stack, 'down', '--remove-orphans'];
+}
+
+function projectArguments({ stack, directory, file }: ProjectFiles): string[] {
+  return [
+    'compose',
+    ...['--ansi', 'never'],
+    ...['--project-name', stack],
+    ...['--project-directory', directory],
+    ...['--file', file],
+  ];
+}
+
+/** Why a Compose that calls itself `text` cannot be used; null when it can. */
+export function objectToComposeVersion(text: string): string | null {
+  const match = /^v?(\d+)\.(\d+)\b/.exec(text.trim());
+  const [neededMajor, neededMinor] = MIN_COMPOSE_VERSION;
+  const needed = `Docker Compose ${neededMajor}.${neededMinor} or later is needed`;
+  if (match === null) return `${needed}, and the one here does not say its version`;
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  const isEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor);
+  return isEnough ? null : `${needed}, and version ${match[0]} is installed: update the Compose plugin of Docker`;
+}

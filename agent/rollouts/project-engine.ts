@@ -1,0 +1,126 @@
+/** What a rollout asks of the Docker Engine: the containers of a project, its images, and commands in a container. */
+import { z } from 'zod';
+import { NexusError } from '../../src/domain/errors.ts';
+import { demultiplex } from './demultiplex.ts';
+import { EngineCaller, type EngineReply } from './engine-call.ts';
+import { parseContainerIds, parseProjectContainer } from './parse-project-container.ts';
+import { PROJECT_LABEL, type ProjectContainer } from './project-container.ts';
+
+const INSPECTIONS_AT_ONCE = 6;
+const REMOVE_LIMIT_MS = 30_000;
+
+const imageSchema = z.object({ Id: z.string().min(1), RepoDigests: z.array(z.string()).nullish() });
+const createdSchema = z.object({ Id: z.string().min(1) });
+const execSchema = z.object({ Running: z.boolean(), ExitCode: z.number().nullable() });
+
+export interface LocalImage {
+  readonly id: string;
+  /** It came from a registry, so a registry can be asked for a newer one. */
+  readonly isFromRegistry: boolean;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+/** Every method throws a NexusError when the engine does not answer, or in a way that cannot be used. */
+export class ProjectEngine {
+  readonly #caller: EngineCaller;
+
+  constructor(socketPath: string) {
+    this.#caller = new EngineCaller(socketPath);
+  }
+
+  /** All containers of a Compose project, stopped ones too, by name. */
+  async containers(project: string): Promise<ProjectContainer[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [`${PROJECT_LABEL}=${project}`] }));
+    const listed = await this.#caller.call({ method: 'GET', path: `/containers/json?all=true&filters=${filters}` });
+    const ids = parseContainerIds(listed.body);
+    if (ids === null) throw unreadable('list of containers', listed);
+    const containers: ProjectContainer[] = [];
+    for (let at = 0; at < ids.length; at += INSPECTIONS_AT_ONCE) {
+      const some = ids.slice(at, at + INSPECTIONS_AT_ONCE).map((id) => this.#inspect(id));
+      for (const container of await Promise.all(some)) if (container !== null) containers.push(container);
+    }
+    return containers.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** An image by name or id; null when it is not on this host. */
+  async image(reference: string): Promise<LocalImage | null> {
+    const reply = await this.#caller.call({ method: 'GET', path: `/images/${encodeURIComponent(reference)}/json` });
+    if (reply.status === 404) return null;
+    const { data } = imageSchema.safeParse(reply.body);
+    if (data === undefined) throw unreadable(`image ${reference}`, reply);
+    return { id: data.Id, isFromRegistry: (data.RepoDigests ?? []).length > 0 };
+  }
+
+  /** Gives an image one more name. */
+  async tag(imageId: string, repository: string, tag: string): Promise<void> {
+    const query = new URLSearchParams({ repo: repository, tag });
+    await this.#demand({ method: 'POST', path: `/images/${encodeURIComponent(imageId)}/tag?${query}` });
+  }
+
+  /** Removes a container, not its volumes; one that is gone already is fine. */
+  async remove(id: string): Promise<void> {
+    await this.#demand(
+      { method: 'DELETE', path: `/containers/${id}?force=true`, timeoutMs: REMOVE_LIMIT_MS },
+      404,
+      409,
+    );
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.#demand({ method: 'POST', path: `/containers/${id}/rename?${new URLSearchParams({ name })}` }, 404);
+  }
+
+  /** Prepares a command in a running container; returns its id. */
+  async createExec(containerId: string, command: readonly string[]): Promise<string> {
+    const body = { Cmd: command, AttachStdout: true, AttachStderr: true };
+    const reply = await this.#demand({ method: 'POST', path: `/containers/${containerId}/exec`, body });
+    const { data } = createdSchema.safeParse(reply.body);
+    if (data === undefined) throw unreadable('answer to an exec', reply);
+    return data.Id;
+  }
+
+  /** Runs it to its end; throws after `timeoutMs`, when it goes on running. */
+  async startExec(execId: string, timeoutMs: number): Promise<ExecResult> {
+    const body = { Detach: false, Tty: false };
+    const reply = await this.#demand({ method: 'POST', path: `/exec/${execId}/start`, body, timeoutMs, raw: true });
+    const output = Buffer.isBuffer(reply.body) ? demultiplex(reply.body) : '';
+    const { exitCode } = await this.inspectExec(execId);
+    return { exitCode: exitCode ?? -1, output };
+  }
+
+  async inspectExec(execId: string): Promise<{ readonly isRunning: boolean; readonly exitCode: number | null }> {
+    const reply = await this.#caller.call({ method: 'GET', path: `/exec/${execId}/json` });
+    if (reply.status === 404) return { isRunning: false, exitCode: null };
+    const { data } = execSchema.safeParse(reply.body);
+    if (data === undefined) throw unreadable('state of an exec', reply);
+    return { isRunning: data.Running, exitCode: data.ExitCode };
+  }
+
+  async close(): Promise<void> {
+    await this.#caller.close();
+  }
+
+  /** Null: it is gone meanwhile. */
+  async #inspect(id: string): Promise<ProjectContainer | null> {
+    const reply = await this.#caller.call({ method: 'GET', path: `/containers/${id}/json` });
+    if (reply.status === 404) return null;
+    const container = parseProjectContainer(reply.body);
+    if (container === null) throw unreadable(`container ${id.slice(0, 12)}`, reply);
+    return container;
+  }
+
+  async #demand(request: Parameters<EngineCaller['call']>[0], ...fine: readonly number[]): Promise<EngineReply> {
+    const reply = await this.#caller.call(request);
+    if (reply.status < 400 || fine.includes(reply.status)) return reply;
+    const said = z.object({ message: z.string() }).safeParse(reply.body).data?.message ?? `status ${reply.status}`;
+    throw new NexusError('conflict', `The Docker Engine refuses ${request.method} ${request.path}: ${said}`);
+  }
+}
+
+function unreadable(what: string, reply: EngineReply): NexusError {
+  return new NexusError('invalid', `The Docker Engine's ${what} cannot be read (status ${reply.status})`);
+}

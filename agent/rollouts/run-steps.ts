@@ -1,0 +1,134 @@
+/** Carries out the steps that change what runs. What each comes to is a value; nothing here decides anything. */
+import { assertNever, messageOf, NexusError } from '../../src/domain/errors.ts';
+import type { Log } from '../../src/domain/log.ts';
+import type { Action } from './action.ts';
+import { downCommand, pullCommand, upCommand } from './compose-command.ts';
+import { listImages } from './compose-model.ts';
+import type { ComposeRunner } from './compose-runner.ts';
+import { needsPull, splitReference } from './image-pins.ts';
+import { planTidying } from './plan-tidying.ts';
+import type { ProjectEngine } from './project-engine.ts';
+import type { PreparedRelease, ReleaseShelf } from './release-shelf.ts';
+import type { CommandResult } from './run-command.ts';
+
+export type StepAction = Extract<Action, { readonly do: 'prepare' | 'pull' | 'up' | 'down' }>;
+
+export type StepResult =
+  | { readonly ok: true; readonly prepared: PreparedRelease | null }
+  | { readonly ok: false; readonly exitCode: number; readonly output: string; readonly isFinal: boolean };
+
+/** Compose gives up by itself a moment before it is ended, and says which container it waited for. */
+const WAIT_MARGIN_MS = 1_000;
+const DONE: StepResult = { ok: true, prepared: null };
+
+export interface StepRunnerOptions {
+  readonly stack: string;
+  /** The stack's own folder. */
+  readonly folder: string;
+  readonly shelf: ReleaseShelf;
+  readonly compose: ComposeRunner;
+  readonly engine: ProjectEngine;
+  readonly log: Log;
+  /** The server refused the token while a release was fetched. */
+  readonly onUnauthorized: () => void;
+}
+
+export class StepRunner {
+  readonly #options: StepRunnerOptions;
+
+  constructor(options: StepRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: what the step stumbled over is its result. */
+  async run(action: StepAction): Promise<StepResult> {
+    try {
+      return await this.#run(action);
+    } catch (error) {
+      const code = error instanceof NexusError ? error.code : null;
+      if (code === 'unauthorized') this.#options.onUnauthorized();
+      const exitCode = error instanceof NexusError ? error.details['exit_code'] : undefined;
+      return {
+        ok: false,
+        exitCode: typeof exitCode === 'number' ? exitCode : -1,
+        output: messageOf(error),
+        isFinal: code === 'invalid',
+      };
+    }
+  }
+
+  async #run(action: StepAction): Promise<StepResult> {
+    const { shelf, stack, folder, compose } = this.#options;
+    switch (action.do) {
+      case 'prepare':
+        return { ok: true, prepared: await shelf.prepare(action.release, action.limitMs) };
+      case 'pull':
+        return this.#pull(action.release, action.onlyMissing, action.limitMs);
+      case 'up': {
+        const { files } = await shelf.prepare(action.release, action.limitMs);
+        await this.#tidy();
+        const waitSeconds = Math.max(1, Math.floor((action.limitMs - WAIT_MARGIN_MS) / 1000));
+        return resultOf(await compose.run(upCommand(files, waitSeconds), folder, action.limitMs));
+      }
+      case 'down':
+        await this.#tidy();
+        return resultOf(await compose.run(downCommand(stack), folder, action.limitMs));
+      default:
+        return assertNever(action);
+    }
+  }
+
+  async #pull(release: string, onlyMissing: boolean, limitMs: number): Promise<StepResult> {
+    const { shelf, engine, compose, folder } = this.#options;
+    const { model, files } = await shelf.prepare(release, limitMs);
+    if (onlyMissing) await this.#restoreNames(release);
+    const images = listImages(model);
+    const services: string[] = [];
+    for (const image of images) {
+      if (needsPull(image, await engine.image(image.reference), onlyMissing)) services.push(image.service);
+    }
+    if (services.length > 0) {
+      const result = resultOf(await compose.run(pullCommand(files, services), folder, limitMs));
+      if (!result.ok) return result;
+    }
+    if (!onlyMissing) await this.#pinImages(release, new Set(images.map(({ reference }) => reference)));
+    return DONE;
+  }
+
+  /** Remembers which image each name stands for: a tag may have moved when this release is gone back to. */
+  async #pinImages(release: string, references: ReadonlySet<string>): Promise<void> {
+    const { shelf, engine } = this.#options;
+    const pins: { reference: string; id: string }[] = [];
+    for (const reference of references) {
+      const image = await engine.image(reference);
+      if (image !== null) pins.push({ reference, id: image.id });
+    }
+    await shelf.writePins(release, pins);
+  }
+
+  /** Gives the names back to the images that they stood for, as far as those are still on this host. */
+  async #restoreNames(release: string): Promise<void> {
+    const { shelf, engine, log, stack } = this.#options;
+    for (const { reference, id } of await shelf.readPins(release)) {
+      const split = splitReference(reference);
+      if (split === null || (await engine.image(reference))?.id === id || (await engine.image(id)) === null) continue;
+      await engine.tag(id, split.repository, split.tag);
+      log.info({ stack, release, image: reference, id }, 'the name stands for another image by now: it is given back');
+    }
+  }
+
+  /** Puts in order what a Compose that was cut off has left. */
+  async #tidy(): Promise<void> {
+    const { engine, stack, log } = this.#options;
+    for (const tidying of planTidying(await engine.containers(stack))) {
+      log.info({ stack, container: tidying.name, step: tidying.do }, 'tidying up after an interrupted change');
+      if (tidying.do === 'remove') await engine.remove(tidying.id);
+      else await engine.rename(tidying.id, tidying.name);
+    }
+  }
+}
+
+function resultOf({ exitCode, errorTail, stdout }: CommandResult): StepResult {
+  if (exitCode === 0) return DONE;
+  return { ok: false, exitCode, output: errorTail === '' ? stdout : errorTail, isFinal: false };
+}

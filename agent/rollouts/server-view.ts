@@ -1,0 +1,42 @@
+import type { AgentStateBody } from '../../src/wire/agent-event.ts';
+import type { ServerView } from './reconcile.ts';
+import { parseState, type RolloutApi } from './rollout-api.ts';
+
+export type Refreshed =
+  | { readonly kind: 'known'; readonly state: AgentStateBody }
+  | { readonly kind: 'unauthorized' }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** What the server knows of this host: its name there, and its part in every open rollout. */
+export class ServerViews {
+  readonly #api: Pick<RolloutApi, 'state'>;
+  #hostname: string | null = null;
+
+  constructor(api: Pick<RolloutApi, 'state'>) {
+    this.#api = api;
+  }
+
+  /** The name that events have to carry; null until the server has told it. */
+  get hostname(): string | null {
+    return this.#hostname;
+  }
+
+  async refresh(): Promise<Refreshed> {
+    const reply = await this.#api.state();
+    if (reply.kind === 'silence') return { kind: 'unknown', reason: reply.reason };
+    if (reply.status === 401) return { kind: 'unauthorized' };
+    const state = reply.status === 200 ? parseState(reply.body) : null;
+    if (state === null) {
+      return {
+        kind: 'unknown',
+        reason: `GET /v1/agent/state is answered ${reply.status}, and not in a way that this agent understands`,
+      };
+    }
+    this.#hostname = state.hostname;
+    return { kind: 'known', state };
+  }
+}
+
+export function viewsOf(state: AgentStateBody, stack: string): readonly ServerView[] {
+  return state.rollouts.filter((view) => view.stack === stack);
+}

@@ -1,0 +1,200 @@
+import { assertNever, messageOf } from '../../src/domain/errors.ts';
+import type { Log } from '../../src/domain/log.ts';
+import type { Action } from './action.ts';
+import { advanceRecord, finishRollout } from './advance-record.ts';
+import type { Bell } from './bell.ts';
+import { decide } from './decide.ts';
+import type { Lane } from './lane.ts';
+import { elapsedMs, type Moments } from './moment.ts';
+import type { Observed, Step, Tried } from './observed.ts';
+import { ProbeRunner } from './probe-runner.ts';
+import type { ProjectContainer } from './project-container.ts';
+import type { ProjectEngine } from './project-engine.ts';
+import type { PreparedRelease, ReleaseShelf } from './release-shelf.ts';
+import type { StepAction, StepRunner } from './run-steps.ts';
+import type { RolloutRecord } from './stack-record.ts';
+import type { StackStore } from './stack-store.ts';
+
+export interface StackWorkerOptions {
+  readonly stack: string;
+  readonly store: StackStore;
+  readonly shelf: ReleaseShelf;
+  readonly steps: StepRunner;
+  readonly engine: ProjectEngine;
+  /** Bounds how many stacks change at once; going back never waits for it. */
+  readonly lane: Lane;
+  readonly moments: Moments;
+  readonly log: Log;
+  /** Rung when the record changes. */
+  readonly bell: Bell;
+}
+
+/** With nothing to do, until the record changes. */
+const IDLE_MS = 3_600_000;
+/** After a failure of this host itself, such as a full disk. */
+const TROUBLE_MS = 5_000;
+
+/** What this process knows of the phase that the rollout is in; a new phase begins with none of it. */
+interface PhaseMemory {
+  readonly key: string;
+  readonly tried: Partial<Record<Step, Tried>>;
+  prepared: PreparedRelease | null;
+  wasInterrupted: boolean;
+  probes: ProbeRunner | null;
+}
+
+/** Brings one stack to where its record says it is to be: looks, decides, acts, and looks again. */
+export class StackWorker {
+  readonly #options: StackWorkerOptions;
+  #memory: PhaseMemory = { key: '', tried: {}, prepared: null, wasInterrupted: false, probes: null };
+  #saidEngineAway = false;
+
+  constructor(options: StackWorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Until `signal` aborts. A command under way is then cut off, which the next start picks up. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { bell, log, stack } = this.#options;
+    while (!signal.aborted) {
+      let waitMs: number;
+      try {
+        waitMs = await this.#turn();
+      } catch (error) {
+        log.error({ stack, reason: messageOf(error) }, 'this stack cannot be worked on now: trying again');
+        waitMs = TROUBLE_MS;
+      }
+      if (waitMs > 0) await bell.wait(waitMs, signal);
+    }
+    this.#memory.probes?.stop();
+  }
+
+  /** One look and what follows from it; returns how long nothing is to be done. */
+  async #turn(): Promise<number> {
+    const { store, moments } = this.#options;
+    const { rollout } = store.record;
+    this.#enterPhase(rollout);
+    if (rollout === null) return IDLE_MS;
+    if (rollout.phase.at === 'closed') return this.#finish(rollout);
+    if (rollout.phase.at === 'offered') return IDLE_MS;
+    const observed = await this.#observe(rollout);
+    let waitMs = 0;
+    for (const action of decide(rollout, observed, moments.now())) waitMs = await this.#apply(rollout, action);
+    return waitMs;
+  }
+
+  #enterPhase(rollout: RolloutRecord | null): void {
+    const key = rollout === null ? '' : `${rollout.id} ${rollout.phase.at}`;
+    if (this.#memory.key === key) return;
+    this.#memory.probes?.stop();
+    // Touched before this process has done anything: by another one, which did not come to its end.
+    const wasInterrupted = rollout?.phase.at === 'activating' && rollout.phase.touched;
+    this.#memory = { key, tried: {}, prepared: null, wasInterrupted, probes: null };
+    if (rollout === null) return;
+    const { log, stack } = this.#options;
+    const { id, release, phase } = rollout;
+    log.info({ stack, rollout_id: id, release, phase: phase.at }, `rollout: ${describePhase(rollout)}`);
+  }
+
+  async #observe(rollout: RolloutRecord): Promise<Observed> {
+    const { engine, stack, moments } = this.#options;
+    const memory = this.#memory;
+    const containers = await this.#look();
+    if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
+    if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
+      const { probes } = rollout.plan;
+      memory.probes = new ProbeRunner({ stack, probes, engine, moments, onChange: () => this.#options.bell.ring() });
+    }
+    return {
+      containers,
+      tried: memory.tried,
+      plan: memory.prepared?.plan ?? null,
+      wasInterrupted: memory.wasInterrupted,
+      readings: memory.probes?.readings ?? [],
+    };
+  }
+
+  /** The project's containers, or null when the engine does not tell. */
+  async #look(): Promise<readonly ProjectContainer[] | null> {
+    const { engine, stack, log } = this.#options;
+    try {
+      const containers = await engine.containers(stack);
+      this.#saidEngineAway = false;
+      return containers;
+    } catch (error) {
+      if (!this.#saidEngineAway)
+        log.warn({ stack, reason: messageOf(error) }, 'the containers of this stack cannot be seen');
+      this.#saidEngineAway = true;
+      return null;
+    }
+  }
+
+  async #apply(rollout: RolloutRecord, action: Action): Promise<number> {
+    switch (action.do) {
+      case 'advance':
+        await this.#options.store.update((record) => advanceRecord(record, rollout, action));
+        return 0;
+      case 'wait':
+        return action.ms;
+      case 'prepare':
+      case 'pull':
+      case 'up':
+      case 'down':
+        await this.#runStep(rollout, action);
+        return 0;
+      default:
+        return assertNever(action);
+    }
+  }
+
+  async #runStep(rollout: RolloutRecord, action: StepAction): Promise<void> {
+    const { steps, lane, moments, log, stack } = this.#options;
+    const memory = this.#memory;
+    const decidedAt = moments.now();
+    const work = async (): Promise<void> => {
+      const waitedMs = elapsedMs(decidedAt, moments.now());
+      const startedAt = moments.now();
+      const result = await steps.run({ ...action, limitMs: Math.max(1, action.limitMs - waitedMs) });
+      const at = moments.now();
+      const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
+      if (result.ok) {
+        if (result.prepared !== null) memory.prepared = result.prepared;
+        log.info(fields, `rollout: ${action.do} is done`);
+      } else {
+        log.warn({ ...fields, exit_code: result.exitCode, output: result.output }, `rollout: ${action.do} failed`);
+      }
+      const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
+      memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
+    };
+    await (rollout.phase.at === 'reverting' ? work() : lane.run(work));
+  }
+
+  async #finish(rollout: RolloutRecord): Promise<number> {
+    if (rollout.outbox.length > 0) return IDLE_MS;
+    const { store, shelf, log, stack } = this.#options;
+    const { kept } = await store.update(finishRollout);
+    log.info({ stack, rollout_id: rollout.id, release: rollout.release }, 'rollout: everything is reported');
+    await shelf.prune(kept);
+    return 0;
+  }
+}
+
+function describePhase({ phase, fallback }: RolloutRecord): string {
+  switch (phase.at) {
+    case 'offered':
+      return 'a release is offered; it begins once the server has confirmed that it is taken up';
+    case 'activating':
+      return phase.touched ? 'the activation goes on after an interruption' : 'the activation begins';
+    case 'resuming':
+      return 'the soak goes on by what the server knows';
+    case 'soaking':
+      return `the soak begins, for ${Math.ceil(phase.soakMs / 1000)} s`;
+    case 'reverting':
+      if (!phase.touched) return 'nothing has been changed: what ran before is looked at';
+      return fallback === null ? 'everything of the release is taken away' : `going back to ${fallback}`;
+    case 'closed':
+      return phase.outcome;
+    default:
+      return assertNever(phase);
+  }
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { Log } from '../../src/domain/log.ts';
+import { Bell } from './bell.ts';
+import type { ComposeRunner } from './compose-runner.ts';
+import { EventSender } from './event-sender.ts';
+import type { Lane } from './lane.ts';
+import type { Moments } from './moment.ts';
+import type { ProjectEngine } from './project-engine.ts';
+import { ReleaseShelf } from './release-shelf.ts';
+import type { RolloutApi } from './rollout-api.ts';
+import { StepRunner } from './run-steps.ts';
+import type { ServerViews } from './server-view.ts';
+import { StackStore } from './stack-store.ts';
+import { StackWorker } from './stack-worker.ts';
+
+/** What all stacks of a host share. */
+export interface StackCommons {
+  /** Holds one folder for each stack. */
+  readonly stacksFolder: string;
+  readonly api: RolloutApi;
+  readonly views: ServerViews;
+  readonly compose: ComposeRunner;
+  readonly engine: ProjectEngine;
+  readonly lane: Lane;
+  readonly moments: Moments;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  readonly onUnauthorized: () => void;
+}
+
+/** One stack at work: its record, the loop that changes what runs, and the one that reports. */
+export interface Stack {
+  readonly store: StackStore;
+  readonly sender: EventSender;
+  /** Settles once both loops have ended. */
+  readonly ended: Promise<unknown>;
+}
+
+export async function startStack(stack: string, commons: StackCommons): Promise<Stack> {
+  const { api, views, compose, engine, lane, moments, log, random, signal, onUnauthorized } = commons;
+  const folder = join(commons.stacksFolder, stack);
+  const [workBell, sendBell] = [new Bell(), new Bell()];
+  const store = await StackStore.open(folder, stack, moments, log, () => {
+    workBell.ring();
+    sendBell.ring();
+  });
+  const shelf = new ReleaseShelf({ stack, folder, api, compose, log });
+  const steps = new StepRunner({ stack, folder, shelf, compose, engine, log, onUnauthorized });
+  const worker = new StackWorker({ stack, store, shelf, steps, engine, lane, moments, log, bell: workBell });
+  const sender = new EventSender({
+    stack,
+    store,
+    api,
+    views,
+    moments,
+    log,
+    random,
+    bell: sendBell,
+
+    onUnauthorized,
+  });
+  return { store, sender, ended: Promise.all([worker.run(signal), sender.run(signal)]) };
+}

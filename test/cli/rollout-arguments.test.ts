@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatSpan, shortDigest } from '../../src/cli/release-name.ts';
+import { chooseRelease } from '../../src/cli/release-reference.ts';
+import { chooseRollout } from '../../src/cli/rollout-reference.ts';
+import { type RequestFlags, readRequest } from '../../src/cli/rollout-request.ts';
+import { readWaves } from '../../src/cli/rollout-waves.ts';
+import { type ErrorCode, NexusError } from '../../src/domain/errors.ts';
+import {
+  olderRelease,
+  rolloutHost,
+  SHOP_1_4,
+  SHOP_1_5,
+  sampleRelease,
+  sampleRollout,
+  summaryOf,
+} from '../client/sample-rollouts.ts';
+
+const failure =
+  (code: ErrorCode, pattern: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof NexusError && error.code === code && pattern.test(error.message);
+
+describe('--waves', () => {
+  const rows: Array<[string, unknown]> = [
+    ['1', [{ count: 1 }]],
+    ['100%', [{ percent: 100 }]],
+    ['1,25%,100%', [{ count: 1 }, { percent: 25 }, { percent: 100 }]],
+    [' 2 , 12.5% ', [{ count: 2 }, { percent: 12.5 }]],
+  ];
+  for (const [text, waves] of rows) it(`takes «${text}»`, () => assert.deepEqual(readWaves(text), waves));
+  for (const text of ['', '0', '1,', '-1', '1.5', '0%', '101%', '%', '1;2', '1 2', 'all']) {
+    it(`refuses «${text}»`, () => assert.throws(() => readWaves(text), failure('usage', /--waves is.*1,25%,100%/)));
+  }
+});
+
+describe('the request of a rollout', () => {
+  const rows: Array<[RequestFlags, Record<string, unknown>]> = [
+    [{ selector: ['role=web', 'zone=a'] }, { selector: { role: 'web', zone: 'a' } }],
+    [{ host: ['web-1', 'web-2', 'web-1'] }, { hosts: ['web-1', 'web-2'] }],
+    [
+      { host: ['a'], waves: '1,100%', maxInFlight: '20', failureThreshold: '0' },
+      { hosts: ['a'], waves: [{ count: 1 }, { percent: 100 }], max_in_flight: 20, failure_threshold: 0 },
+    ],
+  ];
+  for (const [flags, body] of rows) {
+    it(`of ${JSON.stringify(flags)}`, () => assert.deepEqual(readRequest('d', flags), { release: 'd', ...body }));
+  }
+  const refused: Array<[RequestFlags, RegExp]> = [
+    [{}, /--selector KEY=VALUE.*--host NAME/],
+    [{ selector: ['role'] }, /KEY=VALUE/],
+    [{ host: ['a'], maxInFlight: '0' }, /--max-in-flight is «0»/],
+    [{ host: ['a'], failureThreshold: '-1' }, /--failure-threshold is «-1»/],
+  ];
+  for (const [flags, reason] of refused) {
+    it(`refuses ${JSON.stringify(flags)}`, () =>
+      assert.throws(() => readRequest('d', flags), failure('usage', reason)));
+  }
+});
+
+describe('a release is named', () => {
+  const twin = sampleRelease({ digest: `sha256:9ad4aa${'1'.repeat(58)}`, stack: 'cart', version: '2@beta' });
+  const releases = [sampleRelease(), olderRelease(), twin];
+  const rows: Array<[string, string]> = [
+    [SHOP_1_5, SHOP_1_5],
+    ['4f2a9c', SHOP_1_4],
+    ['sha256:4f2a9c01', SHOP_1_4],
+    ['4F2A9C01B7DE', SHOP_1_4],
+    ['shop@1.4', SHOP_1_4],
+    ['cart@2@beta', twin.digest],
+  ];
+  for (const [wanted, digest] of rows) {
+    it(`by «${wanted}»`, () => assert.equal(chooseRelease(releases, wanted).digest, digest));
+  }
+  const refused: Array<[string, ErrorCode, RegExp]> = [
+    ['4f2a9', 'usage', /too short.*at least 6/],
+    ['shop', 'usage', /does not name a release.*STACK@VERSION/],
+    ['@1.4', 'usage', /does not name a release/],
+    ['shop@', 'usage', /does not name a release/],
+    ['abcdef', 'not_found', /no release «abcdef».*nexus release list/],
+    ['shop@9', 'not_found', /no release «shop@9»/],
+  ];
+  for (const [wanted, code, reason] of refused) {
+    it(`not by «${wanted}»`, () => assert.throws(() => chooseRelease(releases, wanted), failure(code, reason)));
+  }
+  it('not by what two are called, and both are shown', () => {
+    const same = sampleRelease({ digest: SHOP_1_4 });
+    assert.throws(
+      () => chooseRelease([sampleRelease(), same], 'shop@1.5'),
+      failure('usage', /names 2 releases, say which: 9ad49925e0e3 \(shop@1\.5.*4f2a9c01b7de \(shop@1\.5/),
+    );
+  });
+});
+
+describe('a rollout is named', () => {
+  const rollouts = ['ro_12', 'ro_1', 'ro_2'].map((id) => summaryOf(sampleRollout([rolloutHost('a')], { id })));
+  const rows: Array<[string, string]> = [
+    ['ro_1', 'ro_1'],
+    ['ro_12', 'ro_12'],
+    ['ro_2', 'ro_2'],
+  ];
+  for (const [wanted, id] of rows) it(`by «${wanted}»`, () => assert.equal(chooseRollout(rollouts, wanted).id, id));
+  it('by its beginning, where no other begins so', () => {
+    assert.equal(chooseRollout(rollouts.slice(0, 1), 'ro').id, 'ro_12');
+    assert.throws(
+      () => chooseRollout(rollouts, 'ro'),
+      failure('usage', /begins 3 rollouts, say which: ro_12 \(shop 1\.5/),
+    );
+    assert.throws(() => chooseRollout(rollouts, 'x'), failure('not_found', /nexus rollout list/));
+  });
+});
+
+describe('spans of time', () => {
+  const rows: Array<[number, string]> = [
+    [0, '0 s'],
+    [-3, '0 s'],
+    [59.9, '59 s'],
+    [60, '1 min'],
+    [90, '1 min 30 s'],
+    [3_600, '1 h'],
+    [3_601, '1 h'],
+    [3_660, '1 h 1 min'],
+    [90_000, '1 d 1 h'],
+  ];
+  for (const [seconds, text] of rows)
+    it(`of ${seconds} s read «${text}»`, () => assert.equal(formatSpan(seconds), text));
+});
+
+describe('a digest', () => {
+  it('is told by 12 digits', () => assert.equal(shortDigest(SHOP_1_5), '9ad49925e0e3'));
+});

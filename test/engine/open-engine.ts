@@ -1,0 +1,65 @@
+/** An engine on a store of its own in a temporary directory. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import type { CommandOf } from '../../src/domain/command.ts';
+import type { Store } from '../../src/domain/store.ts';
+import { NO_FACTS, type Tick } from '../../src/domain/telemetry.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { openStore } from '../../src/sqlite/open-store.ts';
+import { RecordingLog } from '../domain/recording-log.ts';
+
+/** Noon of 1 March 2026. */
+export const NOON_MS = 1_772_366_400_000;
+
+export interface OpenEngine {
+  readonly engine: Engine;
+  /** The store behind whatever was put before it. */
+  readonly store: Store;
+  readonly log: RecordingLog;
+  /** Why the engine had to let go of its store, each time it did. */
+  readonly detachments: string[];
+  readonly dataDir: string;
+}
+
+export function openEngine(
+  t: Pick<TestContext, 'after'>,
+  watch: (store: Store) => Store = (store) => store,
+): OpenEngine {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-engine-'));
+  const log = new RecordingLog();
+  const engine = new Engine(log);
+  const detachments: string[] = [];
+  const store = openStore(dataDir, NOON_MS);
+  engine.attach(watch(store), NOON_MS, (reason) => detachments.push(reason));
+  t.after(() => {
+    engine.close(NOON_MS);
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  return { engine, store, log, detachments, dataDir };
+}
+
+export function addHost(name: string): CommandOf<'add_host'> {
+  const token = { name: null, expiresAtMs: null };
+  return { kind: 'add_host', name, labels: {}, offlineAfterSeconds: 120, token, nowMs: NOON_MS };
+}
+
+/** A tick that holds no values and says nothing of containers. */
+export function tickAt(recordedAtMs: number): Tick {
+  return {
+    recordedAtMs,
+    facts: NO_FACTS,
+    metrics: {
+      cpu_percent: null,
+      load_average: null,
+      memory_used_mb: null,
+      memory_total_mb: null,
+      disk_used_gb: null,
+      disk_total_gb: null,
+      network_rx_bytes: null,
+      network_tx_bytes: null,
+    },
+    containers: null,
+  };
+}

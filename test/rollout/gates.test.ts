@@ -1,0 +1,360 @@
+/** Each gate alone and in its place: what holds, what it says, and what it does when it cannot read. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HostState, RolloutPlan } from '../../src/domain/rollout.ts';
+import { explainHold } from '../../src/rollout/explain-hold.ts';
+import { type Holding, sceneOf } from '../../src/rollout/gates/gate.ts';
+import { holdOf } from '../../src/rollout/gates/gates.ts';
+import type { Rollout } from '../../src/rollout/rollout.ts';
+import { FakeFleet } from './fake-fleet.ts';
+import { NOON_MS, sampleRollout, TARGET } from './sample-rollout.ts';
+
+interface Row {
+  readonly given: string;
+  readonly fleet?: (fleet: FakeFleet) => void;
+  readonly rollout?: (rollout: Rollout) => void;
+  readonly states?: Readonly<Record<string, HostState>>;
+  readonly plan?: Partial<RolloutPlan>;
+  readonly host?: string;
+  readonly nowMs?: number;
+  /** Null: it passes. */
+  readonly gate: string | null;
+  readonly reason?: string;
+  readonly wakeAtMs?: number;
+  readonly waitsFor?: string;
+}
+
+const ONE_WAVE = { waves: [['web-1', 'web-2', 'web-3']] };
+const QUARANTINE = {
+  stack: 'shop',
+  release: TARGET,
+  rolloutId: 'r0',
+  host: 'web-9',
+  failingProbes: ['http', 'tcp'],
+  output: '',
+  sinceMs: NOON_MS - 3_600_000,
+};
+const label = (host: string, key: string, value: string) => (fleet: FakeFleet) => {
+  fleet.labels.set(host, { ...fleet.labels.get(host), [key]: value });
+};
+const both =
+  (...given: ReadonlyArray<(fleet: FakeFleet) => void>) =>
+  (fleet: FakeFleet) => {
+    for (const one of given) one(fleet);
+  };
+
+const ROWS: readonly Row[] = [
+  { given: 'nothing in the way', gate: null },
+  {
+    given: 'a paused rollout',
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_paused' }, NOON_MS),
+    gate: 'paused',
+    reason: 'the rollout is paused since 2031-01-08T12:00:00.000Z: resume it to go on',
+  },
+  {
+    given: 'an aborted rollout',
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_aborted', reason: 'wrong day' }, NOON_MS),
+    gate: 'ended',
+    reason: 'the rollout is aborted since 2031-01-08T12:00:00.000Z: wrong day',
+  },
+  {
+    given: 'a superseded rollout',
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_superseded', by: 'r2' }, NOON_MS),
+    gate: 'superseded',
+    reason: 'the rollout is superseded by rollout r2 since 2031-01-08T12:00:00.000Z',
+  },
+  {
+    given: 'a quarantined release',
+    fleet: (fleet) => {
+      fleet.quarantined = QUARANTINE;
+    },
+    gate: 'quarantine',
+    reason:
+      'release sha256:aaaaaaaaaaaa… of stack «shop» is quarantined since 2031-01-08T11:00:00.000Z: ' +
+      '«web-9» failed on it («http», «tcp») in rollout r0',
+  },
+  {
+    given: 'a quarantine that cannot be read',
+    fleet: (fleet) => fleet.blind.add('quarantine'),
+    gate: 'quarantine',
+    reason: 'whether release sha256:aaaaaaaaaaaa… of stack «shop» is quarantined cannot be read: the disk is slow',
+    wakeAtMs: NOON_MS + 10_000,
+  },
+  {
+    given: 'a host that never reported',
+    fleet: (fleet) => fleet.statuses.set('web-1', 'pending'),
+    gate: 'host',
+    reason: '«web-1» has never reported: start its agent',
+  },
+  {
+    given: 'an offline host',
+    fleet: (fleet) => fleet.statuses.set('web-1', 'offline'),
+    gate: 'host',
+    reason: '«web-1» is offline: it follows when it is back',
+  },
+  { given: 'a degraded host', fleet: (fleet) => fleet.statuses.set('web-1', 'degraded'), gate: null },
+  {
+    given: 'an archived host',
+    fleet: (fleet) => fleet.statuses.set('web-1', 'archived'),
+    gate: 'host',
+    reason: '«web-1» is archived',
+  },
+  {
+    given: 'a host that does not exist',
+    fleet: (fleet) => fleet.unknown.add('web-1'),
+    gate: 'host',
+    reason: 'there is no host «web-1» any more',
+  },
+  {
+    given: 'a host that cannot be read',
+    fleet: (fleet) => fleet.blind.add('host'),
+    gate: 'host',
+    reason: 'the status of «web-1» cannot be read: the disk is slow',
+    wakeAtMs: NOON_MS + 10_000,
+  },
+  {
+    given: 'another rollout at work',
+    fleet: (fleet) => fleet.occupants.set('web-1', 'r0'),
+    gate: 'other_rollout',
+    reason: 'rollout r0 is still at work on «shop» of «web-1»',
+  },
+  {
+    given: 'other rollouts that cannot be read',
+    fleet: (fleet) => fleet.blind.add('occupant'),
+    gate: 'other_rollout',
+    reason: 'who is at work on «shop» of «web-1» cannot be read: the disk is slow',
+    wakeAtMs: NOON_MS + 10_000,
+  },
+  {
+    given: 'a later wave before anything was dispatched',
+    host: 'web-2',
+    gate: 'wave',
+    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: none of its hosts has converged',
+  },
+  {
+    given: 'a later wave while the canary soaks',
+    host: 'web-2',
+    states: { 'web-1': 'soaking' },
+    gate: 'wave',
+    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: «web-1» is soaking',
+  },
+  {
+    given: 'a later wave while two hosts are in flight',
+    host: 'web-3',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'pending', 'web-2': 'activating' },
+    gate: 'wave',
+    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: «web-1» is dispatched, and 1 more host in flight',
+  },
+  {
+    given: 'a later wave while a live host of the one before is pending',
+    host: 'web-3',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'converged' },
+    gate: 'wave',
+    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: «web-2» is still to be updated',
+  },
+  {
+    given: 'a host after another that is not dispatched',
+    plan: ONE_WAVE,
+    fleet: label('web-1', 'after', 'web-2'),
+    gate: 'ordering',
+    reason: '«web-1» waits for the end of «web-2» (wave 1, not dispatched)',
+    waitsFor: 'web-2',
+  },
+  {
+    given: 'a host after two, one of which has converged',
+    plan: ONE_WAVE,
+    states: { 'web-2': 'converged', 'web-3': 'soaking' },
+    fleet: label('web-1', 'after', 'web-2, web-3'),
+    gate: 'ordering',
+    reason: '«web-1» waits for the end of «web-3» (wave 1, soaking)',
+    waitsFor: 'web-3',
+  },
+  {
+    given: 'a host after one that failed',
+    plan: { ...ONE_WAVE, failureThreshold: 1 },
+    states: { 'web-2': 'failed' },
+    fleet: label('web-1', 'after', 'web-2'),
+    gate: 'ordering',
+    reason: '«web-1» waits for the end of «web-2» (wave 1, failed)',
+    waitsFor: 'web-2',
+  },
+  {
+    given: 'a host after one that has converged',
+    plan: ONE_WAVE,
+    states: { 'web-2': 'converged' },
+    fleet: label('web-1', 'after', 'web-2'),
+    gate: null,
+  },
+  {
+    given: 'a host after one that has left',
+    plan: ONE_WAVE,
+    rollout: (rollout) => rollout.apply({ kind: 'host_left', host: 'web-2' }, NOON_MS),
+    fleet: label('web-1', 'after', 'web-2'),
+    gate: null,
+  },
+  {
+    given: 'a host after a label that two others carry',
+    plan: ONE_WAVE,
+    fleet: both(label('web-1', 'after', 'role=db'), label('web-2', 'role', 'db'), label('web-3', 'role', 'db')),
+    gate: 'ordering',
+    reason: '«web-1» waits for the end of «web-2» (wave 1, not dispatched), and of 1 more host',
+    waitsFor: 'web-3',
+  },
+  {
+    given: 'a host after a label that only it carries itself',
+    plan: ONE_WAVE,
+    fleet: both(label('web-1', 'after', 'role=db'), label('web-1', 'role', 'db')),
+    gate: null,
+  },
+  {
+    given: 'a host after one that is not part of the rollout',
+    plan: ONE_WAVE,
+    fleet: label('web-1', 'after', 'elsewhere'),
+    gate: null,
+  },
+  {
+    given: 'a host after one that does not exist',
+    plan: ONE_WAVE,
+    fleet: both(label('web-1', 'after', 'nobody'), (fleet) => fleet.unknown.add('nobody')),
+    gate: 'ordering',
+    reason: 'label after of «web-1» names «nobody», and there is no such host',
+    wakeAtMs: NOON_MS + 60_000,
+  },
+  {
+    given: 'a host after what is no name',
+    plan: ONE_WAVE,
+    fleet: label('web-1', 'after', 'web-2 web-3'),
+    gate: 'ordering',
+    reason: 'label after of «web-1» is unreadable: «web-2 web-3» is no host name',
+    wakeAtMs: NOON_MS + 60_000,
+  },
+  {
+    given: 'two hosts after one another',
+    plan: ONE_WAVE,
+    fleet: both(label('web-1', 'after', 'web-2'), label('web-2', 'after', 'web-1')),
+    gate: 'ordering',
+    reason: 'hosts wait for one another: «web-1» after «web-2» after «web-1»; change a label after',
+    waitsFor: 'web-2',
+  },
+  {
+    given: 'a host before which others wait for one another',
+    plan: ONE_WAVE,
+    fleet: both(label('web-1', 'after', 'web-2'), label('web-2', 'after', 'web-3'), label('web-3', 'after', 'web-2')),
+    gate: 'ordering',
+    reason: 'hosts wait for one another: «web-2» after «web-3» after «web-2»; change a label after',
+    waitsFor: 'web-2',
+  },
+  {
+    given: 'a host after itself',
+    plan: ONE_WAVE,
+    fleet: label('web-1', 'after', 'web-1'),
+    gate: 'ordering',
+    reason: 'hosts wait for one another: «web-1» after «web-1»; change a label after',
+  },
+  {
+    given: 'an open maintenance window',
+    fleet: label('web-1', 'maintenance-window', 'Wed 11:30-12:30'),
+    gate: null,
+  },
+  {
+    given: 'a closed maintenance window',
+    fleet: label('web-1', 'maintenance-window', 'Mon-Fri 22:00-04:00'),
+    gate: 'maintenance_window',
+    reason: '«web-1» may only be changed in «Mon-Fri 22:00-04:00» (UTC): next at 2031-01-08T22:00:00.000Z',
+    wakeAtMs: Date.UTC(2031, 0, 8, 22),
+  },
+  {
+    given: 'an unreadable maintenance window',
+    fleet: label('web-1', 'maintenance-window', 'at night'),
+    gate: 'maintenance_window',
+    reason:
+      'label maintenance-window of «web-1» is unreadable: «at night» is no window; ' +
+      'write e.g. «Mon-Fri 22:00-04:00», in UTC',
+  },
+  {
+    given: 'as many in flight as may be',
+    plan: { ...ONE_WAVE, maxInFlight: 2 },
+    states: { 'web-2': 'pending', 'web-3': 'soaking' },
+    gate: 'max_in_flight',
+    reason: '2 hosts in flight, and max_in_flight is 2',
+  },
+  {
+    given: 'one place in flight left',
+    plan: { ...ONE_WAVE, maxInFlight: 3 },
+    states: { 'web-2': 'pending', 'web-3': 'soaking' },
+    gate: null,
+  },
+  {
+    given: 'a failure elsewhere, within what is tolerated',
+    plan: { ...ONE_WAVE, failureThreshold: 1, maxInFlight: 1 },
+    states: { 'web-2': 'failed' },
+    gate: null,
+  },
+  {
+    given: 'a superseded rollout, a quarantine, an offline host and a closed window',
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_superseded', by: 'r2' }, NOON_MS),
+    fleet: both(
+      (fleet) => fleet.statuses.set('web-1', 'offline'),
+      label('web-1', 'maintenance-window', 'Sun 01:00-02:00'),
+    ),
+    gate: 'superseded',
+  },
+  {
+    given: 'an offline host of a wave that has not begun, with no place left',
+    host: 'web-2',
+    plan: { maxInFlight: 1 },
+    states: { 'web-1': 'soaking' },
+    fleet: (fleet) => fleet.statuses.set('web-2', 'offline'),
+    gate: 'host',
+  },
+  {
+    given: 'a closed window and no place left',
+    plan: { ...ONE_WAVE, maxInFlight: 1 },
+    states: { 'web-2': 'soaking' },
+    fleet: label('web-1', 'maintenance-window', 'Sun 01:00-02:00'),
+    gate: 'maintenance_window',
+    wakeAtMs: Date.UTC(2031, 0, 12, 1),
+  },
+];
+
+for (const row of ROWS) {
+  test(`${row.given}: ${row.gate ?? 'passes'}`, () => {
+    const fleet = new FakeFleet();
+    row.fleet?.(fleet);
+    const rollout = sampleRollout(row.states, row.plan);
+    row.rollout?.(rollout);
+    const scene = sceneOf(rollout, fleet, row.nowMs ?? NOON_MS);
+    const host = rollout.host(row.host ?? 'web-1');
+    assert(host !== undefined);
+    const holding: Holding | null = holdOf(scene, host);
+    assert.equal(holding?.gate ?? null, row.gate);
+    if (row.reason !== undefined) assert.equal(holding?.reason, row.reason);
+    if (holding !== null) {
+      assert.equal(holding.wakeAtMs, row.wakeAtMs ?? null);
+      assert.equal(holding.waitsFor, row.waitsFor ?? null);
+    }
+    const explained = explainHold(scene, host.name);
+    assert.deepEqual(explained, holding === null ? null : { gate: holding.gate, reason: holding.reason });
+  });
+}
+
+test('a host that is dispatched, through or no part of the rollout is held by nothing', () => {
+  const rollout = sampleRollout({ 'web-1': 'pending' });
+  const scene = sceneOf(rollout, new FakeFleet(), NOON_MS);
+  assert.equal(explainHold(scene, 'web-1'), null);
+  assert.equal(explainHold(scene, 'nobody'), null);
+});
+
+test('a long line of hosts, each after the one before, is searched for circles in little time', () => {
+  const names = Array.from({ length: 9_000 }, (_, index) => `h${index}`);
+  const fleet = new FakeFleet();
+  for (const [index, name] of names.entries()) {
+    if (index > 0) fleet.labels.set(name, { after: `h${index - 1}` });
+  }
+  const rollout = sampleRollout({}, { waves: [names] });
+  const scene = sceneOf(rollout, fleet, NOON_MS);
+  for (const host of rollout.hosts.values()) holdOf(scene, host);
+  assert.ok(fleet.readings < 10 * names.length, `${fleet.readings} readings`);
+});

@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HostState, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
+import { plan } from '../../src/rollout/plan.ts';
+import { leave, reconsider } from '../../src/rollout/reconsider.ts';
+import type { Rollout } from '../../src/rollout/rollout.ts';
+import { WaitingLine } from '../../src/rollout/waiting-line.ts';
+import { FakeFleet } from './fake-fleet.ts';
+import { NOON_MS, POLICY, sampleRollout, TARGET } from './sample-rollout.ts';
+
+const EVERYBODY = ['web-1', 'web-2', 'web-3'];
+const ONE_WAVE = { waves: [EVERYBODY] };
+
+interface Row {
+  readonly given: string;
+  readonly states?: Readonly<Record<string, HostState>>;
+  readonly plan?: Partial<RolloutPlan>;
+  readonly rollout?: (rollout: Rollout) => void;
+  readonly fleet?: (fleet: FakeFleet) => void;
+  readonly entries: readonly RolloutEntry[];
+  /** The gate that holds the whole rollout. */
+  readonly hold?: string;
+}
+
+const dispatched = (host: string): RolloutEntry => ({ kind: 'host_dispatched', host, epoch: 1 });
+const withdrawn = (host: string): RolloutEntry => ({ kind: 'dispatch_withdrawn', host });
+const offline =
+  (...names: string[]) =>
+  (fleet: FakeFleet) => {
+    for (const name of names) fleet.statuses.set(name, 'offline');
+  };
+
+const ROWS: readonly Row[] = [
+  { given: 'a new rollout dispatches its canary only', entries: [dispatched('web-1')] },
+  { given: 'a canary in flight: nothing', states: { 'web-1': 'activating' }, entries: [] },
+  {
+    given: 'a canary that converged promotes the next wave',
+    states: { 'web-1': 'converged' },
+    entries: [{ kind: 'wave_promoted', wave: 1, skipped: [] }],
+  },
+  { given: 'an offline canary holds the fleet', fleet: offline('web-1'), entries: [] },
+  {
+    given: 'a canary that everybody archived is passed',
+    rollout: (rollout) => rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS),
+    entries: [{ kind: 'wave_promoted', wave: 1, skipped: [] }],
+  },
+  {
+    given: 'an offline host beside a converged one is skipped',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'converged' },
+    fleet: offline('web-2'),
+    entries: [{ kind: 'wave_promoted', wave: 1, skipped: ['web-2'] }],
+  },
+  {
+    given: 'a live host beside a converged one goes first',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'converged' },
+    entries: [dispatched('web-2')],
+  },
+  {
+    given: 'a live host that its window holds also holds the next wave',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'converged' },
+    fleet: (fleet) => fleet.labels.set('web-2', { 'maintenance-window': '01:00-02:00' }),
+    entries: [],
+  },
+  {
+    given: 'an offline host in flight holds the next wave',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'converged', 'web-2': 'activating' },
+    fleet: offline('web-2'),
+    entries: [],
+  },
+  {
+    given: 'a host whose status cannot be read holds the next wave, and is tried again',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'converged' },
+    fleet: (fleet) => fleet.blind.add('host'),
+    entries: [],
+    hold: 'wave',
+  },
+  {
+    given: 'only as many as may be are dispatched',
+    plan: { ...ONE_WAVE, maxInFlight: 2 },
+    entries: [dispatched('web-1'), dispatched('web-2')],
+    hold: 'max_in_flight',
+  },
+  {
+    given: 'a host that is held takes nobody’s place',
+    plan: { ...ONE_WAVE, maxInFlight: 2 },
+    fleet: offline('web-1'),
+    entries: [dispatched('web-2'), dispatched('web-3')],
+    hold: 'max_in_flight',
+  },
+  {
+    given: 'an epoch that cannot be read dispatches nothing',
+    plan: ONE_WAVE,
+    fleet: (fleet) => fleet.blind.add('epoch'),
+    entries: [],
+  },
+  {
+    given: 'a pause withdraws what was not taken',
+    plan: ONE_WAVE,
+    states: { 'web-1': 'pending', 'web-2': 'activating' },
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_paused' }, NOON_MS),
+    entries: [withdrawn('web-1')],
+    hold: 'paused',
+  },
+  {
+    given: 'an abort withdraws what was not taken',
+    plan: ONE_WAVE,
+    states: { 'web-1': 'pending', 'web-2': 'soaking' },
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS),
+    entries: [withdrawn('web-1')],
+    hold: 'ended',
+  },
+  {
+    given: 'a quarantine withdraws what was not taken',
+    plan: ONE_WAVE,
+    states: { 'web-1': 'pending' },
+    fleet: (fleet) => {
+      const failure = { host: 'web-9', failingProbes: [], output: '', sinceMs: NOON_MS };
+      fleet.quarantined = { stack: 'shop', release: TARGET, rolloutId: 'r0', ...failure };
+    },
+    entries: [withdrawn('web-1')],
+    hold: 'quarantine',
+  },
+  {
+    given: 'a quarantine that cannot be read withdraws too: fail closed',
+    plan: ONE_WAVE,
+    states: { 'web-1': 'pending' },
+    fleet: (fleet) => fleet.blind.add('quarantine'),
+    entries: [withdrawn('web-1')],
+    hold: 'quarantine',
+  },
+  {
+    given: 'every host converged: so has the rollout',
+    plan: ONE_WAVE,
+    states: { 'web-1': 'converged', 'web-2': 'converged', 'web-3': 'converged' },
+    entries: [{ kind: 'rollout_converged' }],
+  },
+  {
+    given: 'a paused rollout converges as well',
+    plan: ONE_WAVE,
+    states: { 'web-1': 'converged', 'web-2': 'converged', 'web-3': 'converged' },
+    rollout: (rollout) => rollout.apply({ kind: 'rollout_paused' }, NOON_MS),
+    entries: [{ kind: 'rollout_converged' }],
+  },
+  {
+    given: 'tolerated failures and hosts that left do not stand in the way of convergence',
+    plan: { ...ONE_WAVE, failureThreshold: 1 },
+    states: { 'web-1': 'converged', 'web-2': 'reverted' },
+    rollout: (rollout) => rollout.apply({ kind: 'host_left', host: 'web-3' }, NOON_MS),
+    entries: [{ kind: 'rollout_converged' }],
+  },
+  {
+    given: 'a tolerated failure that is the whole canary halts: nothing says that the release works',
+    plan: { failureThreshold: 1 },
+    states: { 'web-1': 'failed' },
+    entries: [{ kind: 'rollout_halted', host: 'web-1', reason: 'no host of wave 1 of 2 converged, and 1 failed' }],
+  },
+  {
+    given: 'tolerated failures everywhere are no convergence',
+    plan: { waves: [['web-1']], failureThreshold: 1 },
+    states: { 'web-1': 'reverted' },
+    entries: [{ kind: 'rollout_halted', host: 'web-1', reason: 'no host of wave 1 of 1 converged, and 1 failed' }],
+  },
+  {
+    given: 'a tolerated failure in the last wave, after others converged, is convergence',
+    plan: { waves: [['web-1'], ['web-2']], failureThreshold: 1 },
+    rollout: (rollout) => {
+      rollout.apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS);
+      for (const entry of failing('web-2')) rollout.apply(entry, NOON_MS);
+    },
+    states: { 'web-1': 'converged' },
+    entries: [{ kind: 'rollout_converged' }],
+  },
+  {
+    given: 'a rollout that everybody left is over',
+    plan: { waves: [['web-1']] },
+    rollout: (rollout) => rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS),
+    entries: [{ kind: 'rollout_converged' }],
+  },
+];
+
+function failing(host: string) {
+  const report = (seq: number, fact: Parameters<typeof numberedFact>[1]) =>
+    ({ kind: 'host_reported', host, numbered: numberedFact(seq, fact) }) as const;
+  return [
+    { kind: 'host_dispatched', host, epoch: 1 } as const,
+    report(1, { type: 'dispatch_ack', currentRelease: null, receivedAtMs: NOON_MS }),
+    report(2, { type: 'activation_failed', exitCode: 1, stderrTail: '', failedAtMs: NOON_MS }),
+  ];
+}
+
+function numberedFact(seq: number, fact: Extract<RolloutEntry, { kind: 'host_reported' }>['numbered']['fact']) {
+  return { seq, bodyDigest: `body ${seq}`, fact };
+}
+
+for (const row of ROWS) {
+  test(row.given, () => {
+    const fleet = new FakeFleet();
+    row.fleet?.(fleet);
+    const rollout = sampleRollout(row.states, row.plan);
+    row.rollout?.(rollout);
+    const planned = plan(rollout, fleet, EVERYBODY, NOON_MS);
+    assert.deepEqual(planned.entries, row.entries);
+    assert.equal(planned.hold?.gate ?? null, row.hold ?? null);
+  });
+}
+
+test('an ended rollout that has withdrawn everything plans nothing', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' });
+  rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
+  assert.deepEqual(plan(rollout, new FakeFleet(), EVERYBODY, NOON_MS).entries, []);
+});
+
+test('nobody is asked about once the whole rollout is held', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' }, { ...ONE_WAVE, maxInFlight: 1 });
+  const asked: string[] = [];
+  const candidates = (function* () {
+    for (const name of EVERYBODY) {
+      asked.push(name);
+      yield name;
+    }
+  })();
+  assert.deepEqual(plan(rollout, new FakeFleet(), candidates, NOON_MS).entries, []);
+  assert.deepEqual(asked, []);
+});
+
+for (const { given, state, fleet, entries } of [
+  { given: 'an offer to a host that went offline is withdrawn', state: 'pending', fleet: offline('web-1'), entries: 1 },
+  { given: 'an offer to a live host stands', state: 'pending', fleet: () => {}, entries: 0 },
+  { given: 'a taken offer stands, online or not', state: 'activating', fleet: offline('web-1'), entries: 0 },
+  {
+    given: 'an offer out of its window is withdrawn',
+    state: 'pending',
+    fleet: (fleet: FakeFleet) => fleet.labels.set('web-1', { 'maintenance-window': '01:00-02:00' }),
+    entries: 1,
+  },
+] as const) {
+  test(given, () => {
+    const fake = new FakeFleet();
+    fleet(fake);
+    const rollout = sampleRollout({ 'web-1': state }, { maxInFlight: 1 });
+    assert.deepEqual(
+      reconsider(rollout, fake, 'web-1', NOON_MS),
+      entries === 0 ? [] : [{ kind: 'dispatch_withdrawn', host: 'web-1' }],
+    );
+  });
+}
+
+for (const { given, state, policy, leaves } of [
+  { given: 'a soaking host', state: 'soaking', policy: POLICY, leaves: true },
+  { given: 'a host that owes a rollback', state: 'failed', policy: POLICY, leaves: true },
+  {
+    given: 'a failed host that owes none',
+    state: 'failed',
+    policy: { ...POLICY, onHealthFailure: 'halt' },
+    leaves: false,
+  },
+  { given: 'a converged host', state: 'converged', policy: POLICY, leaves: false },
+  { given: 'a reverted host', state: 'reverted', policy: POLICY, leaves: false },
+] as const) {
+  test(`${given} that is archived ${leaves ? 'leaves' : 'stays what it was'}`, () => {
+    const rollout = sampleRollout({ 'web-1': state }, { policy, failureThreshold: 1 });
+    assert.deepEqual(leave(rollout, 'web-1'), leaves ? [{ kind: 'host_left', host: 'web-1' }] : []);
+  });
+}
+
+test('a host leaves once', () => {
+  const rollout = sampleRollout();
+  rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS);
+  assert.deepEqual(leave(rollout, 'web-1'), []);
+  assert.deepEqual(leave(rollout, 'nobody'), []);
+});
+
+test('planning costs what changed, and not what there is: one place that gets free in a fleet of 10,000', () => {
+  for (const size of [100, 1_000, 10_000]) {
+    const fleet = new FakeFleet();
+    const names = Array.from({ length: size }, (_, index) => `h${index}`);
+    // Every other host is offline; the line asks about each of them once.
+    for (const [index, name] of names.entries()) if (index % 2 === 1) fleet.statuses.set(name, 'offline');
+    const rollout = sampleRollout({}, { waves: [names], maxInFlight: 4 });
+    const line = new WaitingLine(rollout);
+    const settle = (): void => {
+      for (;;) {
+        const planned = plan(rollout, fleet, line.candidates(0, NOON_MS), NOON_MS);
+        line.park(rollout.hosts, planned.holds);
+        if (planned.entries.length === 0) return;
+        for (const entry of planned.entries) {
+          for (const host of rollout.apply(entry as Parameters<Rollout['apply']>[0], NOON_MS).hosts)
+            line.noteChange(host);
+        }
+      }
+    };
+    settle();
+    assert.equal(rollout.inFlight.size, 4);
+    fleet.readings = 0;
+    for (const host of rollout.apply({ kind: 'host_left', host: 'h0' }, NOON_MS).hosts) line.noteChange(host);
+    settle();
+    assert.equal(rollout.inFlight.size, 4);
+    assert.ok(fleet.readings <= 20, `${fleet.readings} readings with ${size} hosts`);
+  }
+});

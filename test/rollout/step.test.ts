@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AgentFact, RolloutHost, TelemetryVerdict } from '../../src/domain/rollout.ts';
+import { step } from '../../src/rollout/step.ts';
+import { FACTS, NOON_MS, numbered, OTHER, POLICY, sampleHost, samplePlan, TARGET } from './sample-rollout.ts';
+
+function take(host: RolloutHost, fact: AgentFact, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {
+  const stepped = step(host, numbered(host.lastSeq + 1, fact), plan, nowMs);
+  assert(stepped.ok, stepped.ok ? '' : stepped.refusal);
+  return stepped.host;
+}
+
+function refusal(host: RolloutHost, fact: AgentFact, nowMs = NOON_MS, plan = samplePlan()): string | null {
+  const stepped = step(host, numbered(host.lastSeq + 1, fact), plan, nowMs);
+  return stepped.ok ? null : stepped.refusal;
+}
+
+function verdict(status: TelemetryVerdict['status']): TelemetryVerdict {
+  return { status, sinceMs: NOON_MS, reason: 'memory grows', figures: {} };
+}
+
+const required = samplePlan({ policy: { ...POLICY, telemetry: { ...POLICY.telemetry, mode: 'required' } } });
+const fail = { ...FACTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
+
+test('a number may leave a gap', () => {
+  const stepped = step(sampleHost('pending'), numbered(40, FACTS.dispatch_ack), samplePlan(), NOON_MS);
+  assert.equal(stepped.ok && stepped.host.lastSeq, 40);
+});
+
+test('an acknowledgement is refused without an offer: the agent must not act on one that was withdrawn', () => {
+  assert.equal(
+    refusal(sampleHost('pending', { epoch: null }), FACTS.dispatch_ack),
+    'nothing is offered to «web-1»: the offer was withdrawn or never made, so it must not act',
+  );
+});
+
+test('nothing is taken from an archived host', () => {
+  const host = sampleHost('soaking', { left: true });
+  assert.equal(refusal(host, FACTS.converged), '«web-1» is archived: nothing is expected of it any more');
+});
+
+test('the acknowledgement says what ran before, and null is a first deploy', () => {
+  assert.equal(take(sampleHost('pending'), FACTS.dispatch_ack).previousRelease, OTHER);
+  assert.equal(take(sampleHost('pending'), { ...FACTS.dispatch_ack, currentRelease: null }).previousRelease, null);
+});
+
+test('a completed activation must show the target, and starts the soak by the clock of the server', () => {
+  const host = sampleHost('activating', { soakDueAtMs: null });
+  assert.equal(take(host, FACTS.activation_completed, NOON_MS + 5).soakDueAtMs, NOON_MS + 60_005);
+  assert.match(
+    refusal(host, { ...FACTS.activation_completed, observedRelease: OTHER }) ?? '',
+    /not the release of this/,
+  );
+});
+
+for (const { given, host, fact, nowMs, plan, expected } of [
+  { given: 'everything in order', expected: null },
+  {
+    given: 'another release',
+    fact: { ...FACTS.converged, currentRelease: OTHER },
+    expected: `«web-1» runs ${OTHER}, not the release of this rollout (${TARGET})`,
+  },
+  {
+    given: 'a millisecond to go',
+    nowMs: NOON_MS - 1,
+    expected: "the soak of «web-1» has 1 s to go by the server's clock",
+  },
+  { given: 'a due time of long ago', nowMs: NOON_MS + 86_400_000, expected: null },
+  {
+    given: 'an enforce probe that fails',
+    host: { probes: [{ name: 'http', mode: 'enforce', status: 'fail', sinceMs: NOON_MS, reason: null }] },
+    expected: 'probes are failing: «http»',
+  },
+  {
+    given: 'an observe probe that fails',
+    host: { probes: [{ name: 'log', mode: 'observe', status: 'fail', sinceMs: NOON_MS, reason: null }] },
+    expected: null,
+  },
+  { given: 'telemetry on watch', host: { telemetry: verdict('watch') }, expected: 'telemetry holds: memory grows' },
+  { given: 'a regression', host: { telemetry: verdict('regressed') }, expected: 'telemetry holds: memory grows' },
+  { given: 'telemetry not judged', host: { telemetry: verdict('not_judged') }, expected: null },
+  {
+    given: 'required telemetry that was not judged',
+    host: { telemetry: verdict('not_judged') },
+    plan: required,
+    expected: 'the release requires telemetry, and none of its stack has been judged in this soak',
+  },
+  {
+    given: 'required telemetry that nobody looked at',
+    plan: required,
+    expected: 'the release requires telemetry, and none of its stack has been judged in this soak',
+  },
+  { given: 'required telemetry that is well', host: { telemetry: verdict('ok') }, plan: required, expected: null },
+] as ReadonlyArray<{
+  given: string;
+  host?: Partial<RolloutHost>;
+  fact?: AgentFact;
+  nowMs?: number;
+  plan?: ReturnType<typeof samplePlan>;
+  expected: string | null;
+}>) {
+  test(`convergence with ${given}: ${expected ?? 'taken'}`, () => {
+    assert.equal(refusal(sampleHost('soaking', host), fact ?? FACTS.converged, nowMs, plan), expected);
+  });
+}
+
+test('a probe that turns keeps since when, and passing forgets the reason', () => {
+  const failing = take(sampleHost('soaking'), fail);
+  const still = take(failing, { ...fail, observedAtMs: NOON_MS + 5_000, failureReason: 'timed out' });
+  const well = take(still, { ...FACTS.probe_result, observedAtMs: NOON_MS + 9_000 });
+  assert.deepEqual(
+    [failing, still, well].map((host) => host.probes),
+    [
+      [{ name: 'http', mode: 'enforce', status: 'fail', sinceMs: NOON_MS, reason: 'connection refused' }],
+      [{ name: 'http', mode: 'enforce', status: 'fail', sinceMs: NOON_MS, reason: 'timed out' }],
+      [{ name: 'http', mode: 'enforce', status: 'pass', sinceMs: NOON_MS + 9_000, reason: null }],
+    ],
+  );
+});
+
+test('a first failure fails the probe; a first observation only names it', () => {
+  assert.equal(take(sampleHost('soaking'), FACTS.probe_failure_first).probes[0]?.status, 'fail');
+  assert.equal(take(sampleHost('soaking'), FACTS.probe_observed_first).probes[0]?.status, null);
+});
+
+test('declaring probes again keeps what was observed of them, and drops the others', () => {
+  const seen = take(take(sampleHost('soaking'), fail), { ...fail, probe: 'old' });
+  const declared = take(seen, {
+    ...FACTS.probe_topology_declared,
+    probes: [
+      { name: 'tcp', mode: 'observe' },
+      { name: 'http', mode: 'enforce' },
+    ],
+  });
+  assert.deepEqual(
+    declared.probes.map(({ name, status }) => [name, status]),
+    [
+      ['tcp', null],
+      ['http', 'fail'],
+    ],
+  );
+});
+
+test('a host has at most 100 probes', () => {
+  const probes = Array.from({ length: 101 }, (_, index) => ({ name: `p${index}`, mode: 'observe' as const }));
+  const soaking = sampleHost('soaking');
+  assert.equal(
+    refusal(soaking, { ...FACTS.probe_topology_declared, probes }),
+    '101 probes are declared; at most 100 are taken',
+  );
+  const full = take(soaking, { ...FACTS.probe_topology_declared, probes: probes.slice(1) });
+  assert.equal(refusal(full, FACTS.probe_result), '«http» would be one more probe than the 100 that are taken');
+  assert.equal(refusal(full, { ...FACTS.probe_result, probe: 'p7' }), null);
+});
+
+test('a failure keeps the last words of what failed, and the verdict of the server', () => {
+  const host = take(take(sampleHost('soaking', { telemetry: verdict('regressed') }), fail), {
+    ...fail,
+    probe: 'tcp',
+    failureReason: 'not asked for',
+  });
+  assert.deepEqual(take(host, FACTS.failed).failure, {
+    failingProbes: ['http'],
+    output: 'http: connection refused\ntelemetry: memory grows',
+    atMs: NOON_MS,
+  });
+});
+
+test('a failed activation keeps the last 8 KiB of what it said, in whole characters', () => {
+  const stderrTail = `${'é'.repeat(5_000)}the end`;
+  const { failure } = take(sampleHost('activating'), { ...FACTS.activation_failed, stderrTail });
+  assert.deepEqual(failure?.failingProbes, []);
+  assert.equal(new TextEncoder().encode(failure?.output).length, 8191);
+  assert.match(failure?.output ?? '', /^é+the end$/);
+});
+
+test('a host that went back is through', () => {
+  const reverted = take(sampleHost('failed'), FACTS.rollback_completed, NOON_MS + 1);
+  assert.deepEqual([reverted.state, reverted.stateSinceMs], ['reverted', NOON_MS + 1]);
+});

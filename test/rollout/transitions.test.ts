@@ -1,0 +1,145 @@
+/** Every pair of state and event, each with a new, a duplicate, a regressed and a conflicting number. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AGENT_FACT_TYPES, type AgentFactType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
+import { judgeSeq } from '../../src/rollout/judge-seq.ts';
+import { step } from '../../src/rollout/step.ts';
+import { FACTS, NOON_MS, sampleHost, samplePlan } from './sample-rollout.ts';
+
+/** The contract's table in full; null: refused. */
+const NEXT: Record<HostState, Record<AgentFactType, HostState | null>> = {
+  pending: {
+    dispatch_ack: 'activating',
+    activation_started: null,
+    activation_completed: null,
+    activation_deferred: null,
+    activation_failed: null,
+    probe_topology_declared: null,
+    probe_observed_first: null,
+    probe_result: null,
+    probe_failure_first: null,
+    failed: null,
+    rollback_completed: null,
+    converged: null,
+  },
+  activating: {
+    dispatch_ack: null,
+    activation_started: 'activating',
+    activation_completed: 'soaking',
+    activation_deferred: 'deferred',
+    activation_failed: 'failed',
+    probe_topology_declared: null,
+    probe_observed_first: null,
+    probe_result: null,
+    probe_failure_first: null,
+    failed: null,
+    rollback_completed: null,
+    converged: null,
+  },
+  deferred: {
+    dispatch_ack: null,
+    activation_started: 'deferred',
+    activation_completed: 'soaking',
+    activation_deferred: null,
+    activation_failed: 'failed',
+    probe_topology_declared: null,
+    probe_observed_first: null,
+    probe_result: null,
+    probe_failure_first: null,
+    failed: null,
+    rollback_completed: null,
+    converged: null,
+  },
+  soaking: {
+    dispatch_ack: null,
+    activation_started: null,
+    activation_completed: null,
+    activation_deferred: null,
+    activation_failed: null,
+    probe_topology_declared: 'soaking',
+    probe_observed_first: 'soaking',
+    probe_result: 'soaking',
+    probe_failure_first: 'soaking',
+    failed: 'failed',
+    rollback_completed: null,
+    converged: 'converged',
+  },
+  failed: {
+    dispatch_ack: null,
+    activation_started: null,
+    activation_completed: null,
+    activation_deferred: null,
+    activation_failed: null,
+    probe_topology_declared: null,
+    probe_observed_first: null,
+    probe_result: null,
+    probe_failure_first: null,
+    failed: null,
+    rollback_completed: 'reverted',
+    converged: null,
+  },
+  converged: {
+    dispatch_ack: null,
+    activation_started: null,
+    activation_completed: null,
+    activation_deferred: null,
+    activation_failed: null,
+    probe_topology_declared: null,
+    probe_observed_first: null,
+    probe_result: null,
+    probe_failure_first: null,
+    failed: null,
+    rollback_completed: null,
+    converged: null,
+  },
+  reverted: {
+    dispatch_ack: null,
+    activation_started: null,
+    activation_completed: null,
+    activation_deferred: null,
+    activation_failed: null,
+    probe_topology_declared: null,
+    probe_observed_first: null,
+    probe_result: null,
+    probe_failure_first: null,
+    failed: null,
+    rollback_completed: null,
+    converged: null,
+  },
+};
+
+const PAIRS = HOST_STATES.flatMap((state) => AGENT_FACT_TYPES.map((type) => ({ state, type })));
+
+test('there are 84 pairs', () => assert.equal(PAIRS.length, 84));
+
+for (const { state, type } of PAIRS) {
+  const host = sampleHost(state);
+  const fact = FACTS[type];
+  const next = NEXT[state][type];
+
+  test(`${state} and a new ${type}: ${next ?? 'refused'}`, () => {
+    assert.equal(judgeSeq(host.lastSeq, 5, 'this body', undefined), 'new');
+    const stepped = step(host, { seq: 5, bodyDigest: 'this body', fact }, samplePlan(), NOON_MS);
+    if (next === null) {
+      assert.deepEqual(stepped, { ok: false, refusal: `a host that is ${state} reports no ${type} (event 5)` });
+    } else {
+      assert.equal(stepped.ok && stepped.host.state, next);
+      assert.equal(stepped.ok && stepped.host.lastSeq, 5);
+      assert.equal(stepped.ok && stepped.host.stateSinceMs, next === state ? NOON_MS - 60_000 : NOON_MS);
+    }
+  });
+
+  for (const { what, seq, stored, verdict } of [
+    { what: 'a duplicate', seq: 4, stored: 'this body', verdict: 'duplicate' },
+    { what: 'a regressed', seq: 2, stored: 'this body', verdict: 'duplicate' },
+    { what: 'a regressed and never applied', seq: 3, stored: undefined, verdict: 'duplicate' },
+    { what: 'a conflicting', seq: 4, stored: 'another body', verdict: 'conflict' },
+    { what: 'a regressed and conflicting', seq: 1, stored: 'another body', verdict: 'conflict' },
+  ] as const) {
+    test(`${state} and ${what} ${type}: ${verdict}, and nothing moves`, () => {
+      assert.equal(judgeSeq(host.lastSeq, seq, 'this body', stored), verdict);
+      const stepped = step(host, { seq, bodyDigest: 'this body', fact }, samplePlan(), NOON_MS);
+      assert.deepEqual(stepped, { ok: false, refusal: `event ${seq} is not beyond the last one, 4` });
+    });
+  }
+}
