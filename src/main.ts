@@ -1,7 +1,6 @@
 /** The appliance: all wiring, nothing else. Tests boot this same function on port 0. */
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './domain/clock.ts';
 import { messageOf, NexusError } from './domain/errors.ts';
 import type { Log } from './domain/log.ts';
@@ -10,9 +9,7 @@ import { FleetReader } from './engine/read-fleet.ts';
 import { RolloutReader } from './engine/read-rollouts.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
-import { RESTORE } from './sqlite/connection.ts';
-import { type FileStamp, stampOf } from './sqlite/file-stamp.ts';
-import { databaseIn, lockDirectory, openStore } from './sqlite/open-store.ts';
+import { StoreKeeper } from './sqlite/store-keeper.ts';
 
 export { backUp } from './sqlite/back-up.ts';
 
@@ -32,7 +29,6 @@ export interface Appliance {
 }
 
 const TICK_MS = 1000;
-const REOPEN_MS = 1000;
 /** `sun_path` of a Unix socket on Linux, less its terminating zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
@@ -45,117 +41,6 @@ function socketPathIn(dataDir: string): string {
     );
   }
   return socketPath;
-}
-
-/**
- * Takes the data directory and opens the store now, and again later whenever that failed or the engine had to let go
- * of it: a full disk, a foreign lock or a damaged file is answered with 503 and a log line, and never ends the process.
- */
-class StoreKeeper {
-  readonly #engine: Engine;
-  readonly #dataDir: string;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #openSocket: () => Promise<HttpListener>;
-  #lock: { release(): void } | undefined;
-  #socket: HttpListener | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  /** Why it failed last; null while all is well. */
-  #failure: string | null = null;
-  /** The file that the engine works on; null while there is none. */
-  #opened: FileStamp | null = null;
-  /** Whether this process has had the database open: then a directory without one is a disk that went away. */
-  #hasOpened = false;
-  /** Set once the file was found damaged or lost: it is left alone until it has changed or another takes its place. */
-  #suspicion: { readonly error: NexusError; readonly stamp: FileStamp | null | undefined } | null = null;
-  #isClosing = false;
-
-  constructor(engine: Engine, dataDir: string, clock: Clock, log: Log, openSocket: () => Promise<HttpListener>) {
-    this.#engine = engine;
-    this.#dataDir = dataDir;
-    this.#clock = clock;
-    this.#log = log;
-    this.#openSocket = openSocket;
-  }
-
-  /** Throws `store_refused` when no waiting will help. */
-  async open(): Promise<void> {
-    try {
-      this.#lock ??= lockDirectory(this.#dataDir);
-      this.#socket ??= await this.#openSocket();
-      if (this.#isClosing) return await this.#socket.close();
-      this.#requireTrust();
-      const nowMs = this.#clock.nowMs();
-      const store = openStore(this.#dataDir, nowMs, (error) => this.#suspect(error));
-      this.#engine.attach(store, nowMs, (reason) => this.#retry(reason));
-      this.#opened = stampOf(databaseIn(this.#dataDir));
-      this.#hasOpened = true;
-      if (this.#failure !== null) this.#log.info({}, 'the store works again');
-      this.#failure = null;
-    } catch (error) {
-      if (!(error instanceof NexusError) || error.code === 'store_refused') throw error;
-      this.#engine.setUnready(error.message);
-      this.#retry(error.message);
-    }
-  }
-
-  /** Notices a file that was deleted, emptied or replaced: what is acknowledged from then on would go with it. */
-  watch(): void {
-    if (this.#opened === null) return;
-    const stamp = stampOf(databaseIn(this.#dataDir));
-    if (stamp !== null && stamp.inode === this.#opened.inode && stamp.sizeBytes > 0) return;
-    this.#suspect(this.#lost());
-  }
-
-  #lost(): NexusError {
-    return new NexusError(
-      'store_unavailable',
-      `${databaseIn(this.#dataDir)} was deleted, emptied or replaced while it was in use: check that its disk is ` +
-        `mounted; if it is lost, ${RESTORE}`,
-    );
-  }
-
-  #suspect(error: NexusError): void {
-    this.#suspicion = { error, stamp: undefined };
-    // Not now: the statement that met the damage is still under way.
-    setImmediate(() => this.#engine.letGo(error));
-  }
-
-  #requireTrust(): void {
-    const stamp = stampOf(databaseIn(this.#dataDir));
-    if (this.#suspicion !== null && isDeepStrictEqual(stamp, this.#suspicion.stamp)) throw this.#suspicion.error;
-    if (this.#hasOpened && (stamp === null || stamp.sizeBytes === 0)) throw this.#lost();
-    this.#suspicion = null;
-  }
-
-  /** Called when the store has just been closed, or could not be opened. */
-  #retry(reason: string): void {
-    if (this.#isClosing) return;
-    this.#opened = null;
-    if (this.#suspicion !== null && this.#suspicion.stamp === undefined) {
-      this.#suspicion = { ...this.#suspicion, stamp: stampOf(databaseIn(this.#dataDir)) };
-    }
-    if (reason !== this.#failure) {
-      this.#log.error({ reason }, 'the store cannot be used: answering 503 and trying again every second');
-    }
-    this.#failure = reason;
-    this.#timer = setTimeout(() => {
-      this.open().catch((error: unknown) => {
-        this.#engine.setUnready(messageOf(error));
-        this.#log.error({ reason: messageOf(error) }, 'the store was refused: stop nexus serve and mend it');
-      });
-    }, REOPEN_MS);
-  }
-
-  async closeSocket(): Promise<void> {
-    this.#isClosing = true;
-    clearTimeout(this.#timer);
-    await this.#socket?.close();
-  }
-
-  release(): void {
-    this.#lock?.release();
-  }
 }
 
 /** Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */

@@ -144,8 +144,9 @@ export class EngineFollower {
     while (!(await finishesWithin(stream, this.#options.resyncMs))) {
       try {
         this.#inventory.reconcile(await connection.list(), false);
-        this.#refreshSoon();
+        if (this.#lastFailure !== null) this.#sayConnected();
         this.#sayTooMany();
+        this.#refreshSoon();
       } catch (error) {
         this.#sayFailure(error);
       }
@@ -164,7 +165,7 @@ export class EngineFollower {
     await sleep(GATHER_MS);
     try {
       await this.#inspectStale(connection);
-      if (this.#synced && this.#lastFailure === 'silent') this.#sayConnected();
+      if (this.#synced && this.#lastFailure !== null) this.#sayConnected();
     } catch (error) {
       if (connection === this.#connection) this.#sayFailure(error);
     }

@@ -90,7 +90,7 @@ function explainProbes(host: RolloutHostBody): string {
   const enforced = enforcedProbes(host);
   if (enforced.length === 0) return 'no probe is enforced';
   const passing = enforced.filter((probe) => probe.status === 'pass').length;
-  if (passing === enforced.length) return passing === 1 ? 'its one probe passes' : `all ${passing} probes pass`;
+  if (passing === enforced.length) return passing === 1 ? 'its one probe passes' : `its ${passing} probes pass`;
   const silent = enforced.filter((probe) => probe.status === null).map((probe) => quote(probe.name));
   return `${passing} of ${plural(enforced.length, 'probe')} ${passing === 1 ? 'passes' : 'pass'}, and nothing was observed of ${silent.join(', ')} yet`;
 }
@@ -117,7 +117,7 @@ function explainFailed(moment: RolloutMoment, host: RolloutHostBody): string {
     return `${failed}; the policy is «halt», so the failed release is left running for inspection`;
   }
   const { previous_release: previous } = host;
-  const back = previous === null ? 'nothing, which ran there before' : nameOfDigest(moment, previous);
+  const back = previous === null ? 'nothing, since nothing ran there before' : nameOfDigest(moment, previous);
   return `${failed}; its agent goes back to ${back}, and has not reported that yet`;
 }
 

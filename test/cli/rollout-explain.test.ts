@@ -48,19 +48,19 @@ function momentOf(given: Omit<Given, 'host'>, hosts: readonly RolloutHostBody[])
 }
 
 const ACTIVE = { epoch: 3, dispatched_at: '2026-05-01T11:59:20.000Z', previous_release: SHOP_1_4 };
-const SOAKING = {
+const SOAKING: Partial<RolloutHostBody> = {
   ...ACTIVE,
   state: 'soaking',
   state_since: '2026-05-01T11:59:38.000Z',
   soak_due_at: '2026-05-01T12:00:38.000Z',
-} as const;
+};
 const FRONT = { name: 'front', mode: 'enforce', since: '2026-05-01T11:59:52.000Z', reason: null };
-const FAILED = {
+const FAILED: Partial<RolloutHostBody> = {
   ...ACTIVE,
   state: 'failed',
   state_since: '2026-05-01T11:59:30.000Z',
   failure: { failing_probes: ['front'], output: 'front: HTTP 502', at: '2026-05-01T11:59:30.000Z' },
-} as const;
+};
 
 function verdict(status: string, reason: string) {
   return { status, since: '2026-05-01T11:59:48.000Z', reason, figures: {} };
@@ -159,7 +159,7 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
         telemetry: verdict('ok', 'memory grows by 0.2 MiB/min'),
       },
     },
-    'web-1 has been soaking shop 1.5 for 22 s: 38 s of its soak of 1 min are left; all 2 probes pass; its telemetry is ok (memory grows by 0.2 MiB/min).',
+    'web-1 has been soaking shop 1.5 for 22 s: 38 s of its soak of 1 min are left; its 2 probes pass; its telemetry is ok (memory grows by 0.2 MiB/min).',
     '38 s of soak left · 2 of 2 probes pass · telemetry ok',
   ],
   [
@@ -227,7 +227,7 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'failed on a first deploy',
     { host: { ...FAILED, previous_release: null } },
-    'web-1 failed on shop 1.5 30 s ago: «front» failed; its agent goes back to nothing, which ran there before, and has not reported that yet.',
+    'web-1 failed on shop 1.5 30 s ago: «front» failed; its agent goes back to nothing, since nothing ran there before, and has not reported that yet.',
     '«front» failed · going back',
   ],
   [

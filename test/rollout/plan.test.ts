@@ -6,7 +6,7 @@ import { leave, reconsider } from '../../src/rollout/reconsider.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
 import { WaitingLine } from '../../src/rollout/waiting-line.ts';
 import { FakeFleet } from './fake-fleet.ts';
-import { NOON_MS, POLICY, sampleRollout, TARGET } from './sample-rollout.ts';
+import { lead, NOON_MS, POLICY, sampleRollout, TARGET } from './sample-rollout.ts';
 
 const EVERYBODY = ['web-1', 'web-2', 'web-3'];
 const ONE_WAVE = { waves: [EVERYBODY] };
@@ -170,7 +170,7 @@ const ROWS: readonly Row[] = [
     plan: { waves: [['web-1'], ['web-2']], failureThreshold: 1 },
     rollout: (rollout) => {
       rollout.apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS);
-      for (const entry of failing('web-2')) rollout.apply(entry, NOON_MS);
+      lead(rollout, 'web-2', 'failed');
     },
     states: { 'web-1': 'converged' },
     entries: [{ kind: 'rollout_converged' }],
@@ -182,20 +182,6 @@ const ROWS: readonly Row[] = [
     entries: [{ kind: 'rollout_converged' }],
   },
 ];
-
-function failing(host: string) {
-  const report = (seq: number, fact: Parameters<typeof numberedFact>[1]) =>
-    ({ kind: 'host_reported', host, numbered: numberedFact(seq, fact) }) as const;
-  return [
-    { kind: 'host_dispatched', host, epoch: 1 } as const,
-    report(1, { type: 'dispatch_ack', currentRelease: null, receivedAtMs: NOON_MS }),
-    report(2, { type: 'activation_failed', exitCode: 1, stderrTail: '', failedAtMs: NOON_MS }),
-  ];
-}
-
-function numberedFact(seq: number, fact: Extract<RolloutEntry, { kind: 'host_reported' }>['numbered']['fact']) {
-  return { seq, bodyDigest: `body ${seq}`, fact };
-}
 
 for (const row of ROWS) {
   test(row.given, () => {
@@ -289,8 +275,7 @@ test('planning costs what changed, and not what there is: one place that gets fr
         line.park(rollout.hosts, planned.holds);
         if (planned.entries.length === 0) return;
         for (const entry of planned.entries) {
-          for (const host of rollout.apply(entry as Parameters<Rollout['apply']>[0], NOON_MS).hosts)
-            line.noteChange(host);
+          for (const host of rollout.apply(entry, NOON_MS).hosts) line.noteChange(host);
         }
       }
     };

@@ -152,7 +152,7 @@ class Schedule {
   }
 
   #mishap(): void {
-    const { random, server, network, timeline } = this;
+    const { random, server, network } = this;
     if (!this.#faulty) return;
     const name = random.pick(this.names);
     const agent = this.agents.get(name);
@@ -160,11 +160,29 @@ class Schedule {
     assert(agent !== undefined);
     const mishaps: ReadonlyArray<readonly [weight: number, happen: () => void]> = [
       [4, () => this.#restartServer()],
-      [4, () => (agent.crash(), timeline.in(random.between(100, 60_000), () => agent.start()))],
-      [2, () => (agent.wipeDisk(), timeline.in(random.between(100, 20_000), () => agent.start()))],
+      [
+        4,
+        () =>
+          this.#away(
+            () => agent.crash(),
+            () => agent.start(),
+          ),
+      ],
+      [
+        2,
+        () =>
+          this.#away(
+            () => agent.wipeDisk(),
+            () => agent.start(),
+          ),
+      ],
       [
         3,
-        () => (network.cutOff.add(name), timeline.in(random.between(1_000, 60_000), () => network.cutOff.delete(name))),
+        () =>
+          this.#away(
+            () => network.cutOff.add(name),
+            () => network.cutOff.delete(name),
+          ),
       ],
       [1, () => server.up && this.#archive(name)],
       [1, () => this.#blind()],
@@ -185,6 +203,11 @@ class Schedule {
       happen();
       return;
     }
+  }
+
+  #away(begin: () => void, end: () => void): void {
+    begin();
+    this.timeline.in(this.random.between(100, 60_000), end);
   }
 
   #restartServer(): void {

@@ -1,0 +1,374 @@
+/** Entries, their folding, and what keeps a wrong one out. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RolloutEntry, TelemetryVerdict } from '../../src/domain/rollout.ts';
+import { changeBy, type LaterEntry } from '../../src/rollout/apply-entry.ts';
+import { commandRollout } from '../../src/rollout/command-rollout.ts';
+import { findSuperseded } from '../../src/rollout/find-superseded.ts';
+import { checkChange, checkDispatch, checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
+import { receiveReport } from '../../src/rollout/receive-report.ts';
+import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { FakeFleet } from './fake-fleet.ts';
+import {
+  FACTS,
+  lead,
+  NOON_MS,
+  numbered,
+  OTHER,
+  POLICY,
+  SOAK_MS,
+  sampleHost,
+  samplePlan,
+  sampleRollout,
+} from './sample-rollout.ts';
+
+const ONE_WAVE = { waves: [['web-1', 'web-2', 'web-3']] };
+const report = (host: string, seq: number, type: keyof typeof FACTS): LaterEntry => ({
+  kind: 'host_reported',
+  host,
+  numbered: numbered(seq, FACTS[type]),
+});
+const verdict = (status: TelemetryVerdict['status']): TelemetryVerdict => ({
+  status,
+  sinceMs: NOON_MS,
+  reason: 'memory grows',
+  figures: {},
+});
+
+test('folding the log from empty gives the stored rows, byte for byte, and so do the rows themselves', () => {
+  const plan = samplePlan({ failureThreshold: 1 });
+  const log: TimedEntry[] = [{ entry: { kind: 'rollout_created', plan }, atMs: NOON_MS }];
+  const rollout = Rollout.create(plan, NOON_MS);
+  const apply = (entry: LaterEntry, atMs: number): void => {
+    rollout.apply(entry, atMs);
+    log.push({ entry, atMs });
+  };
+  apply({ kind: 'host_dispatched', host: 'web-1', epoch: 3 }, NOON_MS + 1);
+  apply(report('web-1', 1, 'dispatch_ack'), NOON_MS + 2);
+  apply(report('web-1', 2, 'activation_completed'), NOON_MS + 3);
+  apply(report('web-1', 4, 'probe_result'), NOON_MS + 4);
+  apply({ kind: 'telemetry_judged', host: 'web-1', verdict: verdict('ok') }, NOON_MS + 5);
+  apply(report('web-1', 5, 'converged'), NOON_MS + 3 + SOAK_MS);
+  apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS + SOAK_MS);
+  apply({ kind: 'host_left', host: 'web-3' }, NOON_MS + SOAK_MS);
+  apply({ kind: 'rollout_paused' }, NOON_MS + SOAK_MS);
+  const bytes = JSON.stringify(rollout.toStored());
+  const throughDisk = JSON.parse(JSON.stringify(log)) as TimedEntry[];
+  assert.equal(JSON.stringify(Rollout.replay(throughDisk).toStored()), bytes);
+  assert.equal(JSON.stringify(Rollout.restore(JSON.parse(bytes)).toStored()), bytes);
+  checkWhole(Rollout.restore(JSON.parse(bytes)));
+  assert.deepEqual(rollout.progress, {
+    status: 'paused',
+    statusSinceMs: NOON_MS + SOAK_MS,
+    reason: 'paused by an operator',
+    currentWave: 1,
+    waves: [
+      { pending: 0, inFlight: 0, converged: 1, failed: 0, left: 0 },
+      { pending: 1, inFlight: 0, converged: 0, failed: 0, left: 1 },
+    ],
+  });
+});
+
+test('a log that does not begin with the creation is none', () => {
+  assert.throws(() => Rollout.replay([]), /a log has entries/);
+  assert.throws(() => Rollout.replay([{ entry: { kind: 'rollout_paused' }, atMs: 0 }]), /begins with rollout_created/);
+  const created: TimedEntry = { entry: { kind: 'rollout_created', plan: samplePlan() }, atMs: 0 };
+  assert.throws(() => Rollout.replay([created, created]), /is created once/);
+});
+
+test('a dispatch asks for an offer, and its withdrawal leaves no trace of it', () => {
+  const rollout = sampleRollout();
+  const before = JSON.stringify(rollout.toStored());
+  const change = rollout.apply({ kind: 'host_dispatched', host: 'web-1', epoch: 7 }, NOON_MS);
+  assert.deepEqual(change.effects, [{ kind: 'offer', host: 'web-1' }]);
+  assert.deepEqual([...rollout.inFlight], ['web-1']);
+  rollout.apply({ kind: 'dispatch_withdrawn', host: 'web-1' }, NOON_MS);
+  assert.equal(JSON.stringify(rollout.toStored()), before);
+});
+
+test('a failure beyond the threshold halts the rollout in the same breath, and quarantines with the evidence', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' });
+  const fail = { ...FACTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
+  rollout.apply({ kind: 'host_reported', host: 'web-1', numbered: numbered(8, fail) }, NOON_MS);
+  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.failed), NOON_MS);
+  assert.deepEqual(received, {
+    ok: true,
+    entries: [
+      { kind: 'host_reported', host: 'web-1', numbered: numbered(9, FACTS.failed) },
+      {
+        kind: 'rollout_halted',
+        host: 'web-1',
+        reason: '«web-1» failed («http»): 1 host failed, and failure_threshold is 0',
+      },
+    ],
+  });
+  const effects = received.ok ? received.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects) : [];
+  assert.deepEqual(effects, [
+    { kind: 'quarantine', host: 'web-1', failingProbes: ['http'], output: 'http: connection refused' },
+  ]);
+  assert.equal(rollout.progress.status, 'halted');
+});
+
+test('a failure within the threshold is only reported', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' }, { failureThreshold: 1 });
+  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.failed), NOON_MS);
+  assert.equal(received.ok && received.entries.length, 1);
+});
+
+test('a failure after the end quarantines by itself', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
+  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.activation_failed), NOON_MS);
+  assert(received.ok);
+  assert.deepEqual(
+    received.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects),
+    [{ kind: 'quarantine', host: 'web-1', failingProbes: [], output: 'no such image' }],
+  );
+  assert.equal(rollout.progress.status, 'aborted');
+});
+
+test('a report is refused for a stranger, and by the table', () => {
+  const rollout = sampleRollout();
+  assert.deepEqual(receiveReport(rollout, 'nobody', numbered(1, FACTS.dispatch_ack), NOON_MS), {
+    ok: false,
+    refusal: '«nobody» is not part of rollout r1',
+  });
+  assert.deepEqual(receiveReport(rollout, 'web-1', numbered(1, FACTS.converged), NOON_MS), {
+    ok: false,
+    refusal: 'a host that is pending reports no converged (event 1)',
+  });
+});
+
+test('the first regression is told, once', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' });
+  const judge = (status: TelemetryVerdict['status']) =>
+    rollout.apply({ kind: 'telemetry_judged', host: 'web-1', verdict: verdict(status) }, NOON_MS).effects;
+  assert.deepEqual(judge('watch'), []);
+  assert.deepEqual(judge('regressed'), [{ kind: 'tell_regression', host: 'web-1' }]);
+  assert.deepEqual(judge('regressed'), []);
+});
+
+for (const { entry, broken } of [
+  { entry: { kind: 'host_dispatched', host: 'web-2', epoch: 1 }, broken: /I1 .*«web-2» of wave 1 is dispatched/ },
+  { entry: { kind: 'host_dispatched', host: 'nobody', epoch: 1 }, broken: /belongs to rollout r1/ },
+  { entry: { kind: 'wave_promoted', wave: 1, skipped: ['web-1'] }, broken: /I1 .*nothing converged/ },
+  { entry: { kind: 'wave_promoted', wave: 2, skipped: [] }, broken: /I1 .*wave 2 is not the next/ },
+  { entry: { kind: 'dispatch_withdrawn', host: 'web-1' }, broken: /there is an offer to withdraw/ },
+  { entry: { kind: 'rollout_resumed' }, broken: /no rollout_resumed in a rollout that is active/ },
+  { entry: report('web-1', 1, 'dispatch_ack'), broken: /a logged report is legal: nothing is offered/ },
+  { entry: report('web-1', 1, 'converged'), broken: /a logged report is legal/ },
+  { entry: { kind: 'telemetry_judged', host: 'web-1', verdict: verdict('ok') }, broken: /is judged in its soak/ },
+  { entry: { kind: 'rollout_halted', host: 'web-1', reason: '' }, broken: /«web-1» has failed/ },
+] as ReadonlyArray<{ entry: LaterEntry; broken: RegExp }>) {
+  test(`a new rollout takes no ${entry.kind} of ${'host' in entry ? entry.host : 'its own'}: ${broken.source}`, () => {
+    const rollout = sampleRollout();
+    const before = JSON.stringify(rollout.toStored());
+    assert.throws(() => rollout.apply(entry, NOON_MS), broken);
+    assert.equal(JSON.stringify(rollout.toStored()), before);
+  });
+}
+
+test('I1: no wave begins with hosts in flight', () => {
+  const rollout = sampleRollout(
+    { 'web-1': 'converged', 'web-2': 'activating' },
+    { waves: [['web-1', 'web-2'], ['web-3']] },
+  );
+  assert.throws(() => rollout.apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS), /I1 .*in flight/);
+});
+
+test('I1: whoever is left behind is named', () => {
+  const rollout = sampleRollout({ 'web-1': 'converged' }, { waves: [['web-1', 'web-2'], ['web-3']] });
+  assert.throws(() => rollout.apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS), /I1 .*1 are pending/);
+});
+
+test('I2: one more in flight than may be', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' }, { ...ONE_WAVE, maxInFlight: 1 });
+  assert.throws(() => rollout.apply({ kind: 'host_dispatched', host: 'web-2', epoch: 1 }, NOON_MS), /I2 .*2 are in/);
+});
+
+test('I3: after a failure beyond the threshold nothing comes before the end', () => {
+  const rollout = sampleRollout({ 'web-1': 'failed' }, ONE_WAVE);
+  assert.throws(() => rollout.apply({ kind: 'host_dispatched', host: 'web-2', epoch: 1 }, NOON_MS), /I3 /);
+  assert.throws(() => checkWhole(rollout), /I3 /);
+  rollout.apply({ kind: 'rollout_halted', host: 'web-1', reason: '' }, NOON_MS);
+  checkWhole(rollout);
+});
+
+test('I4: an ended rollout dispatches nothing, promotes nothing, and is not paused, aborted or superseded', () => {
+  const rollout = sampleRollout({ 'web-1': 'converged' });
+  rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
+  for (const entry of [
+    { kind: 'wave_promoted', wave: 1, skipped: [] },
+    { kind: 'host_dispatched', host: 'web-2', epoch: 1 },
+    { kind: 'rollout_paused' },
+    { kind: 'rollout_aborted', reason: '' },
+    { kind: 'rollout_superseded', by: 'r2' },
+    { kind: 'rollout_converged' },
+  ] as const) {
+    assert.throws(() => rollout.apply(entry, NOON_MS), /in a rollout that is aborted/);
+  }
+});
+
+test('I4: a change that takes a host out of a terminal state is not taken', () => {
+  for (const [from, to, broken] of [
+    ['converged', 'soaking', true],
+    ['reverted', 'pending', true],
+    ['failed', 'soaking', true],
+    ['failed', 'reverted', false],
+    ['soaking', 'soaking', false],
+  ] as const) {
+    const rollout = sampleRollout({ 'web-1': from }, { failureThreshold: 1 });
+    const host = rollout.host('web-1');
+    assert(host !== undefined);
+    const entry = report('web-1', 90, 'rollback_completed');
+    const change = { progress: rollout.progress, hosts: [{ ...host, state: to }], effects: [] };
+    const check = (): void => checkChange(rollout, entry, change, NOON_MS);
+    if (broken) assert.throws(check, /I4 .*went from/);
+    else check();
+  }
+});
+
+test('I4: whoever has left does not come back', () => {
+  const rollout = sampleRollout();
+  rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS);
+  const host = rollout.host('web-1');
+  assert(host !== undefined);
+  const change = { progress: rollout.progress, hosts: [{ ...host, left: false }], effects: [] };
+  assert.throws(() => checkChange(rollout, { kind: 'host_left', host: 'web-1' }, change, NOON_MS), /I4 .*came back/);
+});
+
+test('I5: two open rollouts of a stack share no host', () => {
+  const older = sampleRollout();
+  const newer = Rollout.create(samplePlan({ id: 'r2', waves: [['web-9', 'web-3']] }), NOON_MS);
+  assert.throws(() => checkOnlyOpen(newer, [older]), /I5 .*r2 and r1 share «web-3»/);
+  older.apply({ kind: 'rollout_superseded', by: 'r2' }, NOON_MS);
+  checkOnlyOpen(newer, [older, newer]);
+});
+
+test('I5, I6: a dispatch asks once more who is at work, and whether the release may run', () => {
+  const host = sampleHost('pending', { epoch: null });
+  const fleet = new FakeFleet();
+  checkDispatch(samplePlan(), host, 1, fleet);
+  fleet.occupants.set('web-1', 'r0');
+  assert.throws(() => checkDispatch(samplePlan(), host, 1, fleet), /I5 /);
+  fleet.quarantined = {
+    stack: 'shop',
+    release: '',
+    rolloutId: '',
+    host: '',
+    failingProbes: [],
+    output: '',
+    sinceMs: 0,
+  };
+  assert.throws(() => checkDispatch(samplePlan(), host, 1, fleet), /I6 /);
+  assert.throws(() => checkDispatch(samplePlan(), host, 0, new FakeFleet()), /epoch 0/);
+});
+
+for (const { given, state, entry, atMs } of [
+  {
+    given: 'a soak on something else',
+    state: 'soaking',
+    entry: { ...FACTS.activation_completed, observedRelease: OTHER },
+    atMs: NOON_MS,
+  },
+  {
+    given: 'convergence on something else',
+    state: 'converged',
+    entry: { ...FACTS.converged, currentRelease: OTHER },
+    atMs: NOON_MS + SOAK_MS,
+  },
+  { given: 'early convergence', state: 'converged', entry: FACTS.converged, atMs: NOON_MS + SOAK_MS - 1 },
+] as const) {
+  test(`I7: ${given} is seen in the fact itself`, () => {
+    const rollout = sampleRollout({ 'web-1': state === 'soaking' ? 'activating' : 'soaking' });
+    const host = rollout.host('web-1');
+    assert(host !== undefined);
+    const reported: LaterEntry = { kind: 'host_reported', host: 'web-1', numbered: numbered(90, entry) };
+    const change = { progress: rollout.progress, hosts: [{ ...host, state }], effects: [] };
+    assert.throws(() => checkChange(rollout, reported, change, atMs), /I7 /);
+  });
+}
+
+test('I8: counts that are not those of the hosts are seen', () => {
+  const rollout = sampleRollout();
+  const { progress } = changeBy(rollout, { kind: 'host_dispatched', host: 'web-1', epoch: 1 }, NOON_MS);
+  const { waves } = progress;
+  const wrong = { ...progress, waves: waves.map((counts) => ({ ...counts, converged: counts.converged + 1 })) };
+  const change = { progress: wrong, hosts: [], effects: [] };
+  assert.throws(() => checkChange(rollout, { kind: 'rollout_paused' }, change, NOON_MS), /I8 /);
+  const stored = rollout.toStored();
+  const forged = Rollout.restore({ ...stored, progress });
+  assert.throws(() => checkWhole(forged), /I8 /);
+});
+
+test('a host is in a rollout once', () => {
+  assert.throws(() => Rollout.create(samplePlan({ waves: [['a'], ['a']] }), NOON_MS), /each of its hosts once/);
+});
+
+for (const { command, legal } of [
+  { command: 'pause', legal: ['active'] },
+  { command: 'resume', legal: ['paused'] },
+  { command: 'abort', legal: ['active', 'paused'] },
+] as const) {
+  for (const status of ['active', 'paused', 'converged', 'halted', 'aborted', 'superseded'] as const) {
+    const taken = (legal as readonly string[]).includes(status);
+    test(`${command} of a rollout that is ${status}: ${taken ? 'taken' : 'refused'}`, () => {
+      const commanded = commandRollout(status, command, 'wrong day');
+      assert.equal(commanded.ok, taken);
+      if (!commanded.ok) assert.match(commanded.refusal, new RegExp(`^the rollout is ${status}: it cannot be `));
+    });
+  }
+}
+
+test('an abort keeps its reason', () => {
+  const commanded = commandRollout('active', 'abort', 'wrong day');
+  assert.deepEqual(commanded, { ok: true, entry: { kind: 'rollout_aborted', reason: 'wrong day' } });
+});
+
+test('a newer rollout replaces the open ones of its stack that share a host with it', () => {
+  const open = (id: string, part: Partial<Parameters<typeof samplePlan>[0]>): Rollout =>
+    Rollout.create(samplePlan({ id, ...part }), NOON_MS);
+  const shares = open('shares', { waves: [['x', 'web-2']] });
+  const elsewhere = open('elsewhere', { waves: [['x']] });
+  const otherStack = open('other stack', { stack: 'mail', waves: [['web-2']] });
+  const paused = open('paused', { waves: [['web-3']] });
+  paused.apply({ kind: 'rollout_paused' }, NOON_MS);
+  const over = open('over', { waves: [['web-2']] });
+  over.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
+  const left = open('left', { waves: [['web-2']] });
+  left.apply({ kind: 'host_left', host: 'web-2' }, NOON_MS);
+  const superseded = findSuperseded(samplePlan({ id: 'r9' }), [shares, elsewhere, otherStack, paused, over, left]);
+  assert.deepEqual(
+    superseded.map(({ plan }) => plan.id),
+    ['shares', 'paused'],
+  );
+});
+
+test('hosts that were told go on in a rollout that has ended', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  rollout.apply({ kind: 'rollout_superseded', by: 'r2' }, NOON_MS);
+  rollout.apply(report('web-1', 2, 'activation_completed'), NOON_MS);
+  rollout.apply(report('web-1', 3, 'converged'), NOON_MS + SOAK_MS);
+  assert.equal(rollout.host('web-1')?.state, 'converged');
+  assert.equal(rollout.progress.status, 'superseded');
+});
+
+test('a failed host that leaves still counts as failed', () => {
+  const rollout = sampleRollout({ 'web-1': 'failed' }, { failureThreshold: 1 });
+  rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS);
+  assert.deepEqual(rollout.progress.waves[0], { pending: 0, inFlight: 0, converged: 0, failed: 1, left: 0 });
+});
+
+test('an entry about one host of ten thousand changes that one alone', () => {
+  const names = Array.from({ length: 10_000 }, (_, index) => `h${index}`);
+  const rollout = sampleRollout({}, { waves: [names], policy: POLICY });
+  lead(rollout, 'h5000', 'activating');
+  const entry: RolloutEntry = report('h5000', 7, 'activation_completed');
+  const untouched = rollout.host('h1');
+  const change = rollout.apply(entry, NOON_MS);
+  assert.deepEqual(
+    change.hosts.map((host) => host.name),
+    ['h5000'],
+  );
+  assert.equal(rollout.host('h1'), untouched);
+});
