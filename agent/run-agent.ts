@@ -9,6 +9,7 @@ import { ServerConnection } from './delivery/server-connection.ts';
 import { EngineFollower } from './engine/engine-follower.ts';
 import { SmallFileReader } from './kernel/small-file-reader.ts';
 import { pause } from './pause.ts';
+import type { Rollouts } from './rollouts/start-rollouts.ts';
 import { ContainerFileReader } from './sampling/container-files.ts';
 import { ContainerSampler } from './sampling/container-sampler.ts';
 import { HostSampler, hostPathsBelow } from './sampling/host-sampler.ts';
@@ -67,18 +68,25 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
   });
   const { collector, engine } = assemble(settings, ports);
   const following = engine.run(stop);
+  let isRefused = false;
+  const refuse = (end: 'stopped' | 'unauthorized'): void => {
+    if (end !== 'unauthorized') return;
+    isRefused = true;
+    over.abort();
+  };
+  let rollouts: Rollouts | null = null;
   try {
     if (settings.action === 'once') return await runOnce(collector, delivery, log, signal);
     // On abort nothing under way may hold up the end: what it carried is kept.
     stop.addEventListener('abort', () => void connection.close(), { once: true });
-    const delivering = delivery.run(stop).then((end) => {
-      if (end === 'unauthorized') over.abort();
-      return end;
-    });
+    if (settings.rollouts) rollouts = await openRollouts(settings, ports);
+    void rollouts?.ended.then(refuse);
+    const delivering = delivery.run(stop).then(refuse);
     await Promise.all([tickForEver(collector, delivery, settings, clock, stop), delivering]);
-    return (await delivering) === 'unauthorized' ? explainUnauthorized(log) : AGENT_EXIT.done;
+    return isRefused ? explainUnauthorized(log) : AGENT_EXIT.done;
   } finally {
     over.abort();
+    await rollouts?.stop();
     await following;
     await connection.close();
     await closeOutbox();
@@ -93,6 +101,12 @@ async function openOutboxFor({ action, stateDir }: RunSettings, log: Log): Promi
     if (action === 'once' && error instanceof NexusError && error.code === 'conflict') return openMemoryOutbox();
     throw error;
   }
+}
+
+/** Loaded only where it is wanted: with its schemas it costs more memory than all of telemetry. */
+async function openRollouts(settings: RunSettings, { log, clock }: AgentPorts): Promise<Rollouts> {
+  const { startRollouts } = await import('./rollouts/start-rollouts.ts');
+  return startRollouts({ ...settings, env: process.env, log, clock });
 }
 
 function assemble(settings: RunSettings, { log, clock }: AgentPorts): { collector: Collector; engine: EngineFollower } {

@@ -12,6 +12,7 @@ export interface AgentFlags {
   readonly stateDir?: string | undefined;
   readonly once?: boolean | undefined;
   readonly printSystemdUnit?: boolean | undefined;
+  readonly rollouts?: boolean | undefined;
 }
 
 export interface RunSettings {
@@ -25,6 +26,8 @@ export interface RunSettings {
   readonly stateDir: string;
   /** Where the host's root directory is: `/`, or where it is mounted inside the agent's container. */
   readonly hostRoot: string;
+  /** Take up releases that the server dispatches to this host; without it the agent only reads Docker. */
+  readonly rollouts: boolean;
 }
 
 export type AgentSettings = RunSettings | { readonly action: 'print-systemd-unit' };
@@ -146,6 +149,13 @@ function homeOrNull(): string | null {
   }
 }
 
+/** Anything but a plain yes or no is refused: whether an agent may change what runs must not hang on a typing error. */
+function readSwitch(name: string, value: string | undefined): boolean {
+  if (value === undefined || value === '' || value === '0') return false;
+  if (value === '1') return true;
+  throw usage(`${name} must be 1 or 0, not ${JSON.stringify(value)}.`);
+}
+
 function readDirectory(name: string, value: string | undefined, otherwise: string): string {
   if (value === undefined || value === '') return otherwise;
   if (!isAbsolute(value)) throw usage(`${name} must be an absolute path, not ${JSON.stringify(value)}.`);
@@ -171,5 +181,6 @@ export function resolveAgentSettings(
     dockerSocketPath: readSocketPath(flags.dockerHost || env['NEXUS_AGENT_DOCKER_HOST'] || DEFAULT_DOCKER_HOST),
     stateDir: readDirectory('NEXUS_AGENT_STATE_DIR (or --state-dir)', stateDir, defaultStateDir(env, isRoot)),
     hostRoot: readDirectory('NEXUS_AGENT_HOST_ROOT', env['NEXUS_AGENT_HOST_ROOT'], '/'),
+    rollouts: flags.rollouts === true || readSwitch('NEXUS_AGENT_ROLLOUTS', env['NEXUS_AGENT_ROLLOUTS']),
   };
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/domain/clock.ts';
 import { assertNever } from '../../src/domain/errors.ts';
-import { formatInstant } from '../../src/domain/instant.ts';
 import type { Log } from '../../src/domain/log.ts';
 import { pause } from '../pause.ts';
 import { AGENT_LIMITS, MAX_BATCH_JSON_BYTES } from '../telemetry-limits.ts';
+import { DeliveryStory } from './delivery-story.ts';
 import { judgeAnswer, type Verdict } from './judge-answer.ts';
 import type { Outbox, OutboxEntry } from './outbox.ts';
 import { planBackoffMs } from './plan-backoff.ts';
@@ -44,6 +44,9 @@ interface NewestTick {
   tried: boolean;
 }
 
+/** `held up`: the outbox cannot be sent now. */
+type StepEnd = 'go on' | 'held up' | 'unauthorized';
+
 export type DeliveryEnd = 'stopped' | 'unauthorized';
 
 /**
@@ -53,6 +56,7 @@ export type DeliveryEnd = 'stopped' | 'unauthorized';
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
+  readonly #story: DeliveryStory;
   /** Ticks that a newer one has overtaken; they belong into the outbox. */
   readonly #overtaken: NewestTick[] = [];
   #newest: NewestTick | null = null;
@@ -64,15 +68,13 @@ export class Delivery {
   #silentUntilMs = 0;
   #nextBatchAtMs = 0;
   #batchTicks: number = AGENT_LIMITS.maxBatchTicks;
-  /** The last request was answered: worth sending the outbox. */
-  #answering = false;
-  #saidDown = false;
-  #refusalsSaid = '';
+  /** The newest tick was answered for: the outbox may follow it. */
+  #mayBackfill = false;
   #stopping: AbortSignal | null = null;
-  #backfilled = 0;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#story = new DeliveryStory(options.log);
   }
 
   /** Hands over the newest tick. Never waits. */
@@ -88,11 +90,12 @@ export class Delivery {
    */
   async run(signal: AbortSignal): Promise<DeliveryEnd> {
     this.#stopping = signal;
+    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
     let end: DeliveryEnd = 'stopped';
     while (!signal.aborted) {
       // Made anew before looking, so that an offer while something is under way is not slept through.
       this.#wake = new AbortController();
-      const verdict = await this.#step(signal);
+      const verdict = await this.#step();
       if (verdict === 'unauthorized') {
         end = 'unauthorized';
         break;
@@ -109,19 +112,21 @@ export class Delivery {
     if (newest === null) return { kind: 'failed', reason: 'there is no tick to send' };
     const verdict = await this.#sendNewest(newest);
     if (verdict.kind !== 'delivered') return verdict;
-    while (this.#answering && this.#silentUntilMs === 0 && !this.#options.outbox.isEmpty) {
-      if ((await this.#sendBatch()) === 'unauthorized') return { kind: 'unauthorized' };
+    while (!this.#options.outbox.isEmpty) {
+      const batch = await this.#sendBatch();
+      if (batch === 'unauthorized') return { kind: 'unauthorized' };
+      if (batch === 'held up') break;
     }
     return verdict;
   }
 
-  async #step(signal: AbortSignal): Promise<'unauthorized' | 'go on'> {
+  async #step(): Promise<StepEnd> {
     await this.#keepOvertaken();
     const now = performance.now();
     const newest = this.#newest;
     if (now < this.#silentUntilMs) {
       if (newest !== null) await this.#keep(newest);
-      await this.#waitUntil(this.#silentUntilMs, signal);
+      await this.#waitUntil(this.#silentUntilMs);
       return 'go on';
     }
     this.#silentUntilMs = 0;
@@ -133,14 +138,14 @@ export class Delivery {
       }
       return (await this.#sendNewest(newest)).kind === 'unauthorized' ? 'unauthorized' : 'go on';
     }
-    if (!this.#answering || this.#options.outbox.isEmpty) {
+    if (!this.#mayBackfill || this.#options.outbox.isEmpty) {
       // With nothing to send there is nothing to wait for but the next tick.
-      await this.#waitUntil(newest === null ? Number.POSITIVE_INFINITY : this.#retryAtMs, signal);
+      await this.#waitUntil(newest === null ? Number.POSITIVE_INFINITY : this.#retryAtMs);
       return 'go on';
     }
     const batchAtMs = Math.max(this.#retryAtMs, this.#nextBatchAtMs);
     if (now < batchAtMs) {
-      await this.#waitUntil(batchAtMs, signal);
+      await this.#waitUntil(batchAtMs);
       return 'go on';
     }
     return this.#sendBatch();
@@ -150,14 +155,14 @@ export class Delivery {
     const { json, recordedAtMs } = newest.tick;
     const verdict = await this.#send(LIVE_PATH, json);
     newest.tried = true;
+    if (verdict.kind !== 'wait') this.#mayBackfill = verdict.kind === 'delivered' || verdict.kind === 'refused';
     switch (verdict.kind) {
       case 'delivered':
-        this.#sayAnswering();
-        this.#refusalsSaid = '';
+        this.#story.answering(!this.#options.outbox.isEmpty);
         await this.#forget(newest);
         break;
       case 'refused':
-        this.#sayRefused(verdict.status, verdict.reasons, recordedAtMs);
+        this.#story.refused(verdict.status, verdict.reasons, recordedAtMs);
         await this.#forget(newest);
         break;
       case 'wait':
@@ -171,11 +176,11 @@ export class Delivery {
     return verdict;
   }
 
-  async #sendBatch(): Promise<'unauthorized' | 'go on'> {
-    const { outbox, clock, log, pacing } = this.#options;
+  async #sendBatch(): Promise<StepEnd> {
+    const { outbox, clock, pacing } = this.#options;
     const notBeforeMs = clock.nowMs() - AGENT_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
     const entries = await outbox.oldest(this.#batchTicks, MAX_BATCH_JSON_BYTES, notBeforeMs);
-    this.#sayLosses();
+    this.#story.lost(this.#options.outbox.takeLosses());
     const restored = await Promise.all(entries.map(({ tick }) => restoreJson(tick)));
     const sound = restored.filter((json) => json !== null);
     if (sound.length === 0) {
@@ -186,21 +191,17 @@ export class Delivery {
     this.#nextBatchAtMs = performance.now() + pacing.batchPauseMs;
     switch (verdict.kind) {
       case 'delivered':
-        this.#backfilled += sound.length;
         this.#batchTicks = Math.min(AGENT_LIMITS.maxBatchTicks, this.#batchTicks * 2);
         await outbox.remove(entries);
         this.#forgetIfAmong(entries);
-        if (outbox.isEmpty) {
-          log.info({ ticks: this.#backfilled }, 'the server has everything that was kept');
-          this.#backfilled = 0;
-        }
+        this.#story.backfilled(sound.length, outbox.isEmpty);
         return 'go on';
       case 'refused':
         await this.#isolate(entries, verdict.status, verdict.reasons);
         return 'go on';
       case 'wait':
       case 'failed':
-        return 'go on';
+        return 'held up';
       case 'unauthorized':
         return 'unauthorized';
       default:
@@ -216,7 +217,7 @@ export class Delivery {
       this.#nextBatchAtMs = 0;
       return;
     }
-    this.#sayRefused(status, reasons, entries[0]?.tick.recordedAtMs ?? 0);
+    this.#story.refused(status, reasons, entries[0]?.tick.recordedAtMs ?? 0);
     await this.#options.outbox.remove(entries);
     this.#forgetIfAmong(entries);
     this.#batchTicks = 2;
@@ -243,13 +244,11 @@ export class Delivery {
       this.#failures++;
       if (verdict.kind === 'wait') this.#silentUntilMs = now + verdict.waitMs;
       else this.#retryAtMs = now + backoffMs;
-      this.#sayNotAnswering(verdict);
-      this.#answering = verdict.kind === 'wait' && this.#answering;
+      this.#story.notAnswering(verdict);
       return;
     }
     this.#failures = 0;
     this.#retryAtMs = 0;
-    this.#answering = true;
   }
 
   #isTooOldToBeLive({ tick }: NewestTick): boolean {
@@ -258,7 +257,7 @@ export class Delivery {
 
   async #keep(newest: NewestTick): Promise<void> {
     newest.entry ??= await this.#options.outbox.append(await storedTickOf(newest.tick));
-    this.#sayLosses();
+    this.#story.lost(this.#options.outbox.takeLosses());
   }
 
   async #keepOvertaken(): Promise<void> {
@@ -283,47 +282,9 @@ export class Delivery {
     if (entries.some(({ tick }) => tick.recordedAtMs === newest.tick.recordedAtMs)) this.#newest = null;
   }
 
-  async #waitUntil(monotonicMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#wake.signal.aborted) return;
+  async #waitUntil(monotonicMs: number): Promise<void> {
     // A timer holds 2^31 − 1 milliseconds at most; waking up for nothing once an hour is nothing.
     const waitMs = Math.min(3_600_000, Math.max(1, Math.ceil(monotonicMs - performance.now())));
-    await pause(waitMs, AbortSignal.any([signal, this.#wake.signal]));
-  }
-
-  #sayNotAnswering(verdict: Verdict & { kind: 'failed' | 'wait' }): void {
-    if (this.#failures > 1) return;
-    const { log } = this.#options;
-    if (verdict.kind === 'wait') {
-      log.warn(
-        { status: verdict.status, wait_ms: verdict.waitMs },
-        'the server asks to wait: ticks are kept until then',
-      );
-    } else log.warn({ reason: verdict.reason }, 'the server cannot be reached: ticks are kept and sent later');
-    this.#saidDown = true;
-  }
-
-  #sayAnswering(): void {
-    if (!this.#saidDown) return;
-    this.#saidDown = false;
-    const { log, outbox } = this.#options;
-    log.info({}, outbox.isEmpty ? 'the server answers again' : 'the server answers again: sending what was kept');
-  }
-
-  /** A tick dropped because the server will never take it; the same refusal tick after tick is said once. */
-  #sayRefused(status: number, reasons: readonly string[], recordedAtMs: number): void {
-    const said = `${status} ${reasons.map((reason) => reason.replace(/\d+/g, '#')).join('; ')}`;
-    const fields = { status, errors: reasons, recorded_at: formatInstant(recordedAtMs) };
-    if (said === this.#refusalsSaid) this.#options.log.debug(fields, 'the server refuses a tick: it is dropped');
-    else this.#options.log.error(fields, 'the server refuses a tick: it is dropped');
-    this.#refusalsSaid = said;
-  }
-
-  #sayLosses(): void {
-    const { dropped, expired, damaged } = this.#options.outbox.takeLosses();
-    if (dropped + expired + damaged === 0) return;
-    this.#options.log.warn(
-      { dropped_for_room: dropped, too_old: expired, damaged },
-      'ticks kept in the outbox were lost',
-    );
+    await pause(waitMs, this.#wake.signal);
   }
 }

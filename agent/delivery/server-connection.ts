@@ -37,7 +37,8 @@ export class ServerConnection {
   readonly #basePath: string;
   readonly #token: string;
   readonly #timeoutMs: number;
-  readonly #closed = new AbortController();
+  #isClosed = false;
+  #underWay: AbortController | null = null;
 
   /** `url` is http(s) without credentials; a path in it comes before the API's own. */
   constructor(url: URL, token: string, timeoutMs: number) {
@@ -60,7 +61,7 @@ export class ServerConnection {
     try {
       return await this.#send(path, body);
     } catch (error) {
-      if (!CLOSED_UNDER_WAY.has(codeOf(error)) || this.#closed.signal.aborted) {
+      if (!CLOSED_UNDER_WAY.has(codeOf(error)) || this.#isClosed) {
         return { unreachable: describeFailure(error, this.#timeoutMs) };
       }
     }
@@ -74,11 +75,24 @@ export class ServerConnection {
 
   /** Ends the connection and what is under way on it. */
   async close(): Promise<void> {
-    this.#closed.abort();
+    this.#isClosed = true;
+    this.#underWay?.abort();
     await this.#client.destroy();
   }
 
   async #send(path: string, body: RequestBody): Promise<Answer> {
+    const underWay = new AbortController();
+    this.#underWay = underWay;
+    const timer = setTimeout(() => underWay.abort(new DOMException('', 'TimeoutError')), this.#timeoutMs);
+    try {
+      return await this.#exchange(path, body, underWay.signal);
+    } finally {
+      clearTimeout(timer);
+      this.#underWay = null;
+    }
+  }
+
+  async #exchange(path: string, body: RequestBody, signal: AbortSignal): Promise<Answer> {
     const response = await httpRequest(this.#client, {
       path: this.#basePath + path,
       method: 'POST',
@@ -89,7 +103,7 @@ export class ServerConnection {
         ...(body.gzipped ? { 'content-encoding': 'gzip' } : {}),
       },
       body: body.bytes,
-      signal: AbortSignal.any([AbortSignal.timeout(this.#timeoutMs), this.#closed.signal]),
+      signal,
     });
     const retryAfter = response.headers['retry-after'];
     return {

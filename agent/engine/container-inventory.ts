@@ -9,6 +9,8 @@ import type { EngineEvent } from './parse-engine-event.ts';
 export class ContainerInventory {
   readonly #views = new Map<string, ContainerView>();
   readonly #stale = new Set<string>();
+  /** Being inspected: an answer is only welcome as long as the container was not removed meanwhile. */
+  readonly #asked = new Set<string>();
   readonly #max: number;
   #leftOut = 0;
 
@@ -46,6 +48,7 @@ export class ContainerInventory {
   remove(id: string): void {
     this.#views.delete(id);
     this.#stale.delete(id);
+    this.#asked.delete(id);
   }
 
   /**
@@ -71,18 +74,29 @@ export class ContainerInventory {
       if (taken.length === count) break;
       taken.push(id);
     }
-    for (const id of taken) this.#stale.delete(id);
+    for (const id of taken) {
+      this.#stale.delete(id);
+      this.#asked.add(id);
+    }
     return taken;
   }
 
-  put(view: ContainerView): void {
-    this.#views.set(view.id, view);
+  /**
+   * Takes in what the inspection of `id` found, null when it is gone. Returns false, and changes nothing, when the
+   * container was removed while it was being inspected.
+   */
+  learn(id: string, view: ContainerView | null): boolean {
+    if (!this.#asked.delete(id)) return false;
+    if (view === null) this.remove(id);
+    else this.#views.set(id, view);
+    return true;
   }
 
   /** Nothing is known any more: the engine went away. */
   clear(): void {
     this.#views.clear();
     this.#stale.clear();
+    this.#asked.clear();
     this.#leftOut = 0;
   }
 }

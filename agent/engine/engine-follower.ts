@@ -78,7 +78,7 @@ export class EngineFollower {
     await nextTurn();
     await nextTurn();
     const work = this.#connecting.then(() => {
-      if (this.#synced && this.#inventory.staleCount > 0) this.#refreshSoon();
+      this.#refreshSoon();
       return this.#refreshing;
     });
     await finishesWithin(work, limitMs);
@@ -93,7 +93,7 @@ export class EngineFollower {
         await this.#followOnce(signal);
         if (!signal.aborted) this.#options.log.info({}, 'the Docker Engine closed its event stream: connecting anew');
       } catch (error) {
-        this.#sayFailure(error);
+        if (!signal.aborted) this.#sayFailure(error);
       }
       this.#synced = false;
       this.#inventory.clear();
@@ -106,15 +106,19 @@ export class EngineFollower {
   async #followOnce(stop: AbortSignal): Promise<void> {
     const connection = new EngineConnection(this.#options.socketPath);
     const ended = new AbortController();
-    const signal = AbortSignal.any([stop, ended.signal]);
+    // Not AbortSignal.any: every signal made from a long-lived one leaves a trace in it for good.
+    const end = (): void => ended.abort();
+    stop.addEventListener('abort', end);
+    if (stop.aborted) end();
     this.#connection = connection;
-    const opening = this.#open(connection, signal);
+    const opening = this.#open(connection, ended.signal);
     this.#connecting = opening.catch(() => {});
     try {
       const { stream } = await opening;
       await this.#keepInStep(connection, stream);
     } finally {
-      ended.abort();
+      end();
+      stop.removeEventListener('abort', end);
       this.#connection = null;
       await connection.close();
     }
@@ -136,6 +140,8 @@ export class EngineFollower {
     await this.#inspectStale(connection);
     this.#synced = true;
     this.#sayConnected();
+    // What was announced since the last answer.
+    this.#refreshSoon();
     return { stream };
   }
 
@@ -153,9 +159,10 @@ export class EngineFollower {
     }
   }
 
+  /** Starts inspecting what is stale, unless that is going on; before the list is known, #open does it itself. */
   #refreshSoon(): void {
     const connection = this.#connection;
-    if (connection === null || this.#refreshing !== null) return;
+    if (connection === null || !this.#synced || this.#refreshing !== null || this.#inventory.staleCount === 0) return;
     this.#refreshing = this.#refresh(connection).finally(() => {
       this.#refreshing = null;
     });
@@ -190,12 +197,7 @@ export class EngineFollower {
   }
 
   #take(id: string, view: ContainerView | null): void {
-    if (view === null) {
-      this.#inventory.remove(id);
-      return;
-    }
-    this.#inventory.put(view);
-    this.#options.onInspected(view);
+    if (this.#inventory.learn(id, view) && view !== null) this.#options.onInspected(view);
   }
 
   #sayConnected(): void {

@@ -20,7 +20,10 @@ export function advanceRecord(record: StackRecord, decidedFor: RolloutRecord, st
   return { ...record, rollout: advanced };
 }
 
-/** The server has applied event `seq`. A confirmed acknowledgement begins the activation, a confirmed `converged` ends it all. */
+/**
+ * The server has applied event `seq`. A confirmed acknowledgement begins the activation, a confirmed activation the
+ * server's soak, and a confirmed `converged` ends it all.
+ */
 export function confirmEvent(record: StackRecord, seq: number, now: Moment): StackRecord {
   const { rollout } = record;
   const [head] = rollout?.outbox ?? [];
@@ -30,6 +33,9 @@ export function confirmEvent(record: StackRecord, seq: number, now: Moment): Sta
     const begun: RolloutRecord = { ...rest, phase: { at: 'activating', since: now, touched: false } };
     const started = { type: 'activation_started', started_at: formatInstant(now.wallMs), method: 'compose' } as const;
     return withRollout(record, queueEvents(begun, [started]));
+  }
+  if (head.type === 'activation_completed' && rest.phase.at === 'soaking') {
+    return withRollout(record, { ...rest, phase: { ...rest.phase, confirmed: now } });
   }
   if (head.type === 'converged') return withRollout(record, { ...rest, phase: { at: 'closed', outcome: 'converged' } });
   return withRollout(record, rest);

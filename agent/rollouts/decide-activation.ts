@@ -53,7 +53,7 @@ export function decideActivation(
   const verdict = judgeUp(tried.up, state, containers);
   switch (verdict) {
     case 'done':
-      return [complete(rollout, plan, containers, exitCodeOf(tried.up), now)];
+      return [complete(rollout, plan, containers, now)];
     case 'wait':
       return [{ do: 'wait', ms: LOOK_AGAIN_MS }];
     case 'failed': {
@@ -98,20 +98,14 @@ function attempt(
   return waitMs > 0 ? [{ do: 'wait', ms: waitMs }] : [action];
 }
 
-function complete(
-  rollout: RolloutRecord,
-  plan: Plan,
-  containers: readonly ProjectContainer[],
-  exitCode: number,
-  now: Moment,
-): Advance {
+function complete(rollout: RolloutRecord, plan: Plan, containers: readonly ProjectContainer[], now: Moment): Advance {
   const at = formatInstant(now.wallMs);
   const phase = beginSoak(plan, containers, rollout.soakMs ?? plan.soakMs, now);
   return {
     do: 'advance',
     phase,
     events: [
-      { type: 'activation_completed', observed_release: rollout.release, exit_code: exitCode, completed_at: at },
+      { type: 'activation_completed', observed_release: rollout.release, exit_code: 0, completed_at: at },
       {
         type: 'probe_topology_declared',
         probes: phase.probes.map(({ name, mode }) => ({ name, mode })),
@@ -130,6 +124,7 @@ export function beginSoak(
   return {
     at: 'soaking',
     since: now,
+    confirmed: null,
     soakMs,
     probes: declareProbes(plan, containers),
     restarts: countRestarts(containers),

@@ -25,7 +25,8 @@ export function decideRollback(
   const { containers, tried } = observed;
   if (containers === null) return [{ do: 'wait', ms: ENGINE_AGAIN_MS }];
   const project = readProject(containers);
-  if (!phase.touched) return [complete(releaseOf(project), 0, now)];
+  // A mix that was there before is not left either.
+  if (!phase.touched && project.kind !== 'mixed') return [complete(releaseOf(project), 0, now)];
   if (project.kind === 'stranger') {
     // Whoever deployed into the project meanwhile would lose their containers by either way back.
     return project.releases.length === 0 ? [complete(null, 0, now)] : [{ do: 'wait', ms: STRANGER_AGAIN_MS }];

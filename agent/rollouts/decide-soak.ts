@@ -39,10 +39,10 @@ export function decideSoak(
   const failure = findSustainedFailure(probes, plan.sustainedFailureMs, now);
   if (failure !== null) return [fail(rollout, plan, failure.probes, failure.sustainedMs, now)];
 
-  const leftMs = Math.max(
-    phase.soakMs - passedMs,
-    phase.notBefore === null ? 0 : phase.notBefore.monotonicMs - now.monotonicMs,
-  );
+  // The server's soak has not begun, and nobody would hear of the end of this one.
+  if (phase.confirmed === null) return [wait];
+  const holdMs = phase.notBefore === null ? 0 : phase.notBefore.monotonicMs - now.monotonicMs;
+  const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs);
   if (leftMs > 0) return [{ do: 'wait', ms: Math.min(leftMs, wait.ms) }];
   // What cannot be seen is not well: a silent engine holds the end of the soak up.
   if (containers === null || !allPass(probes)) return [wait];
@@ -63,7 +63,7 @@ export function decideResumption(
   const { plan } = rollout;
   if (plan === null) return prepare(rollout, phase, observed, now);
   if (observed.containers === null) return [{ do: 'wait', ms: LOOK_AGAIN_MS }];
-  const soak = beginSoak(plan, observed.containers, phase.soakMs, now);
+  const soak = { ...beginSoak(plan, observed.containers, phase.soakMs, now), confirmed: now };
   const declared = soak.probes.map(({ name, mode }) => ({ name, mode }));
   return [
     {

@@ -16,15 +16,11 @@ export function unqueueEvent(rollout: RolloutRecord, seq: number): RolloutRecord
 }
 
 /**
- * Brings the numbers in step with the last one that the server has applied. What it has is dropped. When it has more
- * than this agent ever numbered (an older disk was restored), what waits is numbered anew behind it: under its old
- * number it would pass for a duplicate.
+ * Numbers what waits anew, when the server has applied more than this agent ever numbered (an older disk was restored):
+ * under its old number it would pass for a duplicate.
  */
-export function alignNumbers(rollout: RolloutRecord, lastEventSeq: number): RolloutRecord {
-  if (rollout.nextSeq > lastEventSeq) {
-    const outbox = rollout.outbox.filter(({ seq }) => seq > lastEventSeq);
-    return outbox.length === rollout.outbox.length ? rollout : { ...rollout, outbox };
-  }
+export function renumberEvents(rollout: RolloutRecord, lastEventSeq: number): RolloutRecord {
+  if (rollout.nextSeq > lastEventSeq) return rollout;
   const outbox = rollout.outbox.map((event, index) => ({ ...event, seq: lastEventSeq + 1 + index }));
   return { ...rollout, outbox, nextSeq: lastEventSeq + 1 + outbox.length };
 }

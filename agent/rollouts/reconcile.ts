@@ -3,8 +3,9 @@
 import { assertNever } from '../../src/domain/errors.ts';
 import { formatInstant, parseInstant } from '../../src/domain/instant.ts';
 import type { AgentStateBody } from '../../src/wire/agent-event.ts';
+import { confirmEvent } from './advance-record.ts';
 import type { Moment } from './moment.ts';
-import { alignNumbers, queueEvents } from './queue-events.ts';
+import { queueEvents, renumberEvents } from './queue-events.ts';
 import type { Phase, RolloutRecord, StackRecord } from './stack-record.ts';
 import { keep } from './take-offer.ts';
 
@@ -29,11 +30,21 @@ export function reconcile(record: StackRecord, views: readonly ServerView[], now
     // Whether an offer still stands is for the answer to its acknowledgement to say.
     return rollout.phase.at === 'offered' ? record : { ...record, rollout: drop(rollout, now) };
   }
-  const aligned = alignNumbers(rollout, view.last_event_seq);
-  if (aligned.outbox.length > 0 || agrees(view.state, aligned.phase)) {
-    return aligned === rollout ? record : { ...record, rollout: aligned };
-  }
-  return adopt({ ...record, rollout: aligned }, view, now);
+  const confirmed = confirmThrough(record, view.last_event_seq, now);
+  if (confirmed.rollout === null) return confirmed;
+  const renumbered = renumberEvents(confirmed.rollout, view.last_event_seq);
+  const aligned = renumbered === confirmed.rollout ? confirmed : { ...confirmed, rollout: renumbered };
+  if (renumbered.outbox.length > 0 || agrees(view.state, renumbered.phase)) return aligned;
+  return adopt(aligned, view, now);
+}
+
+/** The answers to these events were lost, but not the events. */
+function confirmThrough(record: StackRecord, lastEventSeq: number, now: Moment): StackRecord {
+  const { rollout } = record;
+  const [head] = rollout?.outbox ?? [];
+  if (rollout === null || head === undefined) return record;
+  if (rollout.nextSeq <= lastEventSeq || head.seq > lastEventSeq) return record;
+  return confirmThrough(confirmEvent(record, head.seq, now), lastEventSeq, now);
 }
 
 /** The server still waits for an acknowledgement that it has had once (its database was restored): take it up again. */
@@ -60,8 +71,9 @@ function agrees(state: string, phase: Phase): boolean {
     case 'activating':
       return state === 'activating' || state === 'deferred';
     case 'resuming':
-    case 'soaking':
       return state === 'soaking';
+    case 'soaking':
+      return state === 'soaking' && phase.confirmed !== null;
     case 'reverting':
       return state === 'failed';
     case 'closed':

@@ -19,6 +19,8 @@ export type StepResult =
 
 /** Compose gives up by itself a moment before it is ended, and says which container it waited for. */
 const WAIT_MARGIN_MS = 1_000;
+/** Without a file of its own, Compose takes one from the working directory or any above it; the root has none above. */
+const NO_COMPOSE_FILE = '/';
 const DONE: StepResult = { ok: true, prepared: null };
 
 export interface StepRunnerOptions {
@@ -72,7 +74,7 @@ export class StepRunner {
       }
       case 'down':
         await this.#tidy();
-        return resultOf(await compose.run(downCommand(stack), folder, action.limitMs));
+        return resultOf(await compose.run(downCommand(stack), NO_COMPOSE_FILE, action.limitMs));
       default:
         return assertNever(action);
     }

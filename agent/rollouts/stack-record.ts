@@ -68,6 +68,11 @@ const phase = z.discriminatedUnion('at', [
     .object({
       at: z.literal('soaking'),
       since: mark,
+      /**
+       * When the server confirmed that the activation is complete: its own count of the soak began just before, so this
+       * one ends just after. Null until then.
+       */
+      confirmed: mark.nullable(),
       soakMs: z.number(),
       probes: z.array(probeState).readonly(),
       /** Restarts of each container, by id, when the soak began. */

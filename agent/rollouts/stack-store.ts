@@ -107,6 +107,7 @@ function rebasePhase(phase: Phase, now: Moment): Phase {
       return {
         ...phase,
         since: rebaseMoment(phase.since, now),
+        confirmed: phase.confirmed === null ? null : rebaseMoment(phase.confirmed, now),
         notBefore: null,
         probes: phase.probes.map((probe) => ({
           ...probe,

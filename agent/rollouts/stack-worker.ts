@@ -157,12 +157,14 @@ export class StackWorker {
       const result = await steps.run({ ...action, limitMs: Math.max(1, action.limitMs - waitedMs) });
       const at = moments.now();
       const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
-      if (result.ok) {
-        if (result.prepared !== null) memory.prepared = result.prepared;
-        log.info(fields, `rollout: ${action.do} is done`);
-      } else {
-        log.warn({ ...fields, exit_code: result.exitCode, output: result.output }, `rollout: ${action.do} failed`);
-      }
+      if (result.ok) log.info(fields, 'rollout: a step is done');
+      // Not a failure yet: what runs decides, and Compose also ends with 1 when a job has ended well.
+      else
+        log.info(
+          { ...fields, exit_code: result.exitCode, output: result.output },
+          'rollout: a step ended with an error',
+        );
+      if (result.ok && result.prepared !== null) memory.prepared = result.prepared;
       const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
       memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
     };

@@ -44,6 +44,7 @@ export function addAgentCommand(program: Command, terminal: Terminal): void {
         new Option('--state-dir <dir>', 'keeps reports while the server is away (NEXUS_AGENT_STATE_DIR)'),
       ),
     )
+    .option('--rollouts', 'take up releases from the server (NEXUS_AGENT_ROLLOUTS=1)')
     .option('--once', 'report once and exit')
     .option('--print-systemd-unit', 'print a hardened systemd unit and exit')
     .action((flags: AgentFlags) => runAgentCommand(terminal, flags));

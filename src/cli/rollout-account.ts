@@ -101,6 +101,10 @@ export function addRolloutAccountCommands(rollout: Command, terminal: Terminal):
     .addArgument(rolloutArgument())
     .addArgument(completedBy('host', new Argument('[host]', 'only this host, with the figures of its telemetry')));
   addOperatorFlags(explainCommand).action((id, host, flags) => explain(terminal, id, host, flags));
+  explainCommand.addHelpText(
+    'after',
+    '\nWith --json the rollout as the API answers it, with an «explanation» of it and of each host.',
+  );
   addExamples(explainCommand, [
     ['nexus rollout explain latest', 'The rollout, then hosts that are neither through nor untouched'],
     ['nexus rollout explain latest web-1', 'One host, with the figures of its telemetry'],

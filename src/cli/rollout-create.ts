@@ -13,7 +13,7 @@ interface CreateFlags extends RequestFlags {
 
 async function createRollout(terminal: Terminal, wanted: string, flags: CreateFlags): Promise<void> {
   // Wrong usage is to be said before anything is asked.
-  const request = readRequest('', flags);
+  const request = readRequest(flags);
   await withClient(flags, terminal, async (client) => {
     const { findDigest } = await import('./release-reference.ts');
     const rollout = await client.createRollout({ ...request, release: await findDigest(client, wanted) });
@@ -41,7 +41,7 @@ interface PlanFlags extends RequestFlags {
 const MAX_PLAN_HOSTS = 100;
 
 async function planRollout(terminal: Terminal, wanted: string, flags: PlanFlags): Promise<void> {
-  const request = readRequest('', flags);
+  const request = readRequest(flags);
   const plan = await withClient(flags, terminal, async (client) => {
     const { findDigest } = await import('./release-reference.ts');
     return client.planRollout({ ...request, release: await findDigest(client, wanted) });

@@ -35,8 +35,8 @@ function readCount(flag: string, text: string, least: number): number {
   throw new NexusError('usage', `${flag} is «${text}», which is no whole number from ${least} on.`);
 }
 
-/** What to ask for; what was not given is left to the server's defaults. Throws `usage`. */
-export function readRequest(release: string, flags: RequestFlags): CreateRolloutBody {
+/** What to ask for beside the release; what was not given is left to the server's defaults. Throws `usage`. */
+export function readRequest(flags: RequestFlags): Omit<CreateRolloutBody, 'release'> {
   if (flags.selector === undefined && flags.host === undefined) {
     throw new NexusError(
       'usage',
@@ -44,7 +44,6 @@ export function readRequest(release: string, flags: RequestFlags): CreateRollout
     );
   }
   return {
-    release,
     ...(flags.host === undefined
       ? { selector: readLabels(flags.selector ?? []) }
       : { hosts: [...new Set(flags.host)] }),

@@ -47,9 +47,6 @@ export const ENGINE_LIMITS = {
   maxBatch: 512,
 } as const;
 
-/** Telemetry of soaking hosts is judged this often. */
-const JUDGE_EVERY_MS = 3_000;
-
 interface Waiting {
   readonly command: Command;
   readonly resolve: (outcome: Outcomes[Command['kind']]) => void;
@@ -71,7 +68,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   #unreadyReason: string | null = 'the store is being opened';
   readonly judge = new SoakJudge();
   readonly #polls = new WaitingPolls();
-  #judgedAtMs = 0;
+  #settledAtMs = 0;
   #draining = false;
   #isStopping = false;
   #onDetached: ((reason: string) => void) | null = null;
@@ -197,14 +194,11 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   #isSweepDue(world: World, nowMs: number): boolean {
     if (this.#sweeper.isDue(world.fleet, this.#listeningSinceMs, nowMs) || world.runner.isDue(nowMs)) return true;
-    return nowMs - this.#judgedAtMs >= JUDGE_EVERY_MS && SoakJudge.isDue(world);
+    return this.judge.isDue(world, nowMs);
   }
 
   #sweep(world: World, command: CommandOf<'sweep'>): Outcomes['sweep'] {
-    if (command.nowMs - this.#judgedAtMs >= JUDGE_EVERY_MS) {
-      this.#judgedAtMs = command.nowMs;
-      this.judge.judgeAll(world, command.nowMs);
-    }
+    this.judge.judgeAll(world, command.nowMs);
     return this.#sweeper.sweep(world.store, world.fleet, command);
   }
 
@@ -229,7 +223,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     this.#draining = true;
     setImmediate(() => {
       this.#draining = false;
-      if (this.#inbox.length > 0) this.#drain();
+      if (this.#inbox.length > 0 || this.#world?.runner.hasMore === true) this.#drain();
       if (this.#inbox.length > 0) this.#scheduleDrain();
     });
   }
@@ -247,11 +241,13 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     }
   }
 
+  /** An empty batch goes on with what the one before left to do. */
   #commit(world: World, batch: readonly Waiting[]): void {
+    if (batch.length > 0) this.#settledAtMs = Math.max(...batch.map((waiting) => waiting.command.nowMs));
     const verdicts = world.store.transact(() => {
       const judged = batch.map((waiting) => this.#judge(world, waiting.command));
       // What follows by itself from these commands is committed with them.
-      world.runner.settle(Math.max(...batch.map((waiting) => waiting.command.nowMs)));
+      world.runner.settle(this.#settledAtMs);
       return judged;
     });
     batch.forEach((waiting, index) => {
@@ -261,6 +257,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
       else waiting.reject(verdict.error);
     });
     this.#wakePolls(world);
+    if (world.runner.hasMore) this.#scheduleDrain();
   }
 
   #wakePolls({ fleet, runner }: World): void {

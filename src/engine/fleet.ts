@@ -34,6 +34,8 @@ export interface LiveHost {
   latestWithContainers: StoredTick | null;
   /** The newest `recordedAtMs` stored, live or back-filled: anything newer cannot be a duplicate. */
   newestMs: number;
+  /** Ticks stored since the server started, live or back-filled: while it stays the same, nothing was reported. */
+  tickCount: number;
   /** Those not removed, by container id. */
   readonly containers: Map<string, KnownContainer>;
   /** Of the same containers. */
@@ -138,6 +140,7 @@ export class Fleet {
       lastSeenAtMs: null,
       latestWithContainers: null,
       newestMs: 0,
+      tickCount: 0,
       containers: new Map(),
       traits: new Map(),
       incidents: [],

@@ -21,35 +21,67 @@ const RECENT_MS = 900_000;
 const MAX_PEERS = 5;
 /** Peers are read anew no more often than this. */
 const PEERS_KEPT_MS = 30_000;
+/** Soaking hosts are gone through this often, */
+const JUDGE_EVERY_MS = 3_000;
+/** and the telemetry of so many is read in one transaction: the others have their turn with the next sweep. */
+const MAX_LOOKS = 200;
 
 interface Kept<T> {
   readonly atMs: number;
   readonly value: T;
 }
 
-/** Judges soaks; keeps what does not change from one look to the next. */
+/** The last look at a host, and how many of its ticks it saw. */
+interface Looked {
+  readonly tickCount: number;
+  readonly verdict: TelemetryVerdict;
+}
+
+interface Soaking {
+  readonly rolloutId: string;
+  readonly name: string;
+}
+
+/** Judges soaks. What cannot have changed since the last look is neither read nor judged again. */
 export class SoakJudge {
   readonly #baselines = new WeakMap<Rollout, Map<string, StackSeries | null>>();
   readonly #peers = new WeakMap<Rollout, Kept<readonly StackSeries[]>>();
+  readonly #looked = new WeakMap<Rollout, Map<string, Looked>>();
+  /** Those of the round that have not had their turn. */
+  #line: Soaking[] = [];
+  #roundAtMs = 0;
 
-  /** Hosts in their soak whose release wants to be judged. */
-  static *soaking(world: World): Generator<{ rollout: Rollout; part: RolloutHost }> {
+  /** Hosts in their soak whose release wants to be judged, and of which there may be news. */
+  *#unjudged(world: World): Generator<Soaking> {
     for (const rollout of world.book.rollouts()) {
       if (rollout.plan.policy.telemetry.mode === 'off') continue;
       for (const name of rollout.inFlight) {
         const part = rollout.host(name);
-        if (part?.state === 'soaking' && !part.left) yield { rollout, part };
+        const host = world.fleet.hostByName(name);
+        if (part?.state !== 'soaking' || host === undefined) continue;
+        const known = this.#lastLook(rollout, host);
+        if (known === undefined || isNews(part.telemetry, known)) yield { rolloutId: rollout.plan.id, name };
       }
     }
   }
 
-  static isDue(world: World): boolean {
-    return SoakJudge.soaking(world).next().done !== true;
+  isDue(world: World, nowMs: number): boolean {
+    if (this.#line.length > 0) return true;
+    return nowMs - this.#roundAtMs >= JUDGE_EVERY_MS && this.#unjudged(world).next().done !== true;
   }
 
-  /** Writes down every verdict that is news. */
+  /** Goes on with the round, or begins the next when it is due; writes down every verdict that is news. */
   judgeAll(world: World, nowMs: number): void {
-    for (const { rollout, part } of [...SoakJudge.soaking(world)]) this.judgeOne(world, rollout, part, nowMs);
+    if (this.#line.length === 0) {
+      if (nowMs - this.#roundAtMs < JUDGE_EVERY_MS) return;
+      this.#roundAtMs = nowMs;
+      this.#line = [...this.#unjudged(world)];
+    }
+    for (const { rolloutId, name } of this.#line.splice(0, MAX_LOOKS)) {
+      const rollout = world.book.rollout(rolloutId);
+      const part = rollout?.host(name);
+      if (rollout !== undefined && part !== undefined) this.judgeOne(world, rollout, part, nowMs);
+    }
   }
 
   judgeOne(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): void {
@@ -62,23 +94,34 @@ export class SoakJudge {
   look(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): TelemetryVerdict | null {
     const { policy } = rollout.plan;
     const host = world.fleet.hostByName(part.name);
-    if (host === undefined || part.state !== 'soaking' || part.soakDueAtMs === null) return null;
+    if (host === undefined || part.state !== 'soaking' || part.left || part.soakDueAtMs === null) return null;
     if (policy.telemetry.mode === 'off') return null;
+    const known = this.#lastLook(rollout, host);
+    if (known !== undefined) return known;
     const soakStartedAtMs = part.soakDueAtMs - policy.soakSeconds * 1000;
+    const fromMs = Math.max(soakStartedAtMs, nowMs - RECENT_MS);
+    const soak = readSeries(world, host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
+    const isSilent = soak.samples.length === 0;
     const seen: SoakTelemetry = {
       soakStartedAtMs,
-      soak: readSeries(
-        world,
-        host,
-        rollout.plan.stack,
-        Math.max(soakStartedAtMs, nowMs - RECENT_MS),
-        nowMs,
-        soakStartedAtMs,
-      ),
-      baseline: this.#baselineOf(world, rollout, part, host),
-      peers: this.#peersOf(world, rollout, nowMs),
+      soak,
+      // Silence is compared with nothing.
+      baseline: isSilent ? null : this.#baselineOf(world, rollout, part, host),
+      peers: isSilent ? [] : this.#peersOf(world, rollout, nowMs),
     };
-    return judgeTelemetry(policy.telemetry, policy.sustainedFailureSeconds, seen, part.telemetry, nowMs);
+    const verdict = judgeTelemetry(policy.telemetry, policy.sustainedFailureSeconds, seen, part.telemetry, nowMs);
+    const looked = this.#looked.get(rollout) ?? new Map<string, Looked>();
+    this.#looked.set(rollout, looked.set(part.name, { tickCount: host.tickCount, verdict }));
+    return verdict;
+  }
+
+  /**
+   * The verdict of the last look while it still holds: no tick has come since. Where something has happened to a stack
+   * the time that passes counts as well, so that such a host is always looked at anew.
+   */
+  #lastLook(rollout: Rollout, host: LiveHost): TelemetryVerdict | undefined {
+    const looked = this.#looked.get(rollout)?.get(host.stored.name);
+    return looked?.tickCount === host.tickCount && host.incidents.length === 0 ? looked.verdict : undefined;
   }
 
   #baselineOf(world: World, rollout: Rollout, part: RolloutHost, host: LiveHost): StackSeries | null {
@@ -117,14 +160,16 @@ function readSeries(
   toMs: number,
   incidentsFromMs: number,
 ): StackSeries {
-  const ids = new Set(world.store.containers.numbersOfStack(host.stored.id, stack));
   const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
+  const incidents = readIncidents(host, stack, incidentsFromMs, toMs);
+  if (host.newestMs < fromMs + skewMs) return { samples: [], ...incidents };
+  const ids = new Set(world.store.containers.numbersOfStack(host.stored.id, stack));
   const samples: StackSample[] = [];
   for (const tick of world.store.ticks.range(host.stored.id, fromMs + skewMs, toMs + skewMs)) {
     const sample = sumStack(tick, ids, skewMs);
     if (sample !== null) samples.push(sample);
   }
-  return { samples, ...readIncidents(host, stack, incidentsFromMs, toMs) };
+  return { samples, ...incidents };
 }
 
 /** Null: the tick holds no container of the stack. */

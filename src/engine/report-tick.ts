@@ -82,6 +82,7 @@ function storeTick(
   };
   invariant(store.ticks.insert(row), 'a tick that is no duplicate is new to the store');
   host.newestMs = Math.max(host.newestMs, tick.recordedAtMs);
+  host.tickCount += 1;
   return row;
 }
 

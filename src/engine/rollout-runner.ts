@@ -3,7 +3,7 @@
  * all inside the engine's transaction. What is decided lies in `src/rollout`; here is only where it is put.
  */
 import { invariant } from '../domain/errors.ts';
-import type { RolloutEffect, RolloutEntry, RolloutPlan } from '../domain/rollout.ts';
+import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import type { Store } from '../domain/store.ts';
 import type { LaterEntry } from '../rollout/apply-entry.ts';
 import { findSuperseded } from '../rollout/find-superseded.ts';
@@ -18,9 +18,21 @@ import type { RolloutBook } from './rollout-book.ts';
 
 /** A rollout that has not come to rest after this many rounds is caught in a defect. */
 const MAX_ROUNDS = 1000;
+/**
+ * Hosts that one transaction asks about. A wave of thousands is dispatched over many of them, so that an event that
+ * comes meanwhile waits for a hundred hosts and not for all.
+ */
+const MAX_ASKED = 128;
 
 function known<T>(value: T): Reading<T> {
   return { ok: true, value };
+}
+
+/** Rows of one rollout that have changed and are not written yet. */
+interface Unsaved {
+  /** As it is stored. */
+  readonly progress: RolloutProgress;
+  readonly hosts: Set<string>;
 }
 
 export function fleetView(fleet: Fleet, book: RolloutBook): FleetView {
@@ -44,6 +56,8 @@ export class RolloutRunner {
   readonly #book: RolloutBook;
   readonly #lines = new Map<Rollout, WaitingLine>();
   readonly #dirty = new Set<Rollout>();
+  /** Written when the transaction settles: a row that changed many times is written once. */
+  readonly #unsaved = new Map<Rollout, Unsaved>();
 
   constructor(store: Store, fleet: Fleet, book: RolloutBook) {
     this.#store = store;
@@ -72,17 +86,16 @@ export class RolloutRunner {
     this.open(rollout);
   }
 
-  /** Writes one entry down: the log, the rows it changes, and the copies in memory. */
+  /** Writes one entry down: the log, the copies in memory and, when the transaction settles, the rows it changes. */
   apply(rollout: Rollout, entry: LaterEntry, nowMs: number): void {
     const { id, stack } = rollout.plan;
-    const { progress } = rollout;
+    const unsaved = this.#unsavedOf(rollout);
     const concerned = 'host' in entry ? rollout.host(entry.host) : undefined;
     const wasOccupied = concerned !== undefined && occupies(rollout.plan, concerned);
     const change = rollout.apply(entry, nowMs);
     this.#log(id, entry, nowMs);
-    if (change.progress !== progress) this.#store.rollouts.saveProgress(id, change.progress);
     for (const host of change.hosts) {
-      this.#store.rollouts.saveHost(id, host);
+      unsaved.hosts.add(host.name);
       this.#lines.get(rollout)?.noteChange(host);
       if (wasOccupied && !occupies(rollout.plan, host)) this.#tellOthers(rollout, host.name);
     }
@@ -92,6 +105,27 @@ export class RolloutRunner {
     }
     for (const effect of change.effects) this.#carryOut(rollout, effect, nowMs);
     this.#dirty.add(rollout);
+  }
+
+  #unsavedOf(rollout: Rollout): Unsaved {
+    const known = this.#unsaved.get(rollout);
+    if (known !== undefined) return known;
+    const unsaved = { progress: rollout.progress, hosts: new Set<string>() };
+    this.#unsaved.set(rollout, unsaved);
+    return unsaved;
+  }
+
+  #save(): void {
+    for (const [rollout, { progress, hosts }] of this.#unsaved) {
+      const { id } = rollout.plan;
+      if (rollout.progress !== progress) this.#store.rollouts.saveProgress(id, rollout.progress);
+      for (const name of hosts) {
+        const host = rollout.host(name);
+        invariant(host !== undefined, `rollout ${id} has the host «${name}» that changed`);
+        this.#store.rollouts.saveHost(id, host);
+      }
+    }
+    this.#unsaved.clear();
   }
 
   #log(rolloutId: string, entry: RolloutEntry, atMs: number): void {
@@ -135,8 +169,14 @@ export class RolloutRunner {
     for (const rollout of this.#book.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
   }
 
-  /** Whether the time alone gives some rollout something to do. */
+  /** Whether the last transaction left more to do than one may. */
+  get hasMore(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** Whether the time alone gives some rollout something to do, or it has not been planned yet. */
   isDue(nowMs: number): boolean {
+    if (this.hasMore) return true;
     for (const line of this.#lines.values()) {
       const wakeMs = line.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) return true;
@@ -144,20 +184,26 @@ export class RolloutRunner {
     return false;
   }
 
-  /** Lets every rollout that something happened to go on until it rests. The cost is that of what changed. */
+  /**
+   * Lets every rollout that something happened to go on until it rests, or as far as one transaction may take it, and
+   * writes the rows. The cost is that of what changed.
+   */
   settle(nowMs: number): void {
     for (const [rollout, line] of this.#lines) {
       const wakeMs = line.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) this.#dirty.add(rollout);
     }
     this.#hearNews(nowMs);
-    for (let round = 0; this.#dirty.size > 0; round += 1) {
+    let left = MAX_ASKED;
+    for (let round = 0; this.#dirty.size > 0 && left > 0; round += 1) {
       invariant(round < MAX_ROUNDS, 'rollouts come to rest');
       for (const rollout of [...this.#dirty]) {
+        if (left <= 0) break;
         this.#dirty.delete(rollout);
-        this.#advance(rollout, nowMs);
+        left -= this.#advance(rollout, left, nowMs);
       }
     }
+    this.#save();
   }
 
   #hearNews(nowMs: number): void {
@@ -171,12 +217,40 @@ export class RolloutRunner {
     this.#fleet.news.clear();
   }
 
-  #advance(rollout: Rollout, nowMs: number): void {
+  /** Plans once, asking about at most `limit` hosts; returns about how many it was. */
+  #advance(rollout: Rollout, limit: number, nowMs: number): number {
     const line = this.#lines.get(rollout);
-    if (line === undefined) return;
-    const { entries, holds } = plan(rollout, this.view, line.candidates(rollout.progress.currentWave, nowMs), nowMs);
+    if (line === undefined) return 0;
+    const asked = new First(line.candidates(rollout.progress.currentWave, nowMs), limit);
+    const { entries, holds } = plan(rollout, this.view, asked, nowMs);
     line.park(rollout.hosts, holds);
     for (const entry of entries) this.apply(rollout, entry, nowMs);
     if (entries.length === 0 && this.#book.closeIfSettled(rollout)) this.#lines.delete(rollout);
+    else if (asked.isCut) this.#dirty.add(rollout);
+    return asked.count;
+  }
+}
+
+/** The first `limit` items of a longer list, and whether it was longer. */
+class First<T> implements Iterable<T> {
+  readonly #items: Iterable<T>;
+  readonly #limit: number;
+  count = 0;
+  isCut = false;
+
+  constructor(items: Iterable<T>, limit: number) {
+    this.#items = items;
+    this.#limit = limit;
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    for (const item of this.#items) {
+      if (this.count >= this.#limit) {
+        this.isCut = true;
+        return;
+      }
+      this.count += 1;
+      yield item;
+    }
   }
 }

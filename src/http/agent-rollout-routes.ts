@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { formatInstantOrNull } from '../domain/instant.ts';
 import type { AgentRollout, Commands, Dispatch, Dispatches } from '../domain/ports.ts';
@@ -43,9 +43,7 @@ function presentAgentRollout({ plan, host }: AgentRollout): AgentStateBody['roll
 /** The event as its sender wrote it, whatever the order of its keys: tells a duplicate from a conflict. */
 function digestEvent(body: unknown): string {
   const event = typeof body === 'object' && body !== null && 'event' in body ? body.event : null;
-  return createHash('sha256')
-    .update(canonicalize(event) ?? '')
-    .digest('hex');
+  return hash('sha256', canonicalize(event) ?? '', 'hex');
 }
 
 export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): Route[] {
@@ -75,7 +73,8 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
       async handle(exchange, identity) {
         const { wait } = readQuery(exchange, dispatchQuerySchema);
         const gone = new AbortController();
-        exchange.response.once('close', () => gone.abort());
+        // A reason of its own: for want of one an error with its stack would be made for every poll.
+        exchange.response.once('close', () => gone.abort('the connection is closed'));
         const dispatch = await dispatches.nextDispatch(identity, wait * 1000, gone.signal);
         return dispatch === null ? NO_CONTENT : json(200, presentDispatch(dispatch));
       },

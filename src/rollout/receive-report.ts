@@ -18,6 +18,11 @@ export function receiveReport(
 ): Received {
   const host = rollout.host(name);
   if (host === undefined) return { ok: false, refusal: `${quote(name)} is not part of rollout ${rollout.plan.id}` };
+  const { status } = rollout.progress;
+  if (numbered.fact.type === 'dispatch_ack' && status !== 'active') {
+    // Its withdrawal may still be on its way through the same transaction.
+    return { ok: false, refusal: `the rollout is ${status}: what it offered to ${quote(name)} is withdrawn` };
+  }
   const stepped = step(host, numbered, rollout.plan, nowMs);
   if (!stepped.ok) return stepped;
   const reported: LaterEntry = { kind: 'host_reported', host: name, numbered };

@@ -25,6 +25,7 @@ test('an address and a token are enough', () => {
     dockerSocketPath: '/var/run/docker.sock',
     stateDir: '/var/lib/nexus-agent',
     hostRoot: '/',
+    rollouts: false,
   });
 });
 
@@ -38,6 +39,7 @@ test('every setting by variable', () => {
       NEXUS_AGENT_DOCKER_HOST: 'unix:///run/user/1000/docker.sock',
       NEXUS_AGENT_STATE_DIR: '/srv/agent',
       NEXUS_AGENT_HOST_ROOT: '/host',
+      NEXUS_AGENT_ROLLOUTS: '1',
     },
   );
   assert.equal(url.href, 'http://10.0.0.1:8470/nexus/');
@@ -48,6 +50,7 @@ test('every setting by variable', () => {
     dockerSocketPath: '/run/user/1000/docker.sock',
     stateDir: '/srv/agent',
     hostRoot: '/host',
+    rollouts: true,
   });
 });
 
@@ -74,6 +77,7 @@ test('flags come before variables, and the token from a file before the token it
     dockerSocketPath: '/run/docker.sock',
     stateDir: '/tmp/agent',
     hostRoot: '/',
+    rollouts: false,
   });
   assert.equal(resolve({}, { NEXUS_URL: 'https://x', NEXUS_AGENT_TOKEN_FILE: tokenFile }).token, 'nxa_fromfile12345');
 });

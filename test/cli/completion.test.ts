@@ -8,6 +8,14 @@ import { promisify } from 'node:util';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { type FakeApi, startFakeApi } from '../client/fake-api.ts';
 import { pendingHost, sampleHost } from '../client/sample-answers.ts';
+import {
+  olderRelease,
+  rolloutHost,
+  sampleQuarantine,
+  sampleRelease,
+  sampleRollout,
+  summaryOf,
+} from '../client/sample-rollouts.ts';
 import { memoryTerminal } from './memory-terminal.ts';
 
 const ENTRY = resolve(import.meta.dirname, '../../bin/nexus.ts');
@@ -18,7 +26,10 @@ let api: FakeApi;
 
 before(async () => {
   const hosts = [sampleHost(), pendingHost('web-2'), sampleHost({ name: 'web-0', status: 'archived' })];
-  api = await startFakeApi(() => ({ body: { hosts, next_cursor: null } }), join(data, 'nexus.sock'));
+  const releases = [sampleRelease({ quarantine: sampleQuarantine() }), olderRelease()];
+  const rollouts = [summaryOf(sampleRollout([rolloutHost('web-1')]))];
+  const body = { hosts, releases, rollouts, next_cursor: null };
+  api = await startFakeApi(() => ({ body }), join(data, 'nexus.sock'));
 });
 after(async () => {
   await api.close();
@@ -53,6 +64,18 @@ describe('completion offers', () => {
     [`nexus host show --data ${'/nonexistent'} `, ['words']],
     ['nexus host show -- ', ['words', 'web-1', 'web-2']],
     ['nexus nonsense ', ['words']],
+    ['nexus release show ', ['words', 'shop@1.5', '9ad49925e0e3', 'shop@1.4', '4f2a9c01b7de']],
+    ['nexus release show shop@1.4', ['words', 'shop@1.4']],
+    ['nexus release lift ', ['words', 'shop@1.5', '9ad49925e0e3']],
+    ['nexus release create --compose ', ['files']],
+    ['nexus release create --on-failure=h', ['words', '--on-failure=halt']],
+    ['nexus rollout create 9ad', ['words', '9ad49925e0e3']],
+    ['nexus rollout create shop@1.5 --host web-1 ', ['words', 'web-1', 'web-2']],
+    ['nexus rollout create shop@1.5 --host web-1 web-2 --wat', ['words', '--watch']],
+    ['nexus rollout plan --selector role=web --w', ['words', '--waves']],
+    ['nexus rollout watch ', ['words', 'latest', 'ro_1']],
+    ['nexus rollout explain latest ', ['words', 'web-1', 'web-2']],
+    ['nexus rollout events latest --host ', ['words', 'web-1', 'web-2']],
   ];
   for (const [line, offered] of rows) it(`for «${line}»`, async () => assert.deepEqual(await complete(line), offered));
 });
@@ -80,6 +103,9 @@ describe('the bash script', () => {
     ['nexus host show ', ['nexus', 'host', 'show', ''], ['web-1', 'web-2']],
     ['nexus token create --host=we', ['nexus', 'token', 'create', '--host', '=', 'we'], ['web-1', 'web-2']],
     ['nexus token create --host=', ['nexus', 'token', 'create', '--host', '='], ['web-1', 'web-2']],
+    ['nexus release show sh', ['nexus', 'release', 'show', 'sh'], ['shop@1.5', 'shop@1.4']],
+    ['nexus release show shop@', ['nexus', 'release', 'show', 'shop', '@'], ['1.5', '1.4']],
+    ['nexus release show shop@1.4', ['nexus', 'release', 'show', 'shop', '@', '1.4'], ['1.4']],
     ['nexus serve --data b', ['nexus', 'serve', '--data', 'b'], ['bin']],
     ['nexus serve --data=b', ['nexus', 'serve', '--data', '=', 'b'], ['bin']],
     ['nexus host show $(touch owned)w', ['nexus', 'host', 'show', '$(touch owned)w'], []],

@@ -26,7 +26,7 @@ describe('every command', () => {
     });
   }
 
-  const OPERATORS = /^(?:host|token|event) /;
+  const OPERATORS = /^(?:host|token|release|rollout|event) /;
   for (const [path, command] of everyCommand(createProgram(memoryTerminal()))) {
     if (!OPERATORS.test(path)) continue;
     it(`nexus ${path} takes --data, --url and --json`, () => {
@@ -52,6 +52,16 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['token create', /--host NAME.*--admin/],
     ['token create --host a --admin', /cannot be used with/],
     ['token create --admin --expires soon', /--expires is «soon»/],
+    ['release create --stack shop --version 1', /--compose is missing/],
+    ['release create --manifest a --soak 5m', /cannot be used with/],
+    ['release create --on-failure explode', /Allowed choices are halt, rollback-and-halt/],
+    ['release lift shop@1', /required option '--reason <text>'/],
+    ['release show shop', /STACK@VERSION/],
+    ['rollout create shop@1', /--selector KEY=VALUE.*--host NAME/],
+    ['rollout create shop@1 --host a --selector b=c', /cannot be used with/],
+    ['rollout create shop@1 --host a --waves 1,many', /«many» is neither a count nor a percentage/],
+    ['rollout plan --host a', /missing required argument 'release'/],
+    ['rollout pause', /missing required argument 'id'/],
     ['event list --after x', /--after is «x»/],
     ['serve --listen 8470', /not HOST:PORT/],
     ['serve --agent-rate-limit -1', /--agent-rate-limit is «-1»/],
@@ -67,6 +77,15 @@ describe('wrong usage exits 2 and says what is meant', () => {
       assert.equal(terminal.out(), '');
     });
   }
+});
+
+describe('an option after a command', () => {
+  it('is that of the command, also where the program has one of that name', async () => {
+    const terminal = memoryTerminal({ env: { NEXUS_DATA: '/nonexistent' } });
+    assert.equal(await runCli(['release', 'create', '--version', '1.4'], terminal), 2);
+    assert.match(terminal.err(), /--stack is missing/);
+    assert.equal(await runCli(['host', 'list', '--version'], terminal), 2);
+  });
 });
 
 describe('nexus --version', () => {

@@ -28,9 +28,9 @@ export interface Snapshot {
 }
 
 export class ApplianceUnderTest {
-  readonly clock = new SettableClock(NOON);
-  readonly log = new RecordingLog();
-  readonly dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-conformance-'));
+  readonly clock: SettableClock;
+  readonly log: RecordingLog;
+  readonly dataDir: string;
   /** How often each status was answered, by any route. */
   readonly statuses = new Map<number, number>();
   readonly #appliance: Appliance;

@@ -139,6 +139,22 @@ test('a report is refused for a stranger, and by the table', () => {
   });
 });
 
+for (const entry of [
+  { kind: 'rollout_paused' },
+  { kind: 'rollout_aborted', reason: '' },
+  { kind: 'rollout_superseded', by: 'r2' },
+] as const) {
+  test(`no offer is acknowledged after ${entry.kind}, withdrawn yet or not`, () => {
+    const rollout = sampleRollout({ 'web-1': 'pending' });
+    const acknowledge = () => receiveReport(rollout, 'web-1', numbered(1, FACTS.dispatch_ack), NOON_MS);
+    assert.equal(acknowledge().ok, true);
+    rollout.apply(entry, NOON_MS);
+    const { status } = rollout.progress;
+    const refusal = `the rollout is ${status}: what it offered to «web-1» is withdrawn`;
+    assert.deepEqual(acknowledge(), { ok: false, refusal });
+  });
+}
+
 test('the first regression is told, once', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' });
   const judge = (status: TelemetryVerdict['status']) =>

@@ -267,6 +267,7 @@ export class Oracle {
     host.state = next;
     switch (fact.type) {
       case 'dispatch_ack':
+        assert.equal(shadow.status, 'active');
         assert(host.offered, `${name} acknowledged an offer that was withdrawn`);
         host.previous = fact.currentRelease;
         break;

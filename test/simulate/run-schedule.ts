@@ -1,6 +1,6 @@
 /** One random schedule: a fleet, its operators and their mishaps, until everything is at rest. Throws when a rule breaks. */
 import assert from 'node:assert/strict';
-import type { RolloutPlan } from '../../src/domain/rollout.ts';
+import type { RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
 import { isOpen } from '../../src/rollout/apply-entry.ts';
 import { explainHold } from '../../src/rollout/explain-hold.ts';
 import { sceneOf } from '../../src/rollout/gates/gate.ts';
@@ -29,13 +29,8 @@ const WAVES: ReadonlyArray<readonly WaveSize[]> = [
   [{ percent: 34 }, { percent: 67 }, { percent: 100 }],
 ];
 
-export interface Summary {
-  readonly hosts: number;
-  readonly entries: number;
-  readonly events: number;
-  /** How each rollout ended, by its status. */
-  readonly ends: readonly string[];
-}
+/** What a schedule came across: entries of the log by kind, and what is rare among them by name. */
+export type Summary = ReadonlyMap<string, number>;
 
 class Schedule {
   readonly random: Random;
@@ -47,8 +42,11 @@ class Schedule {
   readonly agents = new Map<string, SimAgent>();
   readonly names: string[];
   readonly #digests: string[] = [];
+  readonly #met = new Map<string, number>();
   readonly #tell: ((line: string) => void) | null;
   #faulty = true;
+  /** The clock of the server against the true time: it jumps when the server starts. */
+  #serverSkewMs = 0;
   #rollouts = 0;
 
   constructor(seed: number, tell: ((line: string) => void) | null) {
@@ -61,8 +59,8 @@ class Schedule {
       ? { lose: random.next() * 0.3, repeat: random.next() * 0.3, maxDelayMs: random.pick([50, 500, 3_000]) }
       : { lose: 0.01, repeat: 0.01, maxDelayMs: 300 };
     this.network = new Network(random, this.timeline, faults);
-    this.server = new SimServer(this.oracle, () => this.timeline.nowMs);
-    const most = random.pick([2, 3, 4, 4, 5, 6, 6, 8, 10, 12, 16, 50]);
+    this.server = new SimServer(this.oracle, () => this.timeline.nowMs + this.#serverSkewMs);
+    const most = random.pick([2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 50]);
     this.names = Array.from({ length: random.between(1, most) }, (_, index) => `h${index + 1}`);
     for (let number = 1; number <= random.between(1, 4); number += 1) {
       const release = makeRelease(random, number);
@@ -73,7 +71,7 @@ class Schedule {
       this.server.addHost(name, this.#labels(name));
       this.agents.set(name, new SimAgent(name, random.between(-60_000, 60_000), this));
     }
-    this.oracle.heard = (id, entry) => this.tell(`${id} ${JSON.stringify(entry)}`);
+    this.oracle.heard = (id, entry) => this.#heard(id, entry);
     this.oracle.world = {
       statusOf: (host) => this.server.hosts.get(host)?.status,
       labelsOf: (host) => this.server.hosts.get(host)?.labels ?? {},
@@ -84,29 +82,39 @@ class Schedule {
 
   run(): Summary {
     const { random, timeline } = this;
-    let events = 0;
     for (const agent of this.agents.values()) {
       if (random.chance(0.9)) timeline.in(random.between(0, 3_000), () => agent.start());
     }
     timeline.in(random.between(2_000, 6_000), () => this.#createRollout());
     this.#tick();
     const lengthMs = random.between(30_000, 150_000);
-    const mishaps = random.between(0, 6 + this.names.length / 4);
+    const mishaps = random.between(0, 8 + this.names.length / 3);
     for (let count = 0; count < mishaps; count += 1) {
       timeline.in(random.between(5_000, lengthMs), () => this.#mishap());
     }
-    events += timeline.runUntil(timeline.nowMs + lengthMs);
+    timeline.runUntil(timeline.nowMs + lengthMs);
     this.#heal();
     const givenUpMs = timeline.nowMs + PATIENCE_MS;
     while (!this.#isAtRest()) {
       assert(timeline.nowMs < givenUpMs, `still not at rest: ${this.#describe()}`);
-      events += timeline.runUntil(timeline.nowMs + 10_000);
+      timeline.runUntil(timeline.nowMs + 10_000);
     }
     this.oracle.atTheEnd();
     this.#checkEnds();
     this.server.restart(random.chance(0.5));
-    const ends = [...this.server.rollouts.values()].map(({ rollout }) => rollout.progress.status);
-    return { hosts: this.names.length, entries: this.server.log.length, events, ends };
+    return this.#met;
+  }
+
+  #note(what: string): void {
+    this.#met.set(what, (this.#met.get(what) ?? 0) + 1);
+  }
+
+  #heard(id: string, entry: RolloutEntry): void {
+    this.tell(`${id} ${JSON.stringify(entry)}`);
+    this.#note(entry.kind);
+    if (entry.kind === 'wave_promoted' && entry.skipped.length > 0) this.#note('hosts skipped');
+    if (entry.kind === 'telemetry_judged') this.#note(`telemetry ${entry.verdict.status}`);
+    if (entry.kind === 'host_reported') this.#note(entry.numbered.fact.type);
   }
 
   tell(line: string): void {
@@ -129,7 +137,7 @@ class Schedule {
   }
 
   #createRollout(): void {
-    const { random, server, timeline } = this;
+    const { random, server } = this;
     if (!server.up) return;
     const release = this.releases.get(random.pick(this.#digests));
     const live = this.names.filter((name) => server.hosts.get(name)?.status !== 'archived');
@@ -146,7 +154,7 @@ class Schedule {
       maxInFlight: random.pick([1, 2, 3, 5, 50]),
       failureThreshold: random.pick([0, 0, 0, 1, 2]),
       policy: release.policy,
-      createdAtMs: timeline.nowMs,
+      createdAtMs: server.nowMs,
     };
     server.create(asked);
   }
@@ -215,6 +223,7 @@ class Schedule {
     if (!server.up) return;
     server.up = false;
     timeline.in(random.between(10, 15_000), () => {
+      if (random.chance(0.3)) this.#serverSkewMs = random.between(-20_000, 20_000);
       server.restart(random.chance(0.5));
       server.up = true;
     });
@@ -280,7 +289,7 @@ class Schedule {
   #heldForGood(id: string): string | null {
     const held = this.server.rollouts.get(id);
     if (held === undefined || held.rollout.inFlight.size > 0) return null;
-    const scene = sceneOf(held.rollout, this.server, this.timeline.nowMs);
+    const scene = sceneOf(held.rollout, this.server, this.server.nowMs);
     const gates = held.rollout.pending.flatMap((names) =>
       [...names].map((name) => explainHold(scene, name)?.gate ?? 'none'),
     );
@@ -289,20 +298,20 @@ class Schedule {
   }
 
   #checkEnds(): void {
-    const { server, timeline } = this;
+    const { server } = this;
     for (const [id, { rollout }] of server.rollouts) {
       const { status } = rollout.progress;
       if (!isOpen(status)) continue;
       // Asking about everybody must find nothing that the waiting line has forgotten.
       const everybody = rollout.pending.flatMap((names) => [...names]);
-      assert.deepEqual(plan(rollout, server, everybody, timeline.nowMs).entries, [], `${id} forgot somebody`);
+      assert.deepEqual(plan(rollout, server, everybody, server.nowMs).entries, [], `${id} forgot somebody`);
     }
   }
 
   #describe(): string {
     return JSON.stringify(
       [...this.server.rollouts].map(([id, { rollout }]) => {
-        const scene = sceneOf(rollout, this.server, this.timeline.nowMs);
+        const scene = sceneOf(rollout, this.server, this.server.nowMs);
         const hosts = [...rollout.hosts.values()].map((host) => [
           host.name,
           host.wave,

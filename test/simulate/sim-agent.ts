@@ -102,15 +102,11 @@ export class SimAgent {
   }
 
   #beat(): void {
-    const { server, network, timeline } = this.#around;
+    const { server, network } = this.#around;
     const soaks = [...this.#works.values()].some(({ phase }) => phase === 'soaking' || phase === 'converging');
-    const figures = [...this.running].map(([stack, release]) => [stack, this.#memoryOf(stack, release)] as const);
-    network.send(this.name, () => {
-      if (!server.up) return;
-      const atMs = timeline.nowMs;
-      const samples = figures.map(([stack, memoryMb]) => [stack, { atMs, memoryMb, cpuPercent: 5 }] as const);
-      server.telemetry(this.name, soaks ? samples : []);
-    });
+    const memoryMb = new Map<string, number>();
+    if (soaks) for (const [stack, release] of this.running) memoryMb.set(stack, this.#memoryOf(stack, release));
+    network.send(this.name, () => server.up && server.telemetry(this.name, memoryMb));
     this.#later(soaks ? 5_000 : 10_000, () => this.#beat());
   }
 

@@ -82,6 +82,11 @@ export class SimServer implements FleetView {
     this.#now = now;
   }
 
+  /** By its own clock. */
+  get nowMs(): number {
+    return this.#now();
+  }
+
   host(name: string): Reading<HostFigures | null> {
     return this.#read('host', () => this.hosts.get(name) ?? null);
   }
@@ -119,7 +124,7 @@ export class SimServer implements FleetView {
     const verdict = judgeSeq(part.lastSeq, numbered.seq, numbered.bodyDigest, stored);
     if (verdict !== 'new') return verdict === 'duplicate' ? 204 : 409;
     if (numbered.fact.type === 'converged') this.#judge(host);
-    const received = receiveReport(rollout, host, numbered, this.#now());
+    const received = receiveReport(rollout, host, numbered, this.nowMs);
     if (received.ok) {
       for (const entry of received.entries) this.#apply(rolloutId, entry);
       this.#digests.set(key + numbered.seq, numbered.bodyDigest);
@@ -149,12 +154,13 @@ export class SimServer implements FleetView {
     return parts;
   }
 
-  telemetry(name: string, samples: ReadonlyArray<readonly [string, StackSample]>): void {
+  telemetry(name: string, memoryMb: ReadonlyMap<string, number>): void {
     const host = this.hosts.get(name);
     if (host === undefined || host.status === 'archived') return;
-    host.lastSeenMs = this.#now();
-    for (const [stack, sample] of samples) {
+    host.lastSeenMs = this.nowMs;
+    for (const [stack, taken] of memoryMb) {
       const kept = host.samples.get(stack) ?? [];
+      const sample = { atMs: this.nowMs, memoryMb: taken, cpuPercent: 5 };
       host.samples.set(stack, [...kept.slice(1 - KEPT_SAMPLES), sample]);
     }
     const back = host.status !== 'online';
@@ -166,7 +172,7 @@ export class SimServer implements FleetView {
 
   /** Time alone: hosts gone silent, windows that open, readings to try again. */
   tick(): void {
-    const now = this.#now();
+    const now = this.nowMs;
     for (const host of this.hosts.values()) {
       if (host.status !== 'online' || now - host.lastSeenMs < OFFLINE_AFTER_MS) continue;
       host.status = 'offline';
@@ -208,7 +214,7 @@ export class SimServer implements FleetView {
       this.#apply(older.plan.id, { kind: 'rollout_superseded', by: asked.id });
     }
     this.#append(asked.id, { kind: 'rollout_created', plan: asked });
-    const rollout = Rollout.create(asked, this.#now());
+    const rollout = Rollout.create(asked, this.nowMs);
     checkOnlyOpen(rollout, open);
     this.rollouts.set(asked.id, { rollout, line: new WaitingLine(rollout), hold: null });
     this.#dirty.add(asked.id);
@@ -254,7 +260,7 @@ export class SimServer implements FleetView {
   #noteHost(name: string): void {
     for (const [id, { rollout, line }] of this.rollouts) {
       if (rollout.host(name) === undefined) continue;
-      for (const entry of reconsider(rollout, this, name, this.#now())) this.#apply(id, entry);
+      for (const entry of reconsider(rollout, this, name, this.nowMs)) this.#apply(id, entry);
       line.noteHost(name);
       this.#dirty.add(id);
     }
@@ -274,15 +280,15 @@ export class SimServer implements FleetView {
         peers: [],
       };
       const { telemetry, sustainedFailureSeconds } = policy;
-      const verdict = judgeTelemetry(telemetry, sustainedFailureSeconds, seen, part.telemetry, this.#now());
+      const verdict = judgeTelemetry(telemetry, sustainedFailureSeconds, seen, part.telemetry, this.nowMs);
       if (isNews(part.telemetry, verdict)) this.#apply(id, { kind: 'telemetry_judged', host: name, verdict });
     }
   }
 
   #append(rolloutId: string, entry: RolloutEntry): void {
     this.#touched.add(rolloutId);
-    this.#oracle.observe(rolloutId, entry, this.#now());
-    this.log.push({ rolloutId, entry, atMs: this.#now() });
+    this.#oracle.observe(rolloutId, entry, this.nowMs);
+    this.log.push({ rolloutId, entry, atMs: this.nowMs });
   }
 
   #apply(id: string, entry: LaterEntry): void {
@@ -290,7 +296,7 @@ export class SimServer implements FleetView {
     assert(held !== undefined);
     const { rollout, line } = held;
     this.#append(id, entry);
-    const change = rollout.apply(entry, this.#now());
+    const change = rollout.apply(entry, this.nowMs);
     this.#dirty.add(id);
     for (const host of change.hosts) {
       line.noteChange(host);
@@ -316,7 +322,7 @@ export class SimServer implements FleetView {
     const key = `${stack} ${release}`;
     if (this.quarantines.has(key)) return;
     const { host, failingProbes } = evidence;
-    const sinceMs = this.#now();
+    const sinceMs = this.nowMs;
     this.quarantines.set(key, { stack, release, rolloutId: id, host, failingProbes, output: '', sinceMs });
     for (const [other, { rollout }] of this.rollouts) {
       if (rollout.plan.stack === stack && rollout.plan.release === release) this.#dirty.add(other);
@@ -331,7 +337,7 @@ export class SimServer implements FleetView {
       const held = id === undefined ? undefined : this.rollouts.get(id);
       if (id === undefined || held === undefined) break;
       const { rollout, line } = held;
-      const planned = plan(rollout, this, line.candidates(rollout.progress.currentWave, this.#now()), this.#now());
+      const planned = plan(rollout, this, line.candidates(rollout.progress.currentWave, this.nowMs), this.nowMs);
       line.park(rollout.hosts, planned.holds);
       held.hold = planned.hold;
       this.#dirty.delete(id);

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 15_000;
@@ -14,6 +15,23 @@ export interface ProcessFigures {
   readonly peakRssMb: number;
   /** Of all threads, user and system. */
   readonly cpuSeconds: number;
+}
+
+/** From its first line: the last word. */
+async function firstUrl(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('its output is a pipe');
+  for await (const line of createInterface({ input: child.stdout })) return line.split(' ').at(-1) ?? '';
+  return new Promise(() => {});
+}
+
+async function endOf(ended: Promise<void>, logFile: string): Promise<never> {
+  await ended;
+  throw new Error(`the server ended before it listened:\n${readFileSync(logFile, 'utf8')}`);
+}
+
+async function lateness(): Promise<never> {
+  await sleep(START_LIMIT_MS, undefined, { ref: false });
+  throw new Error(`the server did not listen within ${START_LIMIT_MS / 1000} s`);
 }
 
 const running = new Set<ChildProcess>();
@@ -35,7 +53,7 @@ export class ChildServer {
   /** Runs node with `args` until it has printed a line that ends with the URL it listens on; its log goes to `logFile`. */
   static async start(args: readonly string[], logFile: string): Promise<ChildServer> {
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', log] });
+    const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', log] });
     closeSync(log);
     running.add(child);
     const ended = new Promise<void>((resolve) => {
@@ -44,20 +62,7 @@ export class ChildServer {
         resolve();
       });
     });
-    const late = AbortSignal.timeout(START_LIMIT_MS);
-    let listening = false;
-    const line = new Promise<string>((resolve, reject) => {
-      createInterface(child.stdout).once('line', (text) => {
-        listening = true;
-        resolve(text);
-      });
-      const fail = (why: string) => {
-        if (!listening) reject(new Error(`${args.join(' ')}: ${why}\n${readFileSync(logFile, 'utf8')}`));
-      };
-      void ended.then(() => fail('ended before it listened'));
-      late.addEventListener('abort', () => fail(`did not listen within ${START_LIMIT_MS / 1000} s`));
-    });
-    const url = (await line).split(' ').at(-1) ?? '';
+    const url = await Promise.race([firstUrl(child), endOf(ended, logFile), lateness()]);
     return new ChildServer(child, ended, url);
   }
 

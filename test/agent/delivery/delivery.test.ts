@@ -202,6 +202,18 @@ test('a backlog goes in batches of at most a hundred ticks and a mebibyte of JSO
   assert.ok(batches.every(({ times }) => times.every((time, index) => index === 0 || time > (times[index - 1] ?? 0))));
 });
 
+test('a batch that fails is tried again without a new tick', async (t) => {
+  const { server, delivery, outbox } = await startBench(t);
+  await outbox.append(await sampleStoredTick(ago(100)));
+  server.react = ({ path }) => (path === BATCH && server.received.length < 4 ? 500 : 204);
+  delivery.offer(sampleTick(ago(1)));
+  await waitUntil(() => outbox.isEmpty, 'the outbox to empty');
+  assert.deepEqual(
+    server.received.map(({ path }) => path),
+    [LIVE, BATCH, BATCH, BATCH],
+  );
+});
+
 test('an outbox from before is not sent ahead of the first tick', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
   await outbox.append(await sampleStoredTick(ago(100)));

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ContainerInventory } from '../../../agent/engine/container-inventory.ts';
+import type { ContainerView } from '../../../agent/engine/container-view.ts';
 import { sampleView } from '../sample-view.ts';
 
 const listed = (id: string, state = 'running') => ({ id, name: id, state, createdAt: 0 });
 
+function know(inventory: ContainerInventory, view: ContainerView): void {
+  inventory.doubt(view.id);
+  inventory.takeStale(Number.POSITIVE_INFINITY);
+  assert.equal(inventory.learn(view.id, view), true);
+}
+
 function inventoryOf(...ids: string[]): ContainerInventory {
   const inventory = new ContainerInventory(3);
-  for (const id of ids) inventory.put(sampleView({ id, name: id }));
+  for (const id of ids) know(inventory, sampleView({ id, name: id }));
   return inventory;
 }
 
@@ -42,7 +49,7 @@ test('after a gap in the events everything listed is inspected again', () => {
 
 test('a routine comparison inspects what is new, differs, or can change unseen by the list', () => {
   const inventory = inventoryOf('same', 'stopped');
-  inventory.put(sampleView({ id: 'checked', name: 'checked', hasHealthcheck: true }));
+  know(inventory, sampleView({ id: 'checked', name: 'checked', hasHealthcheck: true }));
   inventory.reconcile([listed('same'), listed('stopped', 'exited'), listed('checked')], false);
   assert.deepEqual(inventory.takeStale(10), ['stopped', 'checked']);
 });
@@ -59,11 +66,44 @@ test('more containers than may be reported: the rest is left out and counted', (
 
 test('containers that start beyond the limit take the place of those that do not run', () => {
   const inventory = inventoryOf('a');
-  inventory.put(sampleView({ id: 'ended', pid: 0 }));
-  inventory.put(sampleView({ id: 'b' }));
-  inventory.put(sampleView({ id: 'c' }));
+  know(inventory, sampleView({ id: 'ended', pid: 0 }));
+  know(inventory, sampleView({ id: 'b' }));
+  know(inventory, sampleView({ id: 'c' }));
   assert.deepEqual(
     inventory.views().map(({ id }) => id),
     ['a', 'b', 'c'],
   );
+});
+
+test('a container removed while it is inspected does not come back with the answer', () => {
+  const inventory = inventoryOf('a', 'b');
+  inventory.doubt('a');
+  assert.deepEqual(inventory.takeStale(10), ['a']);
+  inventory.apply({ kind: 'removed', containerId: 'a' });
+  assert.equal(inventory.learn('a', sampleView({ id: 'a' })), false);
+  assert.deepEqual(
+    inventory.views().map(({ id }) => id),
+    ['b'],
+  );
+});
+
+test('a container that is gone when it is inspected is forgotten', () => {
+  const inventory = inventoryOf('a', 'b');
+  inventory.doubt('a');
+  inventory.takeStale(10);
+  inventory.learn('a', null);
+  assert.deepEqual(
+    inventory.views().map(({ id }) => id),
+    ['b'],
+  );
+});
+
+test('changed again while it is inspected: the answer counts, and it is inspected once more', () => {
+  const inventory = inventoryOf('a');
+  inventory.doubt('a');
+  inventory.takeStale(10);
+  inventory.doubt('a');
+  inventory.learn('a', sampleView({ id: 'a', name: 'new' }));
+  assert.equal(inventory.views()[0]?.identity.name, 'new');
+  assert.deepEqual(inventory.takeStale(10), ['a']);
 });

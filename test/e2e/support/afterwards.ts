@@ -3,10 +3,10 @@ import type { TestContext } from 'node:test';
 
 type Work = () => Promise<unknown> | unknown;
 
-const workOf = new WeakMap<TestContext, Work[]>();
+const workOf = new WeakMap<object, Work[]>();
 
 /** Runs `work` after the test, however that ended, before everything that was registered earlier. */
-export function afterwards(test: TestContext, work: Work): void {
+export function afterwards(test: Pick<TestContext, 'after'>, work: Work): void {
   const known = workOf.get(test);
   if (known !== undefined) {
     known.push(work);

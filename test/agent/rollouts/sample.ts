@@ -1,0 +1,160 @@
+/** Values that tests of rollouts start from. Every builder takes what matters to the test, and fills in the rest. */
+
+import type { Moment, Moments } from '../../../agent/rollouts/moment.ts';
+import type { Observed, Tried } from '../../../agent/rollouts/observed.ts';
+import type { ProjectContainer } from '../../../agent/rollouts/project-container.ts';
+import type {
+  Phase,
+  PhaseAt,
+  Plan,
+  ProbeState,
+  RolloutRecord,
+  StackRecord,
+} from '../../../agent/rollouts/stack-record.ts';
+import type { Log } from '../../../src/domain/log.ts';
+
+/** 2026-01-31T12:00:00.000Z, 1,000 s after the host was started. */
+export const NOON: Moment = { wallMs: Date.UTC(2026, 0, 31, 12), monotonicMs: 1_000_000 };
+export const NOON_TEXT = '2026-01-31T12:00:00.000Z';
+
+export const V1 = `sha256:${'1'.repeat(64)}`;
+export const V2 = `sha256:${'2'.repeat(64)}`;
+export const V3 = `sha256:${'3'.repeat(64)}`;
+
+/** So many seconds after noon; before it when negative. */
+export function at(seconds: number): Moment {
+  return { wallMs: NOON.wallMs + seconds * 1000, monotonicMs: NOON.monotonicMs + seconds * 1000 };
+}
+
+export function container(changes: Partial<ProjectContainer> = {}): ProjectContainer {
+  const service = changes.service ?? 'web';
+  return {
+    id: `id-of-${service}`,
+    name: `shop-${service}-1`,
+    service,
+    release: V2,
+    isOneOff: false,
+    state: 'running',
+    health: null,
+    healthOutput: '',
+    exitCode: 0,
+    restartCount: 0,
+    startedAtMs: NOON.wallMs - 600_000,
+    replaces: null,
+    imageId: 'sha256:image',
+    ...changes,
+  };
+}
+
+export function plan(changes: Partial<Plan> = {}): Plan {
+  return {
+    activationTimeoutMs: 60_000,
+    sustainedFailureMs: 15_000,
+    soakMs: 30_000,
+    onHealthFailure: 'rollback-and-halt',
+    probes: [],
+    services: [{ name: 'web', isJob: false }],
+    ...changes,
+  };
+}
+
+export function probe(changes: Partial<ProbeState> = {}): ProbeState {
+  return {
+    name: 'running:web',
+    mode: 'enforce',
+    status: 'pass',
+    failingSince: null,
+    reason: null,
+    hasFailed: false,
+    ...changes,
+  };
+}
+
+export function soaking(changes: Partial<PhaseAt<'soaking'>> = {}): PhaseAt<'soaking'> {
+  return {
+    at: 'soaking',
+    since: NOON,
+    confirmed: NOON,
+    soakMs: 30_000,
+    probes: [probe()],
+    restarts: { 'id-of-web': 0 },
+    notBefore: null,
+    ...changes,
+  };
+}
+
+export function rollout(phase: Phase, changes: Partial<RolloutRecord> = {}): RolloutRecord {
+  return {
+    id: 'r2',
+    release: V2,
+    epoch: 7,
+    fallback: V1,
+    soakMs: 30_000,
+    plan: plan(),
+    regressed: null,
+    isSilent: false,
+    nextSeq: 5,
+    outbox: [],
+    phase,
+    ...changes,
+  };
+}
+
+export function record(of: RolloutRecord | null, changes: Partial<StackRecord> = {}): StackRecord {
+  return {
+    version: 1,
+    stack: 'shop',
+    bootId: 'boot-1',
+    taken: of === null ? null : { rolloutId: of.id, epoch: of.epoch },
+    kept: [V1, V2],
+    rollout: of,
+    ...changes,
+  };
+}
+
+export function observed(changes: Partial<Observed> = {}): Observed {
+  return { containers: [container()], tried: {}, plan: plan(), wasInterrupted: false, readings: [], ...changes };
+}
+
+export function succeeded(attempts = 1, when = NOON): Tried {
+  return { attempts, last: { ok: true, at: when } };
+}
+
+export function failed(
+  output: string,
+  changes: { attempts?: number; exitCode?: number; isFinal?: boolean; when?: Moment } = {},
+): Tried {
+  const { attempts = 1, exitCode = 1, isFinal = false, when = NOON } = changes;
+  return { attempts, last: { ok: false, at: when, exitCode, output, isFinal } };
+}
+
+/** A clock that stands still until it is moved. */
+export class HandMoments implements Moments {
+  bootId = 'boot-1';
+  moment = NOON;
+
+  now(): Moment {
+    return this.moment;
+  }
+}
+
+/** Keeps what was logged, as `level message`. */
+export class MemoryLog implements Log {
+  readonly lines: string[] = [];
+
+  debug(_fields: Record<string, unknown>, message: string): void {
+    this.lines.push(`debug ${message}`);
+  }
+
+  info(_fields: Record<string, unknown>, message: string): void {
+    this.lines.push(`info ${message}`);
+  }
+
+  warn(_fields: Record<string, unknown>, message: string): void {
+    this.lines.push(`warn ${message}`);
+  }
+
+  error(_fields: Record<string, unknown>, message: string): void {
+    this.lines.push(`error ${message}`);
+  }
+}

@@ -1,0 +1,57 @@
+/** Stacks of the rollout tests: what their images do, and the Compose file around them. */
+import type { ManifestBody } from '../../../src/wire/release.ts';
+
+/** Ends at once when asked to; as process 1 a plain `sleep` would not hear. */
+const ENDS_WHEN_ASKED = "trap 'exit 0' TERM";
+
+function shell(...commands: readonly string[]): string[] {
+  return ['sh', '-c', [ENDS_WHEN_ASKED, ...commands].join('; ')];
+}
+
+/** Healthy for good. */
+export const WELL = shell('touch /ok', 'sleep 3600 & wait');
+
+/** Healthy at first, and never again after so many seconds. */
+export function wellFor(seconds: number): string[] {
+  return shell('touch /ok', `sleep ${seconds} & wait`, 'rm /ok', 'sleep 3600 & wait');
+}
+
+/** Never healthy. */
+export const SICK = shell('sleep 3600 & wait');
+
+/** Healthy for good, and 1 MiB larger every second: on its own heap, so that no page cache could give it back. */
+export const LEAKING = shell(
+  'touch /ok',
+  `awk 'BEGIN { while (1) { for (n = 0; n < 16; n++) kept[i++] = sprintf("%65536s", "x"); system("sleep 1") } }' & wait`,
+);
+
+/** Asked often until it passes for the first time, and every second from then on; one failure counts. */
+const HEALTHCHECK =
+  '{test: ["CMD", "test", "-f", "/ok"], interval: 1s, timeout: 10s, retries: 1, start_period: 20s, start_interval: 300ms}';
+
+/** A Compose file: services by name, each with its image and further lines. */
+export function composeFile(services: Readonly<Record<string, string>>, ...more: readonly string[]): string {
+  const blocks = Object.entries(services).flatMap(([name, image]) => [
+    `  ${name}:`,
+    `    image: ${image}`,
+    '    restart: unless-stopped',
+    `    healthcheck: ${HEALTHCHECK}`,
+    ...more.map((line) => `    ${line}`),
+  ]);
+  return ['services:', ...blocks, ''].join('\n');
+}
+
+export function manifestOf(
+  stack: string,
+  version: string,
+  compose: string,
+  policy: ManifestBody['policy'] = {},
+): ManifestBody {
+  return {
+    kind: 'nexus.release/1',
+    stack,
+    version,
+    compose,
+    policy: { activation_timeout_seconds: 120, soak_seconds: 3, sustained_failure_seconds: 3, ...policy },
+  };
+}
