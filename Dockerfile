@@ -5,9 +5,10 @@
 #   docker run --name nexus --publish 8470:8470 --volume nexus-data:/data nexus
 #   docker exec nexus nexus host list --data /data
 #
-# The agent only reads the engine's socket, which belongs to root:
+# The agent reads the engine's socket, which belongs to root, and the host's own counters:
 #
-#   docker run --user 0 --volume /var/run/docker.sock:/var/run/docker.sock --volume nexus-agent:/data \
+#   docker run --user 0 --network host --cgroupns host --volume /:/host:ro --env NEXUS_AGENT_HOST_ROOT=/host \
+#     --volume /var/run/docker.sock:/var/run/docker.sock --volume nexus-agent:/data \
 #     --env NEXUS_URL --env NEXUS_AGENT_TOKEN nexus agent --state-dir /data
 
 FROM node:26-bookworm-slim AS build

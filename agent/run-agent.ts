@@ -1,6 +1,7 @@
 import type { Clock } from '../src/domain/clock.ts';
 import { NexusError } from '../src/domain/errors.ts';
 import type { Log } from '../src/domain/log.ts';
+import { TELEMETRY_LIMITS } from '../src/domain/telemetry.ts';
 import { Collector } from './collector.ts';
 import { DEFAULT_PACING, Delivery, type DeliveryPacing } from './delivery/delivery.ts';
 import type { Verdict } from './delivery/judge-answer.ts';
@@ -15,7 +16,6 @@ import { ContainerSampler } from './sampling/container-sampler.ts';
 import { HostSampler, hostPathsBelow } from './sampling/host-sampler.ts';
 import type { AgentSettings, RunSettings } from './settings.ts';
 import { currentCommand, renderSystemdUnit } from './systemd-unit.ts';
-import { AGENT_LIMITS } from './telemetry-limits.ts';
 import { tickOffsetMs, untilNextTickMs } from './tick/plan-ticks.ts';
 
 export interface AgentPorts {
@@ -115,7 +115,7 @@ function assemble(settings: RunSettings, { log, clock }: AgentPorts): { collecto
   const containers = new ContainerSampler(new ContainerFileReader(reader, paths.proc), () => performance.now() * 1e6);
   const engine = new EngineFollower({
     socketPath: settings.dockerSocketPath,
-    maxContainers: AGENT_LIMITS.maxContainers,
+    maxContainers: TELEMETRY_LIMITS.maxContainers,
     resyncMs: RESYNC_MS,
     backoffMs: ENGINE_BACKOFF_MS,
     log,

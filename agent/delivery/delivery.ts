@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/domain/clock.ts';
 import { assertNever } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
 import { pause } from '../pause.ts';
-import { AGENT_LIMITS, MAX_BATCH_JSON_BYTES } from '../telemetry-limits.ts';
+import { MAX_BATCH_JSON_BYTES } from '../telemetry-limits.ts';
 import { DeliveryStory } from './delivery-story.ts';
 import { judgeAnswer, type Verdict } from './judge-answer.ts';
 import type { Outbox, OutboxEntry } from './outbox.ts';
@@ -67,7 +68,7 @@ export class Delivery {
   /** Monotonic milliseconds: before it, nothing at all is sent. */
   #silentUntilMs = 0;
   #nextBatchAtMs = 0;
-  #batchTicks: number = AGENT_LIMITS.maxBatchTicks;
+  #batchTicks: number = TELEMETRY_LIMITS.maxBatchTicks;
   /** The newest tick was answered for: the outbox may follow it. */
   #mayBackfill = false;
   #stopping: AbortSignal | null = null;
@@ -178,7 +179,7 @@ export class Delivery {
 
   async #sendBatch(): Promise<StepEnd> {
     const { outbox, clock, pacing } = this.#options;
-    const notBeforeMs = clock.nowMs() - AGENT_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
+    const notBeforeMs = clock.nowMs() - TELEMETRY_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
     const entries = await outbox.oldest(this.#batchTicks, MAX_BATCH_JSON_BYTES, notBeforeMs);
     this.#story.lost(this.#options.outbox.takeLosses());
     const restored = await Promise.all(entries.map(({ tick }) => restoreJson(tick)));
@@ -191,7 +192,7 @@ export class Delivery {
     this.#nextBatchAtMs = performance.now() + pacing.batchPauseMs;
     switch (verdict.kind) {
       case 'delivered':
-        this.#batchTicks = Math.min(AGENT_LIMITS.maxBatchTicks, this.#batchTicks * 2);
+        this.#batchTicks = Math.min(TELEMETRY_LIMITS.maxBatchTicks, this.#batchTicks * 2);
         await outbox.remove(entries);
         this.#forgetIfAmong(entries);
         this.#story.backfilled(sound.length, outbox.isEmpty);
@@ -252,7 +253,7 @@ export class Delivery {
   }
 
   #isTooOldToBeLive({ tick }: NewestTick): boolean {
-    return this.#options.clock.nowMs() - tick.recordedAtMs > AGENT_LIMITS.maxAgeMs - AGE_MARGIN_MS;
+    return this.#options.clock.nowMs() - tick.recordedAtMs > TELEMETRY_LIMITS.maxAgeMs - AGE_MARGIN_MS;
   }
 
   async #keep(newest: NewestTick): Promise<void> {

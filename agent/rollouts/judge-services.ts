@@ -66,6 +66,7 @@ export function readServices(
   return soak.probes.flatMap(({ name }) => {
     if (custom.has(name)) return [];
     const services = servicesOf(name, plan);
+    if (services.length === 0) return [];
     const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, now));
     if (complaints.length > 0) return { name, status: 'fail', at: now, reason: complaints.join('; ') } as const;
     const isStarting = deployed.some(

@@ -70,7 +70,8 @@ function lastOutput(fields: Fields): string {
 function failedWords(fields: Fields): string {
   const probes = namesOf(fields, 'failing_probes');
   const seconds = numberOf(fields, 'sustained_seconds');
-  const lasting = seconds === undefined ? '' : ` for ${formatSpan(seconds)}`;
+  // What the server found out has lasted by its own clock.
+  const lasting = seconds === undefined || seconds === 0 ? '' : ` for ${formatSpan(seconds)}`;
   return probes === '' ? 'failed' : `failed: ${probes} failing${lasting}`;
 }
 

@@ -90,3 +90,12 @@ export function memoryPercent(metrics: ContainerMetrics): number | null {
   if (usage === null || limit === null || limit === 0) return null;
   return (usage / limit) * 100;
 }
+
+/** Limits of what an agent posts; the wire's schemas and the agent both read them here. */
+export const TELEMETRY_LIMITS = {
+  maxContainers: 500,
+  maxBatchTicks: 100,
+  maxAgeMs: 3_600_000,
+  maxBatchAgeMs: 7 * 86_400_000,
+  maxAheadMs: 300_000,
+} as const;

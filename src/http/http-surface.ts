@@ -23,6 +23,7 @@ import { telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
+const NO_QUERY = new URLSearchParams();
 /** RFC 6750, section 3. */
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
 
@@ -111,7 +112,7 @@ export class HttpSurface {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     const path = mark === -1 ? url : url.slice(0, mark);
-    const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+    const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
     const method = (request.method === 'HEAD' ? 'GET' : request.method) as Method;
     const found = METHODS.includes(method) ? this.#router.find(method, path) : null;
     if (found === null) return { route: undefined, params: {}, query };

@@ -2,6 +2,7 @@
  * A request body, from the least costly refusal to the most: type, declared size, bytes as they arrive, bytes as they
  * unpack, UTF-8, JSON. Nothing is held beyond the limit.
  */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -52,7 +53,7 @@ function tooLarge(limitBytes: number): Refusal {
 
 let bodiesInFlightBytes = 0;
 
-async function receive(request: IncomingMessage, response: ServerResponse, limitBytes: number): Promise<Buffer> {
+function receive(request: IncomingMessage, response: ServerResponse, limitBytes: number): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > limitBytes) throw tooLarge(limitBytes);
   if (bodiesInFlightBytes + declared > HTTP_LIMITS.bodiesInFlightBytes) {
@@ -61,21 +62,37 @@ async function receive(request: IncomingMessage, response: ServerResponse, limit
     );
   }
   if (request.headers.expect !== undefined) response.writeContinue();
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    // Left whole when the limit is passed: what still comes is drained after the answer.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  return collect(request, limitBytes);
+}
+
+/** The bytes up to the end of the body. Beyond the limit it stops reading: what still comes is drained after the answer. */
+function collect(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const take = (chunk: Buffer): void => {
       length += chunk.length;
       bodiesInFlightBytes += chunk.length;
-      if (length > limitBytes) throw tooLarge(limitBytes);
       chunks.push(chunk);
-    }
-  } finally {
-    bodiesInFlightBytes -= length;
-  }
-  const [first] = chunks;
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length);
+      if (length > limitBytes) fail(tooLarge(limitBytes));
+    };
+    const letGo = (): void => {
+      bodiesInFlightBytes -= length;
+      request.off('data', take).off('end', finish).off('error', fail).off('close', vanish);
+    };
+    const finish = (): void => {
+      letGo();
+      const [first] = chunks;
+      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length));
+    };
+    const fail = (error: Error): void => {
+      letGo();
+      request.pause();
+      reject(error);
+    };
+    const vanish = (): void => fail(new Error('the connection closed within the body'));
+    request.on('data', take).on('end', finish).on('error', fail).on('close', vanish);
+  });
 }
 
 async function unpack(packed: Buffer, limitBytes: number): Promise<Buffer> {
@@ -87,11 +104,14 @@ async function unpack(packed: Buffer, limitBytes: number): Promise<Buffer> {
   }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** RFC 8259, section 8.1: a parser may ignore a byte order mark. */
+const BYTE_ORDER_MARK = 0xfeff;
 
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8');
+    const text = bytes.toString();
+    return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);
   } catch {
     throw new Refusal(problem(400, 'the body is not JSON'));
   }

@@ -6,18 +6,10 @@ import {
   type ContainerReport,
   HOST_METRICS,
   type HostMetrics,
+  TELEMETRY_LIMITS,
   type Tick,
 } from '../domain/telemetry.ts';
 import { type FieldError, fieldErrorsOf, MAX_FIELD_ERRORS, type Parsed } from './problem.ts';
-
-/** Limits of the telemetry body; the server, the agent and the reference all read them here. */
-export const TELEMETRY_LIMITS = {
-  maxContainers: 500,
-  maxBatchTicks: 100,
-  maxAgeMs: 3_600_000,
-  maxBatchAgeMs: 7 * 86_400_000,
-  maxAheadMs: 300_000,
-} as const;
 
 const instantText = z
   .string()

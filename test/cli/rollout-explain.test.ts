@@ -254,6 +254,19 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     '«front» failed · back on shop 1.4 (4f2a9c01b7de)',
   ],
   [
+    'reverted for its telemetry',
+    {
+      host: {
+        ...FAILED,
+        state: 'reverted',
+        failure: { failing_probes: ['telemetry'], output: '', at: '2026-05-01T11:59:30.000Z' },
+        telemetry: verdict('regressed', 'memory grows by 80 MiB/min'),
+      },
+    },
+    'web-1 failed on shop 1.5 («telemetry» failed: memory grows by 80 MiB/min), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
+    '«telemetry» failed: memory grows by 80 MiB/min · back on shop 1.4 (4f2a9c01b7de)',
+  ],
+  [
     'reverted to nothing',
     { host: { ...FAILED, state: 'reverted', previous_release: null } },
     'web-1 failed on shop 1.5 («front» failed), and went back to nothing, as before the first deploy 30 s ago.',

@@ -157,7 +157,8 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
   assert.ok(tookSeconds <= SUSTAINED_SECONDS + WAY_BACK_SECONDS, `the way back took ${tookSeconds} s`);
   const { code, stdout } = await watch;
   assert.equal(code, 1, 'a rollout that was halted is no success');
-  assert.match(stdout, new RegExp(`${canary.name} .*shop 1`), stdout);
+  assert.match(stdout, new RegExp(`${canary.name} +failed: «health:web» failing for `));
+  assert.match(stdout, new RegExp(`${canary.name} +is back on ${v1.digest.slice(7, 19)}\\n$`));
   await requireReplayEqual(fleet, second);
 
   assert.match(await fleet.nexus('release', 'show', 'shop@2'), /^Quarantined .* on host-1 it failed at «health:web»/m);
@@ -237,7 +238,8 @@ async function stopALeak(t: TestContext, stage: Stage): Promise<void> {
   t.diagnostic(`a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   assert.ok(growth > 30 && growth < 120, `a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   const explained = await fleet.nexus('rollout', 'explain', id, canary.name);
-  assert.match(explained, /memory grows by \d+(?:\.\d+)? MiB\/min/);
+  assert.match(explained, /«telemetry» failed: memory grows by \d+(?:\.\d+)? MiB\/min, usual is /);
+  assert.match(explained, /^ +memory growth mb per minute +\d/m);
   for (const host of fleet.hosts) assert.equal(await requireWhole(host, 'leaky', [v1, v2]), v1.name);
   for (const other of others) await requireUnseen(stage, other, v2, [images.v2]);
   const tookMs = momentOf(stage, canary, v1, 'health_status: healthy', momentOf(stage, canary, v2, 'start'));

@@ -1,8 +1,8 @@
 /** What is particular to the reader of telemetry; its rules, field by field, are in the conformance table. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Tick } from '../../src/domain/telemetry.ts';
-import { parseTelemetry, parseTelemetryBatch, TELEMETRY_LIMITS } from '../../src/wire/telemetry.ts';
+import { TELEMETRY_LIMITS, type Tick } from '../../src/domain/telemetry.ts';
+import { parseTelemetry, parseTelemetryBatch } from '../../src/wire/telemetry.ts';
 import { bareTick, containerBody, telemetryBody } from './telemetry-body.ts';
 
 const NOON_MS = 1_772_366_400_000;

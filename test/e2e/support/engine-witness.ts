@@ -45,7 +45,10 @@ export class EngineWitness {
     await new Promise<void>((resolve, reject) => {
       const call = request({ socketPath: engine.socketPath, path, headers: { host: 'docker' } }, (response) => {
         if (response.statusCode !== 200) return reject(new Error(`the engine answers ${response.statusCode}`));
-        createInterface(response).on('line', (line) => witness.#note(line));
+        const lines = createInterface(response);
+        lines.on('line', (line) => witness.#note(line));
+        // Also raised when the test is over and the request is taken back.
+        for (const source of [response, lines]) source.on('error', (error: Error) => witness.#end(error.message));
         response.on('close', () => witness.#end('the engine has ended its stream of events'));
         resolve();
       });

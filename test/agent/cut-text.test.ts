@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cutText } from '../../agent/cut-text.ts';
-import { AGENT_LIMITS } from '../../agent/telemetry-limits.ts';
-import { TELEMETRY_LIMITS } from '../../src/wire/telemetry.ts';
-
-test('the agent’s limits are the wire’s', () => {
-  const { maxContainers, maxBatchTicks, maxAgeMs, maxBatchAgeMs } = TELEMETRY_LIMITS;
-  assert.deepEqual(AGENT_LIMITS, { maxContainers, maxBatchTicks, maxAgeMs, maxBatchAgeMs });
-});
 
 const ROWS: [string, number, string][] = [
   ['abc', 3, 'abc'],
