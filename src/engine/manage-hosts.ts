@@ -6,7 +6,7 @@ import type { Store } from '../domain/store.ts';
 import { NO_FACTS } from '../domain/telemetry.ts';
 import { findHost } from './find-host.ts';
 import { type Fleet, type LiveHost, summarize } from './fleet.ts';
-import { mintToken, revoke } from './manage-tokens.ts';
+import { issueToken, revoke } from './manage-tokens.ts';
 
 function log(
   store: Store,
@@ -38,7 +38,7 @@ export function addHost(store: Store, fleet: Fleet, command: CommandOf<'add_host
   const minted =
     command.token === null
       ? null
-      : mintToken(
+      : issueToken(
           store,
           fleet,
           {

@@ -21,7 +21,7 @@ export function describeToken(stored: StoredToken): Token {
 }
 
 /** Makes and stores a token; the plaintext exists in the answer only. */
-export function mintToken(store: Store, fleet: Fleet, request: NewToken, nowMs: number): MintedToken {
+function mintToken(store: Store, fleet: Fleet, request: NewToken, nowMs: number): MintedToken {
   const plaintext = mintPlaintext(request.kind);
   const token = {
     ...request,
@@ -55,6 +55,13 @@ function logToken(store: Store, fleet: Fleet, kind: NewLogEvent['kind'], token: 
   });
 }
 
+/** Mints a token and writes down that there is one more. */
+export function issueToken(store: Store, fleet: Fleet, request: NewToken, nowMs: number): MintedToken {
+  const minted = mintToken(store, fleet, request, nowMs);
+  logToken(store, fleet, 'token_created', minted.token, nowMs);
+  return minted;
+}
+
 export function createAgentToken(
   store: Store,
   fleet: Fleet,
@@ -66,9 +73,7 @@ export function createAgentToken(
   }
   const { expiresAtMs } = command;
   const name = command.name ?? 'agent';
-  const minted = mintToken(store, fleet, { kind: 'agent', hostId: host.stored.id, name, expiresAtMs }, command.nowMs);
-  logToken(store, fleet, 'token_created', minted.token, command.nowMs);
-  return minted;
+  return issueToken(store, fleet, { kind: 'agent', hostId: host.stored.id, name, expiresAtMs }, command.nowMs);
 }
 
 export function createAdminToken(
@@ -77,14 +82,8 @@ export function createAdminToken(
   command: CommandOf<'create_admin_token'>,
 ): Outcomes['create_admin_token'] {
   const { expiresAtMs } = command;
-  const minted = mintToken(
-    store,
-    fleet,
-    { kind: 'admin', hostId: null, name: command.name ?? 'admin', expiresAtMs },
-    command.nowMs,
-  );
-  logToken(store, fleet, 'token_created', minted.token, command.nowMs);
-  return minted;
+  const name = command.name ?? 'admin';
+  return issueToken(store, fleet, { kind: 'admin', hostId: null, name, expiresAtMs }, command.nowMs);
 }
 
 function findToken(fleet: Fleet, id: string): StoredToken {

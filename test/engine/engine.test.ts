@@ -99,7 +99,7 @@ test('a refusal undoes nothing of the others in its transaction', async (t) => {
   assert.deepEqual(hostNames(store), ['web-1', 'web-2']);
   assert.deepEqual(
     store.events.page(0, 10, {}).map((event) => event.kind),
-    ['host_added', 'host_added'],
+    ['host_added', 'token_created', 'host_added', 'token_created'],
   );
 });
 
