@@ -71,9 +71,10 @@ SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 # Not MemoryDenyWriteExecute: the JavaScript engine compiles to memory.
 
-# The agent needs a fraction of this; a defect in it must not become the host's problem.
-MemoryMax=256M
-TasksMax=64
+# The agent needs a fraction of this; a defect in it must not become the host's problem. With --rollouts the Docker CLI
+# and Compose count too, whose threads grow with the host's CPUs.
+MemoryMax=512M
+TasksMax=512
 Nice=5
 
 [Install]

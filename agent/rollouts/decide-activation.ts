@@ -18,9 +18,9 @@ const LOOK_AGAIN_MS = 500;
 const ENGINE_AGAIN_MS = 1_000;
 /** A registry or a server may fail once; after that it is the release's problem. */
 const MOST_PULLS = 3;
-const RETRY_MS = 3_000;
+const RETRY_MS = 2_000;
 /** After a crash the engine may still be carrying out what the dead `up` had asked for, against the new one. */
-const UPS_AFTER_INTERRUPTION = 3;
+const UPS_AFTER_INTERRUPTION = 4;
 
 export function decideActivation(
   rollout: RolloutRecord,
@@ -58,7 +58,7 @@ export function decideActivation(
       return [{ do: 'wait', ms: LOOK_AGAIN_MS }];
     case 'failed': {
       const most = observed.wasInterrupted ? UPS_AFTER_INTERRUPTION : 1;
-      if (tried.up.attempts < most) return [up];
+      if (tried.up.attempts < most) return retry(tried.up, now, up);
       return [fail(rollout, phase, exitCodeOf(tried.up), join(outputOf(tried.up), reasonOf(state)), now)];
     }
     default:
@@ -94,6 +94,10 @@ function attempt(
   if (tried === undefined || tried.last.ok) return [action];
   const { last, attempts } = tried;
   if (last.isFinal || attempts >= most) return [fail(rollout, phase, last.exitCode, last.output, now)];
+  return retry(tried, now, action);
+}
+
+function retry({ last, attempts }: Tried, now: Moment, action: Action): Action[] {
   const waitMs = RETRY_MS * attempts - elapsedMs(last.at, now);
   return waitMs > 0 ? [{ do: 'wait', ms: waitMs }] : [action];
 }

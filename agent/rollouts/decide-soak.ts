@@ -3,7 +3,7 @@ import { formatInstant } from '../../src/domain/instant.ts';
 import { TELEMETRY_PROBE } from '../../src/wire/agent-event.ts';
 import type { Action, Advance } from './action.ts';
 import { afterFailure, beginSoak } from './decide-activation.ts';
-import { allPass, findSustainedFailure, foldReadings } from './fold-readings.ts';
+import { allPass, findSustainedFailure, foldReadings, untilSustained } from './fold-readings.ts';
 import { judgeActivation } from './judge-activation.ts';
 import { readServices } from './judge-services.ts';
 import { elapsedMs, type Moment } from './moment.ts';
@@ -27,7 +27,8 @@ export function decideSoak(
   const { plan } = rollout;
   if (plan === null) return prepare(rollout, phase, observed, now);
   const passedMs = elapsedMs(phase.since, now);
-  const wait: Action = { do: 'wait', ms: passedMs < BRISK_MS ? LOOK_AGAIN_MS : LOOK_LATER_MS };
+  const lookMs = passedMs < BRISK_MS ? LOOK_AGAIN_MS : LOOK_LATER_MS;
+  const wait: Action = { do: 'wait', ms: Math.min(lookMs, untilSustained(phase.probes, plan.sustainedFailureMs, now)) };
   // The verdict of this host is in; only the server's refusal brings the soak back.
   if (isConverging(rollout)) return [wait];
   const { containers } = observed;
@@ -42,7 +43,8 @@ export function decideSoak(
   // The server's soak has not begun, and nobody would hear of the end of this one.
   if (phase.confirmed === null) return [wait];
   const holdMs = phase.notBefore === null ? 0 : phase.notBefore.monotonicMs - now.monotonicMs;
-  const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs);
+  const unseenMs = leastSeenMs(phase, plan) - (observed.seenSince === null ? 0 : elapsedMs(observed.seenSince, now));
+  const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs, unseenMs);
   if (leftMs > 0) return [{ do: 'wait', ms: Math.min(leftMs, wait.ms) }];
   // What cannot be seen is not well: a silent engine holds the end of the soak up.
   if (containers === null || !allPass(probes)) return [wait];
@@ -51,6 +53,14 @@ export function decideSoak(
   return [
     { do: 'advance', phase, events: [{ type: 'converged', converged_at: at, current_release: rollout.release }] },
   ];
+}
+
+/**
+ * The end of a soak only counts when somebody has looked: after a crash of the agent or the engine, as long as a failure
+ * takes to be one.
+ */
+function leastSeenMs(phase: PhaseAt<'soaking'>, plan: Plan): number {
+  return Math.min(phase.soakMs, plan.sustainedFailureMs);
 }
 
 /** The disk was wiped in the soak: the release is fetched again to know its probes, and the rest of the soak begins. */

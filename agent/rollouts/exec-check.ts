@@ -5,18 +5,21 @@ import type { Complaint } from './run-check.ts';
 
 const MOST_OUTPUT_CHARS = 512;
 
+/** The part of the engine that it needs. */
+type Engine = Pick<ProjectEngine, 'containers' | 'createExec' | 'startExec' | 'inspectExec'>;
+
 /**
  * A command in the first running container of a service. The engine cannot end a command that hangs, so the next round
  * waits for it instead of starting another beside it.
  */
 export class ExecCheck {
-  readonly #engine: ProjectEngine;
+  readonly #engine: Engine;
   readonly #stack: string;
   readonly #service: string;
   readonly #command: readonly string[];
   #hanging: string | null = null;
 
-  constructor(engine: ProjectEngine, stack: string, service: string, command: readonly string[]) {
+  constructor(engine: Engine, stack: string, service: string, command: readonly string[]) {
     this.#engine = engine;
     this.#stack = stack;
     this.#service = service;

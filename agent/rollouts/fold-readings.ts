@@ -70,6 +70,14 @@ export function findSustainedFailure(
   return { probes: sustained.map(({ name }) => name), sustainedMs: Math.max(...sustained.map(({ ms }) => ms)) };
 }
 
+/** Milliseconds until the next failure of an `enforce` probe has lasted for `limitMs`; infinite when none is on its way. */
+export function untilSustained(probes: readonly ProbeState[], limitMs: number, now: Moment): number {
+  const left = probes.flatMap(({ mode, failingSince }) =>
+    mode === 'enforce' && failingSince !== null ? [limitMs - elapsedMs(failingSince, now)] : [],
+  );
+  return Math.min(...left.filter((ms) => ms > 0));
+}
+
 /** Every `enforce` probe was looked at, and passes. */
 export function allPass(probes: readonly ProbeState[]): boolean {
   return probes.every(({ mode, status }) => mode === 'observe' || status === 'pass');

@@ -36,6 +36,8 @@ export interface ProbeReading {
 export interface Observed {
   /** The project's containers; null: the engine does not answer. */
   readonly containers: readonly ProjectContainer[] | null;
+  /** Since when this process has seen them without a gap; null while it does not. */
+  readonly seenSince: Moment | null;
   /** What was tried in this phase; a step that is missing has not been tried. */
   readonly tried: Readonly<Partial<Record<Step, Tried>>>;
   /** The plan of the rollout's release, once its files are on disk. */

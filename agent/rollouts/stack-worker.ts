@@ -5,7 +5,7 @@ import { advanceRecord, finishRollout } from './advance-record.ts';
 import type { Bell } from './bell.ts';
 import { decide } from './decide.ts';
 import type { Lane } from './lane.ts';
-import { elapsedMs, type Moments } from './moment.ts';
+import { elapsedMs, type Moment, type Moments } from './moment.ts';
 import type { Observed, Step, Tried } from './observed.ts';
 import { ProbeRunner } from './probe-runner.ts';
 import type { ProjectContainer } from './project-container.ts';
@@ -40,13 +40,14 @@ interface PhaseMemory {
   readonly tried: Partial<Record<Step, Tried>>;
   prepared: PreparedRelease | null;
   wasInterrupted: boolean;
+  seenSince: Moment | null;
   probes: ProbeRunner | null;
 }
 
 /** Brings one stack to where its record says it is to be: looks, decides, acts, and looks again. */
 export class StackWorker {
   readonly #options: StackWorkerOptions;
-  #memory: PhaseMemory = { key: '', tried: {}, prepared: null, wasInterrupted: false, probes: null };
+  #memory: PhaseMemory = { key: '', tried: {}, prepared: null, wasInterrupted: false, seenSince: null, probes: null };
   #saidEngineAway = false;
 
   constructor(options: StackWorkerOptions) {
@@ -89,7 +90,7 @@ export class StackWorker {
     this.#memory.probes?.stop();
     // Touched before this process has done anything: by another one, which did not come to its end.
     const wasInterrupted = rollout?.phase.at === 'activating' && rollout.phase.touched;
-    this.#memory = { key, tried: {}, prepared: null, wasInterrupted, probes: null };
+    this.#memory = { key, tried: {}, prepared: null, wasInterrupted, seenSince: null, probes: null };
     if (rollout === null) return;
     const { log, stack } = this.#options;
     const { id, release, phase } = rollout;
@@ -100,6 +101,7 @@ export class StackWorker {
     const { engine, stack, moments } = this.#options;
     const memory = this.#memory;
     const containers = await this.#look();
+    memory.seenSince = containers === null ? null : (memory.seenSince ?? moments.now());
     if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
     if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
       const { probes } = rollout.plan;
@@ -107,6 +109,7 @@ export class StackWorker {
     }
     return {
       containers,
+      seenSince: memory.seenSince,
       tried: memory.tried,
       plan: memory.prepared?.plan ?? null,
       wasInterrupted: memory.wasInterrupted,

@@ -13,12 +13,12 @@ import { parseArgs } from 'node:util';
 import { ChildServer, type ProcessFigures } from './support/child-server.ts';
 import { requireFiles } from './support/file-limit.ts';
 import { KeptConnection, targetOf } from './support/kept-connection.ts';
+import { startNexus } from './support/nexus-server.ts';
 import { type Pace, SteadyPace, WindowPace } from './support/pace.ts';
 import { measurePlanning } from './support/planning-cost.ts';
 import { figure, ratio, say } from './support/samples.ts';
 import { EventFigures, each, SimulatedHost } from './support/simulated-fleet.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const STACK = 'web';
 const SOAK_MS = 1000;
 const BARE_MS = 3000;
@@ -35,17 +35,29 @@ const { values: flags } = parseArgs({
     window: { type: 'string', default: '128' },
     /** The second wave, in percent of the fleet. */
     quick: { type: 'string', default: '25' },
-    /** Writes a profile of the server into this folder. */
-    'cpu-prof': { type: 'string' },
+    /** Runs this executable; by default dist/nexus, built first when it is old. */
+    executable: { type: 'string' },
+    /** Runs the sources instead, and writes a profile of them into this folder. */
+    profile: { type: 'string' },
   },
 });
 const hostCount = Number(flags.hosts);
 
-async function askOperator(operator: KeptConnection, method: string, where: string, body?: unknown): Promise<unknown> {
+async function ask(operator: KeptConnection, method: string, where: string, body?: unknown): Promise<unknown> {
   const head = `${method} ${where} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n`;
   const answer = await operator.ask(head, body === undefined ? '' : JSON.stringify(body));
   if (answer.status < 300) return JSON.parse(answer.body);
   throw new Error(`${method} ${where} was answered ${answer.status}: ${answer.body}`);
+}
+
+/** On a connection of its own: the server lets go of one that is idle for as long as a rollout may take. */
+async function askOnce(socketPath: string, method: string, where: string, body?: unknown): Promise<unknown> {
+  const operator = await KeptConnection.open({ path: socketPath });
+  try {
+    return await ask(operator, method, where, body);
+  } finally {
+    operator.close();
+  }
 }
 
 async function addHosts(socketPath: string, url: string): Promise<SimulatedHost[]> {
@@ -56,7 +68,7 @@ async function addHosts(socketPath: string, url: string): Promise<SimulatedHost[
     const operator = operators.pop();
     if (operator === undefined) throw new Error('as many connections as workers');
     const body = { name, labels: { role: 'bench' }, token: true, offline_after_seconds: OFFLINE_AFTER_SECONDS };
-    const added = (await askOperator(operator, 'POST', '/v1/hosts', body)) as { token: { token: string } };
+    const added = (await ask(operator, 'POST', '/v1/hosts', body)) as { token: { token: string } };
     hosts.push(new SimulatedHost(name, added.token.token, targetOf(url)));
     operators.push(operator);
   });
@@ -65,10 +77,19 @@ async function addHosts(socketPath: string, url: string): Promise<SimulatedHost[
 }
 
 async function bringOnline(hosts: readonly SimulatedHost[]): Promise<void> {
-  const container = { container_id: 'c0ffee', name: 'web-1', image: 'nginx', labels: { 'com.docker.compose.project': STACK } };
+  const container = {
+    container_id: 'c0ffee',
+    name: 'web-1',
+    image: 'nginx',
+    labels: { 'com.docker.compose.project': STACK },
+  };
   await each(hosts, 64, async (host) => {
     await host.connect();
-    const tick = { recorded_at: new Date().toISOString(), host: { metrics: { cpu_percent: 5 } }, containers: [container] };
+    const tick = {
+      recorded_at: new Date().toISOString(),
+      host: { metrics: { cpu_percent: 5 } },
+      containers: [container],
+    };
     const { status, body } = await host.post('/agent/telemetry', tick);
     if (status !== 204) throw new Error(`${host.name} was answered ${status}: ${body}`);
   });
@@ -76,8 +97,12 @@ async function bringOnline(hosts: readonly SimulatedHost[]): Promise<void> {
 
 /** Events a second of a server that does nothing but read and validate them. */
 async function measureBare(logFile: string, window: number): Promise<number> {
-  const server = await ChildServer.start([path.join(import.meta.dirname, 'support', 'bare-server.ts'), 'validate-event'], logFile);
-  const hosts = Array.from({ length: window }, (_, index) => new SimulatedHost(`host-${index}`, 'none', targetOf(server.url)));
+  const script = path.join(import.meta.dirname, 'support', 'bare-server.ts');
+  const server = await ChildServer.start(process.execPath, [script, 'validate-event'], logFile);
+  const hosts = Array.from(
+    { length: window },
+    (_, index) => new SimulatedHost(`host-${index}`, 'none', targetOf(server.url)),
+  );
   await Promise.all(hosts.map((host) => host.connect()));
   const figures = new EventFigures();
   const untilMs = performance.now() + BARE_MS;
@@ -138,10 +163,9 @@ async function rollOut(server: ChildServer, socketPath: string, hosts: readonly 
   await new Promise((resolve) => setTimeout(resolve, 1500));
   say('waiting polls', `${figure(hosts.length)}; the server holds ${figure(server.figures().rssMb)} MB`);
 
-  const operator = await KeptConnection.open({ path: socketPath });
-  const release = (await askOperator(operator, 'POST', '/v1/releases', MANIFEST)) as { digest: string };
+  const release = (await askOnce(socketPath, 'POST', '/v1/releases', MANIFEST)) as { digest: string };
   const createdMs = performance.now();
-  const created = (await askOperator(operator, 'POST', '/v1/rollouts', {
+  const created = (await askOnce(socketPath, 'POST', '/v1/rollouts', {
     release: release.digest,
     selector: { role: 'bench' },
     waves: [{ count: 1 }, { percent: Number(flags.quick) }, { percent: 100 }],
@@ -153,7 +177,7 @@ async function rollOut(server: ChildServer, socketPath: string, hosts: readonly 
   say('create', `answered after ${figure(performance.now() - createdMs)} ms`);
   await Promise.all(done);
   const shownMs = performance.now();
-  const shown = (await askOperator(operator, 'GET', `/v1/rollouts/${created.id}`)) as RolloutAnswer;
+  const shown = (await askOnce(socketPath, 'GET', `/v1/rollouts/${created.id}`)) as RolloutAnswer;
   say('show', `all ${figure(hosts.length)} hosts after ${figure(performance.now() - shownMs)} ms`);
   if (shown.state !== 'converged') throw new Error(`the rollout is ${shown.state}`);
   const [, quick, steady] = figures;
@@ -166,9 +190,14 @@ async function rollOut(server: ChildServer, socketPath: string, hosts: readonly 
   say('memory of the server', `${figure(after.rssMb)} MB, at most ${figure(after.peakRssMb)} MB`);
   say('create to converged', `${figure((steady.lastMs - createdMs) / 1000, 1)} s`);
   const replayMs = performance.now();
-  const replay = (await askOperator(operator, 'POST', `/v1/rollouts/${created.id}/replay`)) as { equal: boolean; entries: number };
-  say('replay', `${replay.equal ? 'equal' : 'NOT EQUAL'}, ${figure(replay.entries)} entries in ${figure(performance.now() - replayMs)} ms`);
-  operator.close();
+  const replay = (await askOnce(socketPath, 'POST', `/v1/rollouts/${created.id}/replay`)) as {
+    equal: boolean;
+    entries: number;
+  };
+  say(
+    'replay',
+    `${replay.equal ? 'equal' : 'NOT EQUAL'}, ${figure(replay.entries)} entries in ${figure(performance.now() - replayMs)} ms`,
+  );
   return quick.perSecond;
 }
 
@@ -177,21 +206,16 @@ async function main(directory: string): Promise<void> {
   const logFile = path.join(directory, 'log');
   const window = Number(flags.window);
   const bare = [await measureBare(logFile, window)];
-  const profile = flags['cpu-prof'];
   const dataDir = path.join(directory, 'data');
-  const server = await ChildServer.start(
-    [
-      ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
-      path.join(ROOT, 'bin', 'nexus.ts'),
-      ...['serve', '--data', dataDir, '--listen', '127.0.0.1:0', '--agent-rate-limit', '0'],
-    ],
-    logFile,
-  );
+  const server = await startNexus(dataDir, logFile, flags);
   const beganMs = performance.now();
   const hosts = await addHosts(path.join(dataDir, 'nexus.sock'), server.url);
   const addedMs = performance.now();
   await bringOnline(hosts);
-  say('hosts', `${figure(hosts.length)} added in ${figure((addedMs - beganMs) / 1000, 1)} s, online in ${figure((performance.now() - addedMs) / 1000, 1)} s more`);
+  say(
+    'hosts',
+    `${figure(hosts.length)} added in ${figure((addedMs - beganMs) / 1000, 1)} s, online in ${figure((performance.now() - addedMs) / 1000, 1)} s more`,
+  );
   say('memory before any poll', `${figure(server.figures().rssMb)} MB`);
   const perSecond = await rollOut(server, path.join(dataDir, 'nexus.sock'), hosts);
   for (const host of hosts) host.close();
@@ -199,7 +223,10 @@ async function main(directory: string): Promise<void> {
   await server.stop();
   bare.push(await measureBare(logFile, window));
   const bareMean = bare.reduce((sum, value) => sum + value, 0) / bare.length;
-  say('reads and validates only', `${bare.map((value) => figure(value)).join(' and ')} events/s; Nexus does ${ratio(perSecond, bareMean)} of that`);
+  say(
+    'reads and validates only',
+    `${bare.map((value) => figure(value)).join(' and ')} events/s; Nexus does ${ratio(perSecond, bareMean)} of that`,
+  );
   await measurePlanning(path.join(directory, 'planning'));
 }
 

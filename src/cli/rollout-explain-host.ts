@@ -1,5 +1,6 @@
 /** Why a host is where it is, in one sentence: what an operator would otherwise put together from five places. */
 import { assertNever } from '../domain/errors.ts';
+import { TELEMETRY_PROBE } from '../wire/agent-event.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { formatSpan, plural } from './release-name.ts';
 import { enforcedProbes, failingProbes, failureWords, lastLine, quote } from './rollout-note.ts';
@@ -111,8 +112,18 @@ function explainSoaking(moment: RolloutMoment, host: RolloutHostBody): string {
   return `has been soaking ${releaseName(moment.rollout)} for ${inState(moment, host)}: ${clauses.join('; ')}`;
 }
 
+/** What failed, and what was the matter with it as far as anybody has said. */
+function failureAccount(host: RolloutHostBody): string {
+  const reasons = (host.failure?.failing_probes ?? []).map((name) => {
+    if (name === TELEMETRY_PROBE) return host.telemetry?.status === 'regressed' ? host.telemetry.reason : '';
+    return lastLine(host.probes.find((probe) => probe.name === name)?.reason ?? '');
+  });
+  const said = reasons.filter((reason) => reason !== '').join('; ');
+  return said === '' ? failureWords(host) : `${failureWords(host)}: ${said}`;
+}
+
 function explainFailed(moment: RolloutMoment, host: RolloutHostBody): string {
-  const failed = `failed on ${releaseName(moment.rollout)} ${inState(moment, host)} ago: ${failureWords(host)}`;
+  const failed = `failed on ${releaseName(moment.rollout)} ${inState(moment, host)} ago: ${failureAccount(host)}`;
   if (!owesRollback(moment.policy, host)) {
     return `${failed}; the policy is «halt», so the failed release is left running for inspection`;
   }
@@ -124,7 +135,7 @@ function explainFailed(moment: RolloutMoment, host: RolloutHostBody): string {
 function explainReverted(moment: RolloutMoment, host: RolloutHostBody): string {
   const { previous_release: previous } = host;
   const back = previous === null ? 'nothing, as before the first deploy' : nameOfDigest(moment, previous);
-  return `failed on ${releaseName(moment.rollout)} (${failureWords(host)}), and went back to ${back} ${inState(moment, host)} ago`;
+  return `failed on ${releaseName(moment.rollout)} (${failureAccount(host)}), and went back to ${back} ${inState(moment, host)} ago`;
 }
 
 function explainConverged(moment: RolloutMoment, host: RolloutHostBody): string {

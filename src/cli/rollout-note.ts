@@ -1,5 +1,4 @@
 import { assertNever } from '../domain/errors.ts';
-import { TELEMETRY_PROBE } from '../wire/agent-event.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { formatSpan } from './release-name.ts';
 import {
@@ -50,10 +49,7 @@ export function lastLine(text: string): string {
 /** What failed, in a few words: the probes, or the last line that the activation printed. */
 export function failureWords(host: RolloutHostBody): string {
   const probes = host.failure?.failing_probes ?? [];
-  if (probes.length > 0) {
-    const regression = host.telemetry?.status === 'regressed' ? `: ${host.telemetry.reason}` : '';
-    return `${probes.map(quote).join(', ')} failed${probes.includes(TELEMETRY_PROBE) ? regression : ''}`;
-  }
+  if (probes.length > 0) return `${probes.map(quote).join(', ')} failed`;
   const line = lastLine(host.failure?.output ?? '');
   return line === '' ? 'the activation failed' : `the activation failed: ${line}`;
 }

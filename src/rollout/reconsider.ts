@@ -6,18 +6,20 @@ import { holdOfOffer } from './gates/gates.ts';
 import { isExpected, isOffered } from './host-part.ts';
 
 /**
- * Its status or its labels changed, or another rollout let go of it. An offer that nobody took is withdrawn when it
- * would not be made any more: its agent cannot act on it, since the acknowledgement is refused from then on, and a host
- * that went offline so holds nobody up.
+ * Its status or its labels changed, or another rollout let go of it. An archived host has left. An offer that nobody
+ * took is withdrawn when it would not be made any more: its agent cannot act on it, since the acknowledgement is refused
+ * from then on, and a host that went offline so holds nobody up.
  */
 export function reconsider(rollout: Scene['rollout'], fleet: FleetView, name: string, nowMs: number): LaterEntry[] {
+  const reading = fleet.host(name);
+  if (reading.ok && reading.value?.status === 'archived') return leave(rollout, name);
   const host = rollout.host(name);
   if (host === undefined || !isOffered(host)) return [];
   const holding = holdOfOffer(sceneOf(rollout, fleet, nowMs), host);
   return holding === null ? [] : [{ kind: 'dispatch_withdrawn', host: name }];
 }
 
-/** It was archived, for good. Said by whoever archives it and not read: a failed reading must not lose it. */
+/** It was archived, for good. For whoever knows that without reading it: a reading that fails must not lose it. */
 export function leave(rollout: Scene['rollout'], name: string): LaterEntry[] {
   const host = rollout.host(name);
   return host !== undefined && isExpected(rollout.plan, host) ? [{ kind: 'host_left', host: name }] : [];

@@ -34,8 +34,9 @@ export function createEventTable(connection: Connection): EventTable {
     'SELECT * FROM events WHERE rollout_id = ? AND id > ? ORDER BY id LIMIT ?',
   );
   const selectOfRollout = connection.prepare<EventRow>('SELECT * FROM events WHERE rollout_id = ? ORDER BY id');
+  // By the index of the host (the plus keeps that of the rollout away): what is asked for is among its last entries.
   const selectOfRolloutHost = connection.prepare<EventRow>(
-    'SELECT * FROM events WHERE rollout_id = ? AND host = ? ORDER BY id DESC',
+    'SELECT * FROM events WHERE host = ? AND +rollout_id = ? ORDER BY id DESC',
   );
   const page: EventTable['page'] = (after, limit, { host, rolloutId }) => {
     if (rolloutId !== null && rolloutId !== undefined)
@@ -53,6 +54,6 @@ export function createEventTable(connection: Connection): EventTable {
     }),
     page,
     ofRollout: (rolloutId) => read(selectOfRollout.iterate(rolloutId)),
-    ofRolloutHost: (rolloutId, host) => read(selectOfRolloutHost.iterate(rolloutId, host)),
+    ofRolloutHost: (rolloutId, host) => read(selectOfRolloutHost.iterate(host, rolloutId)),
   };
 }

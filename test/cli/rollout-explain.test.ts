@@ -264,7 +264,19 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
       },
     },
     'web-1 failed on shop 1.5 («telemetry» failed: memory grows by 80 MiB/min), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
-    '«telemetry» failed: memory grows by 80 MiB/min · back on shop 1.4 (4f2a9c01b7de)',
+    '«telemetry» failed · back on shop 1.4 (4f2a9c01b7de)',
+  ],
+  [
+    'reverted for a probe that said why',
+    {
+      host: {
+        ...FAILED,
+        state: 'reverted',
+        probes: [{ ...FRONT, status: 'fail', reason: 'no answer\nHTTP 502' }],
+      },
+    },
+    'web-1 failed on shop 1.5 («front» failed: HTTP 502), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
+    '«front» failed · back on shop 1.4 (4f2a9c01b7de)',
   ],
   [
     'reverted to nothing',

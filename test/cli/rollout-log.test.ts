@@ -63,6 +63,7 @@ describe('an entry says', () => {
       fact('failed', { failing_probes: ['front', 'telemetry'], sustained_seconds: 15 }),
       'failed: «front», «telemetry» failing for 15 s',
     ],
+    [fact('failed', { failing_probes: ['telemetry'], sustained_seconds: 0 }), 'failed: «telemetry» failing'],
     [fact('failed', { failing_probes: [] }), 'failed'],
     [fact('rollback_completed', { reverted_to_release: SHOP_1_4 }), 'is back on 4f2a9c01b7de'],
     [fact('rollback_completed', { reverted_to_release: null }), 'is back on nothing'],

@@ -206,6 +206,25 @@ suite('an agent with --rollouts', { skip, concurrency: 3, timeout: 240_000 }, ()
     assert.deepEqual(server.refused, []);
   });
 
+  test('a pull that hangs ends with the activation’s time, and what ran is not touched', async (t) => {
+    const { server } = await bench(t);
+    const proxy = await startPausableProxy(t, network.serverAddress, registry.address);
+    proxy.pause();
+    const v1 = server.publish(manifest('late', '1', service('web')));
+    await reaches(offer(server, 'late', v1), 'converged');
+    const before = await readStack(engine, 'late');
+    const policy = { ...POLICY, activation_timeout_seconds: 3 };
+    const v2 = manifest('late', '2', service('web', { image: `${proxy.address}/late:2` }), { policy });
+    const rollout = offer(server, 'late', server.publish(v2));
+    await reaches(rollout, 'reverted');
+    const failed = rollout.events.find((event) => event.type === 'activation_failed');
+    assert.match(failed?.stderr_tail ?? '', /it was ended after [0-3] s\nthe activation took longer than 3 s/);
+    const reverted = rollout.events.at(-1);
+    assert.equal(reverted?.type === 'rollback_completed' && reverted.reverted_to_release, v1);
+    assert.deepEqual(await readStack(engine, 'late'), before);
+    assert.deepEqual(server.refused, []);
+  });
+
   test('killed during up and during the way back: one release or the other, never both', async (t) => {
     const { server, agent } = await bench(t);
     const services = (options: ServiceOptions): string =>
@@ -282,6 +301,24 @@ suite('an agent with --rollouts', { skip, concurrency: 3, timeout: 240_000 }, ()
       2,
       'v1 was fetched again to go back to',
     );
+    assert.deepEqual(server.refused, []);
+  });
+
+  test('the engine crashes in the middle of a soak: what cannot be seen is neither good nor bad', async (t) => {
+    const own = await startEngine();
+    t.after(() => own.stop());
+    await importBusybox(own);
+    const server = await FakeServer.start(t);
+    const agent = await RolloutAgent.start(t, own, server.url);
+    const release = server.publish(manifest('crashed', '1', service('web', { extra: ['restart: always'] })));
+    const rollout = offer(server, 'crashed', release, 4);
+    await reaches(rollout, 'soaking');
+    await own.kill();
+    await until('the agent to see it', () => /cannot be seen/.test(agent.log));
+    assert.equal(rollout.state, 'soaking');
+    await own.restart();
+    await reaches(rollout, 'converged');
+    assert.deepEqual(await describeStack(own, 'crashed', { release }), [`crashed-web-1 release ${IMAGE} running`]);
     assert.deepEqual(server.refused, []);
   });
 

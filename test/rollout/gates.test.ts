@@ -203,6 +203,14 @@ const ROWS: readonly Row[] = [
     waitsFor: 'web-3',
   },
   {
+    given: 'a host after a label that it carries itself, beside another',
+    plan: ONE_WAVE,
+    fleet: both(label('web-1', 'after', 'role=db'), label('web-1', 'role', 'db'), label('web-2', 'role', 'db')),
+    gate: 'ordering',
+    reason: '«web-1» waits for the end of «web-2» (wave 1, not dispatched)',
+    waitsFor: 'web-2',
+  },
+  {
     given: 'a host after a label that only it carries itself',
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'role=db'), label('web-1', 'role', 'db')),

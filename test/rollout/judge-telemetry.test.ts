@@ -170,6 +170,9 @@ for (const { given, program, setting, status } of [
   { given: 'five times the CPU of before', program: busy(200), setting: { before: busy(40) }, status: 'regressed' },
   { given: 'twice the CPU of before', program: busy(80), setting: { before: busy(40) }, status: 'ok' },
   { given: 'ten times a CPU that is next to nothing', program: busy(20), setting: { before: busy(2) }, status: 'ok' },
+  { given: 'exactly three times the CPU of before', program: busy(120), setting: { before: busy(40) }, status: 'ok' },
+  { given: 'exactly a CPU that is next to nothing', program: busy(25), setting: { before: busy(2) }, status: 'ok' },
+  { given: 'CPU where there was none', program: busy(30), setting: { before: busy(0) }, status: 'regressed' },
   { given: 'a CPU that nothing compares to', program: busy(300), setting: { before: null }, status: 'ok' },
   {
     given: 'five times the CPU of before, as on its peers',
@@ -232,6 +235,26 @@ test('silence neither clears a suspicion nor confirms it', () => {
   const first = judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, leak, null, 45_000);
   const later = judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, leak, first, 900_000);
   assert.deepEqual([first.status, later.status], ['watch', 'watch']);
+});
+
+test('what says only memory is judged by that, and what says nothing is silence', () => {
+  const judge = (sample: (taken: StackSample) => StackSample) => {
+    const leak = series(growing(60), 0, 45, new Random(1));
+    const soak = { ...leak, samples: leak.samples.map(sample) };
+    return judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, { ...silence, soak }, null, 45_000).status;
+  };
+  assert.equal(
+    judge((sample) => ({ ...sample, cpuPercent: null })),
+    'watch',
+  );
+  assert.equal(
+    judge((sample) => ({ ...sample, memoryMb: null })),
+    'ok',
+  );
+  assert.equal(
+    judge((sample) => ({ ...sample, memoryMb: null, cpuPercent: null })),
+    'not_judged',
+  );
 });
 
 test('a regression stays, whatever comes after it', () => {

@@ -37,6 +37,7 @@ for (const { waves, of, reason } of [
   { waves: sizes('1,50%'), of: 10, reason: '5 of 10 hosts are in no wave: let the last wave be 100 %' },
   { waves: sizes('1,2'), of: 10, reason: '7 of 10 hosts are in no wave: let the last wave be 100 %' },
   { waves: sizes('50%,25%,100%'), of: 10, reason: 'a wave of 25 % after one of 50 % adds nobody' },
+  { waves: sizes('25%,25%,100%'), of: 10, reason: 'a wave of 25 % after one of 25 % adds nobody' },
   { waves: sizes('0,100%'), of: 10, reason: 'a wave of 0 hosts cannot be' },
   { waves: sizes('1.5,100%'), of: 10, reason: 'a wave of 1.5 hosts cannot be' },
   { waves: sizes('101%'), of: 10, reason: 'a wave of 101 % cannot be' },
@@ -46,6 +47,14 @@ for (const { waves, of, reason } of [
 ]) {
   test(`refused: ${reason}`, () => assert.deepEqual(layOutWaves(waves, hosts(of)), { ok: false, reason }));
 }
+
+test('a hundred waves are taken', () => {
+  const laidOut = layOutWaves(
+    hosts(100).map(() => ({ count: 1 })),
+    hosts(100),
+  );
+  assert.equal(laidOut.ok && laidOut.waves.length, 100);
+});
 
 test('a host is in one wave only', () => {
   assert.deepEqual(layOutWaves(sizes('100%'), ['a', 'b', 'a']), { ok: false, reason: '«a» is named twice' });

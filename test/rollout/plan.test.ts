@@ -154,6 +154,19 @@ const ROWS: readonly Row[] = [
     entries: [{ kind: 'rollout_converged' }],
   },
   {
+    given: 'a tolerated failure beside a host that is offline waits for that one',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']], failureThreshold: 1 },
+    states: { 'web-1': 'failed' },
+    fleet: offline('web-2'),
+    entries: [],
+  },
+  {
+    given: 'a tolerated failure beside a converged host holds nothing',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']], failureThreshold: 1 },
+    states: { 'web-1': 'converged', 'web-2': 'failed' },
+    entries: [{ kind: 'wave_promoted', wave: 1, skipped: [] }],
+  },
+  {
     given: 'a tolerated failure that is the whole canary halts: nothing says that the release works',
     plan: { failureThreshold: 1 },
     states: { 'web-1': 'failed' },
@@ -250,7 +263,11 @@ for (const { given, state, policy, leaves } of [
 ] as const) {
   test(`${given} that is archived ${leaves ? 'leaves' : 'stays what it was'}`, () => {
     const rollout = sampleRollout({ 'web-1': state }, { policy, failureThreshold: 1 });
-    assert.deepEqual(leave(rollout, 'web-1'), leaves ? [{ kind: 'host_left', host: 'web-1' }] : []);
+    const entries = leaves ? [{ kind: 'host_left', host: 'web-1' }] : [];
+    assert.deepEqual(leave(rollout, 'web-1'), entries);
+    const fleet = new FakeFleet();
+    fleet.statuses.set('web-1', 'archived');
+    assert.deepEqual(reconsider(rollout, fleet, 'web-1', NOON_MS), entries);
   });
 }
 

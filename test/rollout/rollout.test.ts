@@ -127,6 +127,19 @@ test('a failure after the end quarantines by itself', () => {
   assert.equal(rollout.progress.status, 'aborted');
 });
 
+test('a tolerated failure after the end quarantines nothing', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' }, { failureThreshold: 1 });
+  rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
+  assert.deepEqual(rollout.apply(report('web-1', 9, 'activation_failed'), NOON_MS).effects, []);
+});
+
+test('a halt by an activation that failed names no probe', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.activation_failed), NOON_MS);
+  const reason = '«web-1» failed: 1 host failed, and failure_threshold is 0';
+  assert.deepEqual(received.ok && received.entries[1], { kind: 'rollout_halted', host: 'web-1', reason });
+});
+
 test('a report is refused for a stranger, and by the table', () => {
   const rollout = sampleRollout();
   assert.deepEqual(receiveReport(rollout, 'nobody', numbered(1, FACTS.dispatch_ack), NOON_MS), {
@@ -304,6 +317,16 @@ for (const { given, state, entry, atMs } of [
     assert.throws(() => checkChange(rollout, reported, change, atMs), /I7 /);
   });
 }
+
+test('I7: nobody acts without an offer', () => {
+  const rollout = sampleRollout();
+  const host = sampleHost('activating', { epoch: null });
+  const change = { progress: rollout.progress, hosts: [host], effects: [] };
+  assert.throws(
+    () => checkChange(rollout, report('web-1', 1, 'dispatch_ack'), change, NOON_MS),
+    /I7 .*without an offer/,
+  );
+});
 
 test('I8: counts that are not those of the hosts are seen', () => {
   const rollout = sampleRollout();

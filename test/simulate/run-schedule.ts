@@ -6,7 +6,7 @@ import { explainHold } from '../../src/rollout/explain-hold.ts';
 import { sceneOf } from '../../src/rollout/gates/gate.ts';
 import { layOutWaves, type WaveSize } from '../../src/rollout/lay-out-waves.ts';
 import { plan } from '../../src/rollout/plan.ts';
-import { makeRelease, type SimRelease } from './catalog.ts';
+import { makeRelease, mustFail, type SimRelease } from './catalog.ts';
 import { type Faults, Network } from './network.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
@@ -114,7 +114,12 @@ class Schedule {
     this.#note(entry.kind);
     if (entry.kind === 'wave_promoted' && entry.skipped.length > 0) this.#note('hosts skipped');
     if (entry.kind === 'telemetry_judged') this.#note(`telemetry ${entry.verdict.status}`);
-    if (entry.kind === 'host_reported') this.#note(entry.numbered.fact.type);
+    if (entry.kind !== 'host_reported') return;
+    const { fact } = entry.numbered;
+    this.#note(fact.type);
+    if (fact.type !== 'converged') return;
+    const release = this.releases.get(fact.currentRelease);
+    assert(release !== undefined && !mustFail(release), `${entry.host} converged on what cannot work`);
   }
 
   tell(line: string): void {
@@ -299,6 +304,9 @@ class Schedule {
 
   #checkEnds(): void {
     const { server } = this;
+    for (const { release, host } of server.quarantines.values()) {
+      assert.notEqual(this.releases.get(release)?.behaviour, 'good', `${host} failed on a good release`);
+    }
     for (const [id, { rollout }] of server.rollouts) {
       const { status } = rollout.progress;
       if (!isOpen(status)) continue;

@@ -38,6 +38,7 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 export class ChildServer {
   readonly url: string;
@@ -50,10 +51,10 @@ export class ChildServer {
     this.url = url;
   }
 
-  /** Runs node with `args` until it has printed a line that ends with the URL it listens on; its log goes to `logFile`. */
-  static async start(args: readonly string[], logFile: string): Promise<ChildServer> {
+  /** Resolves when the command has printed a line that ends with the URL it listens on; its log goes to `logFile`. */
+  static async start(command: string, args: readonly string[], logFile: string): Promise<ChildServer> {
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', log] });
+    const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', log] });
     closeSync(log);
     running.add(child);
     const ended = new Promise<void>((resolve) => {

@@ -49,6 +49,7 @@ export class KeptConnection {
   /** `head`: request line and headers without `content-length`, each line ended. ASCII bodies only. */
   ask(head: string, body = ''): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) return reject(new Error('the server closed the connection before it was asked'));
       this.#asked = { resolve, reject };
       const length = body === '' ? '' : `content-length: ${body.length}\r\n`;
       this.#socket.write(`${head}${length}\r\n${body}`, 'latin1');
@@ -61,7 +62,10 @@ export class KeptConnection {
     if (end === -1) return;
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.#received.slice(0, end + 2))?.[1] ?? 0);
     if (this.#received.length < end + 4 + length) return;
-    const answer = { status: Number(this.#received.slice(9, 12)), body: this.#received.slice(end + 4, end + 4 + length) };
+    const answer = {
+      status: Number(this.#received.slice(9, 12)),
+      body: this.#received.slice(end + 4, end + 4 + length),
+    };
     this.#received = '';
     const asked = this.#asked;
     this.#asked = null;

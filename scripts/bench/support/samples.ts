@@ -23,7 +23,9 @@ export class Samples {
 
 /** `1 234.5`: thin groups, so that columns of figures can be read. */
 export function figure(value: number, digits = 0): string {
-  return value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits }).replaceAll(',', ' ');
+  return value
+    .toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits })
+    .replaceAll(',', ' ');
 }
 
 /** `0.43 of what the bare server does`. */

@@ -24,7 +24,7 @@ export function checkOrdering(scene: Scene, { name }: RolloutHost): Holding | nu
   const host = scene.rollout.host(first);
   const state = host?.epoch === null ? 'not dispatched' : host?.state;
   const where = host === undefined ? '' : ` (wave ${host.wave + 1}, ${state})`;
-  const more = groups.reduce((sum, { length }) => sum + length, 0) - 1;
+  const more = groups.reduce((sum, names) => sum + names.length - (names.includes(name) ? 1 : 0), 0) - 1;
   const others = more === 0 ? '' : `, and of ${plural(more, 'more host')}`;
   return { ...hold('ordering', `${quote(name)} waits for the end of ${quote(first)}${where}${others}`), waitsFor };
 }

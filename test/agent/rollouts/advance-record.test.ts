@@ -63,6 +63,12 @@ for (const [name, current, offer, expected] of [
   ['the one that is worked on', record(rollout(soaking())), OFFER, { kind: 'known' }],
   ['the one that is over', record(null, { taken: { rolloutId: 'r2', epoch: 7 } }), OFFER, { kind: 'over' }],
   [
+    'one that soaks for the server, and that this agent knows nothing of',
+    record(null),
+    { ...OFFER, regressed: { reason: 'memory grows' } },
+    { kind: 'over' },
+  ],
+  [
     'an older one',
     record(null, { taken: { rolloutId: 'r3', epoch: 8 } }),
     OFFER,

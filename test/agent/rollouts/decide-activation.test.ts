@@ -164,7 +164,8 @@ const ROWS: readonly Row[] = [
       containers: [container({ state: 'exited', exitCode: 137 })],
       tried: { ...READY, up: failed('container shop-web-1 exited (137)', { attempts: 2 }) },
     },
-    expected: [{ do: 'up', release: V2, limitMs: 60_000 }],
+    seconds: 4,
+    expected: [{ do: 'up', release: V2, limitMs: 56_000 }],
   },
   {
     name: 'the policy says halt: the failed release is left for inspection',
@@ -200,7 +201,7 @@ const ROWS: readonly Row[] = [
     rollout: { plan: null },
     observed: { containers: [OLD], plan: null, tried: { prepare: failed('no answer', { attempts: 2, when: at(9) }) } },
     seconds: 10,
-    expected: [{ do: 'wait', ms: 5_000 }],
+    expected: [{ do: 'wait', ms: 3_000 }],
   },
   {
     name: 'a pull that fails is tried again',

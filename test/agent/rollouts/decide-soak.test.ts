@@ -66,6 +66,18 @@ const ROWS: readonly Row[] = [
     expected: [{ do: 'wait', ms: 1_000 }],
   },
   {
+    name: 'over, but this agent has looked for a moment only: it was restarted, or the engine was',
+    observed: { seenSince: at(28) },
+    seconds: 42.5,
+    expected: [{ do: 'wait', ms: 500 }],
+  },
+  {
+    name: 'over, and it was seen for as long as a failure takes to be one',
+    observed: { seenSince: at(15) },
+    seconds: 30,
+    expected: [CONVERGED],
+  },
+  {
     name: 'a healthcheck begins anew at the end: hold',
     observed: { containers: [container({ health: 'starting' })] },
     seconds: 40,
@@ -134,11 +146,11 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: 'it still fails, but not for long enough',
+    name: 'it still fails, but not for long enough: look again when it has',
     phase: { probes: [FAILING] },
     observed: GONE,
-    seconds: 19.9,
-    expected: [{ do: 'wait', ms: 1_000 }],
+    seconds: 19.75,
+    expected: [{ do: 'wait', ms: 250 }],
   },
   {
     name: 'it has failed for as long as the policy allows',

@@ -113,7 +113,15 @@ export function record(of: RolloutRecord | null, changes: Partial<StackRecord> =
 }
 
 export function observed(changes: Partial<Observed> = {}): Observed {
-  return { containers: [container()], tried: {}, plan: plan(), wasInterrupted: false, readings: [], ...changes };
+  return {
+    containers: [container()],
+    seenSince: NOON,
+    tried: {},
+    plan: plan(),
+    wasInterrupted: false,
+    readings: [],
+    ...changes,
+  };
 }
 
 export function succeeded(attempts = 1, when = NOON): Tried {

@@ -19,7 +19,7 @@ export interface EngineEvent {
   readonly atMs: number;
   /** `pull`, `create`, `start`, `health_status: unhealthy`… */
   readonly action: string;
-  /** Of an image: its name; of a container: its image. */
+  /** Of an image: its name with its tag; of a container: the same of its image. */
   readonly image: string;
   /** Of a container: the release that its label names. */
   readonly release: string | null;
@@ -70,7 +70,7 @@ export class EngineWitness {
     this.#events.push({
       atMs: timeNano / 1e6,
       action: Action,
-      image: (isImage ? attributes['name'] : attributes['image']) ?? '',
+      image: isImage ? Actor.ID : (attributes['image'] ?? ''),
       release: attributes['nexus.release'] ?? null,
       container: isImage ? null : (attributes['name'] ?? null),
     });

@@ -10,6 +10,11 @@ import { FAKE_TOKEN } from '../../agent/rollouts/fake-server.ts';
 import { afterwards } from './afterwards.ts';
 import { nexusCommand } from './nexus-command.ts';
 
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export interface RolloutAgentOptions {
   /** Comes before what the agent is given otherwise. */
   readonly env?: Readonly<Record<string, string>>;
@@ -74,6 +79,8 @@ export class RolloutAgent {
     child.stderr.on('data', (piece: Buffer) => {
       this.#log += piece.toString();
     });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     await once(child, 'spawn');
     this.#child = child;
   }

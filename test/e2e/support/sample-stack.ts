@@ -16,6 +16,13 @@ export function wellFor(seconds: number): string[] {
   return shell('touch /ok', `sleep ${seconds} & wait`, 'rm /ok', 'sleep 3600 & wait');
 }
 
+/** The same two, but deaf to being asked to end: replacing such a container takes as long as its grace period. */
+export const STUBBORN = ['sh', '-c', 'touch /ok; sleep 3600'];
+
+export function stubbornlyWellFor(seconds: number): string[] {
+  return ['sh', '-c', `touch /ok; sleep ${seconds}; rm /ok; sleep 3600`];
+}
+
 /** Never healthy. */
 export const SICK = shell('sleep 3600 & wait');
 

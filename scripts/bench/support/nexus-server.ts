@@ -1,0 +1,23 @@
+import path from 'node:path';
+import { builtExecutable } from '../../demo/built-executable.ts';
+import { ChildServer } from './child-server.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
+
+export interface ServerChoice {
+  /** Runs this executable; by default dist/nexus, built first when it is old. */
+  readonly executable?: string | undefined;
+  /** Runs the sources instead, and writes a profile of them into this folder. */
+  readonly profile?: string | undefined;
+}
+
+/** `nexus serve` as it is shipped, on a free port of the loopback, without a limit on the rate of its agents. */
+export async function startNexus(dataDir: string, logFile: string, choice: ServerChoice): Promise<ChildServer> {
+  const serve = ['serve', '--data', dataDir, '--listen', '127.0.0.1:0', '--agent-rate-limit', '0'];
+  if (choice.profile !== undefined) {
+    const profiling = ['--cpu-prof', `--cpu-prof-dir=${choice.profile}`];
+    return ChildServer.start(process.execPath, [...profiling, path.join(ROOT, 'bin', 'nexus.ts'), ...serve], logFile);
+  }
+  const executable = choice.executable ?? (await builtExecutable(ROOT, (line) => process.stdout.write(`${line}\n`)));
+  return ChildServer.start(executable, serve, logFile);
+}

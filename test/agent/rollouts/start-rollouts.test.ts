@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
+import { waitUntil } from '../../e2e/support/wait-until.ts';
+import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
+import { MemoryLog, V1, V2 } from './sample.ts';
+
+/** An engine on which nothing runs. */
+async function startEmptyEngine(t: TestContext, socketPath: string): Promise<void> {
+  const server = createServer((request, response) => {
+    const body = request.url === '/version' ? { Version: '26.1.5', ApiVersion: '1.45', MinAPIVersion: '1.24' } : [];
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  t.after(() => server.close());
+  t.after(() => server.closeAllConnections());
+}
+
+async function bench(t: TestContext, token = FAKE_TOKEN) {
+  const folder = mkdtempSync(join(tmpdir(), 'rollouts-'));
+  const server = await FakeServer.start(t);
+  const log = new MemoryLog();
+  const socketPath = join(folder, 'engine.sock');
+  const stateDir = join(folder, 'state');
+  const start = () => {
+    const rollouts = startRollouts({
+      url: server.url,
+      token,
+      dockerSocketPath: socketPath,
+      stateDir,
+      // Nothing that could really be run.
+      env: { NEXUS_AGENT_DOCKER_CLI: join(folder, 'no-docker') },
+      log,
+      clock: { nowMs: Date.now },
+    });
+    t.after(() => rollouts.stop());
+    return rollouts;
+  };
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const recordOf = (stack: string): unknown =>
+    JSON.parse(readFileSync(join(stateDir, 'stacks', stack, 'stack.json'), 'utf8'));
+  return { server, log, start, folder, stateDir, socketPath, recordOf };
+}
+
+function until(what: string, holds: () => boolean): Promise<true> {
+  return waitUntil(what, 10_000, () => holds() && true);
+}
+
+test('a dispatch with an older epoch is refused, said once, and never acknowledged', async (t) => {
+  const { server, log, start, socketPath, recordOf } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  start();
+  const newer = server.offer({ id: 'r9', stack: 'shop', release: V2, soakSeconds: 1, epoch: 9 });
+  await until('the newer one to be over', () => newer.state === 'reverted');
+  const older = server.offer({ id: 'r8', stack: 'shop', release: V1, soakSeconds: 1, epoch: 8 });
+  const refusals = (): number => log.lines.filter((line) => line === 'warn a dispatch is refused').length;
+  await until('the older one to be refused', () => refusals() > 0);
+  // It goes on being offered meanwhile.
+  await sleep(2_500);
+  assert.equal(refusals(), 1);
+  assert.deepEqual(older.events, []);
+  const { taken } = recordOf('shop') as { taken: unknown };
+  assert.deepEqual(taken, { rolloutId: 'r9', epoch: 9 });
+});
+
+test('a release that the server does not have fails, and nothing was touched', async (t) => {
+  const { server, start, socketPath } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  start();
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await until('it to be over', () => rollout.state === 'reverted');
+  assert.deepEqual(
+    rollout.events.map(({ type }) => type),
+    ['dispatch_ack', 'activation_started', 'activation_failed', 'rollback_completed'],
+  );
+  const failed = rollout.events[2];
+  assert.match(
+    failed?.type === 'activation_failed' ? failed.stderr_tail : '',
+    /answers 404 to GET \/v1\/releases\/sha256:2+: it does not have that release for this host/,
+  );
+});
+
+test('a manifest that was tampered with is not used', async (t) => {
+  const { server, start, socketPath } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  const release = server.publish({
+    kind: 'nexus.release/1',
+    stack: 'shop',
+    version: '1',
+    compose: 'services: {a: {}}',
+  });
+  server.tamper(release, Buffer.from('{"compose":"services: {a: {image: evil}}"}'));
+  start();
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release, soakSeconds: 1, epoch: 1 });
+  await until('it to be over', () => rollout.state === 'reverted');
+  const failed = rollout.events[2];
+  assert.match(failed?.type === 'activation_failed' ? failed.stderr_tail : '', /it was changed on its way/);
+});
+
+test('without an engine nothing is acknowledged, as nobody knows what runs', async (t) => {
+  const { server, start, socketPath, log } = await bench(t);
+  const rollouts = start();
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await until('it to be said', () => log.lines.includes('error a dispatch cannot be taken up now'));
+  assert.deepEqual(rollout.events, []);
+  await startEmptyEngine(t, socketPath);
+  await until('it to be acknowledged', () => rollout.events.length > 0);
+  await rollouts.stop();
+});
+
+test('a token that is refused ends it, and says so', async (t) => {
+  const { start } = await bench(t, 'nxa_revoked12345');
+  const rollouts = start();
+  assert.equal(await rollouts.ended, 'unauthorized');
+  await rollouts.stop();
+});
+
+test('it stops at once, also while it waits for something to do', async (t) => {
+  const { server, start, socketPath } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  const rollouts = start();
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await until('it to be at work', () => rollout.state === 'reverted');
+  const startedAt = performance.now();
+  await rollouts.stop();
+  assert.equal(await rollouts.ended, 'stopped');
+  assert.ok(performance.now() - startedAt < 2_000);
+});
+
+test('a state directory that cannot be used is said; once it can, work begins', async (t) => {
+  const { server, start, socketPath, stateDir, log } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  writeFileSync(stateDir, 'in the way');
+  const rollouts = start();
+  await until('it to be said', () => log.lines.some((line) => /need a state directory/.test(line)));
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await rollouts.stop();
+  assert.deepEqual(rollout.events, []);
+  rmSync(stateDir);
+  start();
+  await until('it to be taken up', () => rollout.events.length > 0);
+});

@@ -1,0 +1,238 @@
+/** What a rollout to many hosts asks of the engine: bounded transactions, and work for what changed only. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CommandOf } from '../../src/domain/command.ts';
+import { DEFAULT_TELEMETRY_LIMITS, type Release } from '../../src/domain/release.ts';
+import type { AgentFact } from '../../src/domain/rollout.ts';
+import type { Store } from '../../src/domain/store.ts';
+import type { AgentIdentity } from '../../src/domain/token.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { RolloutReader } from '../../src/engine/read-rollouts.ts';
+import { openStore } from '../../src/sqlite/open-store.ts';
+import { RecordingLog } from '../domain/recording-log.ts';
+import { addHost, NOON_MS, openEngine, tickAt } from './open-engine.ts';
+
+const RELEASE: Release = {
+  digest: `sha256:${'a'.repeat(64)}`,
+  stack: 'web',
+  version: '1',
+  createdAtMs: NOON_MS,
+  policy: {
+    activationTimeoutSeconds: 600,
+    soakSeconds: 60,
+    sustainedFailureSeconds: 15,
+    onHealthFailure: 'halt',
+    telemetry: DEFAULT_TELEMETRY_LIMITS,
+  },
+  publishedPorts: [],
+};
+
+/** Calls of the store that rollouts cause, in order, with the host where there is one. */
+function watch(store: Store, calls: string[]): Store {
+  const { rollouts, events, ticks } = store;
+  return {
+    ...store,
+    rollouts: {
+      ...rollouts,
+      saveProgress: (id, progress) => {
+        calls.push('save progress');
+        rollouts.saveProgress(id, progress);
+      },
+      saveHost: (id, host) => {
+        calls.push(`save ${host.name}`);
+        rollouts.saveHost(id, host);
+      },
+      saveEpoch: (stack, host, epoch) => {
+        calls.push(`save epoch of ${host}`);
+        rollouts.saveEpoch(stack, host, epoch);
+      },
+    },
+    events: {
+      ...events,
+      append: (event) => {
+        calls.push(`log ${event.kind}`);
+        return events.append(event);
+      },
+    },
+    ticks: {
+      ...ticks,
+      range: (hostId, fromMs, toMs) => {
+        calls.push(`read ticks of ${hostId}`);
+        return ticks.range(hostId, fromMs, toMs);
+      },
+    },
+    transact<T>(work: () => T): T {
+      calls.push('begin');
+      return store.transact(work);
+    },
+  };
+}
+
+function hostNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `web-${index + 1}`);
+}
+
+/** Hosts that are online, or only known, and their agents. */
+async function addFleet(
+  engine: Engine,
+  names: readonly string[],
+  isOnline = true,
+): Promise<Map<string, AgentIdentity>> {
+  const agents = new Map<string, AgentIdentity>();
+  for (const added of await Promise.all(names.map((name) => engine.submit(addHost(name))))) {
+    const identity = engine.identify(added.minted?.plaintext ?? '', NOON_MS);
+    assert(identity?.kind === 'agent');
+    agents.set(added.host.name, identity);
+  }
+  if (isOnline) await Promise.all([...agents.values()].map((identity) => engine.submit(reportTick(identity, NOON_MS))));
+  return agents;
+}
+
+function reportTick(identity: AgentIdentity, nowMs: number): CommandOf<'report_tick'> {
+  return { kind: 'report_tick', identity, tick: tickAt(nowMs), nowMs };
+}
+
+async function rollOut(engine: Engine, names: readonly string[]): Promise<string> {
+  await engine.submit({ kind: 'add_release', release: RELEASE, manifest: new Uint8Array(), nowMs: NOON_MS });
+  const { id } = await engine.submit({
+    kind: 'create_rollout',
+    release: RELEASE.digest,
+    hosts: { names },
+    waves: [{ percent: 100 }],
+    maxInFlight: names.length,
+    failureThreshold: 0,
+    nowMs: NOON_MS,
+  });
+  return id;
+}
+
+function report(rolloutId: string, hostname: string, identity: AgentIdentity, seq: number, fact: AgentFact) {
+  const numbered = { seq, bodyDigest: `digest ${seq}`, fact };
+  return { kind: 'report_fact', identity, hostname, rolloutId, numbered, nowMs: NOON_MS } as const;
+}
+
+const ACK: AgentFact = { type: 'dispatch_ack', currentRelease: null, receivedAtMs: NOON_MS };
+const STARTED: AgentFact = { type: 'activation_started', startedAtMs: NOON_MS, method: 'compose' };
+const COMPLETED: AgentFact = {
+  type: 'activation_completed',
+  observedRelease: RELEASE.digest,
+  exitCode: 0,
+  completedAtMs: NOON_MS,
+};
+
+function countInFlight(engine: Engine, id: string): number {
+  return new RolloutReader(engine).rollout(id).counts.inFlight;
+}
+
+async function untilInFlight(engine: Engine, id: string, count: number): Promise<void> {
+  for (let turn = 0; turn < 100 && countInFlight(engine, id) < count; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(countInFlight(engine, id), count);
+}
+
+/** How many calls there were in each transaction. */
+function countByTransaction(calls: readonly string[], wanted: string): number[] {
+  const counts: number[] = [];
+  for (const call of calls) {
+    if (call === 'begin') counts.push(0);
+    else if (call === wanted) counts.push((counts.pop() ?? 0) + 1);
+  }
+  return counts.filter((count) => count > 0);
+}
+
+test('a wave of hundreds is dispatched a part at a time, and every waiting poll gets its dispatch', async (t) => {
+  const calls: string[] = [];
+  const { engine } = openEngine(t, (store) => watch(store, calls));
+  const agents = await addFleet(engine, hostNames(300));
+  const { signal } = new AbortController();
+  const polls = [...agents.values()].map((identity) => engine.nextDispatch(identity, 60_000, signal));
+  const id = await rollOut(engine, [...agents.keys()]);
+  const dispatches = await Promise.all(polls);
+  assert.deepEqual([...new Set(dispatches.map((dispatch) => dispatch?.rolloutId))], [id]);
+  assert.deepEqual(countByTransaction(calls, 'log host_dispatched'), [128, 128, 44]);
+  assert.equal(countInFlight(engine, id), 300);
+  assert.equal(new RolloutReader(engine).replay(id).equal, true);
+});
+
+test('an event that comes while a wave is being dispatched is answered before the wave is', async (t) => {
+  const { engine } = openEngine(t);
+  const agents = await addFleet(engine, hostNames(300));
+  const id = await rollOut(engine, [...agents.keys()]);
+  const identity = agents.get('web-1');
+  assert(identity !== undefined);
+  assert.deepEqual(await engine.submit(report(id, 'web-1', identity, 1, ACK)), { applied: true });
+  assert.equal(countInFlight(engine, id), 256);
+  await untilInFlight(engine, id, 300);
+});
+
+test('a wave that was cut short by the end of the server is dispatched to its end by the next one', async (t) => {
+  const { engine, dataDir } = openEngine(t);
+  const agents = await addFleet(engine, hostNames(300));
+  const id = await rollOut(engine, [...agents.keys()]);
+  assert.equal(countInFlight(engine, id), 128);
+  // Whose last transaction dispatches another part.
+  engine.close(NOON_MS);
+
+  const next = new Engine(new RecordingLog());
+  next.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {});
+  t.after(() => next.close(NOON_MS));
+  assert.equal(countInFlight(next, id), 256);
+  await next.tick(NOON_MS + 1000);
+  await untilInFlight(next, id, 300);
+  assert.equal(new RolloutReader(next).replay(id).equal, true);
+});
+
+test('one host that comes online is written for alone, however many wait beside it', async (t) => {
+  for (const count of [3, 200]) {
+    const calls: string[] = [];
+    const { engine } = openEngine(t, (store) => watch(store, calls));
+    const agents = await addFleet(engine, hostNames(count), false);
+    const id = await rollOut(engine, [...agents.keys()]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const identity = agents.get('web-2');
+    assert(identity !== undefined);
+    calls.length = 0;
+    await engine.submit(reportTick(identity, NOON_MS));
+    assert.deepEqual(calls, ['begin', 'log host_dispatched', 'save epoch of web-2', 'save progress', 'save web-2']);
+    assert.equal(countInFlight(engine, id), 1);
+  }
+});
+
+test('what changes often in one transaction is written once, as it is at its end', async (t) => {
+  const calls: string[] = [];
+  const { engine } = openEngine(t, (store) => watch(store, calls));
+  const agents = await addFleet(engine, ['web-1']);
+  const id = await rollOut(engine, ['web-1']);
+  const identity = agents.get('web-1');
+  assert(identity !== undefined);
+  calls.length = 0;
+  const facts = [ACK, STARTED, COMPLETED];
+  await Promise.all(facts.map((fact, index) => engine.submit(report(id, 'web-1', identity, index + 1, fact))));
+  const logged = 'log host_reported';
+  assert.deepEqual(calls, ['begin', logged, logged, logged, 'save web-1']);
+  const replay = new RolloutReader(engine).replay(id);
+  assert.deepEqual([replay.equal, replay.entries], [true, 5]);
+});
+
+test('of soaking hosts only those that have reported are read again', async (t) => {
+  const calls: string[] = [];
+  const { engine } = openEngine(t, (store) => watch(store, calls));
+  const agents = await addFleet(engine, ['web-1', 'web-2']);
+  const id = await rollOut(engine, ['web-1', 'web-2']);
+  for (const [name, identity] of agents) {
+    for (const [index, fact] of [ACK, STARTED, COMPLETED].entries())
+      await engine.submit(report(id, name, identity, index + 1, fact));
+  }
+  await engine.tick(NOON_MS + 4_000);
+  const identity = agents.get('web-2');
+  assert(identity !== undefined);
+  await engine.submit(reportTick(identity, NOON_MS + 5_000));
+  calls.length = 0;
+  await engine.tick(NOON_MS + 8_000);
+  const reads = () => calls.filter((call) => call.startsWith('read ticks'));
+  assert.deepEqual([...new Set(reads())], [`read ticks of ${identity.hostId}`]);
+  calls.length = 0;
+  await engine.tick(NOON_MS + 12_000);
+  assert.deepEqual(reads(), []);
+});
