@@ -4,7 +4,9 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './domain/clock.ts';
 import { messageOf, NexusError } from './domain/errors.ts';
+import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
+import { startCompaction } from './engine/compaction-loop.ts';
 import { Engine } from './engine/engine.ts';
 import { FleetReader } from './engine/read-fleet.ts';
 import { RolloutReader } from './engine/read-rollouts.ts';
@@ -21,6 +23,8 @@ export interface ApplianceConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** Agent requests in 60 s per token; 0: no limit. */
   readonly agentRateLimit: number;
+  /** The contract's defaults when not given. */
+  readonly retention?: Retention;
 }
 
 export interface Appliance {
@@ -162,7 +166,7 @@ class StoreKeeper {
 export async function openAppliance(config: ApplianceConfig, clock: Clock, log: Log): Promise<Appliance> {
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
-  const engine = new Engine(log);
+  const engine = new Engine(log, config.retention);
   const surface = new HttpSurface({
     commands: engine,
     queries: new FleetReader(engine),
@@ -190,12 +194,14 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
         log.warn({ reason: messageOf(error) }, 'the ticker could not write');
       });
     }, TICK_MS);
+    const compaction = startCompaction(engine, clock);
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {
       url: `http://${host}:${tcp.port}`,
       socketPath,
       async close() {
         clearInterval(ticker);
+        compaction.stop();
         await close(tcp);
       },
     };
