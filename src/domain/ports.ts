@@ -45,7 +45,7 @@ export interface HistorySpread<M> {
   /** Of gauges. */
   readonly min: Partial<M>;
   readonly max: Partial<M>;
-  /** Of counters, since the point before, resets allowed for. */
+  /** Of counters, since the point before, resets allowed for; null in the first. */
   readonly increase: Partial<M>;
 }
 

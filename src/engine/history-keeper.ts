@@ -1,5 +1,5 @@
 /** Drives the compactor in pieces, reports damaged chunks, and gives space back; never fails its caller. */
-import { messageOf } from '../domain/errors.ts';
+import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
 import { type CompactionFigures, Compactor } from './compactor.ts';
@@ -36,10 +36,9 @@ export class HistoryKeeper {
     } catch (error) {
       this.#round = null;
       this.#restUntilMs = nowMs + REST_AFTER_FAILURE_MS;
-      this.#log.warn(
-        { reason: messageOf(error) },
-        'history could not be compacted: nothing is lost, it is tried again',
-      );
+      const isDefect = error instanceof Error && !(error instanceof NexusError);
+      const fields = { reason: messageOf(error), ...(isDefect ? { stack: error.stack } : {}) };
+      this.#log.warn(fields, 'history could not be compacted: nothing is lost, it is tried again');
       return false;
     }
   }

@@ -85,13 +85,11 @@ export function createChunkTable(connection: Connection): ChunkTable {
     'SELECT last_ms AS newest FROM chunks WHERE host_id = ? AND tier = 0 ORDER BY start_ms DESC LIMIT 1',
   );
   const selectUncovered = connection.prepare<{ start_ms: number }>(
-    `SELECT fine.start_ms FROM chunks AS fine WHERE fine.host_id = @host AND fine.tier = @fine
-       AND fine.start_ms < @before AND fine.damaged = 0 AND NOT EXISTS (
-         SELECT 1 FROM chunks AS coarse WHERE coarse.host_id = fine.host_id AND coarse.tier = @coarse
-           AND coarse.start_ms = fine.start_ms - (fine.start_ms % @span))
-     ORDER BY fine.start_ms LIMIT 1`.replace(/@(host|fine|before|coarse|span)/g, (_, name: string) => {
-      return `?${['host', 'fine', 'before', 'coarse', 'span'].indexOf(name) + 1}`;
-    }),
+    `SELECT fine.start_ms FROM chunks AS fine WHERE fine.host_id = ? AND fine.tier = ?
+       AND fine.start_ms < ? AND fine.damaged = 0 AND NOT EXISTS (
+         SELECT 1 FROM chunks AS coarse WHERE coarse.host_id = fine.host_id AND coarse.tier = ?
+           AND coarse.start_ms = fine.start_ms - (fine.start_ms % ?))
+     ORDER BY fine.start_ms LIMIT 1`,
   );
   const remove = connection.prepare<never>('DELETE FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ?');
   const dropBody = connection.prepare<never>(
@@ -104,10 +102,10 @@ export function createChunkTable(connection: Connection): ChunkTable {
   );
   const removeCovered = connection.prepare<never>(
     `DELETE FROM chunks WHERE rowid IN (SELECT fine.rowid FROM chunks AS fine
-       WHERE fine.host_id = ?1 AND fine.tier = ?2 AND fine.start_ms < ?3 AND (fine.damaged = 1 OR EXISTS (
-         SELECT 1 FROM chunks AS coarse WHERE coarse.host_id = fine.host_id AND coarse.tier = ?4
-           AND coarse.start_ms = fine.start_ms - (fine.start_ms % ?5)))
-       LIMIT ?6)`,
+       WHERE fine.host_id = ? AND fine.tier = ? AND fine.start_ms < ? AND (fine.damaged = 1 OR EXISTS (
+         SELECT 1 FROM chunks AS coarse WHERE coarse.host_id = fine.host_id AND coarse.tier = ?
+           AND coarse.start_ms = fine.start_ms - (fine.start_ms % ?)))
+       LIMIT ?)`,
   );
   const markDamaged = connection.prepare<never>(
     'UPDATE chunks SET damaged = 1 WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',

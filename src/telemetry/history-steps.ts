@@ -5,7 +5,10 @@
 import { type CounterColumns, type GaugeColumns, isCounter, type RolledSeries } from './roll-up.ts';
 import type { Series } from './tick-block.ts';
 
-/** What lies between the means: least and greatest of gauges, and by how much counters rose, resets allowed for. */
+/**
+ * What lies between the means: least and greatest of gauges, and by how much counters rose since the step before,
+ * resets allowed for; null in the first step, which has none before it.
+ */
 export interface Spread<N extends string> {
   readonly min: Partial<Record<N, number | null>>;
   readonly max: Partial<Record<N, number | null>>;
@@ -29,6 +32,7 @@ interface Cell {
   min: number;
   max: number;
   last: number;
+  /** NaN: there was no value before this step to rise from. */
   increase: number;
 }
 
@@ -87,10 +91,8 @@ export class StepFolder<N extends string> {
     const cell = this.#cells[metric];
     if (cell === undefined) return;
     const before = this.#before[metric] ?? Number.NaN;
-    // Without a value before there is only what its own resets hid.
-    const from = Number.isNaN(before) ? last : before;
     const end = last + lost;
-    cell.increase += end < from ? end : end - from;
+    cell.increase += end < before ? end : end - before;
     cell.last = last;
     cell.count += 1;
     this.#before[metric] = last;
@@ -134,7 +136,7 @@ export class StepFolder<N extends string> {
       const has = cell.count > 0;
       if (isCounter(name)) {
         metrics[name] = has ? cell.last : null;
-        spread.increase[name] = has ? cell.increase : null;
+        spread.increase[name] = has && !Number.isNaN(cell.increase) ? cell.increase : null;
       } else {
         metrics[name] = has ? cell.sum / cell.count : null;
         spread.min[name] = has ? cell.min : null;
