@@ -126,6 +126,8 @@ export interface StoredChunk {
   readonly startMs: number;
   /** Of its points, ascending. */
   readonly times: readonly number[];
+  /** Of raw ones: when the last of its ticks was received, by the server's clock; else 0. */
+  readonly receivedMs: number;
   /** Compressed by {@link ChunkTable.compress}; null: only the instants are kept. */
   readonly values: Uint8Array | null;
 }
@@ -135,6 +137,7 @@ export interface ChunkInfo {
   readonly firstMs: number;
   readonly lastMs: number;
   readonly points: number;
+  readonly receivedMs: number;
   readonly hasValues: boolean;
 }
 
@@ -160,11 +163,14 @@ export interface ChunkTable {
   firstUncovered(hostId: number, fine: Tier, coarse: Tier, beforeMs: number): number | null;
   /** False when there was none. */
   remove(hostId: number, tier: Tier, startMs: number): boolean;
-  /** Drops the values of raw chunks that start before `beforeMs`, and keeps their instants; returns of how many. */
-  dropValues(hostId: number, beforeMs: number, limit: number): number;
-  /** Deletes at most `limit` chunks that start before `beforeMs`; returns how many. */
-  removeBefore(hostId: number, tier: Tier, beforeMs: number, limit: number): number;
-  /** As {@link removeBefore}, but only those over which there is a chunk of `coarse`, and damaged ones. */
+  /**
+   * Drops the values of at most `limit` raw chunks that start before `beforeMs` and were received before
+   * `receivedBeforeMs`, and keeps their instants; returns of how many.
+   */
+  dropValues(hostId: number, beforeMs: number, receivedBeforeMs: number, limit: number): number;
+  /** Deletes at most `limit` such chunks; returns how many. */
+  removeBefore(hostId: number, tier: Tier, beforeMs: number, receivedBeforeMs: number, limit: number): number;
+  /** Deletes at most `limit` chunks over which there is one of `coarse`, and damaged ones; returns how many. */
   removeCoveredBefore(hostId: number, tier: Tier, beforeMs: number, coarse: Tier, limit: number): number;
   /** False when it was marked before, or is gone. */
   markDamaged(hostId: number, tier: Tier, startMs: number): boolean;

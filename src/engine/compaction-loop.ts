@@ -7,6 +7,7 @@ const SLICE_MS = 3;
 const PAUSE_PER_SLICE = 4;
 const MIN_PAUSE_MS = 10;
 const IDLE_MS = 5_000;
+const FIRST_MS = 1_000;
 
 /** Works until `stop` is called. */
 export function startCompaction(engine: Engine, clock: Clock): { stop(): void } {
@@ -17,6 +18,6 @@ export function startCompaction(engine: Engine, clock: Clock): { stop(): void } 
     const tookMs = performance.now() - startedAt;
     timer = setTimeout(slice, hasMore ? Math.max(MIN_PAUSE_MS, tookMs * PAUSE_PER_SLICE) : IDLE_MS);
   };
-  timer = setTimeout(slice, IDLE_MS);
+  timer = setTimeout(slice, FIRST_MS);
   return { stop: () => clearTimeout(timer) };
 }

@@ -118,16 +118,18 @@ export class Compactor {
     }
     // A damaged chunk is marked first, so that what is written over it now is not marked in its place.
     if (!this.#damage.isEmpty) return true;
-    const isInTime = this.#retention.raw > 0 && startMs + CELL_MS > nowMs - this.#retention.raw;
+    // Counted from when it came: what an agent kept for days while it was cut off is not lost with the next slice.
+    const receivedMs = Math.max(known.receivedMs, ...fresh.map((row) => row.receivedAtMs));
+    const isInTime = this.#retention.raw > 0 && Math.max(startMs + CELL_MS, receivedMs) > nowMs - this.#retention.raw;
     const values = isInTime ? store.chunks.compress(yield* encodeTicks(block)) : null;
     yield;
     const rolledValues = isWanted('1m', this.#retention) ? store.chunks.compress(yield* encodeRolled(minutes)) : null;
     const times = known.block === null ? unite(known.times, block.times) : block.times;
     yield;
     store.transact(() => {
-      store.chunks.put({ hostId, tier: 'raw', startMs, times, values });
+      store.chunks.put({ hostId, tier: 'raw', startMs, times, receivedMs, values });
       if (rolledValues !== null) {
-        store.chunks.put({ hostId, tier: '1m', startMs, times: minutes.times, values: rolledValues });
+        store.chunks.put({ hostId, tier: '1m', startMs, times: minutes.times, receivedMs: 0, values: rolledValues });
       }
       for (const tier of ['10m', '1h'] as const) {
         store.chunks.remove(hostId, tier, startOfSpan(startMs, shapeOf(tier).spanMs));
@@ -144,15 +146,17 @@ export class Compactor {
     { store }: World,
     hostId: number,
     startMs: number,
-  ): Generator<void, { times: readonly number[]; block: TickBlock | null }> {
+  ): Generator<void, { times: readonly number[]; block: TickBlock | null; receivedMs: number }> {
+    const [info] = store.chunks.list(hostId, 'raw', startMs, startMs);
+    const receivedMs = info?.receivedMs ?? 0;
     const read = yield* this.#damage.attemptInPieces(hostId, 'raw', startMs, function* () {
       const chunk = store.chunks.read(hostId, 'raw', startMs);
       yield;
       if (chunk === undefined) return undefined;
       const { times, values } = chunk;
-      return { times, block: values === null ? null : yield* decodeTicks(times, values) };
+      return { times, block: values === null ? null : yield* decodeTicks(times, values), receivedMs };
     });
-    return read ?? { times: [], block: null };
+    return read ?? { times: [], block: null, receivedMs };
   }
 
   *#readRolled({ store }: World, hostId: number, tier: Tier, startMs: number): Generator<void, RolledBlock | null> {
@@ -189,7 +193,9 @@ export class Compactor {
     const rolled = builder.finish();
     const values = store.chunks.compress(yield* encodeRolled(rolled));
     yield;
-    store.transact(() => store.chunks.put({ hostId, tier: coarse, startMs, times: rolled.times, values }));
+    store.transact(() =>
+      store.chunks.put({ hostId, tier: coarse, startMs, times: rolled.times, receivedMs: 0, values }),
+    );
     this.figures.chunks += 1;
     return true;
   }
@@ -200,18 +206,17 @@ export class Compactor {
     const { chunks } = store;
     /** Chunks that start before this are past their time as a whole. */
     const endOf = (tier: Tier, kept = keptMs(tier, retention)) => nowMs - kept - shapeOf(tier).spanMs;
-    const isDue = [
-      chunks.list(hostId, 'raw', 0, endOf('raw')).some((chunk) => chunk.hasValues),
-      this.#hasBefore(store, hostId, 'raw', endOf('raw', Math.max(retention.raw, INSTANTS_KEPT_MS))),
-      this.#hasBefore(store, hostId, '1m', endOf('1m')),
-      this.#hasBefore(store, hostId, '10m', endOf('10m')),
-      this.#hasBefore(store, hostId, '1h', endOf('1h')),
-    ].some((due) => due);
+    const receivedEndMs = nowMs - retention.raw;
+    const instantsEndMs = endOf('raw', Math.max(retention.raw, INSTANTS_KEPT_MS));
+    const isDue =
+      chunks
+        .list(hostId, 'raw', 0, endOf('raw'))
+        .some((chunk) => (chunk.hasValues || chunk.startMs <= instantsEndMs) && chunk.receivedMs <= receivedEndMs) ||
+      ROLLED.some((tier) => chunks.list(hostId, tier, 0, endOf(tier)).length > 0);
     if (!isDue) return false;
     const deleted = store.transact(() => {
-      let count = chunks.dropValues(hostId, endOf('raw') + 1, MAX_DELETIONS);
-      const instantsEndMs = endOf('raw', Math.max(retention.raw, INSTANTS_KEPT_MS));
-      count += chunks.removeBefore(hostId, 'raw', instantsEndMs + 1, MAX_DELETIONS);
+      let count = chunks.dropValues(hostId, endOf('raw') + 1, receivedEndMs + 1, MAX_DELETIONS);
+      count += chunks.removeBefore(hostId, 'raw', instantsEndMs + 1, receivedEndMs + 1, MAX_DELETIONS);
       for (const [tier, coarser] of [
         ['1m', '10m'],
         ['10m', '1h'],
@@ -220,16 +225,12 @@ export class Compactor {
         const isSource = coarser !== null && isWanted(coarser, retention);
         count += isSource
           ? chunks.removeCoveredBefore(hostId, tier, endOf(tier) + 1, coarser, MAX_DELETIONS)
-          : chunks.removeBefore(hostId, tier, endOf(tier) + 1, MAX_DELETIONS);
+          : chunks.removeBefore(hostId, tier, endOf(tier) + 1, nowMs, MAX_DELETIONS);
       }
       return count;
     });
     this.figures.deletions += deleted;
     return deleted > 0;
-  }
-
-  #hasBefore({ chunks }: World['store'], hostId: number, tier: Tier, beforeMs: number): boolean {
-    return chunks.list(hostId, tier, 0, beforeMs).length > 0;
   }
 }
 

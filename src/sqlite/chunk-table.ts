@@ -1,6 +1,7 @@
 /**
  * Chunks of history. A row is one chunk of one host: its tier (0 raw, 1 minutes, 2 ten minutes, 3 hours), the start of
- * its span, its least and greatest instant, and two texts of `telemetry/chunk-codec`, each behind its checksum:
+ * its span, its least and greatest instant, when the last of its
+ * ticks was received (0 in roll-ups), and two texts of `telemetry/chunk-codec`, each behind its checksum:
  *
  *     instants  := crc32(4 bytes, little endian, of what follows) instants
  *     body      := crc32(likewise) zstd(values)                    null once the values are past their time
@@ -26,6 +27,7 @@ interface InfoRow {
   first_ms: number;
   last_ms: number;
   points: number;
+  received_ms: number;
   has_values: number;
 }
 
@@ -66,13 +68,14 @@ const numberOf = (tier: Tier): number => TIERS.indexOf(tier);
 
 export function createChunkTable(connection: Connection): ChunkTable {
   const insert = connection.prepare<never>(
-    `INSERT INTO chunks (host_id, tier, start_ms, first_ms, last_ms, points, damaged, instants, body)
-     VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)
+    `INSERT INTO chunks (host_id, tier, start_ms, first_ms, last_ms, points, received_ms, damaged, instants,
+       body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
      ON CONFLICT (host_id, tier, start_ms) DO UPDATE SET first_ms = excluded.first_ms, last_ms = excluded.last_ms,
-       points = excluded.points, damaged = 0, instants = excluded.instants, body = excluded.body`,
+       points = excluded.points, received_ms = excluded.received_ms, damaged = 0, instants = excluded.instants, body = excluded.body`,
   );
   const selectList = connection.prepare<InfoRow>(
-    `SELECT start_ms, first_ms, last_ms, points, body IS NOT NULL AS has_values FROM chunks
+    `SELECT start_ms, first_ms, last_ms, points, received_ms, body IS NOT NULL AS has_values FROM chunks
      WHERE host_id = ? AND tier = ? AND start_ms BETWEEN ? AND ? AND damaged = 0 ORDER BY start_ms`,
   );
   const selectOne = connection.prepare<ChunkRow>(
@@ -94,11 +97,11 @@ export function createChunkTable(connection: Connection): ChunkTable {
   const remove = connection.prepare<never>('DELETE FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ?');
   const dropBody = connection.prepare<never>(
     `UPDATE chunks SET body = NULL WHERE rowid IN (SELECT rowid FROM chunks
-       WHERE host_id = ? AND tier = 0 AND start_ms < ? AND body IS NOT NULL LIMIT ?)`,
+       WHERE host_id = ? AND tier = 0 AND start_ms < ? AND received_ms < ? AND body IS NOT NULL LIMIT ?)`,
   );
   const removeOld = connection.prepare<never>(
     `DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks
-       WHERE host_id = ? AND tier = ? AND start_ms < ? LIMIT ?)`,
+       WHERE host_id = ? AND tier = ? AND start_ms < ? AND received_ms < ? LIMIT ?)`,
   );
   const removeCovered = connection.prepare<never>(
     `DELETE FROM chunks WHERE rowid IN (SELECT fine.rowid FROM chunks AS fine
@@ -136,6 +139,7 @@ export function createChunkTable(connection: Connection): ChunkTable {
         times[0] ?? startMs,
         times.at(-1) ?? startMs,
         times.length,
+        chunk.receivedMs,
         seal(encodeInstants(times, shapeOf(tier).stepMs || 1)),
         values === null ? null : seal(values),
       );
@@ -149,6 +153,7 @@ export function createChunkTable(connection: Connection): ChunkTable {
           firstMs: row.first_ms,
           lastMs: row.last_ms,
           points: row.points,
+          receivedMs: row.received_ms,
           hasValues: row.has_values === 1,
         }),
       );
@@ -171,13 +176,13 @@ export function createChunkTable(connection: Connection): ChunkTable {
       remembered.delete(`${hostId} ${startMs}`);
       return remove.run(hostId, numberOf(tier), startMs).changes > 0;
     },
-    dropValues(hostId, beforeMs, limit) {
+    dropValues(hostId, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
-      return dropBody.run(hostId, beforeMs, limit).changes;
+      return dropBody.run(hostId, beforeMs, receivedBeforeMs, limit).changes;
     },
-    removeBefore(hostId, tier, beforeMs, limit) {
+    removeBefore(hostId, tier, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
-      return removeOld.run(hostId, numberOf(tier), beforeMs, limit).changes;
+      return removeOld.run(hostId, numberOf(tier), beforeMs, receivedBeforeMs, limit).changes;
     },
     removeCoveredBefore: (hostId, tier, beforeMs, coarse, limit) =>
       removeCovered.run(hostId, numberOf(tier), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs, limit).changes,

@@ -137,6 +137,7 @@ export const MIGRATIONS: readonly string[] = [
     first_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL,
     points INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
     damaged INTEGER NOT NULL,
     instants BLOB NOT NULL,
     body BLOB
