@@ -8,15 +8,45 @@ import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
 import { startCompaction } from './engine/compaction-loop.ts';
 import { Engine } from './engine/engine.ts';
+import { type ExportRequest, HistoryExport } from './engine/export-history.ts';
 import { FleetReader } from './engine/read-fleet.ts';
 import { RolloutReader } from './engine/read-rollouts.ts';
+import { writeCsv } from './export/csv.ts';
+import type { Sink } from './export/export-row.ts';
+import { writeOpenMetrics } from './export/open-metrics.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
 import { RESTORE } from './sqlite/connection.ts';
 import { type FileStamp, stampOf } from './sqlite/file-stamp.ts';
+import { openReader } from './sqlite/open-reader.ts';
 import { databaseIn, lockDirectory, openStore } from './sqlite/open-store.ts';
 
 export { backUp } from './sqlite/back-up.ts';
+
+export type ExportFormat = 'csv' | 'parquet' | 'prometheus';
+
+/**
+ * Writes the history of a data directory to `sink`, beside a server that may be using it. Returns how many damaged
+ * chunks were left out. Throws `NexusError`.
+ */
+export async function exportHistory(
+  directory: string,
+  format: ExportFormat,
+  request: ExportRequest,
+  sink: Sink,
+  log: Log,
+): Promise<{ damaged: number }> {
+  const reader = openReader(directory);
+  try {
+    const source = new HistoryExport(reader, request, log);
+    if (format === 'csv') await writeCsv(source, sink);
+    else if (format === 'prometheus') await writeOpenMetrics(source, sink);
+    else await (await import('./export/parquet.ts')).writeParquet(source, sink);
+    return { damaged: source.damaged };
+  } finally {
+    reader.close();
+  }
+}
 
 export interface ApplianceConfig {
   readonly dataDir: string;

@@ -5,6 +5,7 @@ import { addBackupCommand } from './backup.ts';
 import { addCompletionCommand } from './completion.ts';
 import { addEventCommands } from './event.ts';
 import { addExamples } from './examples.ts';
+import { addExportCommand } from './export.ts';
 import { addHostCommands } from './host.ts';
 import { addServeCommand } from './serve.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -38,6 +39,7 @@ export function createProgram(terminal: Terminal): Command {
   addTokenCommands(program, terminal);
   addEventCommands(program, terminal);
   addBackupCommand(program, terminal);
+  addExportCommand(program, terminal);
   addCompletionCommand(program, terminal);
   return program;
 }

@@ -254,3 +254,14 @@ export interface Store {
   reclaim(maxPages: number): number;
   close(): void;
 }
+
+/** History for reading alone. */
+export interface HistoryReader {
+  readonly hosts: Pick<HostTable, 'all'>;
+  readonly containers: Pick<ContainerTable, 'page'>;
+  readonly ticks: TickTable;
+  readonly chunks: ChunkTable;
+  /** Everything that `read` reads is as it was at one moment. */
+  view<T>(read: () => T): T;
+  close(): void;
+}

@@ -50,6 +50,10 @@ export class DamageBook {
     }
   }
 
+  get count(): number {
+    return this.#noted.size;
+  }
+
   get isEmpty(): boolean {
     return this.#noted.size === 0;
   }

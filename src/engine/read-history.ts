@@ -14,6 +14,8 @@ import { type Piece, StepFolder, type StepPoint } from '../telemetry/history-ste
 import { CELL_MS, shapeOf, startOfSpan, tiersToAsk } from '../telemetry/tiers.ts';
 import type { DamageBook } from './damage-book.ts';
 
+type Tables = Pick<Store, 'ticks' | 'chunks'>;
+
 export interface SeriesRequest<N extends string> {
   readonly hostId: number;
   /** The store's number of a container, or 0 for the host itself. */
@@ -40,7 +42,7 @@ const keyOf = (tier: Tier, startMs: number): string => `${tier} ${startMs}`;
 
 /** Which chunk each stretch is read from, in time order; `damaged` chunks are passed over. */
 function planStretches(
-  store: Store,
+  store: Tables,
   hostId: number,
   { fromMs, toMs, stepMs }: HistoryRequest,
   damaged: ReadonlySet<string>,
@@ -65,7 +67,7 @@ function planStretches(
   return stretches;
 }
 
-function loadPiece(store: Store, hostId: number, seriesId: number, { tier, startMs }: Stretch): Piece | null {
+function loadPiece(store: Tables, hostId: number, seriesId: number, { tier, startMs }: Stretch): Piece | null {
   const chunk = store.chunks.read(hostId, tier, startMs);
   if (chunk === undefined || chunk.values === null) return null;
   const { times, values } = chunk;
@@ -79,7 +81,7 @@ function loadPiece(store: Store, hostId: number, seriesId: number, { tier, start
 
 /** Plans again without every chunk that turns out to be damaged: another tier may hold the same time. */
 function loadStretches(
-  store: Store,
+  store: Tables,
   damage: DamageBook,
   hostId: number,
   seriesId: number,
@@ -127,7 +129,7 @@ class PointList<N extends string> {
 
 /** Throws `invalid` when there would be more points than allowed. */
 export function readHistory<N extends string>(
-  store: Store,
+  store: Tables,
   damage: DamageBook,
   wanted: SeriesRequest<N>,
   request: HistoryRequest,
