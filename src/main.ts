@@ -3,21 +3,55 @@ import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from './domain/clock.ts';
 import { messageOf, NexusError } from './domain/errors.ts';
+import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
+import { startCompaction } from './engine/compaction-loop.ts';
 import { Engine } from './engine/engine.ts';
+import { type ExportRequest, HistoryExport } from './engine/export-history.ts';
 import { FleetReader } from './engine/read-fleet.ts';
 import { RolloutReader } from './engine/read-rollouts.ts';
+import { writeCsv } from './export/csv.ts';
+import type { Sink } from './export/export-row.ts';
+import { writeOpenMetrics } from './export/open-metrics.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
+import { openReader } from './sqlite/open-reader.ts';
 import { StoreKeeper } from './sqlite/store-keeper.ts';
 
 export { backUp } from './sqlite/back-up.ts';
+
+export type ExportFormat = 'csv' | 'parquet' | 'prometheus';
+
+/**
+ * Writes the history of a data directory to `sink`, beside a server that may be using it. Returns how many damaged
+ * chunks were left out. Throws `NexusError`.
+ */
+export async function exportHistory(
+  directory: string,
+  format: ExportFormat,
+  request: ExportRequest,
+  sink: Sink,
+  log: Log,
+): Promise<{ damaged: number }> {
+  const reader = openReader(directory);
+  try {
+    const source = new HistoryExport(reader, request, log);
+    if (format === 'csv') await writeCsv(source, sink);
+    else if (format === 'prometheus') await writeOpenMetrics(source, sink);
+    else await (await import('./export/parquet.ts')).writeParquet(source, sink);
+    return { damaged: source.damaged };
+  } finally {
+    reader.close();
+  }
+}
 
 export interface ApplianceConfig {
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
   /** Agent requests in 60 s per token; 0: no limit. */
   readonly agentRateLimit: number;
+  /** The contract's defaults when not given. */
+  readonly retention?: Retention;
 }
 
 export interface Appliance {
@@ -47,7 +81,7 @@ function socketPathIn(dataDir: string): string {
 export async function openAppliance(config: ApplianceConfig, clock: Clock, log: Log): Promise<Appliance> {
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
-  const engine = new Engine(log);
+  const engine = new Engine(log, config.retention);
   const surface = new HttpSurface({
     commands: engine,
     queries: new FleetReader(engine),
@@ -75,12 +109,14 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
         log.warn({ reason: messageOf(error) }, 'the ticker could not write');
       });
     }, TICK_MS);
+    const compaction = startCompaction(engine, clock);
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {
       url: `http://${host}:${tcp.port}`,
       socketPath,
       async close() {
         clearInterval(ticker);
+        compaction.stop();
         await close(tcp);
       },
     };

@@ -30,6 +30,11 @@ export function readDuration(flag: string, text: string): number {
   return seconds;
 }
 
+/** As {@link readDuration}, but `0` is a duration as well: it switches off. */
+export function readDurationOrOff(flag: string, text: string): number {
+  return parseDuration(text) === 0 ? 0 : readDuration(flag, text);
+}
+
 /** A point in time of a flag: `now`, an ISO 8601 instant, or how long ago (`1h`). Returns ISO 8601 UTC. */
 export function readPointInTime(flag: string, text: string, nowMs: number): string {
   if (text === 'now') return formatInstant(nowMs);

@@ -5,6 +5,7 @@ import { addBackupCommand } from './backup.ts';
 import { addCompletionCommand } from './completion.ts';
 import { addEventCommands } from './event.ts';
 import { addExamples } from './examples.ts';
+import { addExportCommand } from './export.ts';
 import { addHostCommands } from './host.ts';
 import { addReleaseCommands } from './release.ts';
 import { addRolloutCommands } from './rollout.ts';
@@ -45,6 +46,7 @@ export function createProgram(terminal: Terminal): Command {
   addRolloutCommands(program, terminal);
   addEventCommands(program, terminal);
   addBackupCommand(program, terminal);
+  addExportCommand(program, terminal);
   addCompletionCommand(program, terminal);
   return program;
 }

@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander';
 import { messageOf, NexusError } from '../domain/errors.ts';
+import type { Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
 import { completedBy } from './completion-source.ts';
 import { dataDirectoryOf } from './data-directory.ts';
+import { readDurationOrOff } from './duration.ts';
 import { addExamples } from './examples.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
@@ -12,6 +14,10 @@ interface ServeFlags {
   readonly data?: string;
   readonly listen: string;
   readonly agentRateLimit: string;
+  readonly keepRaw: string;
+  readonly keep1m: string;
+  readonly keep10m: string;
+  readonly keep1h: string;
 }
 
 const DEFAULT_LISTEN = '127.0.0.1:8470';
@@ -28,6 +34,15 @@ function readRateLimit(text: string): number {
   return Number(text);
 }
 
+function readRetention(flags: ServeFlags): Retention {
+  return {
+    raw: readDurationOrOff('--keep-raw', flags.keepRaw) * 1000,
+    '1m': readDurationOrOff('--keep-1m', flags.keep1m) * 1000,
+    '10m': readDurationOrOff('--keep-10m', flags.keep10m) * 1000,
+    '1h': readDurationOrOff('--keep-1h', flags.keep1h) * 1000,
+  };
+}
+
 async function noteAddress(dataDir: string, url: string, log: Log): Promise<void> {
   const { rememberServerAddress } = await import('./server-address.ts');
   try {
@@ -40,13 +55,14 @@ async function noteAddress(dataDir: string, url: string, log: Log): Promise<void
 async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const listen = parseListenAddress(flags.listen);
   const agentRateLimit = readRateLimit(flags.agentRateLimit);
+  const retention = readRetention(flags);
   const dataDir = dataDirectoryOf(flags.data, terminal);
   const { createLog } = await import('./create-log.ts');
   const log = createLog(terminal);
   // Before anything is open, so that a stop during a long start is a stop and not a kill.
   const stop = stopSignal(log);
   const { openAppliance } = await import('../main.ts');
-  const appliance = await openAppliance({ dataDir, listen, agentRateLimit }, terminal.clock, log);
+  const appliance = await openAppliance({ dataDir, listen, agentRateLimit, retention }, terminal.clock, log);
   await noteAddress(dataDir, appliance.url, log);
   printLine(terminal, `nexus listening on ${appliance.url}`);
   await aborted(stop);
@@ -65,6 +81,10 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
         DEFAULT_AGENT_RATE_LIMIT,
       ),
     )
+    .addOption(new Option('--keep-raw <duration>', 'how long every sample is kept; 0: not at all').default('48h'))
+    .addOption(new Option('--keep-1m <duration>', 'how long points of a minute are kept; 0: not at all').default('14d'))
+    .addOption(new Option('--keep-10m <duration>', 'of ten minutes').default('90d'))
+    .addOption(new Option('--keep-1h <duration>', 'of an hour').default('2y'))
     .action((flags) => serve(terminal, flags));
   command.addHelpText(
     'after',
@@ -77,5 +97,6 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
       'For agents on other machines too; put TLS before it outside a trusted network',
     ],
     ['nexus serve --data ./nexus-data --listen [::1]:0', 'Beside another one, on any free port'],
+    ['nexus serve --keep-raw 7d --keep-1h 5y', 'Keep every sample for a week, and hours for five years'],
   ]);
 }

@@ -65,7 +65,7 @@ export type Command =
       readonly numbered: NumberedFact;
       readonly nowMs: number;
     }
-  /** The ticker: hosts gone silent, history past its time, token uses to keep. */
+  /** The ticker: hosts gone silent, token uses to keep. */
   | { readonly kind: 'sweep'; readonly listeningSinceMs: number; readonly nowMs: number };
 
 /** Which hosts, in which steps, how carefully. */
@@ -102,7 +102,7 @@ export interface Outcomes {
   steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };
   /** `applied`: false for a duplicate. */
   report_fact: { readonly applied: boolean };
-  sweep: { readonly wentOffline: number; readonly pruned: number };
+  sweep: { readonly wentOffline: number };
 }
 
 export type CommandOf<K extends Command['kind']> = Extract<Command, { readonly kind: K }>;

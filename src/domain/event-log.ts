@@ -15,6 +15,7 @@ export const EVENT_KINDS = [
   'release_added',
   'release_quarantined',
   'quarantine_lifted',
+  'history_damaged',
   ...ROLLOUT_ENTRY_KINDS,
 ] as const;
 

@@ -2,6 +2,7 @@
 import type { Command, CommandOf, Outcomes, RolloutRequest } from './command.ts';
 import type { Container } from './container.ts';
 import type { LogEvent } from './event-log.ts';
+import type { Tier } from './history.ts';
 import type { Host } from './host.ts';
 import type { Quarantine, Release } from './release.ts';
 import type { Hold, RolloutHost, RolloutPlan, WaveCounts } from './rollout.ts';
@@ -36,11 +37,28 @@ export interface HistoryRequest {
   readonly stepMs: number | null;
   /** More points than this are refused with `invalid`. */
   readonly maxPoints: number;
+  /** With steps: what lies between the means as well. */
+  readonly withSpread?: boolean;
+}
+
+export interface HistorySpread<M> {
+  /** Of gauges. */
+  readonly min: Partial<M>;
+  readonly max: Partial<M>;
+  /** Of counters, since the point before, resets allowed for; null in the first. */
+  readonly increase: Partial<M>;
 }
 
 export interface HistoryPoint<M> {
   readonly recordedAtMs: number;
   readonly metrics: M;
+  readonly spread?: HistorySpread<M>;
+}
+
+export interface History<M> {
+  /** The coarsest tier that any point was made from. */
+  readonly tier: Tier;
+  readonly points: ReadonlyArray<HistoryPoint<M>>;
 }
 
 export interface QueueFigures {
@@ -56,8 +74,8 @@ export interface Queries {
   tokensOfHost(name: string): Token[];
   adminTokens(): Token[];
   containers(host: string, page: PageRequest<number>): Array<Container & { readonly number: number }>;
-  hostHistory(host: string, request: HistoryRequest): Array<HistoryPoint<HostMetrics>>;
-  containerHistory(host: string, containerId: string, request: HistoryRequest): Array<HistoryPoint<ContainerMetrics>>;
+  hostHistory(host: string, request: HistoryRequest): History<HostMetrics>;
+  containerHistory(host: string, containerId: string, request: HistoryRequest): History<ContainerMetrics>;
   events(
     after: number,
     limit: number,

@@ -3,6 +3,7 @@
  * read or written; the message then says what to do.
  */
 import type { LogEvent, NewLogEvent } from './event-log.ts';
+import type { Tier } from './history.ts';
 import type { HostStatus, Labels } from './host.ts';
 import type { Quarantine, Release } from './release.ts';
 import type { RolloutHost, RolloutPlan, RolloutProgress } from './rollout.ts';
@@ -97,14 +98,83 @@ export interface ContainerTable {
 export interface TickTable {
   /** False, and nothing written, when the host already has a tick of that instant. */
   insert(tick: StoredTick): boolean;
+  /** Whether a tick of that instant is stored, as a row or in a chunk. */
+  has(hostId: number, recordedAtMs: number): boolean;
   /** When the newest tick was recorded, live or back-filled; null when there is none. */
   newestMs(hostId: number): number | null;
-  /** The live ones, newest first by `recordedAtMs`. */
+  /** The live ones that are still rows, newest first by `recordedAtMs`. */
   newestLive(hostId: number): Iterable<StoredTick>;
-  /** From `fromMs` to `toMs`, both included, in time order. */
+  /**
+   * From `fromMs` to `toMs`, both included, in time order, out of rows and chunks. Of a tick out of a chunk only the
+   * instant and the sample are known: it is not live, of token 0, and received when it was recorded.
+   */
   range(hostId: number, fromMs: number, toMs: number): Iterable<StoredTick>;
-  /** Deletes a host's ticks recorded before `beforeMs`; returns how many. */
-  prune(hostId: number, beforeMs: number): number;
+  /** As {@link range}, of the ticks alone that no chunk holds, with its values or (`rolled`) at all. */
+  rows(hostId: number, fromMs: number, toMs: number, besides: 'values' | 'rolled'): Iterable<StoredTick>;
+  /** The instants of the oldest rows before `beforeMs`, those in chunks too that are rows still. */
+  oldestRows(hostId: number, beforeMs: number, limit: number): number[];
+  /** Every row of the span, those in chunks too, in time order. */
+  rowsToCompact(hostId: number, fromMs: number, toMs: number): StoredTick[];
+  /** Deletes the row of that instant. */
+  removeRow(hostId: number, recordedAtMs: number): void;
+}
+
+/** The points of one host over one span; written by `telemetry/chunk-codec`. */
+export interface StoredChunk {
+  readonly hostId: number;
+  readonly tier: Tier;
+  readonly startMs: number;
+  /** Of its points, ascending. */
+  readonly times: readonly number[];
+  /** Of raw ones: when the last of its ticks was received, by the server's clock; else 0. */
+  readonly receivedMs: number;
+  /** Compressed by {@link ChunkTable.compress}; null: only the instants are kept. */
+  readonly values: Uint8Array | null;
+}
+
+export interface ChunkInfo {
+  readonly startMs: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly points: number;
+  readonly receivedMs: number;
+  readonly hasValues: boolean;
+}
+
+/** Chunks marked as damaged are passed over by every read. */
+export interface ChunkTable {
+  /** Replaces the chunk of the same span. */
+  put(chunk: StoredChunk): void;
+  /** Those whose span touches `fromMs` to `toMs`, in time order. */
+  list(hostId: number, tier: Tier, fromMs: number, toMs: number): ChunkInfo[];
+  /** Values uncompressed. Throws `ChunkDamaged`. */
+  read(
+    hostId: number,
+    tier: Tier,
+    startMs: number,
+  ): { readonly times: readonly number[]; readonly values: Uint8Array | null } | undefined;
+  /** Whether a raw chunk holds a tick of that instant. Throws `ChunkDamaged`. */
+  hasTick(hostId: number, atMs: number): boolean;
+  /** As {@link hasTick}, of a chunk that holds the values too. Throws `ChunkDamaged`. */
+  hasTickValues(hostId: number, atMs: number): boolean;
+  /** When the newest tick in a raw chunk was recorded. */
+  newestMs(hostId: number): number | null;
+  /** The start of the first chunk of `fine` before `beforeMs` over which there is none of `coarse`. */
+  firstUncovered(hostId: number, fine: Tier, coarse: Tier, beforeMs: number): number | null;
+  /** False when there was none. */
+  remove(hostId: number, tier: Tier, startMs: number): boolean;
+  /**
+   * Drops the values of at most `limit` raw chunks that start before `beforeMs` and were received before
+   * `receivedBeforeMs`, and keeps their instants; returns of how many.
+   */
+  dropValues(hostId: number, beforeMs: number, receivedBeforeMs: number, limit: number): number;
+  /** Deletes at most `limit` such chunks; returns how many. */
+  removeBefore(hostId: number, tier: Tier, beforeMs: number, receivedBeforeMs: number, limit: number): number;
+  /** Deletes at most `limit` chunks over which there is one of `coarse`, and damaged ones; returns how many. */
+  removeCoveredBefore(hostId: number, tier: Tier, beforeMs: number, coarse: Tier, limit: number): number;
+  /** False when it was marked before, or is gone. */
+  markDamaged(hostId: number, tier: Tier, startMs: number): boolean;
+  compress(values: Uint8Array): Uint8Array;
 }
 
 export interface EventTable {
@@ -173,11 +243,25 @@ export interface Store {
   readonly tokens: TokenTable;
   readonly containers: ContainerTable;
   readonly ticks: TickTable;
+  readonly chunks: ChunkTable;
   readonly events: EventTable;
   readonly releases: ReleaseTable;
   readonly quarantines: QuarantineTable;
   readonly rollouts: RolloutTable;
   /** Runs `work` in one transaction; when this returns, everything it wrote is synced to the disk. */
   transact<T>(work: () => T): T;
+  /** Gives at most `maxPages` unused pages back to the disk when much is unused; returns how many. */
+  reclaim(maxPages: number): number;
+  close(): void;
+}
+
+/** History for reading alone. */
+export interface HistoryReader {
+  readonly hosts: Pick<HostTable, 'all'>;
+  readonly containers: Pick<ContainerTable, 'page'>;
+  readonly ticks: TickTable;
+  readonly chunks: ChunkTable;
+  /** Everything that `read` reads is as it was at one moment. */
+  view<T>(read: () => T): T;
   close(): void;
 }

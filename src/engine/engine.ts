@@ -12,6 +12,7 @@
  */
 import type { Command, CommandOf, Outcomes } from '../domain/command.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
+import { DEFAULT_RETENTION, type Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
 import type {
   AgentRollout,
@@ -26,6 +27,7 @@ import type { Store } from '../domain/store.ts';
 import type { AgentIdentity, Identity } from '../domain/token.ts';
 import { authorize } from './authorize.ts';
 import { findDispatch, findParts } from './find-dispatch.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { SoakJudge } from './judge-soaks.ts';
 import { addHost, archiveHost, updateHost } from './manage-hosts.ts';
 import { addRelease, liftQuarantine } from './manage-releases.ts';
@@ -59,6 +61,8 @@ type Verdict =
   | { readonly ok: false; readonly error: NexusError };
 
 export class Engine implements Commands, Identities, Readiness, Dispatches {
+  /** Ages what is stored. */
+  readonly history: HistoryKeeper;
   readonly #log: Log;
   readonly #sweeper = new Sweeper();
   readonly #inbox: Waiting[] = [];
@@ -73,8 +77,9 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   #isStopping = false;
   #onDetached: ((reason: string) => void) | null = null;
 
-  constructor(log: Log) {
+  constructor(log: Log, retention: Retention = DEFAULT_RETENTION) {
     this.#log = log;
+    this.history = new HistoryKeeper(log, retention);
   }
 
   /** Takes over an open store. `onDetached` is called once when the engine has had to let go of it again. */
@@ -98,6 +103,12 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   /** Lets go of the store because of something that was found wrong with it outside of a transaction. */
   letGo(error: NexusError): void {
     if (this.#world !== null) this.#detach([], error);
+  }
+
+  /** Works on the ageing of history until `isOver`, between two batches; returns whether there is more to do now. */
+  compact(nowMs: number, isOver: () => boolean): boolean {
+    if (this.#world === null || this.#unreadyReason !== null) return false;
+    return this.history.work(this.#world, nowMs, isOver);
   }
 
   /** Why no commands are taken, until `attach`. */

@@ -3,7 +3,7 @@ import type { Container } from '../domain/container.ts';
 import { NexusError } from '../domain/errors.ts';
 import type { LogEvent } from '../domain/event-log.ts';
 import type { Host } from '../domain/host.ts';
-import type { HistoryPoint, HistoryRequest, Queries, QueueFigures } from '../domain/ports.ts';
+import type { History, HistoryRequest, Queries, QueueFigures } from '../domain/ports.ts';
 import type { PageRequest, StoredTick } from '../domain/store.ts';
 import {
   CONTAINER_METRICS,
@@ -13,12 +13,13 @@ import {
   type HostMetrics,
 } from '../domain/telemetry.ts';
 import type { Token } from '../domain/token.ts';
-import { downsample, type Point } from '../telemetry/downsample.ts';
 import { decodeContainerMetrics, decodeHostMetrics, decodeSample } from '../telemetry/sample-codec.ts';
+import { HOST_SERIES } from '../telemetry/tick-block.ts';
 import type { Engine } from './engine.ts';
 import { findHost } from './find-host.ts';
 import { type LiveHost, summarize } from './fleet.ts';
 import { describeToken } from './manage-tokens.ts';
+import { readHistory } from './read-history.ts';
 
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
@@ -78,23 +79,32 @@ export class FleetReader implements Queries {
     }));
   }
 
-  hostHistory(name: string, request: HistoryRequest): Array<HistoryPoint<HostMetrics>> {
-    const ticks = this.#ticks(this.#find(name), request);
-    return collect(readHostPoints(ticks), HOST_METRICS, request);
+  hostHistory(name: string, request: HistoryRequest): History<HostMetrics> {
+    const { store } = this.#engine.committed();
+    const wanted = {
+      hostId: this.#find(name).stored.id,
+      seriesId: HOST_SERIES,
+      names: HOST_METRICS,
+      read: (tick: StoredTick) => decodeHostMetrics(tick.sample),
+    };
+    return readHistory(store, this.#engine.history.damage, wanted, request);
   }
 
-  containerHistory(name: string, containerId: string, request: HistoryRequest): Array<HistoryPoint<ContainerMetrics>> {
+  containerHistory(name: string, containerId: string, request: HistoryRequest): History<ContainerMetrics> {
+    const { store } = this.#engine.committed();
     const host = this.#find(name);
     const known = host.containers.get(containerId)?.id;
-    const id = known ?? this.#engine.committed().store.containers.find(host.stored.id, containerId)?.id;
+    const id = known ?? store.containers.find(host.stored.id, containerId)?.id;
     if (id === undefined) {
       throw new NexusError('not_found', `host «${name}» has never reported a container «${containerId}»`);
     }
-    return collect(readContainerPoints(this.#ticks(host, request), id), CONTAINER_METRICS, request);
-  }
-
-  #ticks(host: LiveHost, request: HistoryRequest): Iterable<StoredTick> {
-    return this.#engine.committed().store.ticks.range(host.stored.id, request.fromMs, request.toMs);
+    const wanted = {
+      hostId: host.stored.id,
+      seriesId: id,
+      names: CONTAINER_METRICS,
+      read: (tick: StoredTick) => decodeContainerMetrics(tick.sample, id),
+    };
+    return readHistory(store, this.#engine.history.damage, wanted, request);
   }
 
   events(after: number, limit: number, of: { host?: string | null; rolloutId?: string | null }): LogEvent[] {
@@ -111,33 +121,4 @@ function latestMetrics(host: LiveHost): Map<number, ContainerNumbers> {
   const tick = host.latestWithContainers;
   const containers = tick === null ? null : decodeSample(tick.sample).containers;
   return new Map((containers ?? []).map((container) => [container.id, container.metrics]));
-}
-
-function* readHostPoints(ticks: Iterable<StoredTick>): Generator<Point<keyof HostMetrics>> {
-  for (const tick of ticks) yield { recordedAtMs: tick.recordedAtMs, metrics: decodeHostMetrics(tick.sample) };
-}
-
-function* readContainerPoints(ticks: Iterable<StoredTick>, id: number): Generator<Point<keyof ContainerMetrics>> {
-  for (const tick of ticks) {
-    const metrics = decodeContainerMetrics(tick.sample, id);
-    if (metrics !== undefined) yield { recordedAtMs: tick.recordedAtMs, metrics };
-  }
-}
-
-function collect<N extends string>(
-  raw: Iterable<Point<N>>,
-  names: readonly N[],
-  request: HistoryRequest,
-): Array<HistoryPoint<Record<N, number | null>>> {
-  const points: Array<HistoryPoint<Record<N, number | null>>> = [];
-  for (const point of request.stepMs === null ? raw : downsample(raw, names, request.stepMs)) {
-    if (points.length >= request.maxPoints) {
-      throw new NexusError(
-        'invalid',
-        `that span holds more than ${request.maxPoints} points: shorten it with from and to, or ask with a larger step_seconds`,
-      );
-    }
-    points.push(point);
-  }
-  return points;
 }

@@ -60,8 +60,7 @@ export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fi
 /** Asks the store only where the tick is not newer than everything: the common case costs nothing. */
 function isDuplicate(store: Store, host: LiveHost, tick: Tick): boolean {
   if (tick.recordedAtMs > host.newestMs) return false;
-  for (const _ of store.ticks.range(host.stored.id, tick.recordedAtMs, tick.recordedAtMs)) return true;
-  return false;
+  return store.ticks.has(host.stored.id, tick.recordedAtMs);
 }
 
 function storeTick(

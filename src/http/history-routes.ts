@@ -31,7 +31,8 @@ function readSpan(exchange: Exchange): { request: HistoryRequest; stepSeconds: n
   if (fromMs > toMs) invalidField('from', 'must not be later than to');
   const stepSeconds = query.step_seconds ?? null;
   const stepMs = stepSeconds === null ? null : stepSeconds * 1000;
-  return { request: { fromMs, toMs, stepMs, maxPoints: MAX_HISTORY_POINTS }, stepSeconds };
+  const withSpread = query.spread === 'true' && stepMs !== null;
+  return { request: { fromMs, toMs, stepMs, withSpread, maxPoints: MAX_HISTORY_POINTS }, stepSeconds };
 }
 
 function readCursor(cursor: string | undefined): number | null {
@@ -63,15 +64,21 @@ export function historyRoutes(queries: Queries): Route[] {
       method: 'GET',
       path: '/v1/hosts/:name/metrics',
       access: 'operator',
-      summary: 'History of a host; raw samples without step_seconds, the last hour without from.',
+      summary:
+        'History of a host; raw samples without step_seconds, the last hour without from. `tier` says how finely it was kept.',
       answerSchema: hostHistoryBodySchema,
       status: 200,
       handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
-        const points = queries.hostHistory(exchange.params['name'] ?? '', request);
+        const { tier, points } = queries.hostHistory(exchange.params['name'] ?? '', request);
         return json(200, {
           step_seconds: stepSeconds,
-          points: points.map((point) => ({ recorded_at: formatInstant(point.recordedAtMs), ...point.metrics })),
+          tier,
+          points: points.map((point) => ({
+            recorded_at: formatInstant(point.recordedAtMs),
+            ...point.metrics,
+            ...point.spread,
+          })),
         });
       },
     },
@@ -85,12 +92,14 @@ export function historyRoutes(queries: Queries): Route[] {
       handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
         const { name = '', containerId = '' } = exchange.params;
-        const points = queries.containerHistory(name, containerId, request);
+        const { tier, points } = queries.containerHistory(name, containerId, request);
         return json(200, {
           step_seconds: stepSeconds,
+          tier,
           points: points.map((point) => ({
             recorded_at: formatInstant(point.recordedAtMs),
             ...presentContainerMetrics(point.metrics),
+            ...point.spread,
           })),
         });
       },

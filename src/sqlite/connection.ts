@@ -122,6 +122,16 @@ export class Connection {
     }
   }
 
+  /** Runs `read` in one reading transaction. */
+  view<T>(read: () => T): T {
+    this.exec('BEGIN');
+    try {
+      return read();
+    } finally {
+      if (this.#database.inTransaction) this.exec('COMMIT');
+    }
+  }
+
   close(): void {
     this.#guard(() => this.#database.close());
   }

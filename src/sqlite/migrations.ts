@@ -128,6 +128,22 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), opened_at_ms INTEGER NOT NULL) STRICT;
   `,
+  // Described in chunk-table.ts. The blobs come last: what stands before them is read without them.
+  `
+  CREATE TABLE chunks (
+    host_id INTEGER NOT NULL,
+    tier INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    points INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    damaged INTEGER NOT NULL,
+    instants BLOB NOT NULL,
+    body BLOB
+  ) STRICT;
+  CREATE UNIQUE INDEX chunks_by_host ON chunks (host_id, tier, start_ms);
+  `,
 ];
 
 /** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */

@@ -9,9 +9,11 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeF
 import path from 'node:path';
 import { invariant, messageOf, NexusError } from '../domain/errors.ts';
 import type { Store } from '../domain/store.ts';
+import { createChunkTable } from './chunk-table.ts';
 import { Connection, RESTORE } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
 import { createEventTable } from './event-table.ts';
+import { allowShrinking, reclaim } from './free-space.ts';
 import { createHostTable } from './host-table.ts';
 import { migrate, requireOwnSchema } from './migrations.ts';
 import { createQuarantineTable } from './quarantine-table.ts';
@@ -129,20 +131,24 @@ export function openStore(directory: string, nowMs: number, onDamaged?: (failure
   try {
     // Before anything else: even the switch to WAL mode writes into the file.
     requireOwnSchema(connection);
+    allowShrinking(connection);
     configure(connection);
     migrate(connection);
+    const chunks = createChunkTable(connection);
     probeWrite(connection, nowMs);
     writeMarker(marker);
     return {
       hosts: createHostTable(connection),
       tokens: createTokenTable(connection),
       containers: createContainerTable(connection),
-      ticks: createTickTable(connection),
+      ticks: createTickTable(connection, chunks),
+      chunks,
       events: createEventTable(connection),
       releases: createReleaseTable(connection),
       quarantines: createQuarantineTable(connection),
       rollouts: createRolloutTable(connection),
       transact: (work) => connection.transact(work),
+      reclaim: (maxPages) => reclaim(connection, maxPages),
       close: () => connection.close(),
     };
   } catch (error) {

@@ -1,4 +1,8 @@
-import type { StoredTick, TickTable } from '../domain/store.ts';
+import type { ChunkTable, StoredTick, TickTable } from '../domain/store.ts';
+import { ChunkDamaged } from '../telemetry/bytes.ts';
+import { decodeTicks, finishNow } from '../telemetry/chunk-codec.ts';
+import { encodeSample } from '../telemetry/sample-codec.ts';
+import { sampleAt } from '../telemetry/tick-block.ts';
 import type { Connection } from './connection.ts';
 
 interface TickRow {
@@ -9,6 +13,8 @@ interface TickRow {
   live: number;
   sample: Uint8Array;
 }
+
+type Besides = Parameters<TickTable['rows']>[3];
 
 function readRow(row: TickRow): StoredTick {
   return {
@@ -21,7 +27,7 @@ function readRow(row: TickRow): StoredTick {
   };
 }
 
-export function createTickTable(connection: Connection): TickTable {
+export function createTickTable(connection: Connection, chunks: ChunkTable): TickTable {
   const insert = connection.prepare<never>(
     `INSERT INTO ticks (host_id, recorded_at_ms, received_at_ms, token_number, live, sample) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (host_id, recorded_at_ms) DO NOTHING`,
@@ -35,17 +41,84 @@ export function createTickTable(connection: Connection): TickTable {
   const selectRange = connection.prepare<TickRow>(
     'SELECT * FROM ticks WHERE host_id = ? AND recorded_at_ms BETWEEN ? AND ? ORDER BY recorded_at_ms',
   );
-  const remove = connection.prepare<never>('DELETE FROM ticks WHERE host_id = ? AND recorded_at_ms < ?');
-  function* read(rows: Iterable<TickRow>): Generator<StoredTick> {
-    for (const row of rows) yield readRow(row);
+  const selectOldest = connection.prepare<{ recorded_at_ms: number }>(
+    'SELECT recorded_at_ms FROM ticks WHERE host_id = ? AND recorded_at_ms < ? ORDER BY recorded_at_ms LIMIT ?',
+  );
+  const selectOne = connection.prepare<{ one: number }>(
+    'SELECT 1 AS one FROM ticks WHERE host_id = ? AND recorded_at_ms = ?',
+  );
+  const removeRow = connection.prepare<never>('DELETE FROM ticks WHERE host_id = ? AND recorded_at_ms = ?');
+
+  function* live(hostId: number): Generator<StoredTick> {
+    for (const row of selectLive.iterate(hostId)) yield readRow(row);
   }
+
+  /** A host's latest ticks stay rows even when a chunk holds them. */
+  function isInChunk(hostId: number, atMs: number, newestInChunksMs: number | null, besides: Besides): boolean {
+    if (newestInChunksMs === null || atMs > newestInChunksMs) return false;
+    try {
+      return besides === 'values' ? chunks.hasTickValues(hostId, atMs) : chunks.hasTick(hostId, atMs);
+    } catch (error) {
+      // Whoever reads the chunk reports it; the row is intact.
+      if (error instanceof ChunkDamaged) return false;
+      throw error;
+    }
+  }
+
+  function* rows(hostId: number, fromMs: number, toMs: number, besides: Besides): Generator<StoredTick> {
+    const newestMs = chunks.newestMs(hostId);
+    for (const row of selectRange.iterate(hostId, fromMs, toMs)) {
+      if (!isInChunk(hostId, row.recorded_at_ms, newestMs, besides)) yield readRow(row);
+    }
+  }
+
+  function* compacted(hostId: number, fromMs: number, toMs: number): Generator<StoredTick> {
+    for (const { startMs, hasValues } of chunks.list(hostId, 'raw', fromMs, toMs)) {
+      const chunk = hasValues ? chunks.read(hostId, 'raw', startMs) : undefined;
+      if (chunk === undefined || chunk.values === null) continue;
+      const block = finishNow(decodeTicks(chunk.times, chunk.values));
+      for (const [index, time] of block.times.entries()) {
+        if (time < fromMs || time > toMs) continue;
+        const sample = encodeSample(sampleAt(block, index));
+        yield { hostId, recordedAtMs: time, receivedAtMs: time, tokenNumber: 0, live: false, sample };
+      }
+    }
+  }
+
+  function* range(hostId: number, fromMs: number, toMs: number): Generator<StoredTick> {
+    const late = rows(hostId, fromMs, toMs, 'values');
+    try {
+      let next = late.next();
+      const newestMs = chunks.newestMs(hostId);
+      if (newestMs !== null && newestMs >= fromMs) {
+        for (const tick of compacted(hostId, fromMs, toMs)) {
+          for (; next.done !== true && next.value.recordedAtMs < tick.recordedAtMs; next = late.next())
+            yield next.value;
+          yield tick;
+        }
+      }
+      for (; next.done !== true; next = late.next()) yield next.value;
+    } finally {
+      late.return(undefined);
+    }
+  }
+
   return {
     insert: (tick) =>
       insert.run(tick.hostId, tick.recordedAtMs, tick.receivedAtMs, tick.tokenNumber, tick.live ? 1 : 0, tick.sample)
         .changes === 1,
-    newestMs: (hostId) => selectNewest.get(hostId)?.newest ?? null,
-    newestLive: (hostId) => read(selectLive.iterate(hostId)),
-    range: (hostId, fromMs, toMs) => read(selectRange.iterate(hostId, fromMs, toMs)),
-    prune: (hostId, beforeMs) => remove.run(hostId, beforeMs).changes,
+    has: (hostId, recordedAtMs) =>
+      selectOne.get(hostId, recordedAtMs) !== undefined ||
+      isInChunk(hostId, recordedAtMs, chunks.newestMs(hostId), 'rolled'),
+    newestMs(hostId) {
+      const newest = Math.max(selectNewest.get(hostId)?.newest ?? 0, chunks.newestMs(hostId) ?? 0);
+      return newest === 0 ? null : newest;
+    },
+    newestLive: live,
+    range,
+    rows,
+    oldestRows: (hostId, beforeMs, limit) => selectOldest.all(hostId, beforeMs, limit).map((row) => row.recorded_at_ms),
+    rowsToCompact: (hostId, fromMs, toMs) => selectRange.all(hostId, fromMs, toMs).map(readRow),
+    removeRow: (hostId, recordedAtMs) => void removeRow.run(hostId, recordedAtMs),
   };
 }

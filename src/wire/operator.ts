@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EVENT_KINDS } from '../domain/event-log.ts';
+import { TIERS } from '../domain/history.ts';
 import { HOST_STATUSES, isHostName, MAX_LABELS } from '../domain/host.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
 
@@ -93,6 +94,8 @@ export const historyQuerySchema = z.object({
   from: z.string().max(64).optional(),
   to: z.string().max(64).optional(),
   step_seconds: queryInteger(1, 31_536_000).optional(),
+  /** `true`: least and greatest of gauges and the increase of counters beside the means; takes `step_seconds`. */
+  spread: z.enum(['true', 'false']).optional(),
 });
 
 // ── Answers ──
@@ -169,15 +172,28 @@ export type ContainerBody = z.output<typeof containerBodySchema>;
 export const containerListBodySchema = z.object({ containers: z.array(containerBodySchema), next_cursor: nextCursor });
 export type ContainerListBody = z.output<typeof containerListBodySchema>;
 
+/** The coarsest tier that any point was made from; a server of before tiers says nothing. */
+const tier = z.enum(TIERS).optional();
+
+const spread = {
+  /** Of gauges within the step; with `spread=true`. */
+  min: z.record(z.string(), metricValue).optional(),
+  max: z.record(z.string(), metricValue).optional(),
+  /** Of counters since the point before, resets allowed for. */
+  increase: z.record(z.string(), metricValue).optional(),
+};
+
 export const hostHistoryBodySchema = z.object({
   step_seconds: z.number().nullable(),
-  points: z.array(hostMetricsBodySchema.extend({ recorded_at: instant })),
+  tier,
+  points: z.array(hostMetricsBodySchema.extend({ recorded_at: instant, ...spread })),
 });
 export type HostHistoryBody = z.output<typeof hostHistoryBodySchema>;
 
 export const containerHistoryBodySchema = z.object({
   step_seconds: z.number().nullable(),
-  points: z.array(containerMetricsBodySchema.extend({ recorded_at: instant })),
+  tier,
+  points: z.array(containerMetricsBodySchema.extend({ recorded_at: instant, ...spread })),
 });
 export type ContainerHistoryBody = z.output<typeof containerHistoryBodySchema>;
 

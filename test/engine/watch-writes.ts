@@ -29,7 +29,6 @@ export function watchWrites(store: Store, writes: string[]): Store {
     ticks: {
       ...store.ticks,
       insert: noting('ticks.insert', store.ticks.insert),
-      prune: noting('ticks.prune', store.ticks.prune),
     },
     events: { ...store.events, append: noting('events.append', store.events.append) },
     transact<T>(work: () => T): T {

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Retention } from '../../src/domain/history.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { FleetReader } from '../../src/engine/read-fleet.ts';
@@ -21,6 +22,9 @@ import { Operator } from './operator.ts';
 
 export interface FleetServerOptions {
   readonly agentRateLimit?: number;
+  readonly retention?: Retention;
+  /** Default: a new one, removed after the test. */
+  readonly dataDir?: string;
   /** Puts something between the engine and its store. */
   readonly watchStore?: (store: Store) => Store;
 }
@@ -31,12 +35,13 @@ export class FleetServer {
   /** Noon of 1 March 2026 until a test sets it. */
   readonly clock = new SettableClock('2026-03-01T12:00:00Z');
   readonly log = new RecordingLog();
-  readonly dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-fleet-'));
+  readonly dataDir: string;
   readonly #options: FleetServerOptions;
   #running: Running | undefined;
 
   private constructor(options: FleetServerOptions) {
     this.#options = options;
+    this.dataDir = options.dataDir ?? mkdtempSync(path.join(tmpdir(), 'nexus-fleet-'));
   }
 
   /** Listens until the test ends. */
@@ -51,7 +56,7 @@ export class FleetServer {
   }
 
   async #open(): Promise<void> {
-    const engine = new Engine(this.log);
+    const engine = new Engine(this.log, this.#options.retention);
     const store = openStore(this.dataDir, this.clock.nowMs());
     engine.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
     const surface = new HttpSurface({

@@ -146,36 +146,3 @@ test('a span of more than 11,000 points is refused, and asked for with a step it
   assert.equal(stepped.status, 200);
   assert.equal((JSON.parse(stepped.body) as { points: unknown[] }).points.length, 31);
 });
-
-test('history is kept for thirty days, and the latest tick of a host for good', async (t) => {
-  const server = await FleetServer.start(t);
-  const { token } = await server.operator.addHost('web-1');
-  await server.report(token, bareTick('2026-03-01T11:59:00Z', { containers: [containerBody()] }));
-  await server.report(token, { recorded_at: '2026-03-01T12:00:00Z', host: { metrics: { cpu_percent: 5 } } });
-  server.clock.set('2026-03-01T13:00:00Z');
-  await server.report(token, bareTick('2026-03-01T13:00:00Z', { containers: [containerBody()] }));
-  const times = async (): Promise<string[]> => {
-    const { points } = await server.operator.history('web-1', '?from=2026-01-01T00:00:00Z');
-    return points.map((point) => point.recorded_at);
-  };
-  server.clock.set('2026-03-31T11:59:30Z');
-  await server.tick();
-  assert.deepEqual(await times(), ['2026-03-01T12:00:00.000Z', '2026-03-01T13:00:00.000Z']);
-  server.clock.set('2026-12-24T18:00:00Z');
-  await server.tick();
-  assert.deepEqual(await times(), ['2026-03-01T13:00:00.000Z']);
-  assert.equal((await server.operator.containers('web-1'))[0]?.metrics.cpu_percent, 12.5);
-});
-
-test('the history of a host that was only ever back-filled is kept for thirty days as well', async (t) => {
-  const server = await FleetServer.start(t);
-  const { token } = await server.operator.addHost('web-1');
-  await server.backFill(token, [bareTick('2026-03-01T11:00:00Z'), bareTick('2026-03-01T12:00:00Z')]);
-  server.clock.set('2026-03-31T11:30:00Z');
-  await server.tick();
-  const { points } = await server.operator.history('web-1', '?from=2026-01-01T00:00:00Z');
-  assert.deepEqual(
-    points.map((point) => point.recorded_at),
-    ['2026-03-01T12:00:00.000Z'],
-  );
-});

@@ -174,16 +174,6 @@ test('ticks are read in order, both ends included, and the live ones newest firs
   assert.equal(store.ticks.newestMs(3), null);
 });
 
-test('ticks of one host are pruned before an instant', (t) => {
-  const store = open(t);
-  for (const at of [100, 200, 300]) store.ticks.insert(tick(1, at));
-  store.ticks.insert(tick(2, 100));
-  assert.equal(store.ticks.prune(1, 300), 2);
-  assert.deepEqual(times(store.ticks.range(1, 0, 999)), [300]);
-  assert.deepEqual(times(store.ticks.range(2, 0, 999)), [100]);
-  assert.equal(store.ticks.prune(1, 300), 0);
-});
-
 test('who stops reading in the middle can write again', (t) => {
   const store = open(t);
   for (const at of [100, 200, 300]) store.ticks.insert(tick(1, at));

@@ -1,0 +1,195 @@
+/**
+ * Chunks of history. A row is one chunk of one host: its tier (0 raw, 1 minutes, 2 ten minutes, 3 hours), the start of
+ * its span, its least and greatest instant, when the last of its
+ * ticks was received (0 in roll-ups), and two texts of `telemetry/chunk-codec`, each behind its checksum:
+ *
+ *     instants  := crc32(4 bytes, little endian, of what follows) instants
+ *     body      := crc32(likewise) zstd(values)                    null once the values are past their time
+ */
+import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { messageOf } from '../domain/errors.ts';
+import { TIERS, type Tier } from '../domain/history.ts';
+import type { ChunkInfo, ChunkTable, StoredChunk } from '../domain/store.ts';
+import { ChunkDamaged } from '../telemetry/bytes.ts';
+import { decodeInstants, encodeInstants } from '../telemetry/chunk-codec.ts';
+import { CELL_MS, shapeOf, startOfSpan } from '../telemetry/tiers.ts';
+import type { Connection } from './connection.ts';
+
+const CHECKSUM_BYTES = 4;
+/** No chunk comes near it: a damaged one must not take all memory. */
+const MAX_VALUES_BYTES = 512 * 1024 * 1024;
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } } as const;
+/** Spans whose instants are remembered, for ticks that come late in a row. */
+const MAX_REMEMBERED = 64;
+
+interface InfoRow {
+  start_ms: number;
+  first_ms: number;
+  last_ms: number;
+  points: number;
+  received_ms: number;
+  has_values: number;
+}
+
+interface ChunkRow {
+  instants: Uint8Array;
+  body: Uint8Array | null;
+}
+
+function seal(bytes: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(CHECKSUM_BYTES + bytes.length);
+  new DataView(sealed.buffer).setUint32(0, crc32(bytes), true);
+  sealed.set(bytes, CHECKSUM_BYTES);
+  return sealed;
+}
+
+function unseal(sealed: Uint8Array): Uint8Array {
+  if (sealed.length < CHECKSUM_BYTES) throw new ChunkDamaged('it is cut off');
+  const bytes = sealed.subarray(CHECKSUM_BYTES);
+  const expected = new DataView(sealed.buffer, sealed.byteOffset, CHECKSUM_BYTES).getUint32(0, true);
+  if (crc32(bytes) !== expected) throw new ChunkDamaged('its checksum is wrong');
+  return bytes;
+}
+
+function decompress(bytes: Uint8Array): Uint8Array {
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: MAX_VALUES_BYTES });
+  } catch (error) {
+    throw new ChunkDamaged(messageOf(error));
+  }
+}
+
+interface Held {
+  readonly instants: ReadonlySet<number>;
+  readonly hasValues: boolean;
+}
+
+const numberOf = (tier: Tier): number => TIERS.indexOf(tier);
+
+export function createChunkTable(connection: Connection): ChunkTable {
+  const insert = connection.prepare<never>(
+    `INSERT INTO chunks (host_id, tier, start_ms, first_ms, last_ms, points, received_ms, damaged, instants,
+       body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+     ON CONFLICT (host_id, tier, start_ms) DO UPDATE SET first_ms = excluded.first_ms, last_ms = excluded.last_ms,
+       points = excluded.points, received_ms = excluded.received_ms, damaged = 0, instants = excluded.instants, body = excluded.body`,
+  );
+  const selectList = connection.prepare<InfoRow>(
+    `SELECT start_ms, first_ms, last_ms, points, received_ms, body IS NOT NULL AS has_values FROM chunks
+     WHERE host_id = ? AND tier = ? AND start_ms BETWEEN ? AND ? AND damaged = 0 ORDER BY start_ms`,
+  );
+  const selectOne = connection.prepare<ChunkRow>(
+    'SELECT instants, body FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',
+  );
+  const selectInstants = connection.prepare<{ instants: Uint8Array; has_values: number }>(
+    'SELECT instants, body IS NOT NULL AS has_values FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',
+  );
+  const selectNewest = connection.prepare<{ newest: number | null }>(
+    'SELECT last_ms AS newest FROM chunks WHERE host_id = ? AND tier = 0 ORDER BY start_ms DESC LIMIT 1',
+  );
+  const selectUncovered = connection.prepare<{ start_ms: number }>(
+    `SELECT fine.start_ms FROM chunks AS fine WHERE fine.host_id = ? AND fine.tier = ?
+       AND fine.start_ms < ? AND fine.damaged = 0 AND NOT EXISTS (
+         SELECT 1 FROM chunks AS coarse WHERE coarse.host_id = fine.host_id AND coarse.tier = ?
+           AND coarse.start_ms = fine.start_ms - (fine.start_ms % ?))
+     ORDER BY fine.start_ms LIMIT 1`,
+  );
+  const remove = connection.prepare<never>('DELETE FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ?');
+  const dropBody = connection.prepare<never>(
+    `UPDATE chunks SET body = NULL WHERE rowid IN (SELECT rowid FROM chunks
+       WHERE host_id = ? AND tier = 0 AND start_ms < ? AND received_ms < ? AND body IS NOT NULL LIMIT ?)`,
+  );
+  const removeOld = connection.prepare<never>(
+    `DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks
+       WHERE host_id = ? AND tier = ? AND start_ms < ? AND received_ms < ? LIMIT ?)`,
+  );
+  const removeCovered = connection.prepare<never>(
+    `DELETE FROM chunks WHERE rowid IN (SELECT fine.rowid FROM chunks AS fine
+       WHERE fine.host_id = ? AND fine.tier = ? AND fine.start_ms < ? AND (fine.damaged = 1 OR EXISTS (
+         SELECT 1 FROM chunks AS coarse WHERE coarse.host_id = fine.host_id AND coarse.tier = ?
+           AND coarse.start_ms = fine.start_ms - (fine.start_ms % ?)))
+       LIMIT ?)`,
+  );
+  const markDamaged = connection.prepare<never>(
+    'UPDATE chunks SET damaged = 1 WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',
+  );
+  const remembered = new Map<string, Held>();
+
+  function instantsOf(hostId: number, startMs: number): Held {
+    const key = `${hostId} ${startMs}`;
+    const known = remembered.get(key);
+    if (known !== undefined) return known;
+    const row = selectInstants.get(hostId, 0, startMs);
+    const instants = new Set(row === undefined ? [] : decodeInstants(unseal(row.instants)));
+    const held: Held = { instants, hasValues: row?.has_values === 1 };
+    const [oldest] = remembered.keys();
+    if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    remembered.set(key, held);
+    return held;
+  }
+
+  return {
+    put(chunk: StoredChunk) {
+      const { hostId, tier, startMs, times, values } = chunk;
+      remembered.delete(`${hostId} ${startMs}`);
+      insert.run(
+        hostId,
+        numberOf(tier),
+        startMs,
+        times[0] ?? startMs,
+        times.at(-1) ?? startMs,
+        times.length,
+        chunk.receivedMs,
+        seal(encodeInstants(times, shapeOf(tier).stepMs || 1)),
+        values === null ? null : seal(values),
+      );
+    },
+    list(hostId, tier, fromMs, toMs) {
+      const { spanMs } = shapeOf(tier);
+      const rows = selectList.all(hostId, numberOf(tier), startOfSpan(fromMs, spanMs), toMs);
+      return rows.map(
+        (row): ChunkInfo => ({
+          startMs: row.start_ms,
+          firstMs: row.first_ms,
+          lastMs: row.last_ms,
+          points: row.points,
+          receivedMs: row.received_ms,
+          hasValues: row.has_values === 1,
+        }),
+      );
+    },
+    read(hostId, tier, startMs) {
+      const row = selectOne.get(hostId, numberOf(tier), startMs);
+      if (row === undefined) return undefined;
+      const times = decodeInstants(unseal(row.instants));
+      return { times, values: row.body === null ? null : decompress(unseal(row.body)) };
+    },
+    hasTick: (hostId, atMs) => instantsOf(hostId, startOfSpan(atMs, CELL_MS)).instants.has(atMs),
+    hasTickValues(hostId, atMs) {
+      const { instants, hasValues } = instantsOf(hostId, startOfSpan(atMs, CELL_MS));
+      return hasValues && instants.has(atMs);
+    },
+    newestMs: (hostId) => selectNewest.get(hostId)?.newest ?? null,
+    firstUncovered: (hostId, fine, coarse, beforeMs) =>
+      selectUncovered.get(hostId, numberOf(fine), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs)?.start_ms ?? null,
+    remove(hostId, tier, startMs) {
+      remembered.delete(`${hostId} ${startMs}`);
+      return remove.run(hostId, numberOf(tier), startMs).changes > 0;
+    },
+    dropValues(hostId, beforeMs, receivedBeforeMs, limit) {
+      remembered.clear();
+      return dropBody.run(hostId, beforeMs, receivedBeforeMs, limit).changes;
+    },
+    removeBefore(hostId, tier, beforeMs, receivedBeforeMs, limit) {
+      remembered.clear();
+      return removeOld.run(hostId, numberOf(tier), beforeMs, receivedBeforeMs, limit).changes;
+    },
+    removeCoveredBefore: (hostId, tier, beforeMs, coarse, limit) =>
+      removeCovered.run(hostId, numberOf(tier), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs, limit).changes,
+    markDamaged(hostId, tier, startMs) {
+      remembered.delete(`${hostId} ${startMs}`);
+      return markDamaged.run(hostId, numberOf(tier), startMs).changes > 0;
+    },
+    compress: (values) => zstdCompressSync(values, COMPRESSION),
+  };
+}
