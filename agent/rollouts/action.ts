@@ -14,8 +14,8 @@ export type Action =
   | { readonly do: 'prepare'; readonly release: string; readonly limitMs: number }
   /** Have its images on this host. `onlyMissing`: whatever the services' pull policies say. */
   | { readonly do: 'pull'; readonly release: string; readonly onlyMissing: boolean; readonly limitMs: number }
-  /** Make it what runs. */
-  | { readonly do: 'up'; readonly release: string; readonly limitMs: number }
+  /** Make it what runs. `afresh`: containers that were made and never ran are made anew, as they may never run. */
+  | { readonly do: 'up'; readonly release: string; readonly afresh: boolean; readonly limitMs: number }
   /** Take the project away, but not its volumes. */
   | { readonly do: 'down'; readonly limitMs: number }
   /** Nothing to do before then, unless something happens. */

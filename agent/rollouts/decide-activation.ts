@@ -7,7 +7,7 @@ import type { Action, Advance } from './action.ts';
 import { type ActivationState, judgeActivation } from './judge-activation.ts';
 import { countRestarts, declareProbes } from './judge-services.ts';
 import { elapsedMs, type Moment } from './moment.ts';
-import type { Observed, Tried } from './observed.ts';
+import { isStubborn, type Observed, type Tried } from './observed.ts';
 import type { ProjectContainer } from './project-container.ts';
 import { readProject } from './read-project.ts';
 import type { Phase, PhaseAt, Plan, RolloutRecord } from './stack-record.ts';
@@ -46,7 +46,7 @@ export function decideActivation(
     return attempt(rollout, phase, tried.pull, MOST_PULLS, now, { do: 'pull', release, onlyMissing: false, limitMs });
   }
   if (!phase.touched) return [{ do: 'advance', phase: { ...phase, touched: true }, events: [] }];
-  const up: Action = { do: 'up', release, limitMs };
+  const up: Action = { do: 'up', release, afresh: isStubborn(tried.up), limitMs };
   if (tried.up === undefined) return [up];
 
   const state = judgeActivation(containers, plan, release);

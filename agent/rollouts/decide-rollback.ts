@@ -3,7 +3,7 @@ import { formatInstant } from '../../src/domain/instant.ts';
 import type { Action, Advance } from './action.ts';
 import { complaintOf } from './judge-activation.ts';
 import { elapsedMs, type Moment } from './moment.ts';
-import type { Observed, Tried } from './observed.ts';
+import { isStubborn, type Observed, type Tried } from './observed.ts';
 import type { ProjectContainer } from './project-container.ts';
 import { deployedContainers, type ProjectState, readProject } from './read-project.ts';
 import type { PhaseAt, RolloutRecord } from './stack-record.ts';
@@ -44,12 +44,13 @@ export function decideRollback(
     return [{ do: 'pull', release: fallback, onlyMissing: true, limitMs: LIMIT_MS }];
   }
   const { up } = tried;
-  if (up === undefined) return [{ do: 'up', release: fallback, limitMs: LIMIT_MS }];
+  const bringUp: Action = { do: 'up', release: fallback, afresh: isStubborn(up), limitMs: LIMIT_MS };
+  if (up === undefined) return [bringUp];
   if (project.kind === 'release' && project.release === fallback) {
     if (up.last.ok || isWell(containers)) return [complete(fallback, 0, now)];
     if (up.attempts >= MOST_UPS) return [complete(fallback, up.last.exitCode, now)];
   }
-  return again(up, now, { do: 'up', release: fallback, limitMs: LIMIT_MS });
+  return again(up, now, bringUp);
 }
 
 /** `--wait` calls a job that has ended a failure; here it is none. */

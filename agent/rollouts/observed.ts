@@ -32,6 +32,14 @@ export interface ProbeReading {
   readonly reason: string | null;
 }
 
+/** From this many failures on, what a step has left behind may itself be what it stumbles over. */
+const STUBBORN_ATTEMPTS = 2;
+
+/** Whether a step has failed so often that it is to begin from a clean slate. */
+export function isStubborn(tried: Tried | undefined): boolean {
+  return tried !== undefined && !tried.last.ok && tried.attempts >= STUBBORN_ATTEMPTS;
+}
+
 /** What is the case now, as opposed to what is wanted. Nothing in it survives the process. */
 export interface Observed {
   /** The project's containers; null: the engine does not answer. */

@@ -68,12 +68,12 @@ export class StepRunner {
         return this.#pull(action.release, action.onlyMissing, action.limitMs);
       case 'up': {
         const { files } = await shelf.prepare(action.release, action.limitMs);
-        await this.#tidy();
+        await this.#tidy(action.afresh);
         const waitSeconds = Math.max(1, Math.floor((action.limitMs - WAIT_MARGIN_MS) / 1000));
         return resultOf(await compose.run(upCommand(files, waitSeconds), folder, action.limitMs));
       }
       case 'down':
-        await this.#tidy();
+        await this.#tidy(false);
         return resultOf(await compose.run(downCommand(stack), NO_COMPOSE_FILE, action.limitMs));
       default:
         return assertNever(action);
@@ -120,9 +120,9 @@ export class StepRunner {
   }
 
   /** Puts in order what a Compose that was cut off has left. */
-  async #tidy(): Promise<void> {
+  async #tidy(afresh: boolean): Promise<void> {
     const { engine, stack, log } = this.#options;
-    for (const tidying of planTidying(await engine.containers(stack))) {
+    for (const tidying of planTidying(await engine.containers(stack), afresh)) {
       log.info({ stack, container: tidying.name, step: tidying.do }, 'tidying up after an interrupted change');
       if (tidying.do === 'remove') await engine.remove(tidying.id);
       else await engine.rename(tidying.id, tidying.name);

@@ -1,21 +1,5 @@
 /** A release: what runs, how it is judged, and what happens when it fails. Immutable; its digest is its name. */
 
-/** `enforce` gates, `observe` only records. */
-export type ProbeMode = 'enforce' | 'observe';
-
-export type ProbeCheck =
-  | { readonly kind: 'http'; readonly url: string; readonly status: number | null }
-  | { readonly kind: 'tcp'; readonly address: string }
-  | { readonly kind: 'exec'; readonly service: string; readonly command: readonly string[] };
-
-export interface Probe {
-  readonly name: string;
-  readonly mode: ProbeMode;
-  readonly intervalSeconds: number;
-  readonly timeoutSeconds: number;
-  readonly check: ProbeCheck;
-}
-
 /** `halt` leaves the failed release running for inspection; `rollback-and-halt` goes back to what ran before. */
 export type OnHealthFailure = 'halt' | 'rollback-and-halt';
 

@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 /** Less free than this is hardly enough to pull images. */
 const LOW_DISK_GB = 2;
 /** These gates pass by themselves once the rollout runs: they are no news about the host. */
-const EXPECTED_GATES = new Set(['wave', 'max_in_flight', 'max-in-flight', 'ordering']);
+const EXPECTED_GATES = new Set(['wave', 'max_in_flight', 'ordering']);
 
 /** `superseded`: rollouts that will have ended by then. One scene, of the rollout as it would begin, serves all hosts. */
 export function preflight(

@@ -9,6 +9,7 @@ import type { LaterEntry } from '../rollout/apply-entry.ts';
 import { findSuperseded } from '../rollout/find-superseded.ts';
 import type { FleetView, Reading } from '../rollout/fleet-view.ts';
 import { occupies } from '../rollout/host-part.ts';
+import { checkOnlyOpen } from '../rollout/invariants.ts';
 import { plan } from '../rollout/plan.ts';
 import { reconsider } from '../rollout/reconsider.ts';
 import { Rollout } from '../rollout/rollout.ts';
@@ -79,6 +80,7 @@ export class RolloutRunner {
       this.apply(other, { kind: 'rollout_superseded', by: asked.id }, nowMs);
     }
     const rollout = Rollout.create(asked, nowMs);
+    checkOnlyOpen(rollout, this.#book.rollouts());
     this.#log(asked.id, { kind: 'rollout_created', plan: asked }, nowMs);
     this.#store.rollouts.insert({ plan: asked, progress: rollout.progress });
     for (const host of rollout.hosts.values()) this.#store.rollouts.saveHost(asked.id, host);

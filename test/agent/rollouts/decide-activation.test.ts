@@ -78,7 +78,7 @@ const ROWS: readonly Row[] = [
     phase: TOUCHED,
     observed: { containers: [OLD], tried: READY },
     seconds: 25,
-    expected: [{ do: 'up', release: V2, limitMs: 35_000 }],
+    expected: [{ do: 'up', release: V2, afresh: false, limitMs: 35_000 }],
   },
   {
     name: 'once all containers carry it, it soaks',
@@ -165,7 +165,7 @@ const ROWS: readonly Row[] = [
       tried: { ...READY, up: failed('container shop-web-1 exited (137)', { attempts: 2 }) },
     },
     seconds: 4,
-    expected: [{ do: 'up', release: V2, limitMs: 56_000 }],
+    expected: [{ do: 'up', release: V2, afresh: true, limitMs: 56_000 }],
   },
   {
     name: 'the policy says halt: the failed release is left for inspection',

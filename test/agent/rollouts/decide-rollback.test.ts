@@ -75,7 +75,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'it is brought up even if a pull failed',
     observed: { tried: { prepare: succeeded(), pull: failed('no route') } },
-    expected: [{ do: 'up', release: V1, limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, limitMs: 600_000 }],
   },
   {
     name: 'it runs again',
@@ -94,7 +94,16 @@ const ROWS: readonly Row[] = [
     name: 'it runs again but is not well: another chance',
     observed: { containers: [container({ release: V1, health: 'unhealthy' })], tried: { ...READY, up: failed('') } },
     seconds: 1,
-    expected: [{ do: 'up', release: V1, limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, limitMs: 600_000 }],
+  },
+  {
+    name: 'it does not come up, twice: what never ran is made anew',
+    observed: {
+      containers: [OLD, container({ service: 'api', release: V1, state: 'created' })],
+      tried: { ...READY, up: failed('task already exists', { attempts: 2 }) },
+    },
+    seconds: 5,
+    expected: [{ do: 'up', release: V1, afresh: true, limitMs: 600_000 }],
   },
   {
     name: 'it runs again and stays unwell: said as it is',

@@ -71,9 +71,15 @@ for (const [name, containers, expected] of [
   ['a name that only looks like it', [OLD, container({ state: 'created', name: 'abcdef012345_shop-web-1' })], []],
 ] as const) {
   test(`after a Compose that was cut off: ${name}`, () => {
-    assert.deepEqual(planTidying(containers), expected);
+    assert.deepEqual(planTidying(containers, false), expected);
   });
 }
+
+test('after two failures, what was made and never ran goes, but nothing of somebody else’s', () => {
+  const made = container({ state: 'created', id: 'n' });
+  const theirs = container({ state: 'created', id: 't', release: null });
+  assert.deepEqual(planTidying([made, theirs, OLD], true), [{ do: 'remove', id: 'n', name: 'shop-web-1' }]);
+});
 
 test('a container as the engine tells it', () => {
   const inspection = {
