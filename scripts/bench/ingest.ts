@@ -10,6 +10,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ChildServer } from './support/child-server.ts';
 import { KeptConnection, targetOf } from './support/kept-connection.ts';
+import { MachineLoad } from './support/machine-load.ts';
 import { startNexus } from './support/nexus-server.ts';
 import { figure, ratio, Samples, say } from './support/samples.ts';
 import { each } from './support/simulated-fleet.ts';
@@ -168,10 +169,13 @@ async function main(directory: string): Promise<void> {
   for (const subject of subjects) await subject.warmUp(tails);
   const sizeBefore = statSync(path.join(dataDir, 'nexus.db')).size;
   const postsBefore = subjects.at(-1)?.posts ?? 0;
+  const cpuSeconds = () => subjects.reduce((sum, { server }) => sum + server.figures().cpuSeconds, 0);
+  const load = new MachineLoad(cpuSeconds());
   for (let turn = 0; turn < Number(flags.turns); turn += 1)
     for (const subject of subjects) await subject.takeTurn(tails);
   const [, parses] = subjects;
   for (const subject of subjects) subject.report(parses ?? subject);
+  say('used by others meanwhile', load.describe(cpuSeconds()));
   const posts = (subjects.at(-1)?.posts ?? 0) - postsBefore;
   for (const subject of subjects) await subject.close();
   const size = statSync(path.join(dataDir, 'nexus.db')).size;
@@ -187,3 +191,5 @@ try {
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
+// Connections and children that a failure left behind end here.
+process.exit();

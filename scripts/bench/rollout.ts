@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { ChildServer, type ProcessFigures } from './support/child-server.ts';
 import { requireFiles } from './support/file-limit.ts';
 import { KeptConnection, targetOf } from './support/kept-connection.ts';
+import { MachineLoad } from './support/machine-load.ts';
 import { startNexus } from './support/nexus-server.ts';
 import { type Pace, SteadyPace, WindowPace } from './support/pace.ts';
 import { measurePlanning } from './support/planning-cost.ts';
@@ -164,6 +165,7 @@ async function rollOut(server: ChildServer, socketPath: string, hosts: readonly 
   say('waiting polls', `${figure(hosts.length)}; the server holds ${figure(server.figures().rssMb)} MB`);
 
   const release = (await askOnce(socketPath, 'POST', '/v1/releases', MANIFEST)) as { digest: string };
+  const load = new MachineLoad(server.figures().cpuSeconds);
   const createdMs = performance.now();
   const created = (await askOnce(socketPath, 'POST', '/v1/rollouts', {
     release: release.digest,
@@ -176,6 +178,7 @@ async function rollOut(server: ChildServer, socketPath: string, hosts: readonly 
   });
   say('create', `answered after ${figure(performance.now() - createdMs)} ms`);
   await Promise.all(done);
+  say('used by others meanwhile', load.describe(server.figures().cpuSeconds));
   const shownMs = performance.now();
   const shown = (await askOnce(socketPath, 'GET', `/v1/rollouts/${created.id}`)) as RolloutAnswer;
   say('show', `all ${figure(hosts.length)} hosts after ${figure(performance.now() - shownMs)} ms`);
@@ -237,5 +240,7 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 } finally {
-  if (process.env['KEEP'] === undefined) rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }
+// Connections and children that a failure left behind end here.
+process.exit();

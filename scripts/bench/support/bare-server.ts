@@ -14,10 +14,13 @@ const LEVELS: Readonly<Record<string, (text: string) => boolean>> = {
   'validate-event': (text) => agentEventSchema.safeParse(JSON.parse(text)).success,
 };
 
+/** Between two turns of a benchmark nothing is asked for a while. */
+const KEEP_ALIVE_MS = 75_000;
+
 const accept = LEVELS[process.argv[2] ?? ''];
 if (accept === undefined) throw new Error(`say one of ${Object.keys(LEVELS).join(', ')}`);
 
-const server = createServer((request, response) => {
+const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => response.writeHead(accept(Buffer.concat(chunks).toString()) ? 204 : 422).end());

@@ -22,37 +22,50 @@ interface Asked {
 }
 
 export class KeptConnection {
-  readonly #socket: Socket;
+  readonly #target: Target;
+  #socket: Socket | null = null;
   #asked: Asked | null = null;
   #received = '';
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('latin1');
-    socket.setNoDelay(true);
-    socket.on('data', (text: string) => this.#receive(text));
-    socket.on('error', (error) => this.#fail(error));
-    socket.on('close', () => this.#fail(new Error('the server closed the connection')));
+  private constructor(target: Target) {
+    this.#target = target;
   }
 
-  static open(target: Target): Promise<KeptConnection> {
+  static async open(target: Target): Promise<KeptConnection> {
+    const connection = new KeptConnection(target);
+    await connection.#connect();
+    return connection;
+  }
+
+  #connect(): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const socket = connect(target);
+      const socket = connect(this.#target);
+      socket.setEncoding('latin1');
+      socket.setNoDelay(true);
+      socket.on('data', (text: string) => this.#receive(text));
+      socket.on('error', (error) => this.#fail(error));
+      socket.on('close', () => {
+        this.#socket = null;
+        this.#fail(new Error('the server closed the connection'));
+      });
       socket.once('error', reject);
       socket.once('connect', () => {
-        socket.removeListener('error', reject);
-        resolve(new KeptConnection(socket));
+        this.#socket = socket;
+        resolve(socket);
       });
     });
   }
 
-  /** `head`: request line and headers without `content-length`, each line ended. ASCII bodies only. */
-  ask(head: string, body = ''): Promise<Answer> {
+  /**
+   * `head`: request line and headers without `content-length`, each line ended. ASCII bodies only. Connects again when
+   * the server has let go of a connection that was idle.
+   */
+  async ask(head: string, body = ''): Promise<Answer> {
+    const socket = this.#socket ?? (await this.#connect());
     return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed) return reject(new Error('the server closed the connection before it was asked'));
       this.#asked = { resolve, reject };
       const length = body === '' ? '' : `content-length: ${body.length}\r\n`;
-      this.#socket.write(`${head}${length}\r\n${body}`, 'latin1');
+      socket.write(`${head}${length}\r\n${body}`, 'latin1');
     });
   }
 
@@ -79,6 +92,6 @@ export class KeptConnection {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#socket?.destroy();
   }
 }

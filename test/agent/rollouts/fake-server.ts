@@ -142,7 +142,7 @@ export class FakeServer {
     };
     if (path.startsWith('/agent/telemetry')) return answer(204);
     if (path === '/v1/agent/state') return answer(200, this.#state());
-    if (path === '/v1/agent/dispatch') return this.#poll(request, answer);
+    if (path === '/v1/agent/dispatch') return this.#poll(request, response, answer);
     if (path === '/v1/agent/events') return this.#report(body, answer);
     if (path.startsWith('/v1/releases/')) {
       const digest = decodeURIComponent(path.slice('/v1/releases/'.length));
@@ -170,7 +170,7 @@ export class FakeServer {
     };
   }
 
-  #poll(request: IncomingMessage, answer: (status: number, json?: unknown) => void): void {
+  #poll(request: IncomingMessage, response: ServerResponse, answer: (status: number, json?: unknown) => void): void {
     const look = (): boolean => {
       const offered = [...this.#rollouts.values()].find(
         ({ state, regressed }) => state === 'pending' || (state === 'soaking' && regressed !== null),
@@ -197,7 +197,7 @@ export class FakeServer {
       clearTimeout(timer);
       this.#waiting.delete(look);
     };
-    request.socket.once('close', finish);
+    response.once('close', finish);
     this.#waiting.add(look);
     look();
   }

@@ -1,0 +1,128 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { assertNever, messageOf } from '../../src/domain/errors.ts';
+import type { DispatchBody } from '../../src/wire/agent-event.ts';
+import { stackSchema } from '../../src/wire/release.ts';
+import { planBackoffMs } from '../delivery/plan-backoff.ts';
+import { pause } from '../pause.ts';
+import { noteRegression } from './advance-record.ts';
+import { DispatchPoll } from './dispatch-poll.ts';
+import { judgeOffer } from './judge-offer.ts';
+import { findFallback } from './read-project.ts';
+import { type Stack, type StackCommons, startStack } from './stack.ts';
+import { takeOffer } from './take-offer.ts';
+
+const BACKOFF_BASE_MS = 1_000;
+const MAX_BACKOFF_MS = 30_000;
+/** After a failure of this host itself, such as a disk that is read-only. */
+const TROUBLE_MS = 30_000;
+
+/** All stacks of this host, and what comes for them. */
+export class HostRollouts {
+  readonly #commons: StackCommons;
+  readonly #stacks = new Map<string, Promise<Stack>>();
+  /** The last dispatch that was refused, so that each is said once. */
+  #refused = '';
+
+  constructor(commons: StackCommons) {
+    this.#commons = commons;
+  }
+
+  /** Until the signal aborts. What a crash has left is picked up from disk first, with or without the server. */
+  async run(): Promise<void> {
+    const { api, log, random, signal, onUnauthorized } = this.#commons;
+    await this.#openFolders();
+    const poll = new DispatchPoll({
+      api,
+      log,
+      random,
+      onDispatch: (dispatch) => this.#take(dispatch),
+      onReachable: () => void this.#noteReachable(),
+      onUnauthorized,
+    });
+    await Promise.all([this.#openKnownToServer(), poll.run(signal)]);
+    for (const stack of this.#stacks.values()) await (await stack).ended;
+  }
+
+  /** Every stack that this agent has a folder of; tried until the state directory can be used. */
+  async #openFolders(): Promise<void> {
+    const { stacksFolder, signal, log } = this.#commons;
+    while (!signal.aborted) {
+      try {
+        await mkdir(stacksFolder, { recursive: true, mode: 0o700 });
+        for (const name of await readdir(stacksFolder)) {
+          if (stackSchema.safeParse(name).success) await this.#stack(name);
+        }
+        return;
+      } catch (error) {
+        log.error(
+          { directory: stacksFolder, reason: messageOf(error) },
+          'releases cannot be taken up: they need a state directory that can be read and written. Trying again',
+        );
+        await pause(TROUBLE_MS, signal);
+      }
+    }
+  }
+
+  /** Stacks that the server expects something of and that left no folder: the disk was lost. */
+  async #openKnownToServer(): Promise<void> {
+    const { views, signal, random, onUnauthorized } = this.#commons;
+    for (let failures = 1; !signal.aborted; failures++) {
+      const refreshed = await views.refresh();
+      if (refreshed.kind === 'unauthorized') return onUnauthorized();
+      if (refreshed.kind === 'known') {
+        for (const { stack } of refreshed.state.rollouts) {
+          if (stackSchema.safeParse(stack).success) await this.#stack(stack);
+        }
+        return;
+      }
+      await pause(Math.min(MAX_BACKOFF_MS, planBackoffMs(failures, BACKOFF_BASE_MS, random())), signal);
+    }
+  }
+
+  #stack(name: string): Promise<Stack> {
+    const known = this.#stacks.get(name);
+    if (known !== undefined) return known;
+    const starting = startStack(name, this.#commons);
+    this.#stacks.set(name, starting);
+    starting.catch(() => this.#stacks.delete(name));
+    return starting;
+  }
+
+  async #noteReachable(): Promise<void> {
+    for (const stack of await Promise.allSettled(this.#stacks.values())) {
+      if (stack.status === 'fulfilled') stack.value.sender.noteReachable();
+    }
+  }
+
+  async #take(dispatch: DispatchBody): Promise<void> {
+    const { engine, moments, log } = this.#commons;
+    const { store, sender } = await this.#stack(dispatch.stack);
+    const { rollout_id, regressed, stack, release, epoch } = dispatch;
+    const fields = { stack, rollout_id, release, epoch };
+    const verdict = judgeOffer(store.record, dispatch);
+    switch (verdict.kind) {
+      case 'known':
+        if (regressed !== undefined)
+          await store.update((record) => noteRegression(record, rollout_id, regressed.reason));
+        return;
+      case 'over':
+      case 'busy':
+        sender.doubt();
+        return;
+      case 'refuse':
+        if (this.#refused !== `${rollout_id} ${epoch}`)
+          log.warn({ ...fields, reason: verdict.reason }, 'a dispatch is refused');
+        this.#refused = `${rollout_id} ${epoch}`;
+        return;
+      case 'take': {
+        const fallback = findFallback(await engine.containers(stack));
+        await store.update((record) =>
+          judgeOffer(record, dispatch).kind === 'take' ? takeOffer(record, dispatch, fallback, moments.now()) : record,
+        );
+        return;
+      }
+      default:
+        return assertNever(verdict);
+    }
+  }
+}
