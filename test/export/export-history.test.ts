@@ -158,11 +158,7 @@ test('the command writes a whole file or none, and never over another', async (t
   const file = path.join(server.dataDir, 'out.csv');
   const args = ['export', '--format', 'csv', '--data', server.dataDir, '--output', file];
   assert.equal(await runCli([...args, '--host', 'nobody'], terminal), 1);
-  assert.equal(
-    await runCli([...args, '--host', 'web-1', '--to', '2026-03-01T12:00:00Z'], terminal),
-    0,
-    terminal.err(),
-  );
+  assert.equal(await runCli([...args, '--host', 'web-1', '--to', '2026-03-01T12:00:00Z'], terminal), 0, terminal.err());
   assert.ok(readFileSync(file, 'utf8').split('\r\n').length > 2_000);
   assert.equal(await runCli(args, terminal), 1);
   assert.equal(await runCli(['export', '--format', 'xml', '--data', server.dataDir], terminal), 2);
