@@ -15,6 +15,7 @@ import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
+import { Forwarder } from './remote-write/forwarder.ts';
 import { openReader } from './sqlite/open-reader.ts';
 import { StoreKeeper } from './sqlite/store-keeper.ts';
 
@@ -52,6 +53,8 @@ export interface ApplianceConfig {
   readonly agentRateLimit: number;
   /** The contract's defaults when not given. */
   readonly retention?: Retention;
+  /** A Prometheus remote-write address to which every tick is forwarded. */
+  readonly remoteWriteUrl?: string;
 }
 
 export interface Appliance {
@@ -110,6 +113,16 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
       });
     }, TICK_MS);
     const compaction = startCompaction(engine, clock);
+    const forwarder =
+      config.remoteWriteUrl === undefined
+        ? undefined
+        : new Forwarder({
+            url: config.remoteWriteUrl,
+            store: () => engine.committed().store,
+            nowMs: () => clock.nowMs(),
+            log,
+          });
+    forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {
       url: `http://${host}:${tcp.port}`,
@@ -117,6 +130,7 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
       async close() {
         clearInterval(ticker);
         compaction.stop();
+        await forwarder?.stop();
         await close(tcp);
       },
     };

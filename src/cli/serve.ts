@@ -18,6 +18,7 @@ interface ServeFlags {
   readonly keep1m: string;
   readonly keep10m: string;
   readonly keep1h: string;
+  readonly remoteWrite?: string;
 }
 
 const DEFAULT_LISTEN = '127.0.0.1:8470';
@@ -32,6 +33,15 @@ function readRateLimit(text: string): number {
     );
   }
   return Number(text);
+}
+
+function readRemoteWrite(text: string | undefined): { remoteWriteUrl?: string } {
+  if (text === undefined) return {};
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return { remoteWriteUrl: text };
+  throw new NexusError(
+    'usage',
+    `--remote-write is «${text}», which is no address: write https://HOST:PORT/api/v1/write`,
+  );
 }
 
 function readRetention(flags: ServeFlags): Retention {
@@ -56,13 +66,18 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const listen = parseListenAddress(flags.listen);
   const agentRateLimit = readRateLimit(flags.agentRateLimit);
   const retention = readRetention(flags);
+  const remoteWrite = readRemoteWrite(flags.remoteWrite);
   const dataDir = dataDirectoryOf(flags.data, terminal);
   const { createLog } = await import('./create-log.ts');
   const log = createLog(terminal);
   // Before anything is open, so that a stop during a long start is a stop and not a kill.
   const stop = stopSignal(log);
   const { openAppliance } = await import('../main.ts');
-  const appliance = await openAppliance({ dataDir, listen, agentRateLimit, retention }, terminal.clock, log);
+  const appliance = await openAppliance(
+    { dataDir, listen, agentRateLimit, retention, ...remoteWrite },
+    terminal.clock,
+    log,
+  );
   await noteAddress(dataDir, appliance.url, log);
   printLine(terminal, `nexus listening on ${appliance.url}`);
   await aborted(stop);
@@ -85,6 +100,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--keep-1m <duration>', 'how long points of a minute are kept; 0: not at all').default('14d'))
     .addOption(new Option('--keep-10m <duration>', 'of ten minutes').default('90d'))
     .addOption(new Option('--keep-1h <duration>', 'of an hour').default('2y'))
+    .addOption(new Option('--remote-write <url>', 'forward every sample to this Prometheus remote-write address'))
     .action((flags) => serve(terminal, flags));
   command.addHelpText(
     'after',
@@ -98,5 +114,6 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     ],
     ['nexus serve --data ./nexus-data --listen [::1]:0', 'Beside another one, on any free port'],
     ['nexus serve --keep-raw 7d --keep-1h 5y', 'Keep every sample for a week, and hours for five years'],
+    ['nexus serve --remote-write http://127.0.0.1:8428/api/v1/write', 'Into VictoriaMetrics as well'],
   ]);
 }

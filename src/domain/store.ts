@@ -115,7 +115,9 @@ export interface TickTable {
   oldestRows(hostId: number, beforeMs: number, limit: number): number[];
   /** Every row of the span, those in chunks too, in time order. */
   rowsToCompact(hostId: number, fromMs: number, toMs: number): StoredTick[];
-  /** Deletes the row of that instant. */
+  /** Whether no row has been stored after the one of that instant: it is never deleted. */
+  isNewestRow(hostId: number, recordedAtMs: number): boolean;
+  /** Deletes the row of that instant, unless it is the newest of all. */
   removeRow(hostId: number, recordedAtMs: number): void;
 }
 
@@ -244,6 +246,7 @@ export interface Store {
   readonly containers: ContainerTable;
   readonly ticks: TickTable;
   readonly chunks: ChunkTable;
+  readonly forwarding: ForwardingTable;
   readonly events: EventTable;
   readonly releases: ReleaseTable;
   readonly quarantines: QuarantineTable;
@@ -253,6 +256,27 @@ export interface Store {
   /** Gives at most `maxPages` unused pages back to the disk when much is unused; returns how many. */
   reclaim(maxPages: number): number;
   close(): void;
+}
+
+export interface NumberedTick {
+  /** Rises from tick to tick, in the order in which they were stored. */
+  readonly number: number;
+  readonly tick: StoredTick;
+}
+
+/** What is to be sent to a remote store. */
+export interface ForwardingTable {
+  /** The number of the newest tick that was sent or put off; 0 before the first. */
+  position(): number;
+  moveTo(position: number): void;
+  /** Rows alone: a tick that was compacted before it came to its turn is not forwarded. */
+  ticksAfter(position: number, limit: number): NumberedTick[];
+  /** The oldest request that was put off. */
+  first(): { readonly number: number; readonly body: Uint8Array } | undefined;
+  add(atMs: number, body: Uint8Array): void;
+  remove(number: number): void;
+  /** Drops requests put off before `beforeMs`, and the oldest until at most `maxBytes` are left; returns how many. */
+  trim(beforeMs: number, maxBytes: number): number;
 }
 
 /** History for reading alone. */

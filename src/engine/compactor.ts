@@ -76,7 +76,8 @@ export class Compactor {
   /** The host's latest ticks stay rows; once they are settled they are no work. */
   #oldestRow(world: World, host: LiveHost, beforeMs: number, nowMs: number): number | null {
     for (const atMs of world.store.ticks.oldestRows(host.stored.id, beforeMs, 3)) {
-      if (!isKept(host, atMs) || !this.#isSettled(world, host.stored.id, atMs, nowMs)) return atMs;
+      const stays = isKept(host, atMs) || world.store.ticks.isNewestRow(host.stored.id, atMs);
+      if (!stays || !this.#isSettled(world, host.stored.id, atMs, nowMs)) return atMs;
     }
     return null;
   }

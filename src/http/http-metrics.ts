@@ -4,6 +4,7 @@ import { HOST_STATUSES, type Host } from '../domain/host.ts';
 import type { Queries } from '../domain/ports.ts';
 
 const BYTES_PER_MB = 1024 * 1024;
+const GB = 1024 * BYTES_PER_MB;
 
 interface HostGauge {
   readonly gauge: Gauge<'host'>;
@@ -65,6 +66,17 @@ export class HttpMetrics {
       this.#hostGauge('nexus_host_memory_total_bytes', 'Memory of the host.', (host) =>
         toBytes(host.metrics?.memory_total_mb),
       ),
+      this.#hostGauge(
+        'nexus_host_load_average',
+        'Load average over one minute.',
+        (host) => host.metrics?.load_average ?? null,
+      ),
+      this.#hostGauge('nexus_host_disk_used_bytes', 'Disk space in use.', (host) =>
+        toBytes(host.metrics?.disk_used_gb, GB),
+      ),
+      this.#hostGauge('nexus_host_disk_total_bytes', 'Disk space of the host.', (host) =>
+        toBytes(host.metrics?.disk_total_gb, GB),
+      ),
       this.#hostGauge('nexus_host_containers', 'Containers in the latest report.', (host) => host.containerCount),
       this.#hostGauge('nexus_host_last_seen_timestamp_seconds', 'When the host was last heard from.', (host) =>
         host.lastSeenAtMs === null ? null : host.lastSeenAtMs / 1000,
@@ -116,6 +128,6 @@ export class HttpMetrics {
   }
 }
 
-function toBytes(megabytes: number | null | undefined): number | null {
-  return megabytes === null || megabytes === undefined ? null : megabytes * BYTES_PER_MB;
+function toBytes(amount: number | null | undefined, unit = BYTES_PER_MB): number | null {
+  return amount === null || amount === undefined ? null : amount * unit;
 }

@@ -13,12 +13,15 @@ import type { ChunkInfo, ChunkTable, StoredChunk } from '../domain/store.ts';
 import { ChunkDamaged } from '../telemetry/bytes.ts';
 import { decodeInstants, encodeInstants } from '../telemetry/chunk-codec.ts';
 import { CELL_MS, shapeOf, startOfSpan } from '../telemetry/tiers.ts';
+import { ChunkCache } from './chunk-cache.ts';
 import type { Connection } from './connection.ts';
 
 const CHECKSUM_BYTES = 4;
 /** No chunk comes near it: a damaged one must not take all memory. */
 const MAX_VALUES_BYTES = 512 * 1024 * 1024;
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } } as const;
+/** Uncompressed chunks: the last day of a few dozen hosts. */
+const DEFAULT_CACHE_BYTES = 24 * 1024 * 1024;
 /** Spans whose instants are remembered, for ticks that come late in a row. */
 const MAX_REMEMBERED = 64;
 
@@ -66,7 +69,10 @@ interface Held {
 
 const numberOf = (tier: Tier): number => TIERS.indexOf(tier);
 
-export function createChunkTable(connection: Connection): ChunkTable {
+/** `cacheBytes`: 0 where another process may change the database; then nothing read is remembered. */
+export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CACHE_BYTES): ChunkTable {
+  const cache = new ChunkCache(cacheBytes);
+  const keyOf = (hostId: number, tier: Tier, startMs: number): string => `${hostId} ${tier} ${startMs}`;
   const insert = connection.prepare<never>(
     `INSERT INTO chunks (host_id, tier, start_ms, first_ms, last_ms, points, received_ms, damaged, instants,
        body)
@@ -124,7 +130,7 @@ export function createChunkTable(connection: Connection): ChunkTable {
     const held: Held = { instants, hasValues: row?.has_values === 1 };
     const [oldest] = remembered.keys();
     if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
-    remembered.set(key, held);
+    if (cacheBytes > 0) remembered.set(key, held);
     return held;
   }
 
@@ -132,6 +138,7 @@ export function createChunkTable(connection: Connection): ChunkTable {
     put(chunk: StoredChunk) {
       const { hostId, tier, startMs, times, values } = chunk;
       remembered.delete(`${hostId} ${startMs}`);
+      cache.delete(keyOf(hostId, tier, startMs));
       insert.run(
         hostId,
         numberOf(tier),
@@ -159,10 +166,15 @@ export function createChunkTable(connection: Connection): ChunkTable {
       );
     },
     read(hostId, tier, startMs) {
+      const key = keyOf(hostId, tier, startMs);
+      const known = cache.get(key);
+      if (known !== undefined) return known;
       const row = selectOne.get(hostId, numberOf(tier), startMs);
       if (row === undefined) return undefined;
       const times = decodeInstants(unseal(row.instants));
-      return { times, values: row.body === null ? null : decompress(unseal(row.body)) };
+      const chunk = { times, values: row.body === null ? null : decompress(unseal(row.body)) };
+      cache.put(key, chunk);
+      return chunk;
     },
     hasTick: (hostId, atMs) => instantsOf(hostId, startOfSpan(atMs, CELL_MS)).instants.has(atMs),
     hasTickValues(hostId, atMs) {
@@ -174,20 +186,25 @@ export function createChunkTable(connection: Connection): ChunkTable {
       selectUncovered.get(hostId, numberOf(fine), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs)?.start_ms ?? null,
     remove(hostId, tier, startMs) {
       remembered.delete(`${hostId} ${startMs}`);
+      cache.delete(keyOf(hostId, tier, startMs));
       return remove.run(hostId, numberOf(tier), startMs).changes > 0;
     },
     dropValues(hostId, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
+      cache.clear();
       return dropBody.run(hostId, beforeMs, receivedBeforeMs, limit).changes;
     },
     removeBefore(hostId, tier, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
+      cache.clear();
       return removeOld.run(hostId, numberOf(tier), beforeMs, receivedBeforeMs, limit).changes;
     },
     removeCoveredBefore: (hostId, tier, beforeMs, coarse, limit) =>
+      // What is deleted is not listed any more, so a copy of it is never asked for.
       removeCovered.run(hostId, numberOf(tier), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs, limit).changes,
     markDamaged(hostId, tier, startMs) {
       remembered.delete(`${hostId} ${startMs}`);
+      cache.delete(keyOf(hostId, tier, startMs));
       return markDamaged.run(hostId, numberOf(tier), startMs).changes > 0;
     },
     compress: (values) => zstdCompressSync(values, COMPRESSION),

@@ -143,6 +143,13 @@ export const MIGRATIONS: readonly string[] = [
     body BLOB
   ) STRICT;
   CREATE UNIQUE INDEX chunks_by_host ON chunks (host_id, tier, start_ms);
+
+  CREATE TABLE forwarding (id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL) STRICT;
+  CREATE TABLE forwarding_queue (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
   `,
 ];
 

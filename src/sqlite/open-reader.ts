@@ -27,7 +27,7 @@ export function openReader(directory: string): HistoryReader {
       );
     }
     connection.pragma('query_only = ON');
-    const chunks = createChunkTable(connection);
+    const chunks = createChunkTable(connection, 0);
     return {
       hosts: createHostTable(connection),
       containers: createContainerTable(connection),

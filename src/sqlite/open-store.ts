@@ -13,6 +13,7 @@ import { createChunkTable } from './chunk-table.ts';
 import { Connection, RESTORE } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
 import { createEventTable } from './event-table.ts';
+import { createForwardingTable } from './forwarding-table.ts';
 import { allowShrinking, reclaim } from './free-space.ts';
 import { createHostTable } from './host-table.ts';
 import { migrate, requireOwnSchema } from './migrations.ts';
@@ -143,6 +144,7 @@ export function openStore(directory: string, nowMs: number, onDamaged?: (failure
       containers: createContainerTable(connection),
       ticks: createTickTable(connection, chunks),
       chunks,
+      forwarding: createForwardingTable(connection),
       events: createEventTable(connection),
       releases: createReleaseTable(connection),
       quarantines: createQuarantineTable(connection),

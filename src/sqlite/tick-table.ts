@@ -4,28 +4,9 @@ import { decodeTicks, finishNow } from '../telemetry/chunk-codec.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
 import { sampleAt } from '../telemetry/tick-block.ts';
 import type { Connection } from './connection.ts';
-
-interface TickRow {
-  host_id: number;
-  recorded_at_ms: number;
-  received_at_ms: number;
-  token_number: number;
-  live: number;
-  sample: Uint8Array;
-}
+import { readTickRow, type TickRow } from './tick-row.ts';
 
 type Besides = Parameters<TickTable['rows']>[3];
-
-function readRow(row: TickRow): StoredTick {
-  return {
-    hostId: row.host_id,
-    recordedAtMs: row.recorded_at_ms,
-    receivedAtMs: row.received_at_ms,
-    tokenNumber: row.token_number,
-    live: row.live === 1,
-    sample: row.sample,
-  };
-}
 
 export function createTickTable(connection: Connection, chunks: ChunkTable): TickTable {
   const insert = connection.prepare<never>(
@@ -47,10 +28,16 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Tic
   const selectOne = connection.prepare<{ one: number }>(
     'SELECT 1 AS one FROM ticks WHERE host_id = ? AND recorded_at_ms = ?',
   );
-  const removeRow = connection.prepare<never>('DELETE FROM ticks WHERE host_id = ? AND recorded_at_ms = ?');
+  // SQLite would give the number of the newest row out again, and forwarding goes by these numbers.
+  const removeRow = connection.prepare<never>(
+    'DELETE FROM ticks WHERE host_id = ? AND recorded_at_ms = ? AND rowid < (SELECT max(rowid) FROM ticks)',
+  );
+  const selectNewestRow = connection.prepare<{ host_id: number; recorded_at_ms: number }>(
+    'SELECT host_id, recorded_at_ms FROM ticks ORDER BY rowid DESC LIMIT 1',
+  );
 
   function* live(hostId: number): Generator<StoredTick> {
-    for (const row of selectLive.iterate(hostId)) yield readRow(row);
+    for (const row of selectLive.iterate(hostId)) yield readTickRow(row);
   }
 
   /** A host's latest ticks stay rows even when a chunk holds them. */
@@ -68,7 +55,7 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Tic
   function* rows(hostId: number, fromMs: number, toMs: number, besides: Besides): Generator<StoredTick> {
     const newestMs = chunks.newestMs(hostId);
     for (const row of selectRange.iterate(hostId, fromMs, toMs)) {
-      if (!isInChunk(hostId, row.recorded_at_ms, newestMs, besides)) yield readRow(row);
+      if (!isInChunk(hostId, row.recorded_at_ms, newestMs, besides)) yield readTickRow(row);
     }
   }
 
@@ -118,7 +105,11 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Tic
     range,
     rows,
     oldestRows: (hostId, beforeMs, limit) => selectOldest.all(hostId, beforeMs, limit).map((row) => row.recorded_at_ms),
-    rowsToCompact: (hostId, fromMs, toMs) => selectRange.all(hostId, fromMs, toMs).map(readRow),
+    rowsToCompact: (hostId, fromMs, toMs) => selectRange.all(hostId, fromMs, toMs).map(readTickRow),
+    isNewestRow(hostId, recordedAtMs) {
+      const newest = selectNewestRow.get();
+      return newest?.host_id === hostId && newest.recorded_at_ms === recordedAtMs;
+    },
     removeRow: (hostId, recordedAtMs) => void removeRow.run(hostId, recordedAtMs),
   };
 }

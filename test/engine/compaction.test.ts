@@ -176,7 +176,7 @@ test('a tick that comes late for a compacted span is answered at once, kept once
   assert.ok(rows() - lateRows < 10, `${rows()} rows: duplicates were stored`);
   const merged = await server.operator.history('web-1', span);
   compact(server);
-  assert.equal(rows(), 0);
+  assert.ok(rows() <= 1, 'the newest row of all stays');
   const settled = await server.operator.history('web-1', span);
   assert.equal(settled.tier, '10m');
   assert.notDeepEqual(settled.points, withoutLate.points);

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/wire': ['src/domain', 'zod'],
   'src/sqlite': ['src/domain', 'src/telemetry', 'node:', 'better-sqlite3'],
   'src/http': ['src/domain', 'src/wire', 'node:', 'zod', 'find-my-way', 'prom-client', 'yaml', 'canonicalize'],
+  'src/remote-write': ['src/domain', 'src/telemetry', 'src/export', 'hyparquet-writer'],
   'src/export': ['src/domain', 'hyparquet-writer'],
   'src/client': ['src/domain', 'src/wire', 'node:', 'undici', 'zod'],
   'src/cli': [
@@ -38,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/sqlite',
     'src/http',
     'src/export',
+    'src/remote-write',
     'src/client',
     'node:',
   ],

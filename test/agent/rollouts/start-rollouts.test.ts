@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
+import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { MemoryLog, V1, V2 } from './sample.ts';
@@ -27,6 +27,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const log = new MemoryLog();
   const socketPath = join(folder, 'engine.sock');
   const stateDir = join(folder, 'state');
+  const started: Rollouts[] = [];
   const start = () => {
     const rollouts = startRollouts({
       url: server.url,
@@ -38,10 +39,13 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
       log,
       clock: { nowMs: Date.now },
     });
-    t.after(() => rollouts.stop());
+    started.push(rollouts);
     return rollouts;
   };
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    for (const rollouts of started) await rollouts.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
   const recordOf = (stack: string): unknown =>
     JSON.parse(readFileSync(join(stateDir, 'stacks', stack, 'stack.json'), 'utf8'));
   return { server, log, start, folder, stateDir, socketPath, recordOf };

@@ -1,0 +1,299 @@
+/**
+ * Forwards ticks to a remote-write store, in the order in which they came.
+ *
+ *     rows of ticks ──► request ──► 2xx: the position moves on, in the database
+ *                          └─────► not taken: rows are put off into the queue before compaction takes them,
+ *                                  and the queue goes first when the store is there again
+ *
+ * The position and the queue are in the database, so a restart goes on where it stopped; what was sent and not yet
+ * noted is sent again, which the receiver recognises by its instant. The queue is bounded by age and by size: the
+ * oldest is dropped, with a log line. What the receiver refuses (4xx) is dropped, with a log line, and never retried.
+ */
+import { messageOf, NexusError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { NumberedTick, Store } from '../domain/store.ts';
+import { FAMILIES, sampleName } from '../export/metric-families.ts';
+import { decodeSample } from '../telemetry/sample-codec.ts';
+import { encodeLabels, encodeWriteRequest, type SeriesSamples } from './write-request.ts';
+
+export const FORWARDING = {
+  /** Ticks of one request: a few thousand samples. */
+  maxTicks: 16,
+  idleMs: 1_000,
+  minBackOffMs: 1_000,
+  maxBackOffMs: 60_000,
+  requestLimitMs: 30_000,
+  /** Rows that wait longer are put into the queue; rows are kept for two hours at least. */
+  putOffAfterMs: 1_800_000,
+  maxQueueMs: 2 * 86_400_000,
+  maxQueueBytes: 256 * 1024 * 1024,
+  /** Requests put off between two attempts. */
+  maxPutOff: 64,
+} as const;
+
+type Limits = { readonly [K in keyof typeof FORWARDING]: number };
+
+export interface ForwarderParts {
+  readonly url: string;
+  /** Throws `store_unavailable` while there is none. */
+  readonly store: () => Store;
+  readonly nowMs: () => number;
+  readonly log: Log;
+  readonly limits?: Partial<Limits>;
+}
+
+interface Subject {
+  readonly host: string;
+  readonly container: { readonly id: string; readonly name: string } | null;
+}
+
+type Verdict =
+  | { readonly kind: 'taken' | 'refused'; readonly reason: string }
+  | { readonly kind: 'later'; readonly reason: string; readonly afterMs: number };
+
+const MAX_KNOWN_LABELS = 100_000;
+const PAGE = 1_000;
+
+export class Forwarder {
+  readonly #parts: ForwarderParts;
+  readonly #limits: Limits;
+  readonly #labels = new Map<string, Uint8Array>();
+  readonly #hosts = new Map<number, string>();
+  readonly #containers = new Map<number, { id: string; name: string }>();
+  readonly #stop = new AbortController();
+  #running: Promise<void> | null = null;
+  #failing = false;
+
+  constructor(parts: ForwarderParts) {
+    this.#parts = parts;
+    this.#limits = { ...FORWARDING, ...parts.limits };
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let backOffMs = this.#limits.minBackOffMs;
+    while (!this.#stop.signal.aborted) {
+      let pauseMs: number;
+      try {
+        const verdict = await this.#sendNext();
+        if (verdict === null) pauseMs = this.#limits.idleMs;
+        else if (verdict.kind !== 'later') {
+          pauseMs = 0;
+          backOffMs = this.#limits.minBackOffMs;
+        } else {
+          pauseMs = Math.max(backOffMs, verdict.afterMs);
+          backOffMs = Math.min(backOffMs * 2, this.#limits.maxBackOffMs);
+          this.#putOff();
+        }
+        this.#noteState(verdict);
+      } catch (error) {
+        // The store is away, or full: the engine says so.
+        pauseMs = this.#limits.maxBackOffMs / 10;
+        if (!(error instanceof NexusError)) {
+          const stack = error instanceof Error ? error.stack : undefined;
+          this.#parts.log.error({ reason: messageOf(error), stack }, 'forwarding failed on a defect');
+        }
+      }
+      await this.#pause(pauseMs);
+    }
+  }
+
+  #noteState(verdict: Verdict | null): void {
+    const { log, url } = this.#parts;
+    if (verdict?.kind === 'refused') {
+      log.warn(
+        { url: withoutSecrets(url), reason: verdict.reason },
+        'the remote store refused samples: they are dropped',
+      );
+    }
+    if (verdict?.kind === 'later' && !this.#failing) {
+      this.#failing = true;
+      log.warn(
+        { url: withoutSecrets(url), reason: verdict.reason },
+        'the remote store does not take samples: they wait',
+      );
+    }
+    if (verdict?.kind === 'taken' && this.#failing) {
+      this.#failing = false;
+      log.info({ url: withoutSecrets(url) }, 'the remote store takes samples again');
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#stop.signal.aborted) return resolve();
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#stop.signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#stop.signal.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  /** Null: there is nothing to send. */
+  async #sendNext(): Promise<Verdict | null> {
+    const store = this.#parts.store();
+    const queued = store.forwarding.first();
+    if (queued !== undefined) {
+      const verdict = await this.#send(queued.body);
+      if (verdict.kind !== 'later')
+        this.#parts.store().transact(() => this.#parts.store().forwarding.remove(queued.number));
+      return verdict;
+    }
+    const ticks = store.forwarding.ticksAfter(store.forwarding.position(), this.#limits.maxTicks);
+    const last = ticks.at(-1);
+    if (last === undefined) return null;
+    const verdict = await this.#send(this.#encode(store, ticks));
+    if (verdict.kind === 'later') return verdict;
+    const now = this.#parts.store();
+    now.transact(() => now.forwarding.moveTo(last.number));
+    return verdict;
+  }
+
+  async #send(body: Uint8Array): Promise<Verdict> {
+    const { username, password } = new URL(this.#parts.url);
+    const authorization = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+    try {
+      const answer = await fetch(withoutSecrets(this.#parts.url), {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/x-protobuf',
+          'content-encoding': 'snappy',
+          'x-prometheus-remote-write-version': '0.1.0',
+          'user-agent': 'nexus',
+          ...(username === '' ? {} : { authorization }),
+        },
+        body: Buffer.from(body),
+        redirect: 'error',
+        signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#limits.requestLimitMs)]),
+      });
+      const reason = `${answer.status} ${(await answer.text()).slice(0, 300)}`;
+      if (answer.ok) return { kind: 'taken', reason };
+      const afterMs = Number(answer.headers.get('retry-after') ?? 0) * 1000;
+      if (answer.status >= 500 || answer.status === 429) {
+        return {
+          kind: 'later',
+          reason,
+          afterMs: Number.isFinite(afterMs) ? Math.min(afterMs, this.#limits.maxBackOffMs) : 0,
+        };
+      }
+      return { kind: 'refused', reason };
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
+      return { kind: 'later', reason: `${messageOf(error)}${cause}`, afterMs: 0 };
+    }
+  }
+
+  /** Saves rows that have waited long from being compacted unsent, and keeps the queue within its bounds. */
+  #putOff(): void {
+    const { nowMs, log } = this.#parts;
+    const now = nowMs();
+    for (let turn = 0; turn < this.#limits.maxPutOff; turn += 1) {
+      const store = this.#parts.store();
+      const ticks = store.forwarding.ticksAfter(store.forwarding.position(), this.#limits.maxTicks);
+      const [first] = ticks;
+      const last = ticks.at(-1);
+      if (first === undefined || last === undefined || first.tick.receivedAtMs > now - this.#limits.putOffAfterMs)
+        break;
+      const body = this.#encode(store, ticks);
+      store.transact(() => {
+        store.forwarding.add(first.tick.receivedAtMs, body);
+        store.forwarding.moveTo(last.number);
+      });
+    }
+    const store = this.#parts.store();
+    const dropped = store.transact(() =>
+      store.forwarding.trim(now - this.#limits.maxQueueMs, this.#limits.maxQueueBytes),
+    );
+    if (dropped > 0)
+      log.warn({ requests: dropped }, 'the queue for the remote store is full or too old: the oldest was dropped');
+  }
+
+  #encode(store: Store, ticks: readonly NumberedTick[]): Uint8Array {
+    const series = new Map<string, SeriesSamples>();
+    const add = (
+      key: number,
+      subject: () => Subject,
+      metrics: Readonly<Record<string, number | null>>,
+      atMs: number,
+    ) => {
+      FAMILIES.forEach((family, index) => {
+        if (key < 0 !== (family.subject === 'host')) return;
+        const value = metrics[family.metric];
+        if (value === null || value === undefined) return;
+        const name = `${key} ${index}`;
+        let known = series.get(name);
+        if (known === undefined) {
+          known = { labels: this.#labelsOf(name, sampleName(family), subject), samples: [] };
+          series.set(name, known);
+        }
+        known.samples.push({ value: value * family.factor, atMs });
+      });
+    };
+    for (const { tick } of ticks) {
+      const host = this.#hostName(store, tick.hostId);
+      const { metrics, containers } = decodeSample(tick.sample);
+      add(-tick.hostId, () => ({ host, container: null }), metrics, tick.recordedAtMs);
+      for (const { id, metrics: values } of containers ?? []) {
+        add(id, () => ({ host, container: this.#container(store, tick.hostId, id) }), values, tick.recordedAtMs);
+      }
+    }
+    for (const { samples } of series.values()) samples.sort((a, b) => a.atMs - b.atMs);
+    return encodeWriteRequest(series.values());
+  }
+
+  #labelsOf(key: string, name: string, subject: () => Subject): Uint8Array {
+    const known = this.#labels.get(key);
+    if (known !== undefined) return known;
+    const { host, container } = subject();
+    const labels = encodeLabels([
+      ['__name__', name],
+      ['host', host],
+      ...(container === null
+        ? []
+        : ([
+            ['container_id', container.id],
+            ['container', container.name],
+          ] as const)),
+    ]);
+    if (this.#labels.size >= MAX_KNOWN_LABELS) this.#labels.clear();
+    this.#labels.set(key, labels);
+    return labels;
+  }
+
+  #hostName(store: Store, id: number): string {
+    const known = this.#hosts.get(id);
+    if (known !== undefined) return known;
+    for (const host of store.hosts.all()) this.#hosts.set(host.id, host.name);
+    return this.#hosts.get(id) ?? String(id);
+  }
+
+  #container(store: Store, hostId: number, id: number): { id: string; name: string } {
+    const known = this.#containers.get(id);
+    if (known !== undefined) return known;
+    // Numbers rise: the ones before this page were there when the host was last looked up.
+    for (const { id: number, containerId, identity } of store.containers.page(hostId, { after: id - 1, limit: PAGE })) {
+      if (this.#containers.size >= MAX_KNOWN_LABELS) this.#containers.clear();
+      this.#containers.set(number, { id: containerId, name: identity.name });
+    }
+    return this.#containers.get(id) ?? { id: String(id), name: '' };
+  }
+}
+
+/** For logs and for `fetch`, which takes no credentials in an address. */
+function withoutSecrets(text: string): string {
+  const url = new URL(text);
+  url.username = '';
+  url.password = '';
+  return url.toString();
+}

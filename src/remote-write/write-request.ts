@@ -1,0 +1,66 @@
+/**
+ * Prometheus remote write 1.0 (https://prometheus.io/docs/specs/prw/remote_write_spec/): a Snappy block of
+ *
+ *     WriteRequest := { 1: TimeSeries }…    TimeSeries := { 1: Label }… { 2: Sample }…
+ *     Label        := { 1: name  2: value } Sample     := { 1: value (double)  2: timestamp (int64, ms) }
+ *
+ * Four messages of length-delimited fields: written by hand, as a protobuf library would be larger than all of this.
+ */
+import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
+import type { ByteWriter } from '../telemetry/bytes.ts';
+import { ByteWriter as Bytes } from '../telemetry/bytes.ts';
+
+const LENGTH_DELIMITED = 2;
+const FIXED_64 = 1;
+const VARINT = 0;
+const field = (number: number, type: number): number => (number << 3) | type;
+
+export type Labels = ReadonlyArray<readonly [name: string, value: string]>;
+
+const text = new TextEncoder();
+
+function putBytes(writer: ByteWriter, number: number, bytes: Uint8Array): void {
+  writer.varint(field(number, LENGTH_DELIMITED));
+  writer.varint(bytes.length);
+  writer.bytes(bytes);
+}
+
+/** The labels of one series, sorted by name as the specification wants them, as bytes that may be used again. */
+export function encodeLabels(labels: Labels): Uint8Array {
+  const writer = new Bytes();
+  for (const [name, value] of [...labels].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const label = new Bytes();
+    putBytes(label, 1, text.encode(name));
+    putBytes(label, 2, text.encode(value));
+    putBytes(writer, 1, label.finish());
+  }
+  return writer.finish();
+}
+
+export interface SeriesSamples {
+  /** Of {@link encodeLabels}. */
+  readonly labels: Uint8Array;
+  /** In time order. */
+  readonly samples: Array<{ readonly value: number; readonly atMs: number }>;
+}
+
+/** The body of one request. */
+export function encodeWriteRequest(series: Iterable<SeriesSamples>): Uint8Array {
+  const request = new Bytes();
+  const number = new DataView(new ArrayBuffer(8));
+  for (const { labels, samples } of series) {
+    const one = new Bytes();
+    one.bytes(labels);
+    for (const { value, atMs } of samples) {
+      const sample = new Bytes();
+      number.setFloat64(0, value, true);
+      sample.varint(field(1, FIXED_64));
+      sample.bytes(new Uint8Array(number.buffer));
+      sample.varint(field(2, VARINT));
+      sample.varint(atMs);
+      putBytes(one, 2, sample.finish());
+    }
+    putBytes(request, 1, one.finish());
+  }
+  return snappyCompress(request.finish());
+}
