@@ -54,7 +54,7 @@ export interface ApplianceConfig {
   /** The contract's defaults when not given. */
   readonly retention?: Retention;
   /** A Prometheus remote-write address to which every tick is forwarded. */
-  readonly remoteWriteUrl?: string;
+  readonly remoteWrite?: { readonly url: string; readonly authorization: string | null };
 }
 
 export interface Appliance {
@@ -114,10 +114,10 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
     }, TICK_MS);
     const compaction = startCompaction(engine, clock);
     const forwarder =
-      config.remoteWriteUrl === undefined
+      config.remoteWrite === undefined
         ? undefined
         : new Forwarder({
-            url: config.remoteWriteUrl,
+            ...config.remoteWrite,
             store: () => engine.committed().store,
             nowMs: () => clock.nowMs(),
             log,

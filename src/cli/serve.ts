@@ -2,13 +2,14 @@ import { type Command, Option } from 'commander';
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
+import type { ApplianceConfig } from '../main.ts';
 import { completedBy } from './completion-source.ts';
 import { dataDirectoryOf } from './data-directory.ts';
 import { readDurationOrOff } from './duration.ts';
 import { addExamples } from './examples.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
-import { printLine, type Terminal } from './terminal.ts';
+import { printLine, settingOf, type Terminal } from './terminal.ts';
 
 interface ServeFlags {
   readonly data?: string;
@@ -35,9 +36,21 @@ function readRateLimit(text: string): number {
   return Number(text);
 }
 
-function readRemoteWrite(text: string | undefined): { remoteWriteUrl?: string } {
+/** Secrets stay out of arguments, which every user of the machine can read. */
+const REMOTE_WRITE_AUTHORIZATION = 'NEXUS_REMOTE_WRITE_AUTHORIZATION';
+
+function readRemoteWrite(text: string | undefined, terminal: Terminal): Pick<ApplianceConfig, 'remoteWrite'> {
   if (text === undefined) return {};
-  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return { remoteWriteUrl: text };
+  const url = URL.parse(text);
+  if (url !== null && (url.username !== '' || url.password !== '')) {
+    throw new NexusError(
+      'usage',
+      `--remote-write holds credentials, which other users could read: put the header into ${REMOTE_WRITE_AUTHORIZATION}, e.g. «Bearer …».`,
+    );
+  }
+  if (url !== null && /^https?:$/.test(url.protocol)) {
+    return { remoteWrite: { url: text, authorization: settingOf(terminal, REMOTE_WRITE_AUTHORIZATION) ?? null } };
+  }
   throw new NexusError(
     'usage',
     `--remote-write is «${text}», which is no address: write https://HOST:PORT/api/v1/write`,
@@ -66,7 +79,7 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const listen = parseListenAddress(flags.listen);
   const agentRateLimit = readRateLimit(flags.agentRateLimit);
   const retention = readRetention(flags);
-  const remoteWrite = readRemoteWrite(flags.remoteWrite);
+  const remoteWrite = readRemoteWrite(flags.remoteWrite, terminal);
   const dataDir = dataDirectoryOf(flags.data, terminal);
   const { createLog } = await import('./create-log.ts');
   const log = createLog(terminal);
@@ -100,7 +113,12 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--keep-1m <duration>', 'how long points of a minute are kept; 0: not at all').default('14d'))
     .addOption(new Option('--keep-10m <duration>', 'of ten minutes').default('90d'))
     .addOption(new Option('--keep-1h <duration>', 'of an hour').default('2y'))
-    .addOption(new Option('--remote-write <url>', 'forward every sample to this Prometheus remote-write address'))
+    .addOption(
+      new Option(
+        '--remote-write <url>',
+        'forward every sample to this Prometheus remote-write address (NEXUS_REMOTE_WRITE_AUTHORIZATION)',
+      ),
+    )
     .action((flags) => serve(terminal, flags));
   command.addHelpText(
     'after',

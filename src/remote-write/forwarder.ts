@@ -35,6 +35,8 @@ type Limits = { readonly [K in keyof typeof FORWARDING]: number };
 
 export interface ForwarderParts {
   readonly url: string;
+  /** The `Authorization` header, whole; null: none. Never logged. */
+  readonly authorization: string | null;
   /** Throws `store_unavailable` while there is none. */
   readonly store: () => Store;
   readonly nowMs: () => number;
@@ -109,21 +111,15 @@ export class Forwarder {
   #noteState(verdict: Verdict | null): void {
     const { log, url } = this.#parts;
     if (verdict?.kind === 'refused') {
-      log.warn(
-        { url: withoutSecrets(url), reason: verdict.reason },
-        'the remote store refused samples: they are dropped',
-      );
+      log.warn({ url, reason: verdict.reason }, 'the remote store refused samples: they are dropped');
     }
     if (verdict?.kind === 'later' && !this.#failing) {
       this.#failing = true;
-      log.warn(
-        { url: withoutSecrets(url), reason: verdict.reason },
-        'the remote store does not take samples: they wait',
-      );
+      log.warn({ url, reason: verdict.reason }, 'the remote store does not take samples: they wait');
     }
     if (verdict?.kind === 'taken' && this.#failing) {
       this.#failing = false;
-      log.info({ url: withoutSecrets(url) }, 'the remote store takes samples again');
+      log.info({ url }, 'the remote store takes samples again');
     }
   }
 
@@ -161,17 +157,16 @@ export class Forwarder {
   }
 
   async #send(body: Uint8Array): Promise<Verdict> {
-    const { username, password } = new URL(this.#parts.url);
-    const authorization = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+    const { url, authorization } = this.#parts;
     try {
-      const answer = await fetch(withoutSecrets(this.#parts.url), {
+      const answer = await fetch(url, {
         method: 'POST',
         headers: {
           'content-type': 'application/x-protobuf',
           'content-encoding': 'snappy',
           'x-prometheus-remote-write-version': '0.1.0',
           'user-agent': 'nexus',
-          ...(username === '' ? {} : { authorization }),
+          ...(authorization === null ? {} : { authorization }),
         },
         body: Buffer.from(body),
         redirect: 'error',
@@ -288,12 +283,4 @@ export class Forwarder {
     }
     return this.#containers.get(id) ?? { id: String(id), name: '' };
   }
-}
-
-/** For logs and for `fetch`, which takes no credentials in an address. */
-function withoutSecrets(text: string): string {
-  const url = new URL(text);
-  url.username = '';
-  url.password = '';
-  return url.toString();
 }

@@ -51,6 +51,9 @@ describe('the process', () => {
     ['host list --data /nonexistent', 1],
     ['host list --no-such-flag', 2],
     ['host list --url http://127.0.0.1:1', 2],
+    ['serve --listen nonsense', 2],
+    ['serve --remote-write ftp://127.0.0.1/x', 2],
+    ['serve --remote-write http://user:secret@127.0.0.1:1/x', 2],
     ['', 2],
   ];
   for (const [line, code] of rows) {

@@ -105,6 +105,7 @@ const QUICK = { idleMs: 5, minBackOffMs: 5, maxBackOffMs: 40 };
 
 function forward(t: TestContext, server: FleetServer, url: string, limits: ForwarderParts['limits'] = {}): Forwarder {
   const forwarder = new Forwarder({
+    authorization: null,
     url,
     store: () => server.engine.committed().store,
     nowMs: () => server.clock.nowMs(),
