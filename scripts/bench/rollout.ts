@@ -1,5 +1,5 @@
 /**
- * `npm run bench:rollout [-- --hosts 10000 --rate 4500]`: a rollout to many hosts through the real server and its real
+ * `npm run bench:rollout [-- --hosts 10000 --rate 4600]`: a rollout to many hosts through the real server and its real
  * store, over HTTP, every agent a connection of its own in this process and the server a process of its own.
  *
  * Three waves: a canary; a quarter of the fleet as fast as the server answers, which gives what it can do; and the rest
@@ -31,7 +31,7 @@ const { values: flags } = parseArgs({
   options: {
     hosts: { type: 'string', default: '10000' },
     /** Events a second in the last wave. */
-    rate: { type: 'string', default: '4500' },
+    rate: { type: 'string', default: '4600' },
     /** Events under way at once in the second wave, and against the bare server. */
     window: { type: 'string', default: '128' },
     /** The second wave, in percent of the fleet. */

@@ -38,7 +38,8 @@ function openFleet(directory: string, size: number): World {
     const one = { kind: 'add_host', labels: {}, offlineAfterSeconds: 120, token: null, nowMs: CREATED_AT_MS } as const;
     for (const name of names) addHost(world.store, world.fleet, { ...one, name });
     world.runner.create(asked, CREATED_AT_MS);
-    world.runner.settle(CREATED_AT_MS);
+    do world.runner.settle(CREATED_AT_MS);
+    while (world.runner.hasMore);
   });
   return world;
 }
