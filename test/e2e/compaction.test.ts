@@ -123,16 +123,19 @@ test('on a full disk compaction rests with a log line, and goes on when there is
   const token = await addHost(operator, 'web-1');
   const ticks = generate(7, 20_000).slice(0, 10_500);
   await send(t, server, token, ticks.slice(0, 5_000));
+  // Another host's ticks, ever new ones: the room that compaction leaves in the file is used up at some point.
+  const other = await addHost(operator, 'web-2');
+  const filling = generate(8, 5_000);
   disk.fill();
-  // What is already in the file still has room in it; from some point on there is none.
   const line = await waitUntil('a log line about the full disk', 60_000, async () => {
-    await send(t, server, token, ticks.slice(5_000, 5_100)).catch(() => {});
+    await send(t, server, other, filling.splice(0, 500)).catch(() => {});
     return server.log().find((one) => /the disk is full/.test(one.reason ?? ''));
   });
   assert.ok(line);
   disk.free();
   await server.waitUntilReady();
   await send(t, server, token, ticks);
-  await waitUntil('everything to be compacted', 90_000, () => oldRows(disk.directory) === 0);
+  // The newest row stays, whatever its age: it holds the number that the next one counts on from.
+  await waitUntil('everything to be compacted', 90_000, () => oldRows(disk.directory) <= 1);
   await assertComplete(server.operator(t), 'web-1', ticks);
 });
