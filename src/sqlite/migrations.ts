@@ -151,6 +151,19 @@ export const MIGRATIONS: readonly string[] = [
     body BLOB NOT NULL
   ) STRICT;
   `,
+  // A rollout's log is read in order and grows at its end. What changes with every host lies apart from the plan, which
+  // names them all and would be written again each time.
+  `
+  DROP INDEX events_by_rollout;
+  CREATE INDEX events_by_rollout ON events (rollout_id, id) WHERE rollout_id IS NOT NULL;
+
+  CREATE TABLE rollout_progress (
+    rollout_number INTEGER PRIMARY KEY REFERENCES rollouts (number),
+    progress TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO rollout_progress (rollout_number, progress) SELECT number, progress FROM rollouts;
+  ALTER TABLE rollouts DROP COLUMN progress;
+  `,
 ];
 
 /** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */

@@ -4,8 +4,6 @@ import type { RolloutTable, StoredRollout } from '../domain/store.ts';
 import type { Connection } from './connection.ts';
 
 interface RolloutRow {
-  number: number;
-  id: string;
   plan: string;
   progress: string;
 }
@@ -20,21 +18,29 @@ const UNSETTLED = `(body ->> '$.state' IN ('activating', 'deferred', 'soaking')
 const LIVE_STATUS = "progress ->> '$.status' IN ('active', 'paused')";
 
 export function createRolloutTable(connection: Connection): RolloutTable {
-  const insert = connection.prepare<never>('INSERT INTO rollouts (id, stack, plan, progress) VALUES (?, ?, ?, ?)');
-  const updateProgress = connection.prepare<never>('UPDATE rollouts SET progress = ? WHERE id = ?');
+  const insert = connection.prepare<never>('INSERT INTO rollouts (id, stack, plan) VALUES (?, ?, ?)');
+  const insertProgress = connection.prepare<never>(
+    'INSERT INTO rollout_progress (rollout_number, progress) VALUES (?, ?)',
+  );
+  const updateProgress = connection.prepare<never>('UPDATE rollout_progress SET progress = ? WHERE rollout_number = ?');
   const upsertHost = connection.prepare<never>(
     `INSERT INTO rollout_hosts (rollout_number, host, body) VALUES (?, ?, ?)
      ON CONFLICT (rollout_number, host) DO UPDATE SET body = excluded.body`,
   );
-  const selectOne = connection.prepare<RolloutRow>('SELECT * FROM rollouts WHERE id = ?');
+  const joined = 'rollouts AS r JOIN rollout_progress AS p ON p.rollout_number = r.number';
+  const selectOne = connection.prepare<RolloutRow>(`SELECT plan, progress FROM ${joined} WHERE id = ?`);
+  const selectNumber = connection.prepare<{ number: number }>('SELECT number FROM rollouts WHERE id = ?');
+  const selectProgress = connection.prepare<{ progress: string }>(
+    'SELECT progress FROM rollout_progress WHERE rollout_number = ?',
+  );
   const selectHosts = connection.prepare<{ host: string; body: string }>(
     'SELECT host, body FROM rollout_hosts WHERE rollout_number = ? ORDER BY host',
   );
   const selectPage = connection.prepare<RolloutRow>(
-    'SELECT * FROM rollouts WHERE number < ? ORDER BY number DESC LIMIT ?',
+    `SELECT plan, progress FROM ${joined} WHERE number < ? ORDER BY number DESC LIMIT ?`,
   );
   const selectOpen = connection.prepare<{ id: string }>(
-    `SELECT id FROM rollouts AS r WHERE ${LIVE_STATUS}
+    `SELECT id FROM ${joined} WHERE ${LIVE_STATUS}
        OR EXISTS (SELECT 1 FROM rollout_hosts AS h WHERE h.rollout_number = r.number AND ${UNSETTLED})
      ORDER BY number`,
   );
@@ -49,9 +55,14 @@ export function createRolloutTable(connection: Connection): RolloutTable {
   /** Numbers by id: hosts are saved far more often than rollouts are made. */
   const numbers = new Map<string, number>();
   function numberOf(id: string): number | undefined {
-    const known = numbers.get(id) ?? selectOne.get(id)?.number;
+    const known = numbers.get(id) ?? selectNumber.get(id)?.number;
     if (known !== undefined) numbers.set(id, known);
     return known;
+  }
+  function requireNumber(id: string): number {
+    const number = numberOf(id);
+    invariant(number !== undefined, `rollout ${id} is stored before what belongs to it`);
+    return number;
   }
   function* rawHosts(id: string): Generator<{ host: string; body: string }> {
     const number = numberOf(id);
@@ -59,15 +70,13 @@ export function createRolloutTable(connection: Connection): RolloutTable {
   }
   return {
     insert: ({ plan, progress }) => {
+      // A number that was noted in a transaction that failed is another rollout's now.
       numbers.delete(plan.id);
-      insert.run(plan.id, plan.stack, JSON.stringify(plan), JSON.stringify(progress));
+      const { insertedId } = insert.run(plan.id, plan.stack, JSON.stringify(plan));
+      insertProgress.run(insertedId, JSON.stringify(progress));
     },
-    saveProgress: (id, progress) => void updateProgress.run(JSON.stringify(progress), id),
-    saveHost: (id, host) => {
-      const number = numberOf(id);
-      invariant(number !== undefined, `rollout ${id} is stored before its hosts`);
-      upsertHost.run(number, host.name, JSON.stringify(host));
-    },
+    saveProgress: (id, progress) => void updateProgress.run(JSON.stringify(progress), requireNumber(id)),
+    saveHost: (id, host) => void upsertHost.run(requireNumber(id), host.name, JSON.stringify(host)),
     find: (id) => {
       const row = selectOne.get(id);
       return row === undefined ? undefined : readRow(row);
@@ -87,7 +96,10 @@ export function createRolloutTable(connection: Connection): RolloutTable {
     },
     epochs: () => selectEpochs.iterate(),
     saveEpoch: (stack, host, epoch) => void upsertEpoch.run(stack, host, epoch),
-    rawProgress: (id) => selectOne.get(id)?.progress,
+    rawProgress: (id) => {
+      const number = numberOf(id);
+      return number === undefined ? undefined : selectProgress.get(number)?.progress;
+    },
     rawHosts,
   };
 }
