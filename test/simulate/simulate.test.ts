@@ -36,9 +36,11 @@ const TO_MEET = [
   ...AGENT_FACT_TYPES,
 ];
 
-test('one schedule, told', { skip: ONE_SEED === undefined && 'SIM_SEED names none' }, () => {
-  runSchedule(Number(ONE_SEED), (line) => process.stderr.write(`${line}\n`));
-});
+if (ONE_SEED !== undefined) {
+  test('one schedule, told', () => {
+    runSchedule(Number(ONE_SEED), (line) => process.stderr.write(`${line}\n`));
+  });
+}
 
 test(`${SCHEDULES} schedules keep every rule`, { skip: ONE_SEED !== undefined && 'SIM_SEED names one' }, (context) => {
   const met = new Map<string, number>();
