@@ -54,7 +54,7 @@ function takenPorts(world: World, asked: RolloutPlan, host: LiveHost): string[] 
   if (wanted.size === 0) return [];
   const taken: string[] = [];
   for (const [containerId, known] of host.containers) {
-    if (known.missingSinceMs !== null || host.traits.get(containerId)?.stack === asked.stack) continue;
+    if (known.missingSinceMs !== null || known.stack === asked.stack) continue;
     const stored = world.store.containers.find(host.stored.id, containerId);
     for (const text of stored?.identity.ports ?? []) {
       const port = /(?:^|:)(\d+)->/.exec(text)?.[1];

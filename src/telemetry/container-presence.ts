@@ -14,11 +14,32 @@ export interface KnownContainer {
   readonly name: string;
   /** Equal fingerprints: nothing of the identity changed. */
   readonly fingerprint: string;
+  /** The Compose project it belongs to; null when it was not started by Compose. */
+  readonly stack: string | null;
+  /** As the engine wrote it: another value is another start. */
+  readonly startedAt: string | null;
   readonly unhealthy: boolean;
-  /** By its host's clock. */
+  /** By its host's clock. Out of date while it is reported: then it was last seen at the latest report. */
   readonly lastSeenAtMs: number;
   /** The first report without it, by its host's clock; null while it is reported. */
   readonly missingSinceMs: number | null;
+}
+
+/** Set by Compose on every container that it starts. */
+const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';
+
+/** What a container's report says of it that is remembered. */
+export function readTraits({
+  name,
+  labels,
+  startedAt,
+}: ContainerIdentity): Pick<KnownContainer, 'name' | 'stack' | 'startedAt'> {
+  return { name, stack: labels[COMPOSE_PROJECT_LABEL] ?? null, startedAt };
+}
+
+/** Whether a container that was running was started again. */
+export function hasRestarted(before: KnownContainer, now: Pick<KnownContainer, 'startedAt'>): boolean {
+  return before.startedAt !== null && now.startedAt !== null && before.startedAt !== now.startedAt;
 }
 
 export type HealthTurn = 'unhealthy' | 'recovered' | null;

@@ -47,6 +47,8 @@ function known(fields: Partial<KnownContainer> & { readonly name: string }): Kno
   return {
     id: 1,
     fingerprint: `${fields.name}/none`,
+    stack: null,
+    startedAt: null,
     unhealthy: false,
     lastSeenAtMs: 0,
     missingSinceMs: null,
