@@ -63,8 +63,9 @@ export class Fleet {
     for (const token of store.tokens.all()) fleet.putToken(token);
     for (const container of store.containers.allPresent()) {
       const host = fleet.hostByNumber(container.hostId);
-      const { hostId, containerId, removedAtMs, ...known } = container;
-      host.containers.set(containerId, known);
+      const { id, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs: sinceMs } = container;
+      const absence = sinceMs === null ? null : { lastSeenAtMs, sinceMs };
+      host.containers.set(container.containerId, { id, fingerprint, unhealthy, absence });
     }
     for (const host of fleet.hosts()) {
       host.newestMs = store.ticks.newestMs(host.stored.id) ?? 0;
@@ -151,16 +152,16 @@ export class Fleet {
   }
 }
 
-/** When a container was last reported, by its host's clock. */
-export function lastSeenAtMs(host: LiveHost, { missingSinceMs, lastSeenAtMs }: KnownContainer): number {
-  return missingSinceMs === null ? (host.latestWithContainers?.recordedAtMs ?? lastSeenAtMs) : lastSeenAtMs;
+/** When a container was last reported, by its host's clock; null when only the store may know. */
+export function lastSeenAtMs(host: LiveHost, { absence }: KnownContainer): number | null {
+  return absence === null ? (host.latestWithContainers?.recordedAtMs ?? null) : absence.lastSeenAtMs;
 }
 
 /** A host as operators see it. */
 export function summarize(host: LiveHost): Host {
   const { stored, latest } = host;
   let containerCount = 0;
-  for (const container of host.containers.values()) if (container.missingSinceMs === null) containerCount += 1;
+  for (const container of host.containers.values()) if (container.absence === null) containerCount += 1;
   return {
     ...stored,
     lastSeenAtMs: host.lastSeenAtMs,

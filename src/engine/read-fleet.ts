@@ -76,7 +76,7 @@ export class FleetReader implements Queries {
         containerId: stored.containerId,
         identity: stored.identity,
         metrics: latest.get(stored.id) ?? null,
-        lastSeenAtMs: known === undefined ? stored.lastSeenAtMs : lastSeenAtMs(host, known),
+        lastSeenAtMs: (known && lastSeenAtMs(host, known)) ?? stored.lastSeenAtMs,
         removedAtMs: stored.removedAtMs,
       };
     });

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { CommandOf, Outcomes } from '../domain/command.ts';
 import { assertNever, invariant } from '../domain/errors.ts';
 import type { NewLogEvent } from '../domain/event-log.ts';
-import type { Store, StoredTick } from '../domain/store.ts';
+import type { Store, StoredContainer, StoredTick } from '../domain/store.ts';
 import type { ContainerReport, HostFacts, Tick } from '../domain/telemetry.ts';
 import {
   type ContainerChange,
@@ -14,7 +14,7 @@ import {
   nextHealth,
   observeContainers,
   REMOVED_AFTER_MS,
-  readTraits,
+  stackOf,
 } from '../telemetry/container-presence.ts';
 import { statusOnTick } from '../telemetry/host-status.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
@@ -170,8 +170,8 @@ function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick
     case 'missing':
       return mark(store, host, change.containerId, { missingSinceMs: change.sinceMs, removedAtMs: null });
     case 'removed': {
-      const { missingSinceMs } = knownContainer(host, change.containerId);
-      mark(store, host, change.containerId, { missingSinceMs, removedAtMs: change.atMs });
+      const { absence } = knownContainer(host, change.containerId);
+      mark(store, host, change.containerId, { missingSinceMs: absence?.sinceMs ?? null, removedAtMs: change.atMs });
       host.containers.delete(change.containerId);
       return;
     }
@@ -189,36 +189,37 @@ function knownContainer(host: LiveHost, containerId: string): KnownContainer {
 /** New on this host, or back after it had been removed. */
 function appear(store: Store, host: LiveHost, change: ChangeOf<'appeared'>, tick: Tick, nowMs: number): void {
   const { report, fingerprint, turn } = change;
-  const { containerId, identity } = report;
-  const { unhealthy } = nextHealth(false, identity.healthStatus);
-  const marks = { fingerprint, unhealthy, lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null };
-  const row = { hostId: host.stored.id, containerId, identity, ...marks, removedAtMs: null };
-  const stored = store.containers.find(host.stored.id, containerId);
+  const { unhealthy } = nextHealth(false, report.identity.healthStatus);
+  const row = rowOf(host, report, tick, { fingerprint, unhealthy });
+  const stored = store.containers.find(host.stored.id, report.containerId);
   if (stored !== undefined) store.containers.save({ id: stored.id, ...row });
   const id = stored?.id ?? store.containers.insert(row);
-  const known = { id, ...readTraits(identity), ...marks };
-  host.containers.set(containerId, known);
-  logHealth(store, host, containerId, known, turn, nowMs);
+  host.containers.set(report.containerId, { id, fingerprint, unhealthy, absence: null });
+  logHealth(store, host, report, turn, nowMs);
 }
 
 function alter(store: Store, host: LiveHost, change: ChangeOf<'changed'>, tick: Tick, nowMs: number): void {
   const { report, fingerprint, unhealthy, turn } = change;
   const { containerId, identity } = report;
-  const before = knownContainer(host, containerId);
-  const marks = { fingerprint, unhealthy, lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null };
-  store.containers.save({
-    id: before.id,
-    hostId: host.stored.id,
-    containerId,
-    identity,
-    ...marks,
-    removedAtMs: null,
-  });
-  const known = { id: before.id, ...readTraits(identity), ...marks };
-  host.containers.set(containerId, known);
-  if (known.stack !== null && hasRestarted(before, known))
-    noteIncident(host, { atMs: nowMs, stack: known.stack, containerId, kind: 'restarted' });
-  logHealth(store, host, containerId, known, turn, nowMs);
+  const { id } = knownContainer(host, containerId);
+  const before = store.containers.find(host.stored.id, containerId);
+  invariant(before !== undefined, 'a container that is known is stored');
+  store.containers.save({ id, ...rowOf(host, report, tick, { fingerprint, unhealthy }) });
+  host.containers.set(containerId, { id, fingerprint, unhealthy, absence: null });
+  const stack = stackOf(identity);
+  if (stack !== null && hasRestarted(before.identity, identity))
+    noteIncident(host, { atMs: nowMs, stack, containerId, kind: 'restarted' });
+  logHealth(store, host, report, turn, nowMs);
+}
+
+function rowOf(
+  host: LiveHost,
+  { containerId, identity }: ContainerReport,
+  tick: Tick,
+  marks: Pick<KnownContainer, 'fingerprint' | 'unhealthy'>,
+): Omit<StoredContainer, 'id'> {
+  const presence = { lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null, removedAtMs: null };
+  return { hostId: host.stored.id, containerId, identity, ...marks, ...presence };
 }
 
 function mark(
@@ -228,21 +229,18 @@ function mark(
   marks: { missingSinceMs: number | null; removedAtMs: number | null },
 ): void {
   const known = knownContainer(host, containerId);
-  const seenAtMs = lastSeenAtMs(host, known);
+  const { missingSinceMs: sinceMs } = marks;
+  const seenAtMs = lastSeenAtMs(host, known) ?? store.containers.find(host.stored.id, containerId)?.lastSeenAtMs ?? 0;
   store.containers.mark(known.id, { lastSeenAtMs: seenAtMs, ...marks });
-  host.containers.set(containerId, { ...known, lastSeenAtMs: seenAtMs, missingSinceMs: marks.missingSinceMs });
+  const absence = sinceMs === null ? null : { lastSeenAtMs: seenAtMs, sinceMs };
+  host.containers.set(containerId, { ...known, absence });
 }
 
-function logHealth(
-  store: Store,
-  host: LiveHost,
-  containerId: string,
-  { name, stack }: KnownContainer,
-  turn: HealthTurn,
-  nowMs: number,
-): void {
+function logHealth(store: Store, host: LiveHost, report: ContainerReport, turn: HealthTurn, nowMs: number): void {
   if (turn === null) return;
+  const { containerId, identity } = report;
+  const stack = stackOf(identity);
   if (stack !== null) noteIncident(host, { atMs: nowMs, stack, containerId, kind: turn });
   const kind = turn === 'unhealthy' ? 'container_unhealthy' : 'container_recovered';
-  store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name }));
+  store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name: identity.name }));
 }

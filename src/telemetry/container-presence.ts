@@ -7,38 +7,37 @@ import type { ContainerIdentity, ContainerReport } from '../domain/telemetry.ts'
 /** A container must be missing this long, by its own host's reports, before it counts as removed. */
 export const REMOVED_AFTER_MS = 300_000;
 
-/** What is remembered of a container that has not been removed. */
+/**
+ * What is remembered of a container that has not been removed: no more than its next report is compared with, for there
+ * may be hundreds of thousands.
+ */
 export interface KnownContainer {
   /** The store's number for it. */
   readonly id: number;
-  readonly name: string;
   /** Equal fingerprints: nothing of the identity changed. */
   readonly fingerprint: string;
-  /** The Compose project it belongs to; null when it was not started by Compose. */
-  readonly stack: string | null;
-  /** As the engine wrote it: another value is another start. */
-  readonly startedAt: string | null;
   readonly unhealthy: boolean;
-  /** By its host's clock. Out of date while it is reported: then it was last seen at the latest report. */
+  /** Null while it is reported. */
+  readonly absence: Absence | null;
+}
+
+/** Both by the host's clock. */
+export interface Absence {
   readonly lastSeenAtMs: number;
-  /** The first report without it, by its host's clock; null while it is reported. */
-  readonly missingSinceMs: number | null;
+  /** The first report without it. */
+  readonly sinceMs: number;
 }
 
 /** Set by Compose on every container that it starts. */
 const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';
 
-/** What a container's report says of it that is remembered. */
-export function readTraits({
-  name,
-  labels,
-  startedAt,
-}: ContainerIdentity): Pick<KnownContainer, 'name' | 'stack' | 'startedAt'> {
-  return { name, stack: labels[COMPOSE_PROJECT_LABEL] ?? null, startedAt };
+/** The Compose project that a container belongs to; null when it was not started by Compose. */
+export function stackOf(identity: ContainerIdentity): string | null {
+  return identity.labels[COMPOSE_PROJECT_LABEL] ?? null;
 }
 
-/** Whether a container that was running was started again. */
-export function hasRestarted(before: KnownContainer, now: Pick<KnownContainer, 'startedAt'>): boolean {
+/** Whether a container that was running was started again. The engine's own words are compared: another is another start. */
+export function hasRestarted(before: ContainerIdentity, now: ContainerIdentity): boolean {
   return before.startedAt !== null && now.startedAt !== null && before.startedAt !== now.startedAt;
 }
 
@@ -118,7 +117,7 @@ export function observeContainers(
         fingerprint,
         ...nextHealth(container.unhealthy, report.identity.healthStatus),
       });
-    } else if (container.missingSinceMs !== null) {
+    } else if (container.absence !== null) {
       changes.push({ kind: 'returned', containerId: report.containerId });
     }
   }
@@ -135,8 +134,8 @@ function observeAbsence(
   const changes: ContainerChange[] = [];
   for (const [containerId, container] of known) {
     if (reported.has(containerId)) continue;
-    if (container.missingSinceMs === null) changes.push({ kind: 'missing', containerId, sinceMs: recordedAtMs });
-    else if (recordedAtMs - container.missingSinceMs >= REMOVED_AFTER_MS) {
+    if (container.absence === null) changes.push({ kind: 'missing', containerId, sinceMs: recordedAtMs });
+    else if (recordedAtMs - container.absence.sinceMs >= REMOVED_AFTER_MS) {
       changes.push({ kind: 'removed', containerId, atMs: recordedAtMs });
     }
   }
