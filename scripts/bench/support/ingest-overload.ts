@@ -1,0 +1,90 @@
+/** Several times what the server can take, for a while, from hosts that do not let themselves be slowed down. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Feed } from './feed.ts';
+import type { IngestSubject } from './ingest-subject.ts';
+import { KeptConnection, type Target, targetOf } from './kept-connection.ts';
+import type { OpenLoop, OpenLoopFigures } from './open-loop.ts';
+import { besideLimit, figure, ratio, type Samples, say } from './samples.ts';
+
+const FACTOR = 3;
+const MAX_RECOVERY_SECONDS = 5;
+const PROBE_GAP_MS = 10;
+/** Nobody waits longer for a server to be itself again. */
+const PROBE_LIMIT_MS = 60_000;
+/** Less than this share of the wanted posts, and the generator was the limit. */
+const ENOUGH = 0.98;
+
+export interface OverloadChoice {
+  readonly seconds: number;
+  readonly isPolite: boolean;
+  /** Posts a second as fast as the server answers. */
+  readonly peakPerSecond: number;
+  /** A post that takes no longer shows that all is well again. */
+  readonly usualMs: number;
+}
+
+/** Seconds until a new agent's post is taken as quickly as it usually is. */
+async function recover(feed: Feed, target: Target, usualMs: number): Promise<number> {
+  const beganMs = performance.now();
+  const probe = await KeptConnection.open(target);
+  try {
+    while (performance.now() - beganMs < PROBE_LIMIT_MS) {
+      const tick = feed.nextTick(0);
+      // A copy: the host itself may be posting from the same bytes.
+      const request = Buffer.from(feed.request(0, tick));
+      const sentMs = performance.now();
+      const { status } = await probe.post(request);
+      const answeredMs = performance.now();
+      if (status === 204) feed.acknowledge(0, tick);
+      if (status === 204 && answeredMs - sentMs <= usualMs) return (answeredMs - beganMs) / 1000;
+      await sleep(PROBE_GAP_MS);
+    }
+    return Number.POSITIVE_INFINITY;
+  } finally {
+    probe.close();
+  }
+}
+
+function delays(samples: Samples): string {
+  return `p50 ${figure(samples.percentile(50), 1)} ms; p99 ${figure(samples.percentile(99), 1)} ms`;
+}
+
+function reportOffer(figures: OpenLoopFigures, wantedPerSecond: number): void {
+  const perSecond = figures.offered / figures.seconds;
+  const manner = `${figure(perSecond)} posts/s offered for ${figure(figures.seconds)} s`;
+  const shortfall =
+    perSecond < ENOUGH * wantedPerSecond ? `; ${figure(wantedPerSecond)} were wanted: the generator was the limit` : '';
+  say(`overload: ${FACTOR} × the maximum`, `${manner}${shortfall}`);
+  const cells = [
+    `${figure(figures.sent)} sent`,
+    `${figure(figures.skipped)} not, as the host's last one was unanswered`,
+    `${figure(figures.heldBack)} held back, as Retry-After asks`,
+  ];
+  say('  posts', cells.join('; '));
+}
+
+export async function measureOverload(
+  { server, feed }: IngestSubject,
+  loop: OpenLoop,
+  choice: OverloadChoice,
+): Promise<void> {
+  const wantedPerSecond = FACTOR * choice.peakPerSecond;
+  const cpuBefore = server.figures().cpuSeconds;
+  const figures = await loop.run(wantedPerSecond, choice.seconds, { whenBusy: 'skip', isPolite: choice.isPolite });
+  const { rssMb, peakRssMb, cpuSeconds } = server.figures();
+  const goodput = (figures.statuses.get(204) ?? 0) / figures.seconds;
+  const recoverySeconds = await recover(feed, targetOf(server.url), choice.usualMs);
+  await loop.settle(figures);
+  const cores = (cpuSeconds - cpuBefore) / figures.seconds;
+  reportOffer(figures, wantedPerSecond);
+  figures.reportAnswers();
+  say('  taken, from due', delays(figures.fromDueMs));
+  say('  taken, from sending', delays(figures.fromSendMs));
+  say('  goodput', `${figure(goodput)} posts/s, ${ratio(goodput, choice.peakPerSecond)} of the maximum`);
+  say('  memory of the server', `RSS ${figure(rssMb)} MB, at most ${figure(peakRssMb)} MB`);
+  say('  used', `${figure(cores, 2)} cores, the generator ${figure(figures.generatorCores, 2)}`);
+  say(
+    `  until a post takes ≤ ${figure(choice.usualMs, 1)} ms`,
+    besideLimit(recoverySeconds, 's', MAX_RECOVERY_SECONDS, 2),
+  );
+}
