@@ -28,7 +28,7 @@ import { addHosts } from './support/nexus-hosts.ts';
 import { startNexus } from './support/nexus-server.ts';
 import { OpenLoop } from './support/open-loop.ts';
 import { type Posts, PrometheusPosts, TelemetryPosts, TickTimes } from './support/prebuilt-posts.ts';
-import { figure, ratio, say } from './support/samples.ts';
+import { figure, say } from './support/samples.ts';
 import { folderBytes, startVictoriaMetrics } from './support/victoria-metrics.ts';
 
 const SECTIONS = ['turns', 'half', 'overload', 'fleet'];
@@ -97,8 +97,17 @@ async function takeTurns(subjects: readonly IngestSubject[], count: number): Pro
   say('used by others meanwhile', load.describe(cpuSeconds()));
 }
 
-/** Ends all but Nexus. Returns how many bytes a post takes on the disk of VictoriaMetrics, where it is installed. */
-async function compareServers(nexus: IngestSubject, posts: Posts): Promise<number | undefined> {
+/** Of a server that has ended. What is written once for each host, container or series is shared by all posts. */
+function reportDisk({ name, feed }: IngestSubject, dataDir: string): void {
+  const [bytes, posts] = [folderBytes(dataDir), feed.acknowledged.count];
+  say(
+    `on disk, ${name}`,
+    `${figure(bytes / 1e6)} MB after ${figure(posts)} posts: ${figure(bytes / posts)} bytes a post`,
+  );
+}
+
+/** Ends all but Nexus. */
+async function compareServers(nexus: IngestSubject, posts: Posts): Promise<void> {
   const reads = await openBare('reads the bytes', 'nothing', posts);
   const parses = await openBare('parses', 'parse', posts);
   const validates = await openBare('validates', 'validate-telemetry', posts);
@@ -107,10 +116,10 @@ async function compareServers(nexus: IngestSubject, posts: Posts): Promise<numbe
   await takeTurns([reads, parses, validates, nexus, ...peers], Number(flags.turns));
   for (const subject of [reads, validates, nexus, ...peers]) subject.compare(parses);
   for (const subject of [reads, parses, validates, ...peers]) await subject.close();
-  if (victoria === undefined) return undefined;
+  if (victoria === undefined) return;
   nexus.compare(victoria);
   say('', 'VictoriaMetrics answers from memory, before anything is synced; Nexus after the sync');
-  return folderBytes(victoriaDir) / victoria.feed.acknowledged.count;
+  reportDisk(victoria, victoriaDir);
 }
 
 async function measureOpenLoops(nexus: IngestSubject): Promise<void> {
@@ -133,25 +142,12 @@ async function measureServers(): Promise<void> {
   const size = `${figure(posts.at(0, 0).length)} bytes a post with its headers`;
   const content = `a sample of the host and one of each container, ${figure(numbers)} numbers`;
   say('load', `${figure(hostCount)} hosts of ${containerCount} containers; ${size}: ${content}`);
-  let victoriaBytes: number | undefined;
-  if (sections.has('turns')) victoriaBytes = await compareServers(nexus, posts);
+  if (sections.has('turns')) await compareServers(nexus, posts);
   else await takeTurns([nexus], FEW_TURNS);
   if (sections.has('half') || sections.has('overload')) await measureOpenLoops(nexus);
   await nexus.close();
   nexus.feed.acknowledged.report(nexusDir);
-  reportDisk(folderBytes(nexusDir), nexus.feed.acknowledged.count, victoriaBytes);
-}
-
-/** All that lies on the disk, shared by all posts: what is written once for each host and container is among it. */
-function reportDisk(nexusBytes: number, posts: number, victoriaBytes: number | undefined): void {
-  const bytes = nexusBytes / posts;
-  say(
-    'on disk, Nexus',
-    `${figure(nexusBytes / 1e6)} MB; ${figure(bytes)} bytes a post, as rows that are compacted hours later`,
-  );
-  if (victoriaBytes === undefined) return;
-  say('on disk, VictoriaMetrics', `${figure(victoriaBytes)} bytes a post`);
-  say('Nexus / VictoriaMetrics', `${ratio(bytes, victoriaBytes)} by bytes a post`);
+  reportDisk(nexus, nexusDir);
 }
 
 async function main(): Promise<void> {

@@ -87,6 +87,7 @@ class PostingHost implements Asker {
   begin(manners: Manners, figures: OpenLoopFigures): void {
     this.#manners = manners;
     this.#figures = figures;
+    this.#heldUntilMs = 0;
   }
 
   get isBusy(): boolean {
