@@ -77,6 +77,8 @@ export class ChildServer {
 
   /** Reads /proc, so on Linux only. */
   figures(): ProcessFigures {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) throw new Error(`the server has ended: ${signalCode ?? exitCode}`);
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
     // The second field, the name, may hold spaces: what follows it begins with the third.

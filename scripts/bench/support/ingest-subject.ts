@@ -95,11 +95,7 @@ export class IngestSubject {
   }
 
   async close(): Promise<void> {
-    this.disconnect();
-    await this.server.stop();
-  }
-
-  disconnect(): void {
     for (const connection of this.#connections) connection.close();
+    await this.server.stop();
   }
 }

@@ -17,7 +17,7 @@ interface Container {
 
 /** A body without its time. */
 export interface Telemetry {
-  readonly host: { readonly metrics: Readonly<Record<string, number>> };
+  readonly host: { readonly metrics: Readonly<Record<string, number>>; readonly facts: object };
   readonly containers: readonly Container[];
 }
 
@@ -74,5 +74,5 @@ export function telemetryOf(host: number, variant: number, containerCount: numbe
     docker_version: '29.1.0',
   };
   const containers = Array.from({ length: containerCount }, (_, index) => container(host, index, numbers));
-  return { host: { metrics, facts }, containers } as Telemetry;
+  return { host: { metrics, facts }, containers };
 }
