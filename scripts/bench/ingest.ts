@@ -120,6 +120,8 @@ async function compareServers(nexus: IngestSubject, posts: Posts): Promise<void>
   nexus.compare(victoria);
   say('', 'VictoriaMetrics answers from memory, before anything is synced; Nexus after the sync');
   reportDisk(victoria, victoriaDir);
+  // What of it is not on the disk yet would be written in the middle of what is measured next.
+  rmSync(victoriaDir, { recursive: true });
 }
 
 async function measureOpenLoops(nexus: IngestSubject): Promise<void> {
