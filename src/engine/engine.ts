@@ -47,6 +47,8 @@ export const ENGINE_LIMITS = {
   maxWaitingTelemetry: 6144,
   /** Commands of one transaction. */
   maxBatch: 512,
+  /** So many commands wait for no other. */
+  fullBatch: 64,
 } as const;
 
 interface Waiting {
@@ -209,7 +211,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   }
 
   #sweep(world: World, command: CommandOf<'sweep'>): Outcomes['sweep'] {
-    this.judge.judgeAll(world, command.nowMs);
+    this.judge.beginRound(world, command.nowMs);
     return this.#sweeper.sweep(world.store, world.fleet, command);
   }
 
@@ -232,11 +234,23 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   #scheduleDrain(): void {
     if (this.#draining) return;
     this.#draining = true;
+    this.#drainAfter(this.#inbox.length);
+  }
+
+  /** Drains at the end of a turn that has brought no more than `known` commands: as long as more come, they share. */
+  #drainAfter(known: number): void {
     setImmediate(() => {
+      const waiting = this.#inbox.length;
+      if (waiting > known && waiting < ENGINE_LIMITS.fullBatch) return this.#drainAfter(waiting);
       this.#draining = false;
-      if (this.#inbox.length > 0 || this.#world?.runner.hasMore === true) this.#drain();
+      if (waiting > 0 || this.#hasMore) this.#drain();
       if (this.#inbox.length > 0) this.#scheduleDrain();
     });
+  }
+
+  /** Whether the last transaction left more to do than one may. */
+  get #hasMore(): boolean {
+    return this.#world !== null && (this.#world.runner.hasMore || this.judge.hasMore);
   }
 
   #drain(): void {
@@ -257,6 +271,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     if (batch.length > 0) this.#settledAtMs = Math.max(...batch.map((waiting) => waiting.command.nowMs));
     const verdicts = world.store.transact(() => {
       const judged = batch.map((waiting) => this.#judge(world, waiting.command));
+      this.judge.goOn(world, this.#settledAtMs);
       // What follows by itself from these commands is committed with them.
       world.runner.settle(this.#settledAtMs);
       return judged;
@@ -268,7 +283,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
       else waiting.reject(verdict.error);
     });
     this.#wakePolls(world);
-    if (world.runner.hasMore) this.#scheduleDrain();
+    if (this.#hasMore) this.#scheduleDrain();
   }
 
   #wakePolls({ fleet, runner }: World): void {

@@ -21,10 +21,10 @@ const RECENT_MS = 900_000;
 const MAX_PEERS = 5;
 /** Peers are read anew no more often than this. */
 const PEERS_KEPT_MS = 30_000;
-/** Soaking hosts are gone through this often, */
+/** Soaking hosts are gone through this often. */
 const JUDGE_EVERY_MS = 3_000;
-/** and the telemetry of so many is read in one transaction: the others have their turn with the next sweep. */
-const MAX_LOOKS = 200;
+/** The telemetry of so many is read in one transaction; the others have their turn in the next ones. */
+const MAX_LOOKS = 32;
 
 interface Kept<T> {
   readonly atMs: number;
@@ -66,17 +66,27 @@ export class SoakJudge {
   }
 
   isDue(world: World, nowMs: number): boolean {
-    if (this.#line.length > 0) return true;
-    return nowMs - this.#roundAtMs >= JUDGE_EVERY_MS && this.#unjudged(world).next().done !== true;
+    return this.#isRoundDue(nowMs) && this.#unjudged(world).next().done !== true;
   }
 
-  /** Goes on with the round, or begins the next when it is due; writes down every verdict that is news. */
-  judgeAll(world: World, nowMs: number): void {
-    if (this.#line.length === 0) {
-      if (nowMs - this.#roundAtMs < JUDGE_EVERY_MS) return;
-      this.#roundAtMs = nowMs;
-      this.#line = [...this.#unjudged(world)];
-    }
+  #isRoundDue(nowMs: number): boolean {
+    return this.#line.length === 0 && nowMs - this.#roundAtMs >= JUDGE_EVERY_MS;
+  }
+
+  /** Whether some of the round have not had their turn. */
+  get hasMore(): boolean {
+    return this.#line.length > 0;
+  }
+
+  /** Has everybody judged of whom there may be news, if it is time for that. */
+  beginRound(world: World, nowMs: number): void {
+    if (!this.#isRoundDue(nowMs)) return;
+    this.#roundAtMs = nowMs;
+    this.#line = [...this.#unjudged(world)];
+  }
+
+  /** Goes on with the round as far as one transaction may; writes down every verdict that is news. */
+  goOn(world: World, nowMs: number): void {
     for (const { rolloutId, name } of this.#line.splice(0, MAX_LOOKS)) {
       const rollout = world.book.rollout(rolloutId);
       const part = rollout?.host(name);

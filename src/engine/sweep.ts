@@ -6,22 +6,25 @@ import type { Fleet, LiveHost } from './fleet.ts';
 
 const USES_KEPT_EVERY_MS = 60_000;
 
+function isSilent({ stored, lastSeenAtMs }: LiveHost, listeningSinceMs: number, nowMs: number): boolean {
+  const { status, offlineAfterSeconds } = stored;
+  return hasGoneSilent({ status, offlineAfterSeconds, lastSeenAtMs }, listeningSinceMs, nowMs);
+}
+
 export class Sweeper {
   #usesKeptAtMs = 0;
 
   /** Whether a sweep would change anything: an idle server commits nothing. */
   isDue(fleet: Fleet, listeningSinceMs: number, nowMs: number): boolean {
     if (fleet.usesToKeep.size > 0 && nowMs - this.#usesKeptAtMs >= USES_KEPT_EVERY_MS) return true;
-    for (const host of fleet.hosts()) {
-      if (hasGoneSilent({ ...host.stored, lastSeenAtMs: host.lastSeenAtMs }, listeningSinceMs, nowMs)) return true;
-    }
+    for (const host of fleet.hosts()) if (isSilent(host, listeningSinceMs, nowMs)) return true;
     return false;
   }
 
   sweep(store: Store, fleet: Fleet, command: CommandOf<'sweep'>): Outcomes['sweep'] {
     let wentOffline = 0;
     for (const host of fleet.hosts()) {
-      if (hasGoneSilent({ ...host.stored, lastSeenAtMs: host.lastSeenAtMs }, command.listeningSinceMs, command.nowMs)) {
+      if (isSilent(host, command.listeningSinceMs, command.nowMs)) {
         this.#markOffline(store, host, command.nowMs);
         fleet.news.add(host.stored.name);
         wentOffline += 1;
