@@ -7,6 +7,8 @@
  * and what inserting costs in the end against the beginning; then starts a real server on that directory, with more
  * hosts of which only the latest tick is known, and prints how long queries take while ticks are posted.
  *
+ * Instants of ticks outlive their values, so that a tick that is sent again is still known: a line of its own.
+ *
  * A stored number of the raw tier is a metric value; of a roll-up the least, greatest and mean of a gauge, or the last
  * value of a counter (how many samples there were, and what resets hid, is stored as well and not counted).
  */
@@ -242,13 +244,6 @@ async function fill(
   return { hosts, figures };
 }
 
-interface TierFigures {
-  points: number;
-  numbers: number;
-  payload: number;
-  chunks: number;
-}
-
 /** Numbers that a chunk holds, found by reading it. */
 function countNumbers(tier: Tier, times: readonly number[], values: Uint8Array): { points: number; numbers: number } {
   let points = 0;
@@ -273,39 +268,64 @@ function countNumbers(tier: Tier, times: readonly number[], values: Uint8Array):
   return { points, numbers };
 }
 
+/** Of a chunk's row and its entry in the index, beside its instants; and of a piece's row. */
+const HEAD_BYTES = 60;
+const PIECE_HEAD_BYTES = 14;
+
 function measureSizes(directory: string, hosts: readonly FilledHost[], endMs: number): void {
   const store = openStore(directory, endMs);
   const database = new Database(path.join(directory, 'nexus.db'), { readonly: true });
   const sizeOf = database.prepare('SELECT sum(pgsize) AS size FROM dbstat WHERE name = ?');
+  const unusedOf = database.prepare('SELECT sum(unused) * 1.0 / sum(pgsize) AS share FROM dbstat WHERE name = ?');
   const pagesOf = (name: string): number => (sizeOf.get(name) as { size: number | null }).size ?? 0;
+  // A head's share of its pages and of the index goes by its instants and some bytes of numbers; a body's by its length.
   const payloadOf = database.prepare(
-    'SELECT coalesce(sum(length(instants) + coalesce(length(body), 0)), 0) AS size, count(*) AS count FROM chunks WHERE tier = ?',
+    `SELECT count(*) AS count, coalesce(sum(length(instants) + ${HEAD_BYTES}), 0) AS heads,
+       coalesce(sum((SELECT sum(length(piece) + ${PIECE_HEAD_BYTES}) FROM chunk_pieces
+         WHERE pieces > 0 AND number BETWEEN first_piece AND first_piece + pieces - 1)), 0) AS bodies
+     FROM chunks WHERE tier = ? AND (pieces > 0) = ?`,
   );
-  const chunkPages = pagesOf('chunks') + pagesOf('chunks_by_host');
-  const allPayload = TIERS.reduce((sum, _, tier) => sum + (payloadOf.get(tier) as { size: number }).size, 0);
-  const overhead = chunkPages / allPayload;
+  const payload = (tier: number, hasValues: 0 | 1) =>
+    payloadOf.get(tier, hasValues) as { count: number; heads: number; bodies: number };
+  const sums = { heads: 0, bodies: 0 };
+  for (const [tier] of TIERS.entries()) {
+    for (const hasValues of [0, 1] as const) {
+      const { heads, bodies } = payload(tier, hasValues);
+      sums.heads += heads;
+      sums.bodies += bodies;
+    }
+  }
+  const pages = { heads: pagesOf('chunks') + pagesOf('chunks_by_host'), bodies: pagesOf('chunk_pieces') };
+  const onDisk = ({ heads, bodies }: { heads: number; bodies: number }): number =>
+    (heads * pages.heads) / sums.heads + (bodies * pages.bodies) / sums.bodies;
   let allNumbers = 0;
   say('\ntier   chunks     points      numbers   bytes on disk   bytes per number');
   for (const [index, tier] of TIERS.entries()) {
-    const figures: TierFigures = { points: 0, numbers: 0, payload: 0, chunks: 0 };
+    let points = 0;
+    let numbers = 0;
     for (const { id } of hosts) {
       for (const { startMs, hasValues } of store.chunks.list(id, tier, 0, endMs)) {
         const chunk = hasValues ? store.chunks.read(id, tier, startMs) : undefined;
         if (chunk === undefined || chunk.values === null) continue;
-        const { points, numbers } = countNumbers(tier, chunk.times, chunk.values);
-        figures.points += points;
-        figures.numbers += numbers;
+        const counted = countNumbers(tier, chunk.times, chunk.values);
+        points += counted.points;
+        numbers += counted.numbers;
       }
     }
-    const { size, count } = payloadOf.get(index) as { size: number; count: number };
-    const onDisk = size * overhead;
-    allNumbers += figures.numbers;
-    const perNumber = onDisk / figures.numbers;
+    const held = payload(index, 1);
+    allNumbers += numbers;
+    const perNumber = onDisk(held) / numbers;
     results[`bytes_per_number_${tier}`] = perNumber;
     say(
-      `${tier.padEnd(6)} ${String(count).padStart(6)} ${String(figures.points).padStart(10)} ${String(figures.numbers).padStart(12)} ${bytes(onDisk).padStart(15)} ${perNumber.toFixed(2).padStart(18)}`,
+      `${tier.padEnd(6)} ${String(held.count).padStart(6)} ${String(points).padStart(10)} ${String(numbers).padStart(12)} ${bytes(onDisk(held)).padStart(15)} ${perNumber.toFixed(2).padStart(18)}`,
     );
   }
+  const known = payload(0, 0);
+  say(
+    `known  ${String(known.count).padStart(6)} spans of ticks whose values are gone ${bytes(onDisk(known)).padStart(19)}`,
+  );
+  const unused = (table: string): string =>
+    (Number((unusedOf.get(table) as { share: number | null }).share ?? 0) * 100).toFixed(0);
   const rowPages = pagesOf('ticks') + pagesOf('ticks_by_host');
   let rows = 0;
   let rowNumbers = 0;
@@ -323,13 +343,14 @@ function measureSizes(directory: string, hosts: readonly FilledHost[], endMs: nu
   say(
     `rows   ${String(rows).padStart(6)} ticks of the last hours, ${rowNumbers} values: ${(rowPages / rowNumbers).toFixed(2)} bytes per value`,
   );
+  const all = (pages.heads + pages.bodies) / allNumbers;
   say(
-    `all chunks: ${(chunkPages / allNumbers).toFixed(2)} bytes per number, index and unused parts of pages included (${((overhead - 1) * 100).toFixed(1)} %)`,
+    `all chunks: ${all.toFixed(2)} bytes per number, known spans, index and unused parts of pages included (of heads ${unused('chunks')} %, of bodies ${unused('chunk_pieces')} %)`,
   );
   say(`file: ${bytes(size)}, of that ${bytes(free)} free for the next hours`);
   Object.assign(results, {
     bytes_per_value_rows: rowPages / rowNumbers,
-    bytes_per_number_all: chunkPages / allNumbers,
+    bytes_per_number_all: all,
     file_bytes: size,
     free_bytes: free,
   });
