@@ -7,6 +7,8 @@
  * and what inserting costs in the end against the beginning; then starts a real server on that directory, with more
  * hosts of which only the latest tick is known, and prints how long queries take while ticks are posted.
  *
+ * With `--lab MINUTES` it stores the figures of a real agent instead: see history-lab.ts.
+ *
  * Instants of ticks outlive their values, so that a tick that is sent again is still known: a line of its own.
  *
  * A stored number of the raw tier is a metric value; of a roll-up the least, greatest and mean of a gauge, or the last
@@ -18,19 +20,19 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import Database from 'better-sqlite3';
 import { Agent, request } from 'undici';
-import { DEFAULT_RETENTION, type Retention, TIERS, type Tier } from '../../src/domain/history.ts';
+import { DEFAULT_RETENTION, type Retention } from '../../src/domain/history.ts';
 import { formatInstant } from '../../src/domain/instant.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
-import { decodeRolled, decodeTicks, finishNow } from '../../src/telemetry/chunk-codec.ts';
-import { decodeSample, encodeSample } from '../../src/telemetry/sample-codec.ts';
-import { CELL_MS, shapeOf } from '../../src/telemetry/tiers.ts';
+import { encodeSample } from '../../src/telemetry/sample-codec.ts';
+import { CELL_MS } from '../../src/telemetry/tiers.ts';
 import { GeneratedHost, type GeneratedTick } from './generate-fleet.ts';
+import { measureLab } from './history-lab.ts';
+import { measureChunks, measureFile, measureRows } from './support/history-sizes.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const DAY_MS = 86_400_000;
@@ -49,6 +51,8 @@ const { values: flags } = parseArgs({
     rate: { type: 'string', default: '500' },
     /** Retention of raw, 1m, 10m and 1h in days. */
     keep: { type: 'string' },
+    /** Measures the figures of a real agent instead, of so many minutes. */
+    lab: { type: 'string' },
     'skip-queries': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -86,9 +90,6 @@ function percentile(values: readonly number[], share: number): number {
 }
 
 const ms = (value: number): string => `${value.toFixed(2)} ms`;
-const bytes = (value: number): string =>
-  value > 1e9 ? `${(value / 1e9).toFixed(2)} GB` : `${(value / 1e6).toFixed(2)} MB`;
-
 interface FilledHost {
   readonly name: string;
   readonly id: number;
@@ -242,120 +243,6 @@ async function fill(
   }
   engine.close(endMs);
   return { hosts, figures };
-}
-
-/** Numbers that a chunk holds, found by reading it. */
-function countNumbers(tier: Tier, times: readonly number[], values: Uint8Array): { points: number; numbers: number } {
-  let points = 0;
-  let numbers = 0;
-  const count = (column: Float64Array): void => {
-    for (const value of column) if (!Number.isNaN(value)) numbers += 1;
-  };
-  if (tier === 'raw') {
-    for (const series of finishNow(decodeTicks(times, values)).series.values()) {
-      for (const flag of series.present) points += flag;
-      for (const column of series.columns) count(column);
-    }
-    return { points, numbers };
-  }
-  for (const series of finishNow(decodeRolled(times, values, shapeOf(tier).stepMs)).series.values()) {
-    for (const flag of series.present) points += flag;
-    for (const columns of series.columns) {
-      if (columns.kind === 'counter') count(columns.last);
-      else for (const column of [columns.min, columns.max, columns.sum]) count(column);
-    }
-  }
-  return { points, numbers };
-}
-
-/** Of a chunk's row and its entry in the index, beside its instants; and of a piece's row. */
-const HEAD_BYTES = 60;
-const PIECE_HEAD_BYTES = 14;
-
-function measureSizes(directory: string, hosts: readonly FilledHost[], endMs: number): void {
-  const store = openStore(directory, endMs);
-  const database = new Database(path.join(directory, 'nexus.db'), { readonly: true });
-  const sizeOf = database.prepare('SELECT sum(pgsize) AS size FROM dbstat WHERE name = ?');
-  const unusedOf = database.prepare('SELECT sum(unused) * 1.0 / sum(pgsize) AS share FROM dbstat WHERE name = ?');
-  const pagesOf = (name: string): number => (sizeOf.get(name) as { size: number | null }).size ?? 0;
-  // A head's share of its pages and of the index goes by its instants and some bytes of numbers; a body's by its length.
-  const payloadOf = database.prepare(
-    `SELECT count(*) AS count, coalesce(sum(length(instants) + ${HEAD_BYTES}), 0) AS heads,
-       coalesce(sum((SELECT sum(length(piece) + ${PIECE_HEAD_BYTES}) FROM chunk_pieces
-         WHERE pieces > 0 AND number BETWEEN first_piece AND first_piece + pieces - 1)), 0) AS bodies
-     FROM chunks WHERE tier = ? AND (pieces > 0) = ?`,
-  );
-  const payload = (tier: number, hasValues: 0 | 1) =>
-    payloadOf.get(tier, hasValues) as { count: number; heads: number; bodies: number };
-  const sums = { heads: 0, bodies: 0 };
-  for (const [tier] of TIERS.entries()) {
-    for (const hasValues of [0, 1] as const) {
-      const { heads, bodies } = payload(tier, hasValues);
-      sums.heads += heads;
-      sums.bodies += bodies;
-    }
-  }
-  const pages = { heads: pagesOf('chunks') + pagesOf('chunks_by_host'), bodies: pagesOf('chunk_pieces') };
-  const onDisk = ({ heads, bodies }: { heads: number; bodies: number }): number =>
-    (heads * pages.heads) / sums.heads + (bodies * pages.bodies) / sums.bodies;
-  let allNumbers = 0;
-  say('\ntier   chunks     points      numbers   bytes on disk   bytes per number');
-  for (const [index, tier] of TIERS.entries()) {
-    let points = 0;
-    let numbers = 0;
-    for (const { id } of hosts) {
-      for (const { startMs, hasValues } of store.chunks.list(id, tier, 0, endMs)) {
-        const chunk = hasValues ? store.chunks.read(id, tier, startMs) : undefined;
-        if (chunk === undefined || chunk.values === null) continue;
-        const counted = countNumbers(tier, chunk.times, chunk.values);
-        points += counted.points;
-        numbers += counted.numbers;
-      }
-    }
-    const held = payload(index, 1);
-    allNumbers += numbers;
-    const perNumber = onDisk(held) / numbers;
-    results[`bytes_per_number_${tier}`] = perNumber;
-    say(
-      `${tier.padEnd(6)} ${String(held.count).padStart(6)} ${String(points).padStart(10)} ${String(numbers).padStart(12)} ${bytes(onDisk(held)).padStart(15)} ${perNumber.toFixed(2).padStart(18)}`,
-    );
-  }
-  const known = payload(0, 0);
-  say(
-    `known  ${String(known.count).padStart(6)} spans of ticks whose values are gone ${bytes(onDisk(known)).padStart(19)}`,
-  );
-  const unused = (table: string): string =>
-    (Number((unusedOf.get(table) as { share: number | null }).share ?? 0) * 100).toFixed(0);
-  const rowPages = pagesOf('ticks') + pagesOf('ticks_by_host');
-  let rows = 0;
-  let rowNumbers = 0;
-  for (const { id } of hosts) {
-    for (const tick of store.ticks.rows(id, 0, endMs, 'values')) {
-      rows += 1;
-      const { metrics, containers } = decodeSample(tick.sample);
-      for (const one of [metrics, ...(containers ?? []).map((container) => container.metrics)]) {
-        for (const value of Object.values(one)) if (value !== null) rowNumbers += 1;
-      }
-    }
-  }
-  const free = Number(database.pragma('freelist_count', { simple: true })) * 4096;
-  const size = statSync(path.join(directory, 'nexus.db')).size;
-  say(
-    `rows   ${String(rows).padStart(6)} ticks of the last hours, ${rowNumbers} values: ${(rowPages / rowNumbers).toFixed(2)} bytes per value`,
-  );
-  const all = (pages.heads + pages.bodies) / allNumbers;
-  say(
-    `all chunks: ${all.toFixed(2)} bytes per number, known spans, index and unused parts of pages included (of heads ${unused('chunks')} %, of bodies ${unused('chunk_pieces')} %)`,
-  );
-  say(`file: ${bytes(size)}, of that ${bytes(free)} free for the next hours`);
-  Object.assign(results, {
-    bytes_per_value_rows: rowPages / rowNumbers,
-    bytes_per_number_all: all,
-    file_bytes: size,
-    free_bytes: free,
-  });
-  database.close();
-  store.close();
 }
 
 function reportFill(figures: FillFigures): void {
@@ -603,16 +490,24 @@ async function backFillForCompaction(url: string, hosts: readonly FilledHost[]):
   await agent.close();
 }
 
-const directory = mkdtempSync(path.join(tmpdir(), 'nexus-bench-history-'));
-try {
-  const endMs = Date.now();
-  const startMs = endMs - DAYS * DAY_MS;
-  say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${directory}`);
-  const { hosts, figures } = await fill(directory, startMs, endMs);
-  reportFill(figures);
-  measureSizes(directory, hosts, endMs);
-  if (!flags['skip-queries']) await measureQueries(directory, hosts, Number(flags.fleet), Number(flags.rate));
-  if (flags.json) process.stdout.write(`${JSON.stringify(results)}\n`);
-} finally {
-  rmSync(directory, { recursive: true, force: true });
+async function measureGenerated(): Promise<void> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nexus-bench-history-'));
+  try {
+    const endMs = Date.now();
+    const startMs = endMs - DAYS * DAY_MS;
+    say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${directory}`);
+    const { hosts, figures } = await fill(directory, startMs, endMs);
+    reportFill(figures);
+    say('');
+    for (const measure of [measureChunks, measureRows, measureFile]) {
+      Object.assign(results, measure(directory, endMs, say));
+    }
+    if (!flags['skip-queries']) await measureQueries(directory, hosts, Number(flags.fleet), Number(flags.rate));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
+
+if (flags.lab === undefined) await measureGenerated();
+else Object.assign(results, await measureLab(Number(flags.lab), CONTAINERS, say));
+if (flags.json) process.stdout.write(`${JSON.stringify(results)}\n`);
