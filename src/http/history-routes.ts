@@ -10,6 +10,7 @@ import {
   logEventListBodySchema,
   MAX_HISTORY_POINTS,
 } from '../wire/operator.ts';
+import { jsonList } from './json-list.ts';
 import { presentContainer, presentContainerMetrics, presentEvent } from './present.ts';
 import { invalidField, readQuery } from './read-body.ts';
 import { type Exchange, json, type Route } from './route.ts';
@@ -71,15 +72,11 @@ export function historyRoutes(queries: Queries): Route[] {
       handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
         const { tier, points } = queries.hostHistory(exchange.params['name'] ?? '', request);
-        return json(200, {
-          step_seconds: stepSeconds,
-          tier,
-          points: points.map((point) => ({
-            recorded_at: formatInstant(point.recordedAtMs),
-            ...point.metrics,
-            ...point.spread,
-          })),
-        });
+        return jsonList({ step_seconds: stepSeconds, tier }, 'points', points, (point) => ({
+          recorded_at: formatInstant(point.recordedAtMs),
+          ...point.metrics,
+          ...point.spread,
+        }));
       },
     },
     {
@@ -93,15 +90,11 @@ export function historyRoutes(queries: Queries): Route[] {
         const { request, stepSeconds } = readSpan(exchange);
         const { name = '', containerId = '' } = exchange.params;
         const { tier, points } = queries.containerHistory(name, containerId, request);
-        return json(200, {
-          step_seconds: stepSeconds,
-          tier,
-          points: points.map((point) => ({
-            recorded_at: formatInstant(point.recordedAtMs),
-            ...presentContainerMetrics(point.metrics),
-            ...point.spread,
-          })),
-        });
+        return jsonList({ step_seconds: stepSeconds, tier }, 'points', points, (point) => ({
+          recorded_at: formatInstant(point.recordedAtMs),
+          ...presentContainerMetrics(point.metrics),
+          ...point.spread,
+        }));
       },
     },
     {

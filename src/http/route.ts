@@ -6,6 +6,8 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** Instead of a body: its text, made piece by piece as fast as it is read, after the head is sent. */
+  readonly pieces?: Iterable<string>;
 }
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
