@@ -3,8 +3,8 @@ import type { Container } from '../domain/container.ts';
 import { NexusError } from '../domain/errors.ts';
 import type { LogEvent } from '../domain/event-log.ts';
 import type { Host } from '../domain/host.ts';
-import type { History, HistoryRequest, Queries, QueueFigures } from '../domain/ports.ts';
-import type { PageRequest, StoredTick } from '../domain/store.ts';
+import type { CompactionFigures, History, HistoryRequest, Queries, QueueFigures } from '../domain/ports.ts';
+import type { PageRequest, StoredTick, StoreSize } from '../domain/store.ts';
 import {
   CONTAINER_METRICS,
   type ContainerMetrics,
@@ -113,6 +113,14 @@ export class FleetReader implements Queries {
 
   queue(): QueueFigures {
     return this.#engine.queue();
+  }
+
+  compaction(): CompactionFigures {
+    return this.#engine.history.figures;
+  }
+
+  storeSize(): StoreSize {
+    return this.#engine.committed().store.size();
   }
 }
 

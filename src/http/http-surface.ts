@@ -4,7 +4,15 @@ import findMyWay from 'find-my-way';
 import type { Clock } from '../domain/clock.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { Commands, Dispatches, Identities, Queries, Readiness, RolloutQueries } from '../domain/ports.ts';
+import type {
+  Commands,
+  Dispatches,
+  ForwardingFigures,
+  Identities,
+  Queries,
+  Readiness,
+  RolloutQueries,
+} from '../domain/ports.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';
 import { describeApi } from './describe-api.ts';
@@ -39,6 +47,8 @@ export interface SurfaceParts {
   readonly log: Log;
   /** Agent requests in 60 s per token; 0: no limit. */
   readonly agentRateLimit: number;
+  /** Undefined: nothing is forwarded. */
+  readonly forwarding?: (() => ForwardingFigures) | undefined;
 }
 
 export class HttpSurface {
@@ -52,7 +62,7 @@ export class HttpSurface {
   constructor(parts: SurfaceParts) {
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#metrics = new HttpMetrics(parts.queries);
+    this.#metrics = new HttpMetrics(parts.queries, parts.clock, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
       ...telemetryRoutes(parts.commands, new RateLimit(parts.agentRateLimit)),
