@@ -398,6 +398,13 @@ async function timeQueries(agent: Agent, what: string, paths: readonly string[],
   );
 }
 
+/** Of the containers that run, the one that has run for the longest time. */
+function longestRunning(host: FilledHost): string {
+  const numberOf = (key: string): number => host.numbers.get(key) ?? Number.POSITIVE_INFINITY;
+  const keys = host.next.containers.map((container) => container.key);
+  return keys.reduce((oldest, key) => (numberOf(key) < numberOf(oldest) ? key : oldest));
+}
+
 async function measureQueries(
   directory: string,
   filled: readonly FilledHost[],
@@ -419,12 +426,16 @@ async function measureQueries(
     const turn = <T>(items: readonly T[], index: number): T => items[index % items.length] as T;
     const paths = (of: (host: FilledHost) => string) =>
       Array.from({ length: 100 }, (_, index) => of(turn(filled, index)));
-    const newest = (host: FilledHost): string => [...host.numbers.keys()].at(-1) ?? '0-0';
+    const running = filled.map((host) => longestRunning(host));
+    const path24h = (index: number): string => {
+      const host = turn(filled, index);
+      return `/v1/hosts/${host.name}/containers/${turn(running, index)}/metrics?${day}`;
+    };
     say(`\nqueries, while ${rate} posts a second of ${CONTAINERS} containers are taken:`);
     await timeQueries(
       local,
       "a container's last 24 h at 1 min",
-      paths((host) => `/v1/hosts/${host.name}/containers/${newest(host)}/metrics?${day}`),
+      Array.from({ length: 100 }, (_, index) => path24h(index)),
       10,
     );
     await timeQueries(
