@@ -95,8 +95,9 @@ export interface Queries {
   /** Every host, by name. */
   hosts(page: PageRequest<string>): Host[];
   host(name: string): Host;
-  tokensOfHost(name: string): Token[];
-  adminTokens(): Token[];
+  /** In the order in which they were made, those after the token with the id `after`. */
+  tokensOfHost(name: string, page: PageRequest<string>): Token[];
+  adminTokens(page: PageRequest<string>): Token[];
   containers(host: string, page: PageRequest<number>): Array<Container & { readonly number: number }>;
   hostHistory(host: string, request: HistoryRequest): History<HostMetrics>;
   containerHistory(host: string, containerId: string, request: HistoryRequest): History<ContainerMetrics>;

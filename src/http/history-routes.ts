@@ -50,6 +50,7 @@ export function historyRoutes(queries: Queries): Route[] {
       path: '/v1/hosts/:name/containers',
       access: 'operator',
       summary: 'List the containers of a host, removed ones too, with their latest values.',
+      querySchema: listQuerySchema,
       answerSchema: containerListBodySchema,
       status: 200,
       handle(exchange) {
@@ -67,6 +68,7 @@ export function historyRoutes(queries: Queries): Route[] {
       access: 'operator',
       summary:
         'History of a host; raw samples without step_seconds, the last hour without from. `tier` says how finely it was kept.',
+      querySchema: historyQuerySchema,
       answerSchema: hostHistoryBodySchema,
       status: 200,
       handle(exchange) {
@@ -84,6 +86,7 @@ export function historyRoutes(queries: Queries): Route[] {
       path: '/v1/hosts/:name/containers/:containerId/metrics',
       access: 'operator',
       summary: 'History of one container.',
+      querySchema: historyQuerySchema,
       answerSchema: containerHistoryBodySchema,
       status: 200,
       handle(exchange) {
@@ -102,6 +105,7 @@ export function historyRoutes(queries: Queries): Route[] {
       path: '/v1/events',
       access: 'operator',
       summary: 'The event log in order, after an id.',
+      querySchema: eventQuerySchema,
       answerSchema: logEventListBodySchema,
       status: 200,
       handle(exchange) {

@@ -32,6 +32,8 @@ interface RouteBase {
   readonly path: string;
   /** One line for the API description. */
   readonly summary: string;
+  /** What `readQuery` reads the query string with; undefined: it is not looked at. */
+  readonly querySchema?: z.ZodObject;
   readonly requestSchema?: z.ZodType;
   readonly answerSchema?: z.ZodType;
   /** The success status. */
