@@ -1,29 +1,46 @@
 /**
- * `npm run bench:ingest [-- --hosts 2000 --containers 20]`: telemetry posted as fast as it is answered, by a load
- * generator in this process, to four servers in processes of their own, in turns: node:http that only reads the bytes,
- * that also parses them, that also validates them, and Nexus, which answers when a post is synced to the disk. They take
- * turns because the machine may be busy with something else; what is printed are medians of the turns.
+ * `npm run bench:ingest [-- --hosts 2000 --containers 20 --only turns]`: telemetry of distinct hosts, from a load
+ * generator in this process to servers in processes of their own. Its sections, all of them by default:
+ *
+ * - `turns`: posted as fast as it is answered, in turns to node:http that only reads the bytes, that also parses them,
+ *   that also validates them, to Nexus, which answers when a post is synced to the disk, and to VictoriaMetrics where it
+ *   is installed. They take turns because the machine may be busy with something else; what is printed are medians.
+ * - `half`: at half of that maximum, posted when it is due whether or not the server keeps up.
+ * - `overload`: at three times that maximum, and whether everything acknowledged is stored.
+ * - `fleet`: what a fresh server needs to know 10,000 hosts.
  */
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { CONTAINER_METRICS, HOST_METRICS } from '../../src/domain/telemetry.ts';
+import { AcknowledgedTicks } from './support/acknowledged-ticks.ts';
 import { ChildServer } from './support/child-server.ts';
-import { KeptConnection, targetOf } from './support/kept-connection.ts';
+import { Feed } from './support/feed.ts';
+import { requireFiles } from './support/file-limit.ts';
+import { measureFleet } from './support/ingest-fleet.ts';
+import { measureHalf } from './support/ingest-half.ts';
+import { measureOverload } from './support/ingest-overload.ts';
+import { IngestSubject } from './support/ingest-subject.ts';
+import { targetOf } from './support/kept-connection.ts';
 import { MachineLoad } from './support/machine-load.ts';
+import { addHosts } from './support/nexus-hosts.ts';
 import { startNexus } from './support/nexus-server.ts';
-import { figure, ratio, Samples, say } from './support/samples.ts';
-import { each } from './support/simulated-fleet.ts';
-import { bodyAt, bodyTail } from './support/telemetry-bodies.ts';
+import { OpenLoop } from './support/open-loop.ts';
+import { type Posts, PrometheusPosts, TelemetryPosts, TickTimes } from './support/prebuilt-posts.ts';
+import { figure, say } from './support/samples.ts';
+import { folderBytes, startVictoriaMetrics } from './support/victoria-metrics.ts';
 
-const VARIANTS = 4;
-/** Ticks of a host are so far apart by their own clock. */
-const INTERVAL_MS = 1000;
-/** The oldest tick that is taken is one hour old. */
-const BEGIN_MS = Date.now() - 3_000_000;
+const SECTIONS = ['turns', 'half', 'overload', 'fleet'];
+/** Files a process needs beside its connections. */
+const SPARE_FILES = 200;
+/** Turns in which only the maximum of Nexus is looked for, where the comparison is not asked for. */
+const FEW_TURNS = 2;
 
 const { values: flags } = parseArgs({
   options: {
+    /** One of the sections; can be given more than once. */
+    only: { type: 'string', multiple: true, default: SECTIONS },
     hosts: { type: 'string', default: '2000' },
     containers: { type: 'string', default: '20' },
     /** Posts under way at once. */
@@ -31,6 +48,11 @@ const { values: flags } = parseArgs({
     /** Turns of each server, and how long each is. */
     turns: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
+    'half-seconds': { type: 'string', default: '15' },
+    'overload-seconds': { type: 'string', default: '60' },
+    /** In the overload hosts wait as Retry-After asks. */
+    polite: { type: 'boolean', default: false },
+    'fleet-hosts': { type: 'string', default: '10000' },
     /** Runs this executable; by default dist/nexus, built first when it is old. */
     executable: { type: 'string' },
     /** Runs the sources instead, and writes a profile of them into this folder. */
@@ -39,152 +61,111 @@ const { values: flags } = parseArgs({
 });
 const hostCount = Number(flags.hosts);
 const containerCount = Number(flags.containers);
-const turnMs = Number(flags.seconds) * 1000;
-
-/** One server under load, and what its turns came to. */
-class Subject {
-  readonly name: string;
-  readonly server: ChildServer;
-  readonly perSecond = new Samples();
-  readonly cpuMicroseconds = new Samples();
-  readonly delaysMs = new Samples();
-  posts = 0;
-  readonly #connections: KeptConnection[];
-  readonly #tokens: readonly string[];
-
-  private constructor(name: string, server: ChildServer, connections: KeptConnection[], tokens: readonly string[]) {
-    this.name = name;
-    this.server = server;
-    this.#connections = connections;
-    this.#tokens = tokens;
-  }
-
-  static async open(name: string, server: ChildServer, tokens: readonly string[]): Promise<Subject> {
-    const target = targetOf(server.url);
-    const connections = Array.from({ length: Number(flags.window) }, () => KeptConnection.open(target));
-    return new Subject(name, server, await Promise.all(connections), tokens);
-  }
-
-  /** Posts of one host after another, over and over, on every connection until `until` says so. */
-  async #post(tails: readonly string[], until: () => boolean, note: (delayMs: number) => void): Promise<void> {
-    await each(this.#connections, this.#connections.length, async (connection) => {
-      while (!until()) {
-        const host = this.posts % hostCount;
-        const round = Math.floor(this.posts / hostCount);
-        this.posts += 1;
-        const body = bodyAt(tails[host * VARIANTS + (round % VARIANTS)] ?? '', BEGIN_MS + round * INTERVAL_MS);
-        const head = `POST /agent/telemetry HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer ${this.#tokens[host]}\r\ncontent-type: application/json\r\n`;
-        const beganMs = performance.now();
-        const { status, body: text } = await connection.ask(head, body);
-        if (status !== 204) throw new Error(`${this.name} answered ${status}: ${text}`);
-        note(performance.now() - beganMs);
-      }
-    });
-  }
-
-  /** Two posts of every host: from then on nothing is new but the numbers. */
-  warmUp(tails: readonly string[]): Promise<void> {
-    return this.#post(
-      tails,
-      () => this.posts >= 2 * hostCount,
-      () => {},
-    );
-  }
-
-  async takeTurn(tails: readonly string[]): Promise<void> {
-    const before = this.server.figures();
-    const beganMs = performance.now();
-    let count = 0;
-    await this.#post(
-      tails,
-      () => performance.now() - beganMs > turnMs,
-      (delayMs) => {
-        count += 1;
-        this.delaysMs.add(delayMs);
-      },
-    );
-    const seconds = (performance.now() - beganMs) / 1000;
-    this.perSecond.add(count / seconds);
-    this.cpuMicroseconds.add(((this.server.figures().cpuSeconds - before.cpuSeconds) * 1e6) / count);
-  }
-
-  report(base: Subject): void {
-    const perSecond = this.perSecond.median;
-    const cells = [
-      `${figure(perSecond)} posts/s`,
-      `${figure(perSecond * (containerCount + 1))} samples/s`,
-      `p50 ${figure(this.delaysMs.percentile(50), 1)} ms`,
-      `p99 ${figure(this.delaysMs.percentile(99), 1)} ms`,
-      `${figure(this.cpuMicroseconds.median)} µs CPU a post`,
-      `${figure(this.server.figures().rssMb)} MB`,
-      `${ratio(perSecond, base.perSecond.median)} of ${base.name}`,
-      `${ratio(base.cpuMicroseconds.median, this.cpuMicroseconds.median)} by CPU`,
-    ];
-    say(this.name, cells.join('; '));
-  }
-
-  async close(): Promise<void> {
-    for (const connection of this.#connections) connection.close();
-    await this.server.stop();
-  }
-}
-
-async function addHosts(socketPath: string): Promise<string[]> {
-  const tokens: string[] = [];
-  const operators = await Promise.all(Array.from({ length: 16 }, () => KeptConnection.open({ path: socketPath })));
-  const indexes = Array.from({ length: hostCount }, (_, index) => index);
-  await each(indexes, operators.length, async (index) => {
-    const operator = operators.pop();
-    if (operator === undefined) throw new Error('as many connections as workers');
-    const head = 'POST /v1/hosts HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n';
-    const answer = await operator.ask(head, JSON.stringify({ name: `host-${index}`, token: true }));
-    tokens[index] = (JSON.parse(answer.body) as { token: { token: string } }).token.token;
-    operators.push(operator);
-  });
-  for (const operator of operators) operator.close();
-  return tokens;
-}
-
-async function main(directory: string): Promise<void> {
-  const logFile = path.join(directory, 'log');
-  const dataDir = path.join(directory, 'data');
-  const nexus = await startNexus(dataDir, logFile, flags);
-  const tokens = await addHosts(path.join(dataDir, 'nexus.sock'));
-  const bare = async (level: string): Promise<ChildServer> =>
-    ChildServer.start(process.execPath, [path.join(import.meta.dirname, 'support', 'bare-server.ts'), level], logFile);
-  const subjects = [
-    await Subject.open('reads the bytes', await bare('nothing'), tokens),
-    await Subject.open('parses', await bare('parse'), tokens),
-    await Subject.open('validates', await bare('validate-telemetry'), tokens),
-    await Subject.open('Nexus', nexus, tokens),
-  ];
-  const tails: string[] = [];
-  for (let host = 0; host < hostCount; host += 1) {
-    for (let variant = 0; variant < VARIANTS; variant += 1) tails.push(bodyTail(host, variant, containerCount));
-  }
-  say(
-    'load',
-    `${figure(hostCount)} hosts of ${containerCount} containers, ${figure(bodyAt(tails[0] ?? '', BEGIN_MS).length)} bytes a post`,
-  );
-  for (const subject of subjects) await subject.warmUp(tails);
-  const sizeBefore = statSync(path.join(dataDir, 'nexus.db')).size;
-  const postsBefore = subjects.at(-1)?.posts ?? 0;
-  const cpuSeconds = () => subjects.reduce((sum, { server }) => sum + server.figures().cpuSeconds, 0);
-  const load = new MachineLoad(cpuSeconds());
-  for (let turn = 0; turn < Number(flags.turns); turn += 1)
-    for (const subject of subjects) await subject.takeTurn(tails);
-  const [, parses] = subjects;
-  for (const subject of subjects) subject.report(parses ?? subject);
-  say('used by others meanwhile', load.describe(cpuSeconds()));
-  const posts = (subjects.at(-1)?.posts ?? 0) - postsBefore;
-  for (const subject of subjects) await subject.close();
-  const size = statSync(path.join(dataDir, 'nexus.db')).size;
-  say('on disk', `${figure(size / 1e6)} MB; ${figure((size - sizeBefore) / posts)} bytes a post`);
-}
+const sections = new Set(flags.only);
 
 const directory = mkdtempSync(path.join(tmpdir(), 'nexus-bench-'));
+const logFile = path.join(directory, 'log');
+const nexusDir = path.join(directory, 'nexus');
+const victoriaDir = path.join(directory, 'victoria-metrics');
+const times = new TickTimes();
+
+function open(name: string, server: ChildServer, posts: Posts): Promise<IngestSubject> {
+  const feed = new Feed(posts, new AcknowledgedTicks(times, hostCount), hostCount);
+  return IngestSubject.open(name, server, feed, Number(flags.window));
+}
+
+async function openBare(name: string, level: string, posts: Posts): Promise<IngestSubject> {
+  const script = path.join(import.meta.dirname, 'support', 'bare-server.ts');
+  return open(name, await ChildServer.start(process.execPath, [script, level], logFile), posts);
+}
+
+async function openVictoria(): Promise<IngestSubject | undefined> {
+  const server = await startVictoriaMetrics(victoriaDir, logFile);
+  if (server !== undefined)
+    return open('VictoriaMetrics', server, new PrometheusPosts(times, hostCount, containerCount));
+  say('VictoriaMetrics', 'skipped: there is no victoria-metrics on the PATH');
+  return undefined;
+}
+
+async function takeTurns(subjects: readonly IngestSubject[], count: number): Promise<void> {
+  for (const subject of subjects) await subject.warmUp();
+  const cpuSeconds = () => subjects.reduce((sum, { server }) => sum + server.figures().cpuSeconds, 0);
+  const load = new MachineLoad(cpuSeconds());
+  for (let turn = 0; turn < count; turn += 1)
+    for (const subject of subjects) await subject.takeTurn(Number(flags.seconds) * 1000);
+  for (const subject of subjects) subject.report(containerCount + 1);
+  say('used by others meanwhile', load.describe(cpuSeconds()));
+}
+
+/** Of a server that has ended. What is written once for each host, container or series is shared by all posts. */
+function reportDisk({ name, feed }: IngestSubject, dataDir: string): void {
+  const [bytes, posts] = [folderBytes(dataDir), feed.acknowledged.count];
+  say(
+    `on disk, ${name}`,
+    `${figure(bytes / 1e6)} MB after ${figure(posts)} posts: ${figure(bytes / posts)} bytes a post`,
+  );
+}
+
+/** Ends all but Nexus. */
+async function compareServers(nexus: IngestSubject, posts: Posts): Promise<void> {
+  const reads = await openBare('reads the bytes', 'nothing', posts);
+  const parses = await openBare('parses', 'parse', posts);
+  const validates = await openBare('validates', 'validate-telemetry', posts);
+  const victoria = await openVictoria();
+  const peers = victoria === undefined ? [] : [victoria];
+  await takeTurns([reads, parses, validates, nexus, ...peers], Number(flags.turns));
+  for (const subject of [reads, validates, nexus, ...peers]) subject.compare(parses);
+  for (const subject of [reads, parses, validates, ...peers]) await subject.close();
+  if (victoria === undefined) return;
+  nexus.compare(victoria);
+  say('', 'VictoriaMetrics answers from memory, before anything is synced; Nexus after the sync');
+  reportDisk(victoria, victoriaDir);
+  // What of it is not on the disk yet would be written in the middle of what is measured next.
+  rmSync(victoriaDir, { recursive: true });
+}
+
+async function measureOpenLoops(nexus: IngestSubject): Promise<void> {
+  const peakPerSecond = nexus.perSecond.median;
+  const loop = await OpenLoop.open(nexus.feed, targetOf(nexus.server.url));
+  let usualMs = nexus.delaysMs.percentile(99);
+  if (sections.has('half')) usualMs = await measureHalf(nexus, loop, peakPerSecond / 2, Number(flags['half-seconds']));
+  if (sections.has('overload')) {
+    const choice = { seconds: Number(flags['overload-seconds']), isPolite: flags.polite, peakPerSecond, usualMs };
+    await measureOverload(nexus, loop, choice);
+  }
+  loop.close();
+}
+
+async function measureServers(): Promise<void> {
+  const server = await startNexus(nexusDir, logFile, flags);
+  const posts = new TelemetryPosts(times, await addHosts(nexusDir, hostCount), containerCount);
+  const nexus = await open('Nexus', server, posts);
+  const numbers = HOST_METRICS.length + containerCount * CONTAINER_METRICS.length;
+  const size = `${figure(posts.at(0, 0).length)} bytes a post with its headers`;
+  const content = `a sample of the host and one of each container, ${figure(numbers)} numbers`;
+  say('load', `${figure(hostCount)} hosts of ${containerCount} containers; ${size}: ${content}`);
+  if (sections.has('turns')) await compareServers(nexus, posts);
+  else await takeTurns([nexus], FEW_TURNS);
+  if (sections.has('half') || sections.has('overload')) await measureOpenLoops(nexus);
+  await nexus.close();
+  nexus.feed.acknowledged.report(nexusDir);
+  reportDisk(nexus, nexusDir);
+}
+
+async function main(): Promise<void> {
+  const unknown = flags.only.filter((section) => !SECTIONS.includes(section));
+  if (unknown.length > 0)
+    throw new Error(`there is no section «${unknown.join(', ')}»: say --only ${SECTIONS.join('|')}`);
+  requireFiles(hostCount + SPARE_FILES);
+  if (flags.only.some((section) => section !== 'fleet')) await measureServers();
+  if (!sections.has('fleet')) return;
+  const fleetDir = path.join(directory, 'fleet');
+  const server = await startNexus(fleetDir, logFile, flags);
+  await measureFleet(server, fleetDir, Number(flags['fleet-hosts']), containerCount);
+}
+
 try {
-  await main(directory);
+  await main();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

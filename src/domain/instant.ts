@@ -13,12 +13,53 @@ function daysInMonth(year: number, month: number): number {
   return leap ? 29 : (DAYS_IN_MONTH[month - 1] ?? 0);
 }
 
+/** NaN where there is no digit: whatever is compared with it is false. */
+function digit(text: string, at: number): number {
+  const value = text.charCodeAt(at) - 48;
+  return value >= 0 && value <= 9 ? value : Number.NaN;
+}
+
+function pair(text: string, at: number): number {
+  return 10 * digit(text, at) + digit(text, at + 1);
+}
+
+/** The milliseconds of a fraction that begins at `from` and ends before `to`; NaN when it is none. */
+function fraction(text: string, from: number, to: number): number {
+  if (from === to) return 0;
+  if (text[from] !== '.' || to - from < 2 || to - from > 13) return Number.NaN;
+  let milliseconds = 0;
+  let scale = 100;
+  for (let at = from + 1; at < to; at += 1) {
+    milliseconds += scale >= 1 ? digit(text, at) * scale : 0 * digit(text, at);
+    scale /= 10;
+  }
+  return milliseconds;
+}
+
+/** The one form that engines and agents write, `2026-01-31T12:00:00.123456789Z`; undefined for every other. */
+function parseUsual(text: string): number | undefined {
+  const end = text.length - 1;
+  if (end < 19 || text[end] !== 'Z' || text[4] !== '-' || text[7] !== '-' || text[10] !== 'T') return undefined;
+  if (text[13] !== ':' || text[16] !== ':') return undefined;
+  const [year, month, day] = [100 * pair(text, 0) + pair(text, 2), pair(text, 5), pair(text, 8)];
+  const [hour, minute, second] = [pair(text, 11), pair(text, 14), pair(text, 17)];
+  const milliseconds = fraction(text, 19, end);
+  // Date.UTC takes the years before 100 for those of the last century.
+  const isDay = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month);
+  const isTime = hour <= 23 && minute <= 59 && second <= 59 && milliseconds >= 0;
+  return isDay && isTime ? Date.UTC(year, month - 1, day, hour, minute, second, milliseconds) : undefined;
+}
+
 /**
  * Reads an ISO 8601 date and time with a zone (`Z`, `±hh`, `±hhmm` or `±hh:mm`), seconds and fraction optional.
  * Returns milliseconds since the epoch, finer digits cut off, or undefined when the text is anything else.
  */
 export function parseInstant(text: string): number | undefined {
   if (text.length > 40) return undefined;
+  return parseUsual(text) ?? parseAny(text);
+}
+
+function parseAny(text: string): number | undefined {
   const match = ISO_8601.exec(text);
   if (match === null) return undefined;
   const part = (index: number): number => Number(match[index] ?? 0);

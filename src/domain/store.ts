@@ -73,17 +73,9 @@ export interface TokenTable {
   save(token: StoredToken): void;
 }
 
-/** A container without its identity's bulk. */
-export interface PresentContainer extends Omit<StoredContainer, 'identity'> {
-  readonly name: string;
-  readonly startedAt: string | null;
-  /** The Compose project it belongs to, by its label. */
-  readonly stack: string | null;
-}
-
 export interface ContainerTable {
-  /** Those not removed, in no order, without their identities' bulk. */
-  allPresent(): Iterable<PresentContainer>;
+  /** Those not removed, in no order, without their identities. */
+  allPresent(): Iterable<Omit<StoredContainer, 'identity'>>;
   find(hostId: number, containerId: string): StoredContainer | undefined;
   /** Of every container of a Compose project that the host has ever reported. */
   numbersOfStack(hostId: number, stack: string): number[];

@@ -8,14 +8,6 @@ import type { Store, StoredHost, StoredTick, StoredToken } from '../domain/store
 import type { KnownContainer } from '../telemetry/container-presence.ts';
 import { decodeHostMetrics, decodeSample } from '../telemetry/sample-codec.ts';
 
-/** What a rollout's telemetry gate must know of a container. */
-export interface ContainerTraits {
-  /** The Compose project it belongs to; null when it was not started by Compose. */
-  readonly stack: string | null;
-  /** As the engine wrote it: another value is another start. */
-  readonly startedAt: string | null;
-}
-
 /** Something that happened to a container of a stack, by the server's clock. */
 export interface StackIncident {
   readonly atMs: number;
@@ -38,8 +30,6 @@ export interface LiveHost {
   tickCount: number;
   /** Those not removed, by container id. */
   readonly containers: Map<string, KnownContainer>;
-  /** Of the same containers. */
-  readonly traits: Map<string, ContainerTraits>;
   /** The last ones, oldest first; not kept over a restart of the server. */
   readonly incidents: StackIncident[];
 }
@@ -73,9 +63,9 @@ export class Fleet {
     for (const token of store.tokens.all()) fleet.putToken(token);
     for (const container of store.containers.allPresent()) {
       const host = fleet.hostByNumber(container.hostId);
-      const { id, name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs } = container;
-      host.containers.set(container.containerId, { id, name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs });
-      host.traits.set(container.containerId, { stack: container.stack, startedAt: container.startedAt });
+      const { id, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs: sinceMs } = container;
+      const absence = sinceMs === null ? null : { lastSeenAtMs, sinceMs };
+      host.containers.set(container.containerId, { id, fingerprint, unhealthy, absence });
     }
     for (const host of fleet.hosts()) {
       host.newestMs = store.ticks.newestMs(host.stored.id) ?? 0;
@@ -90,23 +80,13 @@ export class Fleet {
       host.latest ??= tick;
       host.lastSeenAtMs ??= tick.receivedAtMs;
       const { containers } = decodeSample(tick.sample);
-      if (containers !== null) {
-        host.latestWithContainers = tick;
-        this.#markSeen(host, tick, new Set(containers.map((container) => container.id)));
-      }
+      if (containers !== null) host.latestWithContainers = tick;
       looked += 1;
       if (containers !== null || looked >= MAX_LOOK_BACK) break;
     }
     const token = host.latest === null ? undefined : this.#tokensByNumber.get(host.latest.tokenNumber);
     if (token !== undefined && host.latest !== null) {
       this.putToken({ ...token, lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs) });
-    }
-  }
-
-  #markSeen(host: LiveHost, tick: StoredTick, reported: ReadonlySet<number>): void {
-    for (const [containerId, container] of host.containers) {
-      if (reported.has(container.id))
-        host.containers.set(containerId, { ...container, lastSeenAtMs: tick.recordedAtMs });
     }
   }
 
@@ -142,7 +122,6 @@ export class Fleet {
       newestMs: 0,
       tickCount: 0,
       containers: new Map(),
-      traits: new Map(),
       incidents: [],
     };
     this.#hosts.set(stored.id, host);
@@ -173,11 +152,16 @@ export class Fleet {
   }
 }
 
+/** When a container was last reported, by its host's clock; null when only the store may know. */
+export function lastSeenAtMs(host: LiveHost, { absence }: KnownContainer): number | null {
+  return absence === null ? (host.latestWithContainers?.recordedAtMs ?? null) : absence.lastSeenAtMs;
+}
+
 /** A host as operators see it. */
 export function summarize(host: LiveHost): Host {
   const { stored, latest } = host;
   let containerCount = 0;
-  for (const container of host.containers.values()) if (container.missingSinceMs === null) containerCount += 1;
+  for (const container of host.containers.values()) if (container.absence === null) containerCount += 1;
   return {
     ...stored,
     lastSeenAtMs: host.lastSeenAtMs,

@@ -4,6 +4,7 @@ import type { RolloutPlan } from '../domain/rollout.ts';
 import { explainHold } from '../rollout/explain-hold.ts';
 import type { Scene } from '../rollout/gates/gate.ts';
 import type { Rollout } from '../rollout/rollout.ts';
+import { stackOf } from '../telemetry/container-presence.ts';
 import { decodeHostMetrics } from '../telemetry/sample-codec.ts';
 import type { LiveHost } from './fleet.ts';
 import type { World } from './world.ts';
@@ -54,12 +55,12 @@ function takenPorts(world: World, asked: RolloutPlan, host: LiveHost): string[] 
   if (wanted.size === 0) return [];
   const taken: string[] = [];
   for (const [containerId, known] of host.containers) {
-    if (known.missingSinceMs !== null || host.traits.get(containerId)?.stack === asked.stack) continue;
-    const stored = world.store.containers.find(host.stored.id, containerId);
-    for (const text of stored?.identity.ports ?? []) {
+    const stored = known.absence === null ? world.store.containers.find(host.stored.id, containerId) : undefined;
+    if (stored === undefined || stackOf(stored.identity) === asked.stack) continue;
+    for (const text of stored.identity.ports) {
       const port = /(?:^|:)(\d+)->/.exec(text)?.[1];
       if (port !== undefined && wanted.has(Number(port)))
-        taken.push(`port ${port} is taken by the container ${known.name}`);
+        taken.push(`port ${port} is taken by the container ${stored.identity.name}`);
     }
   }
   return [...new Set(taken)];

@@ -17,7 +17,7 @@ import { decodeContainerMetrics, decodeHostMetrics, decodeSample } from '../tele
 import { HOST_SERIES } from '../telemetry/tick-block.ts';
 import type { Engine } from './engine.ts';
 import { findHost } from './find-host.ts';
-import { type LiveHost, summarize } from './fleet.ts';
+import { type LiveHost, lastSeenAtMs, summarize } from './fleet.ts';
 import { describeToken } from './manage-tokens.ts';
 import { readHistory } from './read-history.ts';
 
@@ -75,14 +75,17 @@ export class FleetReader implements Queries {
     const { store } = this.#engine.committed();
     const host = this.#find(name);
     const latest = latestMetrics(host);
-    return store.containers.page(host.stored.id, page).map((stored) => ({
-      number: stored.id,
-      containerId: stored.containerId,
-      identity: stored.identity,
-      metrics: latest.get(stored.id) ?? null,
-      lastSeenAtMs: host.containers.get(stored.containerId)?.lastSeenAtMs ?? stored.lastSeenAtMs,
-      removedAtMs: stored.removedAtMs,
-    }));
+    return store.containers.page(host.stored.id, page).map((stored) => {
+      const known = host.containers.get(stored.containerId);
+      return {
+        number: stored.id,
+        containerId: stored.containerId,
+        identity: stored.identity,
+        metrics: latest.get(stored.id) ?? null,
+        lastSeenAtMs: (known && lastSeenAtMs(host, known)) ?? stored.lastSeenAtMs,
+        removedAtMs: stored.removedAtMs,
+      };
+    });
   }
 
   hostHistory(name: string, request: HistoryRequest): History<HostMetrics> {

@@ -3,24 +3,25 @@ import { hash } from 'node:crypto';
 import type { CommandOf, Outcomes } from '../domain/command.ts';
 import { assertNever, invariant } from '../domain/errors.ts';
 import type { NewLogEvent } from '../domain/event-log.ts';
-import type { Store, StoredTick } from '../domain/store.ts';
+import type { Store, StoredContainer, StoredTick } from '../domain/store.ts';
 import type { ContainerReport, HostFacts, Tick } from '../domain/telemetry.ts';
 import {
   type ContainerChange,
   type HealthTurn,
+  hasRestarted,
   identityText,
   type KnownContainer,
   nextHealth,
   observeContainers,
   REMOVED_AFTER_MS,
+  stackOf,
 } from '../telemetry/container-presence.ts';
 import { statusOnTick } from '../telemetry/host-status.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
 import { authorize } from './authorize.ts';
-import { type Fleet, type LiveHost, noteIncident } from './fleet.ts';
+import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident } from './fleet.ts';
 
-/** Set by Compose on every container that it starts. */
-const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';
+type ChangeOf<K extends ContainerChange['kind']> = Extract<ContainerChange, { readonly kind: K }>;
 
 function fingerprintOf(text: string): string {
   return hash('sha1', text, 'base64url');
@@ -156,38 +157,22 @@ function applyContainers(store: Store, host: LiveHost, tick: Tick, nowMs: number
   for (const change of observeContainers(host.containers, reports, tick.recordedAtMs, fingerprintOf)) {
     applyChange(store, host, change, tick, nowMs);
   }
-  for (const report of reports) {
-    const known = host.containers.get(report.containerId);
-    invariant(known !== undefined, 'a reported container is known once its change is applied');
-    host.containers.set(report.containerId, { ...known, lastSeenAtMs: tick.recordedAtMs });
-  }
 }
 
 function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick: Tick, nowMs: number): void {
   switch (change.kind) {
     case 'appeared':
       return appear(store, host, change, tick, nowMs);
-    case 'changed': {
-      const known = knownContainer(host, change.report.containerId);
-      const { identity } = change.report;
-      const { fingerprint, unhealthy } = change;
-      const marks = { lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null, removedAtMs: null };
-      const base = { hostId: host.stored.id, containerId: change.report.containerId, identity, fingerprint, unhealthy };
-      store.containers.save({ id: known.id, ...base, ...marks });
-      const next = { ...known, name: identity.name, fingerprint, unhealthy, missingSinceMs: null };
-      host.containers.set(change.report.containerId, next);
-      noteTraits(host, change.report, nowMs);
-      return logHealth(store, host, change.report.containerId, next, change.turn, nowMs);
-    }
+    case 'changed':
+      return alter(store, host, change, tick, nowMs);
     case 'returned':
       return mark(store, host, change.containerId, { missingSinceMs: null, removedAtMs: null });
     case 'missing':
       return mark(store, host, change.containerId, { missingSinceMs: change.sinceMs, removedAtMs: null });
     case 'removed': {
-      const known = knownContainer(host, change.containerId);
-      mark(store, host, change.containerId, { missingSinceMs: known.missingSinceMs, removedAtMs: change.atMs });
+      const { absence } = knownContainer(host, change.containerId);
+      mark(store, host, change.containerId, { missingSinceMs: absence?.sinceMs ?? null, removedAtMs: change.atMs });
       host.containers.delete(change.containerId);
-      host.traits.delete(change.containerId);
       return;
     }
     default:
@@ -202,49 +187,39 @@ function knownContainer(host: LiveHost, containerId: string): KnownContainer {
 }
 
 /** New on this host, or back after it had been removed. */
-function appear(
-  store: Store,
-  host: LiveHost,
-  change: Extract<ContainerChange, { kind: 'appeared' }>,
-  tick: Tick,
-  nowMs: number,
-): void {
+function appear(store: Store, host: LiveHost, change: ChangeOf<'appeared'>, tick: Tick, nowMs: number): void {
   const { report, fingerprint, turn } = change;
   const { unhealthy } = nextHealth(false, report.identity.healthStatus);
-  const row = {
-    hostId: host.stored.id,
-    containerId: report.containerId,
-    identity: report.identity,
-    fingerprint,
-    unhealthy,
-    lastSeenAtMs: tick.recordedAtMs,
-    missingSinceMs: null,
-    removedAtMs: null,
-  };
+  const row = rowOf(host, report, tick, { fingerprint, unhealthy });
   const stored = store.containers.find(host.stored.id, report.containerId);
-  let id: number;
-  if (stored === undefined) id = store.containers.insert(row);
-  else {
-    id = stored.id;
-    store.containers.save({ id, ...row });
-  }
-  const { lastSeenAtMs, missingSinceMs } = row;
-  const known = { id, name: report.identity.name, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs };
-  host.containers.set(report.containerId, known);
-  noteTraits(host, report, nowMs);
-  logHealth(store, host, report.containerId, known, turn, nowMs);
+  if (stored !== undefined) store.containers.save({ id: stored.id, ...row });
+  const id = stored?.id ?? store.containers.insert(row);
+  host.containers.set(report.containerId, { id, fingerprint, unhealthy, absence: null });
+  logHealth(store, host, report, turn, nowMs);
 }
 
-/** Keeps what the telemetry gate asks for; a container that was running and started again has restarted. */
-function noteTraits(host: LiveHost, report: ContainerReport, nowMs: number): void {
+function alter(store: Store, host: LiveHost, change: ChangeOf<'changed'>, tick: Tick, nowMs: number): void {
+  const { report, fingerprint, unhealthy, turn } = change;
   const { containerId, identity } = report;
-  const stack = identity.labels[COMPOSE_PROJECT_LABEL] ?? null;
-  const before = host.traits.get(containerId);
-  host.traits.set(containerId, { stack, startedAt: identity.startedAt });
-  const restarted =
-    before?.startedAt !== null && identity.startedAt !== null && before?.startedAt !== identity.startedAt;
-  if (before !== undefined && stack !== null && restarted)
+  const { id } = knownContainer(host, containerId);
+  const before = store.containers.find(host.stored.id, containerId);
+  invariant(before !== undefined, 'a container that is known is stored');
+  store.containers.save({ id, ...rowOf(host, report, tick, { fingerprint, unhealthy }) });
+  host.containers.set(containerId, { id, fingerprint, unhealthy, absence: null });
+  const stack = stackOf(identity);
+  if (stack !== null && hasRestarted(before.identity, identity))
     noteIncident(host, { atMs: nowMs, stack, containerId, kind: 'restarted' });
+  logHealth(store, host, report, turn, nowMs);
+}
+
+function rowOf(
+  host: LiveHost,
+  { containerId, identity }: ContainerReport,
+  tick: Tick,
+  marks: Pick<KnownContainer, 'fingerprint' | 'unhealthy'>,
+): Omit<StoredContainer, 'id'> {
+  const presence = { lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null, removedAtMs: null };
+  return { hostId: host.stored.id, containerId, identity, ...marks, ...presence };
 }
 
 function mark(
@@ -254,21 +229,18 @@ function mark(
   marks: { missingSinceMs: number | null; removedAtMs: number | null },
 ): void {
   const known = knownContainer(host, containerId);
-  store.containers.mark(known.id, { lastSeenAtMs: known.lastSeenAtMs, ...marks });
-  host.containers.set(containerId, { ...known, missingSinceMs: marks.missingSinceMs });
+  const { missingSinceMs: sinceMs } = marks;
+  const seenAtMs = lastSeenAtMs(host, known) ?? store.containers.find(host.stored.id, containerId)?.lastSeenAtMs ?? 0;
+  store.containers.mark(known.id, { lastSeenAtMs: seenAtMs, ...marks });
+  const absence = sinceMs === null ? null : { lastSeenAtMs: seenAtMs, sinceMs };
+  host.containers.set(containerId, { ...known, absence });
 }
 
-function logHealth(
-  store: Store,
-  host: LiveHost,
-  containerId: string,
-  container: KnownContainer,
-  turn: HealthTurn,
-  nowMs: number,
-): void {
+function logHealth(store: Store, host: LiveHost, report: ContainerReport, turn: HealthTurn, nowMs: number): void {
   if (turn === null) return;
-  const stack = host.traits.get(containerId)?.stack ?? null;
+  const { containerId, identity } = report;
+  const stack = stackOf(identity);
   if (stack !== null) noteIncident(host, { atMs: nowMs, stack, containerId, kind: turn });
   const kind = turn === 'unhealthy' ? 'container_unhealthy' : 'container_recovered';
-  store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name: container.name }));
+  store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name: identity.name }));
 }

@@ -2,16 +2,10 @@ import type { ContainerTable, StoredContainer } from '../domain/store.ts';
 import type { ContainerIdentity } from '../domain/telemetry.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
-interface PresentRow extends MarkRow {
-  started_at: string | null;
-  stack: string | null;
-}
-
 interface MarkRow {
   id: number;
   host_id: number;
   container_id: string;
-  name: string;
   fingerprint: string;
   unhealthy: number;
   last_seen_at_ms: number;
@@ -20,6 +14,7 @@ interface MarkRow {
 }
 
 interface ContainerRow extends MarkRow {
+  name: string;
   image: string;
   image_tag: string | null;
   status: string | null;
@@ -31,12 +26,11 @@ interface ContainerRow extends MarkRow {
   labels: string;
 }
 
-function readMarks(row: MarkRow): Omit<StoredContainer, 'identity'> & { name: string } {
+function readMarks(row: MarkRow): Omit<StoredContainer, 'identity'> {
   return {
     id: row.id,
     hostId: row.host_id,
     containerId: row.container_id,
-    name: row.name,
     fingerprint: row.fingerprint,
     unhealthy: row.unhealthy === 1,
     lastSeenAtMs: row.last_seen_at_ms,
@@ -46,9 +40,8 @@ function readMarks(row: MarkRow): Omit<StoredContainer, 'identity'> & { name: st
 }
 
 function readRow(row: ContainerRow): StoredContainer {
-  const { name, ...marks } = readMarks(row);
   const identity: ContainerIdentity = {
-    name,
+    name: row.name,
     image: row.image,
     imageTag: row.image_tag,
     status: row.status,
@@ -59,7 +52,7 @@ function readRow(row: ContainerRow): StoredContainer {
     ports: JSON.parse(row.ports) as string[],
     labels: JSON.parse(row.labels) as Record<string, string>,
   };
-  return { ...marks, identity };
+  return { ...readMarks(row), identity };
 }
 
 function columns(container: Omit<StoredContainer, 'id'>): SqlValue[] {
@@ -86,9 +79,8 @@ function columns(container: Omit<StoredContainer, 'id'>): SqlValue[] {
 }
 
 export function createContainerTable(connection: Connection): ContainerTable {
-  const selectPresent = connection.prepare<PresentRow>(
-    `SELECT id, host_id, container_id, name, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms,
-       started_at, stack
+  const selectPresent = connection.prepare<MarkRow>(
+    `SELECT id, host_id, container_id, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms
      FROM containers WHERE removed_at_ms IS NULL`,
   );
   const selectOne = connection.prepare<ContainerRow>('SELECT * FROM containers WHERE host_id = ? AND container_id = ?');
@@ -112,8 +104,7 @@ export function createContainerTable(connection: Connection): ContainerTable {
   );
   return {
     *allPresent() {
-      for (const row of selectPresent.iterate())
-        yield { ...readMarks(row), startedAt: row.started_at, stack: row.stack };
+      for (const row of selectPresent.iterate()) yield readMarks(row);
     },
     find: (hostId, containerId) => {
       const row = selectOne.get(hostId, containerId);

@@ -7,18 +7,38 @@ import type { ContainerIdentity, ContainerReport } from '../domain/telemetry.ts'
 /** A container must be missing this long, by its own host's reports, before it counts as removed. */
 export const REMOVED_AFTER_MS = 300_000;
 
-/** What is remembered of a container that has not been removed. */
+/**
+ * What is remembered of a container that has not been removed: no more than its next report is compared with, for there
+ * may be hundreds of thousands.
+ */
 export interface KnownContainer {
   /** The store's number for it. */
   readonly id: number;
-  readonly name: string;
   /** Equal fingerprints: nothing of the identity changed. */
   readonly fingerprint: string;
   readonly unhealthy: boolean;
-  /** By its host's clock. */
+  /** Null while it is reported. */
+  readonly absence: Absence | null;
+}
+
+/** Both by the host's clock. */
+export interface Absence {
   readonly lastSeenAtMs: number;
-  /** The first report without it, by its host's clock; null while it is reported. */
-  readonly missingSinceMs: number | null;
+  /** The first report without it. */
+  readonly sinceMs: number;
+}
+
+/** Set by Compose on every container that it starts. */
+const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';
+
+/** The Compose project that a container belongs to; null when it was not started by Compose. */
+export function stackOf(identity: ContainerIdentity): string | null {
+  return identity.labels[COMPOSE_PROJECT_LABEL] ?? null;
+}
+
+/** Whether a container that was running was started again. The engine's own words are compared: another is another start. */
+export function hasRestarted(before: ContainerIdentity, now: ContainerIdentity): boolean {
+  return before.startedAt !== null && now.startedAt !== null && before.startedAt !== now.startedAt;
 }
 
 export type HealthTurn = 'unhealthy' | 'recovered' | null;
@@ -97,7 +117,7 @@ export function observeContainers(
         fingerprint,
         ...nextHealth(container.unhealthy, report.identity.healthStatus),
       });
-    } else if (container.missingSinceMs !== null) {
+    } else if (container.absence !== null) {
       changes.push({ kind: 'returned', containerId: report.containerId });
     }
   }
@@ -114,8 +134,8 @@ function observeAbsence(
   const changes: ContainerChange[] = [];
   for (const [containerId, container] of known) {
     if (reported.has(containerId)) continue;
-    if (container.missingSinceMs === null) changes.push({ kind: 'missing', containerId, sinceMs: recordedAtMs });
-    else if (recordedAtMs - container.missingSinceMs >= REMOVED_AFTER_MS) {
+    if (container.absence === null) changes.push({ kind: 'missing', containerId, sinceMs: recordedAtMs });
+    else if (recordedAtMs - container.absence.sinceMs >= REMOVED_AFTER_MS) {
       changes.push({ kind: 'removed', containerId, atMs: recordedAtMs });
     }
   }

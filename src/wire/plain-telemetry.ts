@@ -1,131 +1,173 @@
 /**
  * Nearly every telemetry body is in order, and a schema that can say what is wrong costs many times as much as seeing
- * that nothing is. So a body is looked at here first. The answer is yes only for what `telemetrySchema` takes as it
- * stands; whatever is in doubt is left to the schema, which judges and finds the words.
+ * that nothing is. So a body is read here first, in one pass. It counts as read only when `telemetrySchema` takes it as
+ * it stands, and then it is the same tick; whatever is in doubt is left to the schema, which judges and finds the words.
  */
 import { parseInstant } from '../domain/instant.ts';
-import { TELEMETRY_LIMITS } from '../domain/telemetry.ts';
+import {
+  type ContainerMetrics,
+  type ContainerReport,
+  type HostFacts,
+  type HostMetrics,
+  NO_FACTS,
+  TELEMETRY_LIMITS,
+  type Tick,
+} from '../domain/telemetry.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+const NO_FIELDS: Fields = {};
+const NO_PORTS: readonly string[] = [];
+const NO_LABELS: Readonly<Record<string, string>> = {};
+const NO_METRICS: ContainerMetrics = {
+  cpu_percent: null,
+  memory_usage_mb: null,
+  memory_limit_mb: null,
+  network_rx_bytes: null,
+  network_tx_bytes: null,
+  block_read_bytes: null,
+  block_write_bytes: null,
+};
+
+/** Reads one body; what it returns is worth nothing once `isInDoubt`. */
+class PlainReader {
+  isInDoubt = false;
+
+  #doubt<T>(instead: T): T {
+    this.isInDoubt = true;
+    return instead;
+  }
+
+  #fields(value: unknown): Fields {
+    const isFields = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isFields ? (value as Fields) : this.#doubt(NO_FIELDS);
+  }
+
+  #requiredText(value: unknown, max: number): string {
+    return typeof value === 'string' && value.length >= 1 && value.length <= max ? value : this.#doubt('');
+  }
+
+  #text(value: unknown, max: number): string | null {
+    if (value === null || value === undefined) return null;
+    return typeof value === 'string' && value.length <= max ? value : this.#doubt(null);
+  }
+
+  #instantText(value: unknown): string | null {
+    if (value === null || value === undefined) return null;
+    return typeof value === 'string' && parseInstant(value) !== undefined ? value : this.#doubt(null);
+  }
+
+  #gauge(value: unknown, max = Number.MAX_VALUE): number | null {
+    if (value === null || value === undefined) return null;
+    return typeof value === 'number' && value >= 0 && value <= max ? value : this.#doubt(null);
+  }
+
+  #count(value: unknown, min = 0, max = Number.MAX_SAFE_INTEGER): number | null {
+    if (value === null || value === undefined) return null;
+    return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      ? (value as number)
+      : this.#doubt(null);
+  }
+
+  #hostMetrics(value: unknown): HostMetrics {
+    const metrics = this.#fields(value);
+    return {
+      cpu_percent: this.#gauge(metrics['cpu_percent'], 100),
+      load_average: this.#gauge(metrics['load_average']),
+      memory_used_mb: this.#count(metrics['memory_used_mb']),
+      memory_total_mb: this.#count(metrics['memory_total_mb']),
+      disk_used_gb: this.#count(metrics['disk_used_gb']),
+      disk_total_gb: this.#count(metrics['disk_total_gb']),
+      network_rx_bytes: this.#count(metrics['network_rx_bytes']),
+      network_tx_bytes: this.#count(metrics['network_tx_bytes']),
+    };
+  }
+
+  #facts(value: unknown): HostFacts {
+    if (value === null || value === undefined) return NO_FACTS;
+    const facts = this.#fields(value);
+    return {
+      cpuCount: this.#count(facts['cpu_count'], 1, 1024),
+      memoryTotalMb: this.#count(facts['memory_total_mb']),
+      diskTotalGb: this.#count(facts['disk_total_gb']),
+      os: this.#text(facts['os'], 80),
+      dockerVersion: this.#text(facts['docker_version'], 32),
+    };
+  }
+
+  #ports(value: unknown): readonly string[] {
+    if (value === null || value === undefined) return NO_PORTS;
+    const isTexts = Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+    return isTexts ? value : this.#doubt(NO_PORTS);
+  }
+
+  #labels(value: unknown): Readonly<Record<string, string>> {
+    if (value === null || value === undefined) return NO_LABELS;
+    const labels = this.#fields(value);
+    for (const name in labels) if (typeof labels[name] !== 'string') return this.#doubt(NO_LABELS);
+    return labels as Readonly<Record<string, string>>;
+  }
+
+  #containerMetrics(value: unknown): ContainerMetrics {
+    if (value === null || value === undefined) return NO_METRICS;
+    const metrics = this.#fields(value);
+    return {
+      cpu_percent: this.#gauge(metrics['cpu_percent']),
+      memory_usage_mb: this.#count(metrics['memory_usage_mb']),
+      memory_limit_mb: this.#count(metrics['memory_limit_mb']),
+      network_rx_bytes: this.#count(metrics['network_rx_bytes']),
+      network_tx_bytes: this.#count(metrics['network_tx_bytes']),
+      block_read_bytes: this.#count(metrics['block_read_bytes']),
+      block_write_bytes: this.#count(metrics['block_write_bytes']),
+    };
+  }
+
+  #container(value: unknown): ContainerReport {
+    const container = this.#fields(value);
+    return {
+      // The store keeps Unicode only: half a surrogate pair would be one id in memory and another on disk.
+      containerId: this.#requiredText(container['container_id'], 80).toWellFormed(),
+      identity: {
+        name: this.#requiredText(container['name'], 255),
+        image: this.#requiredText(container['image'], 255),
+        imageTag: this.#text(container['image_tag'], 128),
+        status: this.#text(container['status'], 32),
+        state: this.#text(container['state'], 32),
+        healthStatus: this.#text(container['health_status'], 16),
+        startedAt: this.#instantText(container['started_at']),
+        finishedAt: this.#instantText(container['finished_at']),
+        ports: this.#ports(container['ports']),
+        labels: this.#labels(container['labels']),
+      },
+      metrics: this.#containerMetrics(container['metrics']),
+    };
+  }
+
+  #containers(value: unknown): readonly ContainerReport[] | null {
+    if (value === null || value === undefined) return null;
+    if (!Array.isArray(value) || value.length > TELEMETRY_LIMITS.maxContainers) return this.#doubt(null);
+    const reports = value.map((container) => this.#container(container));
+    // One that is listed twice: the schema's reader knows which report counts.
+    return new Set(reports.map((report) => report.containerId)).size === reports.length ? reports : this.#doubt(null);
+  }
+
+  tick(value: unknown): Tick {
+    const body = this.#fields(value);
+    const host = this.#fields(body['host']);
+    const recordedAt = body['recorded_at'];
+    const recordedAtMs = typeof recordedAt === 'string' ? parseInstant(recordedAt) : undefined;
+    return {
+      recordedAtMs: recordedAtMs ?? this.#doubt(Number.NaN),
+      facts: this.#facts(host['facts']),
+      metrics: this.#hostMetrics(host['metrics']),
+      containers: this.#containers(body['containers']),
+    };
+  }
 }
 
-function isText(value: unknown, min: number, max: number): boolean {
-  return typeof value === 'string' && value.length >= min && value.length <= max;
-}
-
-function isNumber(value: unknown, min: number, max: number): boolean {
-  return typeof value === 'number' && value >= min && value <= max;
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === null || value === undefined;
-}
-
-function mayBeText(value: unknown, max: number): boolean {
-  return isAbsent(value) || isText(value, 0, max);
-}
-
-function mayBeInstant(value: unknown): boolean {
-  return isAbsent(value) || (typeof value === 'string' && parseInstant(value) !== undefined);
-}
-
-/** A measured value: finite, not negative. */
-function mayBeGauge(value: unknown, max = Number.MAX_VALUE): boolean {
-  return isAbsent(value) || isNumber(value, 0, max);
-}
-
-function mayBeCount(value: unknown, min = 0, max = Number.MAX_SAFE_INTEGER): boolean {
-  return isAbsent(value) || (Number.isInteger(value) && isNumber(value, min, max));
-}
-
-function isPlainHost(host: unknown): boolean {
-  if (!isFields(host) || !isFields(host['metrics'])) return false;
-  const { metrics, facts } = host;
-  return isPlainMetrics(metrics) && (isAbsent(facts) || isPlainFacts(facts));
-}
-
-function isPlainMetrics(metrics: Fields): boolean {
-  return (
-    mayBeGauge(metrics['cpu_percent'], 100) &&
-    mayBeGauge(metrics['load_average']) &&
-    mayBeCount(metrics['memory_used_mb']) &&
-    mayBeCount(metrics['memory_total_mb']) &&
-    mayBeCount(metrics['disk_used_gb']) &&
-    mayBeCount(metrics['disk_total_gb']) &&
-    mayBeCount(metrics['network_rx_bytes']) &&
-    mayBeCount(metrics['network_tx_bytes'])
-  );
-}
-
-function isPlainFacts(facts: unknown): boolean {
-  return (
-    isFields(facts) &&
-    mayBeCount(facts['cpu_count'], 1, 1024) &&
-    mayBeCount(facts['memory_total_mb']) &&
-    mayBeCount(facts['disk_total_gb']) &&
-    mayBeText(facts['os'], 80) &&
-    mayBeText(facts['docker_version'], 32)
-  );
-}
-
-function isPlainContainer(container: unknown): boolean {
-  return (
-    isFields(container) &&
-    isText(container['container_id'], 1, 80) &&
-    isText(container['name'], 1, 255) &&
-    isText(container['image'], 1, 255) &&
-    mayBeText(container['image_tag'], 128) &&
-    mayBeText(container['status'], 32) &&
-    mayBeText(container['state'], 32) &&
-    mayBeText(container['health_status'], 16) &&
-    mayBeInstant(container['started_at']) &&
-    mayBeInstant(container['finished_at']) &&
-    (isAbsent(container['ports']) || isTextList(container['ports'])) &&
-    (isAbsent(container['labels']) || isTextMap(container['labels'])) &&
-    (isAbsent(container['metrics']) || isPlainContainerMetrics(container['metrics']))
-  );
-}
-
-function isTextList(list: unknown): boolean {
-  return Array.isArray(list) && list.every((entry) => typeof entry === 'string');
-}
-
-function isTextMap(map: unknown): boolean {
-  return isFields(map) && Object.values(map).every((entry) => typeof entry === 'string');
-}
-
-function isPlainContainerMetrics(metrics: unknown): boolean {
-  return (
-    isFields(metrics) &&
-    mayBeGauge(metrics['cpu_percent']) &&
-    mayBeCount(metrics['memory_usage_mb']) &&
-    mayBeCount(metrics['memory_limit_mb']) &&
-    mayBeCount(metrics['network_rx_bytes']) &&
-    mayBeCount(metrics['network_tx_bytes']) &&
-    mayBeCount(metrics['block_read_bytes']) &&
-    mayBeCount(metrics['block_write_bytes'])
-  );
-}
-
-function isPlainContainers(containers: unknown): boolean {
-  return (
-    Array.isArray(containers) &&
-    containers.length <= TELEMETRY_LIMITS.maxContainers &&
-    containers.every(isPlainContainer)
-  );
-}
-
-/** Whether a parsed body keeps every rule of one tick at first sight. */
-export function isPlainTelemetry(body: unknown): boolean {
-  if (!isFields(body)) return false;
-  const { recorded_at: recordedAt, host, containers } = body;
-  return (
-    typeof recordedAt === 'string' &&
-    parseInstant(recordedAt) !== undefined &&
-    isPlainHost(host) &&
-    (isAbsent(containers) || isPlainContainers(containers))
-  );
+/** The tick of a parsed body that keeps every rule at first sight; undefined where only the schema can tell. */
+export function readPlainTick(body: unknown): Tick | undefined {
+  const reader = new PlainReader();
+  const tick = reader.tick(body);
+  return reader.isInDoubt ? undefined : tick;
 }

@@ -44,14 +44,8 @@ function fingerprintOf(text: string): string {
 }
 
 function known(fields: Partial<KnownContainer> & { readonly name: string }): KnownContainer {
-  return {
-    id: 1,
-    fingerprint: `${fields.name}/none`,
-    unhealthy: false,
-    lastSeenAtMs: 0,
-    missingSinceMs: null,
-    ...fields,
-  };
+  const { name, ...rest } = fields;
+  return { id: 1, fingerprint: `${name}/none`, unhealthy: false, absence: null, ...rest };
 }
 
 /** The changes without the reports that they carry. */
@@ -96,14 +90,14 @@ test('a container that is not reported is missing from that report on', () => {
 });
 
 test('a missing container is removed when it has been missing for five minutes of reports', () => {
-  const missing = { a: known({ name: 'web', missingSinceMs: 1000 }) };
+  const missing = { a: known({ name: 'web', absence: { lastSeenAtMs: 0, sinceMs: 1000 } }) };
   assert.deepEqual(observe(missing, [], 2000), []);
   assert.deepEqual(observe(missing, [], 300_999), []);
   assert.deepEqual(observe(missing, [], 301_000), [{ kind: 'removed', containerId: 'a', atMs: 301_000 }]);
 });
 
 test('a missing container that is reported again has returned, changed or not', () => {
-  const missing = { a: known({ name: 'web', missingSinceMs: 1000 }) };
+  const missing = { a: known({ name: 'web', absence: { lastSeenAtMs: 0, sinceMs: 1000 } }) };
   assert.deepEqual(observe(missing, [report('a', 'web')], 299_000), [{ kind: 'returned', containerId: 'a' }]);
   assert.deepEqual(observe(missing, [report('a', 'new')], 299_000), [
     { kind: 'changed', containerId: 'a', fingerprint: 'new/none', unhealthy: false, turn: null },

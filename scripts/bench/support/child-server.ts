@@ -51,8 +51,16 @@ export class ChildServer {
     this.url = url;
   }
 
-  /** Resolves when the command has printed a line that ends with the URL it listens on; its log goes to `logFile`. */
-  static async start(command: string, args: readonly string[], logFile: string): Promise<ChildServer> {
+  /**
+   * Resolves when `listening` has found the URL: by default when the command has printed a line that ends with it. Its
+   * log goes to `logFile`.
+   */
+  static async start(
+    command: string,
+    args: readonly string[],
+    logFile: string,
+    listening: (child: ChildProcess) => Promise<string> = firstUrl,
+  ): Promise<ChildServer> {
     const log = openSync(logFile, 'a');
     const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', log] });
     closeSync(log);
@@ -63,12 +71,14 @@ export class ChildServer {
         resolve();
       });
     });
-    const url = await Promise.race([firstUrl(child), endOf(ended, logFile), lateness()]);
+    const url = await Promise.race([listening(child), endOf(ended, logFile), lateness()]);
     return new ChildServer(child, ended, url);
   }
 
   /** Reads /proc, so on Linux only. */
   figures(): ProcessFigures {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) throw new Error(`the server has ended: ${signalCode ?? exitCode}`);
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
     // The second field, the name, may hold spaces: what follows it begins with the third.

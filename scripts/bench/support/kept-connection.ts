@@ -6,6 +6,8 @@ import { connect, type Socket } from 'node:net';
 
 export interface Answer {
   readonly status: number;
+  /** 0 where the server did not say. */
+  readonly retryAfterSeconds: number;
   readonly body: string;
 }
 
@@ -16,15 +18,33 @@ export function targetOf(url: string): Target {
   return { host: hostname, port: Number(port) };
 }
 
-interface Asked {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
+/** Who waits for an answer. The same one can be given to every {@link KeptConnection.send}. */
+export interface Asker {
+  resolve(answer: Answer): void;
+  reject(error: Error): void;
+}
+
+/** Received bytes are copied out of it at once, so a small one does. */
+const RECEIVE_BYTES = 4096;
+const HEAD_END = '\r\n\r\n';
+const CLOSING = /\r\nconnection: close/i;
+const NO_CONTENT_LINE = Buffer.from('HTTP/1.1 204 ', 'latin1');
+const NO_CONTENT: Answer = { status: 204, retryAfterSeconds: 0, body: '' };
+
+function headerNumber(head: string, name: string): number {
+  return Number(new RegExp(`\\r\\n${name}: (\\d+)`, 'i').exec(head)?.[1] ?? 0);
+}
+
+/** Whether these bytes are the whole of a 204: nearly every answer is one, and is then never made a string. */
+function isNoContent(bytes: Buffer, length: number): boolean {
+  if (bytes[length - 1] !== 10 || bytes[length - 2] !== 13 || bytes[length - 3] !== 10) return false;
+  return bytes.compare(NO_CONTENT_LINE, 0, NO_CONTENT_LINE.length, 0, NO_CONTENT_LINE.length) === 0;
 }
 
 export class KeptConnection {
   readonly #target: Target;
   #socket: Socket | null = null;
-  #asked: Asked | null = null;
+  #asked: Asker | null = null;
   #received = '';
 
   private constructor(target: Target) {
@@ -39,16 +59,20 @@ export class KeptConnection {
 
   #connect(): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const socket = connect(this.#target);
-      socket.setEncoding('latin1');
-      socket.setNoDelay(true);
-      socket.on('data', (text: string) => this.#receive(text));
-      socket.on('error', (error) => this.#fail(error));
-      socket.on('close', () => {
-        this.#socket = null;
-        this.#fail(new Error('the server closed the connection'));
+      const receive = (length: number, buffer: Uint8Array): boolean => {
+        this.#receive(buffer as Buffer, length);
+        return true;
+      };
+      const socket = connect({
+        ...this.#target,
+        noDelay: true,
+        onread: { buffer: Buffer.allocUnsafeSlow(RECEIVE_BYTES), callback: receive },
       });
-      socket.once('error', reject);
+      socket.on('error', (error) => {
+        reject(error);
+        this.#lose(socket, error);
+      });
+      socket.on('close', () => this.#lose(socket, new Error('the server closed the connection')));
       socket.once('connect', () => {
         this.#socket = socket;
         resolve(socket);
@@ -56,33 +80,64 @@ export class KeptConnection {
     });
   }
 
-  /**
-   * `head`: request line and headers without `content-length`, each line ended. ASCII bodies only. Connects again when
-   * the server has let go of a connection that was idle.
-   */
-  async ask(head: string, body = ''): Promise<Answer> {
-    const socket = this.#socket ?? (await this.#connect());
-    return new Promise((resolve, reject) => {
-      this.#asked = { resolve, reject };
-      const length = body === '' ? '' : `content-length: ${body.length}\r\n`;
-      socket.write(`${head}${length}\r\n${body}`, 'latin1');
-    });
+  /** Whether a request is unanswered, or answered before all of it was sent: its bytes must not change then. */
+  get isBusy(): boolean {
+    return this.#asked !== null || (this.#socket?.writableLength ?? 0) > 0;
   }
 
-  #receive(text: string): void {
-    this.#received += text;
-    const end = this.#received.indexOf('\r\n\r\n');
+  /**
+   * A whole request, encoded. Connects again when the server has let go of a connection that was idle. The bytes belong
+   * to the connection until it {@link isBusy} no more.
+   */
+  send(request: Buffer, asker: Asker): void {
+    this.#asked = asker;
+    if (this.#socket !== null) this.#socket.write(request);
+    else
+      this.#connect().then(
+        (socket) => socket.write(request),
+        (error: Error) => this.#fail(error),
+      );
+  }
+
+  /** As {@link send}, for who asks one thing after the other. */
+  post(request: Buffer): Promise<Answer> {
+    return new Promise((resolve, reject) => this.send(request, { resolve, reject }));
+  }
+
+  /** `head`: request line and headers without `content-length`, each line ended. ASCII bodies only. */
+  ask(head: string, body = ''): Promise<Answer> {
+    const length = body === '' ? '' : `content-length: ${body.length}\r\n`;
+    return this.post(Buffer.from(`${head}${length}\r\n${body}`, 'latin1'));
+  }
+
+  #receive(bytes: Buffer, length: number): void {
+    if (this.#received === '' && isNoContent(bytes, length)) return this.#answer(NO_CONTENT);
+    this.#received += bytes.toString('latin1', 0, length);
+    const end = this.#received.indexOf(HEAD_END);
     if (end === -1) return;
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.#received.slice(0, end + 2))?.[1] ?? 0);
-    if (this.#received.length < end + 4 + length) return;
-    const answer = {
-      status: Number(this.#received.slice(9, 12)),
-      body: this.#received.slice(end + 4, end + 4 + length),
-    };
+    const head = this.#received.slice(0, end);
+    const bodyStart = end + HEAD_END.length;
+    const bodyEnd = bodyStart + headerNumber(head, 'content-length');
+    if (this.#received.length < bodyEnd) return;
+    const status = Number(head.slice(9, 12));
+    const body = this.#received.slice(bodyStart, bodyEnd);
     this.#received = '';
+    if (CLOSING.test(head)) this.close();
+    this.#answer({ status, retryAfterSeconds: headerNumber(head, 'retry-after'), body });
+  }
+
+  #answer(answer: Answer): void {
     const asked = this.#asked;
     this.#asked = null;
     asked?.resolve(answer);
+  }
+
+  /** Of a connection that was given up already nothing matters any more. */
+  #lose(socket: Socket, error: Error): void {
+    if (this.#socket !== socket) return;
+    this.#socket = null;
+    this.#received = '';
+    this.#fail(error);
   }
 
   #fail(error: Error): void {
@@ -93,5 +148,6 @@ export class KeptConnection {
 
   close(): void {
     this.#socket?.destroy();
+    this.#socket = null;
   }
 }

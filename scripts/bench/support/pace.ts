@@ -27,6 +27,11 @@ export class WindowPace implements Pace {
   }
 }
 
+/** Between two moments of a Poisson process: moments that know nothing of one another. */
+export function gapOfChanceMs(perMs: number): number {
+  return -Math.log(1 - Math.random()) / perMs;
+}
+
 /**
  * So many a second, at moments that know nothing of one another (a Poisson process) nor of the answers: a server that
  * falls behind is not spared, and its delay counts from the moment a request was due.
@@ -54,7 +59,7 @@ export class SteadyPace implements Pace {
   #run(): void {
     while (this.#waiting.length > 0 && this.#dueMs <= performance.now()) {
       this.#takeAny()?.(this.#dueMs);
-      this.#dueMs -= Math.log(1 - Math.random()) / this.#perMs;
+      this.#dueMs += gapOfChanceMs(this.#perMs);
     }
     this.#isRunning = this.#waiting.length > 0;
     if (this.#isRunning) setTimeout(() => this.#run(), 1);

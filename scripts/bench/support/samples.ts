@@ -33,7 +33,18 @@ export function ratio(value: number, base: number): string {
   return (value / base).toFixed(2);
 }
 
+/** `31.2 ms (to reach: ≤ 25)`. */
+export function besideLimit(value: number, unit: string, limit: number, digits = 0): string {
+  return `${figure(value, digits)} ${unit} (to reach: ≤ ${figure(limit)})`;
+}
+
 /** One line of a report: a name, and what was measured. */
 export function say(name: string, text: string): void {
   process.stdout.write(`${name.padEnd(34)} ${text}\n`);
+}
+
+/** Says what must not be. Whatever else is to be measured still is, and the benchmark ends with exit code 1. */
+export function fail(name: string, text: string): void {
+  say(`FAILED: ${name}`, text);
+  process.exitCode = 1;
 }

@@ -10,7 +10,18 @@ function* numbersFrom(seed: number): Generator<number, never> {
   }
 }
 
-function container(host: number, index: number, numbers: Iterator<number>): Record<string, unknown> {
+interface Container {
+  readonly name: string;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** A body without its time. */
+export interface Telemetry {
+  readonly host: { readonly metrics: Readonly<Record<string, number>>; readonly facts: object };
+  readonly containers: readonly Container[];
+}
+
+function container(host: number, index: number, numbers: Iterator<number>): Container & Record<string, unknown> {
   const below = (limit: number): number => numbers.next().value % limit;
   const service = ['web', 'api', 'worker', 'db', 'cache'][index % 5];
   const hex = (host * 1000 + index).toString(16).padStart(8, '0');
@@ -42,8 +53,7 @@ function container(host: number, index: number, numbers: Iterator<number>): Reco
   };
 }
 
-/** Everything of a body but its beginning with the time, which {@link bodyAt} puts before it. */
-export function bodyTail(host: number, variant: number, containerCount: number): string {
+export function telemetryOf(host: number, variant: number, containerCount: number): Telemetry {
   const numbers = numbersFrom(1 + host * 16 + variant);
   const below = (limit: number): number => numbers.next().value % limit;
   const metrics = {
@@ -64,9 +74,5 @@ export function bodyTail(host: number, variant: number, containerCount: number):
     docker_version: '29.1.0',
   };
   const containers = Array.from({ length: containerCount }, (_, index) => container(host, index, numbers));
-  return JSON.stringify({ host: { metrics, facts }, containers }).slice(1);
-}
-
-export function bodyAt(tail: string, recordedAtMs: number): string {
-  return `{"recorded_at":"${new Date(recordedAtMs).toISOString()}",${tail}`;
+  return { host: { metrics, facts }, containers };
 }
