@@ -1,5 +1,13 @@
 /** The program: what `dist/nexus` is built from, and what `node bin/nexus.ts` runs straight from the sources. */
-import { runProcess } from '../src/cli/run-cli.ts';
-import { processTerminal } from '../src/cli/terminal.ts';
+import { isMainThread } from 'node:worker_threads';
 
-void runProcess(processTerminal());
+async function runCommandLine(): Promise<void> {
+  const [{ runProcess }, { processTerminal }] = await Promise.all([
+    import('../src/cli/run-cli.ts'),
+    import('../src/cli/terminal.ts'),
+  ]);
+  await runProcess(processTerminal());
+}
+
+// The executable has but this one script, so its threads begin here as well.
+void (isMainThread ? runCommandLine() : import('../src/intake/reader-thread.ts'));

@@ -16,6 +16,7 @@ import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
+import { TelemetryIntake } from './intake/telemetry-intake.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
 import { openReader } from './sqlite/open-reader.ts';
 import { StoreKeeper } from './sqlite/store-keeper.ts';
@@ -86,11 +87,13 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
   const engine = new Engine(log, config.retention);
+  const intake = new TelemetryIntake(log);
   const { remoteWrite } = config;
   const store = (): Store => engine.committed().store;
   const forwarder = remoteWrite && new Forwarder({ ...remoteWrite, store, nowMs: () => clock.nowMs(), log });
   const surface = new HttpSurface({
     commands: engine,
+    telemetry: intake,
     queries: new FleetReader(engine),
     rollouts: new RolloutReader(engine),
     dispatches: engine,
@@ -105,6 +108,7 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
   const close = async (tcp?: HttpListener): Promise<void> => {
     engine.endPolls();
     await Promise.all([tcp?.close(), keeper.closeSocket()]);
+    await intake.close();
     engine.close(clock.nowMs());
     keeper.release();
   };

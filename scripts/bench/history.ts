@@ -28,6 +28,7 @@ import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
+import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { encodeSample } from '../../src/telemetry/sample-codec.ts';
 import { CELL_MS } from '../../src/telemetry/tiers.ts';
 import { GeneratedHost, type GeneratedTick } from './generate-fleet.ts';
@@ -286,7 +287,8 @@ async function addSilentHosts(directory: string, count: number, nowMs: number): 
     const { fleet } = engine.committed();
     const identity = engine.identify(host.token, nowMs);
     if (identity?.kind !== 'agent' || fleet.hostCount === 0) fail();
-    const tick = { recordedAtMs: nowMs - INTERVAL_MS, facts: NO_FACTS, metrics: host.next.metrics, containers: null };
+    const said = { recordedAtMs: nowMs - INTERVAL_MS, facts: NO_FACTS, metrics: host.next.metrics, containers: null };
+    const tick = packTick(said, (text) => text);
     await engine.submit({ kind: 'report_tick', identity, tick, nowMs });
   }
   engine.close(nowMs);

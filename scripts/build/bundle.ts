@@ -44,6 +44,8 @@ export async function bundleProgram(order: BundleOrder): Promise<Bundle> {
     define: {
       __NEXUS_VERSION__: JSON.stringify(order.version),
       __NEXUS_COMMIT__: JSON.stringify(order.commit),
+      // Where the sources lie: what runs from the executable must not ask.
+      'import.meta.dirname': 'undefined',
     },
     // `import.meta.url` is empty in CommonJS, and code that relies on it would fail only when it runs.
     logOverride: { 'empty-import-meta': 'error' },

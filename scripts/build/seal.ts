@@ -22,7 +22,7 @@ export interface SealOrder {
  * out of a thousand first reports, all of it kept, teaches it to put whatever is parsed there after straight into the
  * old generation, where nothing is thrown away for seconds: several times the memory for the same work.
  */
-const V8_FLAGS = ['--max-semi-space-size=8', '--no-allocation-site-pretenuring'];
+const V8_FLAGS = { execArgv: ['--max-semi-space-size=8', '--no-allocation-site-pretenuring'] };
 
 if (import.meta.main) {
   const [text] = process.argv.slice(2);
@@ -36,8 +36,8 @@ if (import.meta.main) {
       useSnapshot: false,
       // The bootstrap is a few lines; the bundle's cache is an asset of its own, see bootstrap.cjs.
       useCodeCache: false,
-      execArgv: V8_FLAGS,
       assets: { ...order.assets },
+      ...V8_FLAGS,
     },
   });
 }

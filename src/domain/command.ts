@@ -5,7 +5,7 @@
 import type { Host, Labels } from './host.ts';
 import type { Release } from './release.ts';
 import type { NumberedFact, WaveSize } from './rollout.ts';
-import type { Tick } from './telemetry.ts';
+import type { ReportedTick, Tick } from './telemetry.ts';
 import type { AgentIdentity, MintedToken, Token } from './token.ts';
 
 interface TokenRequest {
@@ -14,7 +14,12 @@ interface TokenRequest {
 }
 
 export type Command =
-  | { readonly kind: 'report_tick'; readonly identity: AgentIdentity; readonly tick: Tick; readonly nowMs: number }
+  | {
+      readonly kind: 'report_tick';
+      readonly identity: AgentIdentity;
+      readonly tick: ReportedTick;
+      readonly nowMs: number;
+    }
   | {
       readonly kind: 'back_fill';
       readonly identity: AgentIdentity;

@@ -84,6 +84,29 @@ export interface Tick {
   readonly containers: readonly ContainerReport[] | null;
 }
 
+/** A validated tick in the form in which its numbers are stored. */
+export interface PackedTick {
+  readonly recordedAtMs: number;
+  readonly facts: HostFacts;
+  /** The host's numbers, as `telemetry/sample-codec` writes them. */
+  readonly host: Uint8Array;
+  /** Null: this tick says nothing of containers. */
+  readonly containers: PackedContainers | null;
+}
+
+export interface PackedContainers {
+  /** Equal fingerprints: the same containers in the same order, and nothing of what they are has changed. */
+  readonly fingerprint: string;
+  readonly count: number;
+  /** Their numbers in that order, as `telemetry/sample-codec` writes them. */
+  readonly blocks: Uint8Array;
+}
+
+/** A tick as the engine takes it: most are like the one before but for their numbers, and nobody asks for the rest. */
+export interface ReportedTick extends PackedTick {
+  reports(): readonly ContainerReport[];
+}
+
 /** Memory used as a share of its limit, 0–100 and beyond; null without both. */
 export function memoryPercent(metrics: ContainerMetrics): number | null {
   const { memory_usage_mb: usage, memory_limit_mb: limit } = metrics;

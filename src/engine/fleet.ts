@@ -16,6 +16,13 @@ export interface StackIncident {
   readonly kind: 'restarted' | 'unhealthy' | 'recovered';
 }
 
+/** What a tick said of which containers there are: the next one that says the same needs no more than these numbers. */
+export interface Listing {
+  readonly fingerprint: string;
+  /** The store's numbers, in the order of the report. */
+  readonly ids: readonly number[];
+}
+
 export interface LiveHost {
   stored: StoredHost;
   /** The latest live tick; null before the first. */
@@ -30,6 +37,8 @@ export interface LiveHost {
   tickCount: number;
   /** Those not removed, by container id. */
   readonly containers: Map<string, KnownContainer>;
+  /** The containers of the latest live tick that reported any since the server started; null before. */
+  listing: Listing | null;
   /** The last ones, oldest first; not kept over a restart of the server. */
   readonly incidents: StackIncident[];
 }
@@ -122,6 +131,7 @@ export class Fleet {
       newestMs: 0,
       tickCount: 0,
       containers: new Map(),
+      listing: null,
       incidents: [],
     };
     this.#hosts.set(stored.id, host);

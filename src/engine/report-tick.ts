@@ -4,7 +4,7 @@ import type { CommandOf, Outcomes } from '../domain/command.ts';
 import { assertNever, invariant } from '../domain/errors.ts';
 import type { NewLogEvent } from '../domain/event-log.ts';
 import type { Store, StoredContainer, StoredTick } from '../domain/store.ts';
-import type { ContainerReport, HostFacts, Tick } from '../domain/telemetry.ts';
+import type { ContainerReport, HostFacts, PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
 import {
   type ContainerChange,
   type HealthTurn,
@@ -17,9 +17,11 @@ import {
   stackOf,
 } from '../telemetry/container-presence.ts';
 import { statusOnTick } from '../telemetry/host-status.ts';
-import { encodeSample } from '../telemetry/sample-codec.ts';
+import { assembleSample, encodeSample } from '../telemetry/sample-codec.ts';
 import { authorize } from './authorize.ts';
 import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident } from './fleet.ts';
+
+const NO_BLOCKS = new Uint8Array(0);
 
 type ChangeOf<K extends ContainerChange['kind']> = Extract<ContainerChange, { readonly kind: K }>;
 
@@ -33,12 +35,25 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
   // A tick that is older than the latest came late: it fills history, and shows that the host is alive.
   const isLatest = host.latest === null || tick.recordedAtMs > host.latest.recordedAtMs;
   if (isDuplicate(store, host, tick)) return { stored: false };
-  if (isLatest && tick.containers !== null) applyContainers(store, host, tick, nowMs);
-  const stored = storeTick(store, host, tick, { receivedAtMs: nowMs, tokenNumber, live: isLatest });
+  if (isLatest && !isSteady(host, tick)) applyContainers(store, host, tick, nowMs);
+  const ids = idsOf(store, host, tick);
+  const sample = assembleSample(tick.host, ids, tick.containers?.blocks ?? NO_BLOCKS);
+  const stored = {
+    hostId: host.stored.id,
+    recordedAtMs: tick.recordedAtMs,
+    receivedAtMs: nowMs,
+    tokenNumber,
+    live: isLatest,
+    sample,
+  };
+  storeTick(store, host, stored);
   noteUse(store, fleet, host, tokenNumber, nowMs, isLatest);
   if (isLatest) {
     host.latest = stored;
-    if (tick.containers !== null) host.latestWithContainers = stored;
+    if (tick.containers !== null && ids !== null) {
+      host.latestWithContainers = stored;
+      host.listing = { fingerprint: tick.containers.fingerprint, ids };
+    }
     applyFacts(store, host, tick.facts);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
@@ -51,7 +66,20 @@ export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fi
   let stored = 0;
   for (const tick of command.ticks) {
     if (isDuplicate(store, host, tick)) continue;
-    storeTick(store, host, tick, { receivedAtMs: command.nowMs, tokenNumber, live: false });
+    const { recordedAtMs, metrics } = tick;
+    const containers = tick.containers?.map((report) => ({
+      id: numberOf(store, host, report, recordedAtMs),
+      metrics: report.metrics,
+    }));
+    const sample = encodeSample({ metrics, containers: containers ?? null });
+    storeTick(store, host, {
+      hostId: host.stored.id,
+      recordedAtMs,
+      receivedAtMs: command.nowMs,
+      tokenNumber,
+      live: false,
+      sample,
+    });
     stored += 1;
   }
   if (stored > 0) noteUse(store, fleet, host, tokenNumber, command.nowMs, false);
@@ -59,35 +87,32 @@ export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fi
 }
 
 /** Asks the store only where the tick is not newer than everything: the common case costs nothing. */
-function isDuplicate(store: Store, host: LiveHost, tick: Tick): boolean {
+function isDuplicate(store: Store, host: LiveHost, tick: Pick<Tick, 'recordedAtMs'>): boolean {
   if (tick.recordedAtMs > host.newestMs) return false;
   return store.ticks.has(host.stored.id, tick.recordedAtMs);
 }
 
-function storeTick(
-  store: Store,
-  host: LiveHost,
-  tick: Tick,
-  origin: Pick<StoredTick, 'receivedAtMs' | 'tokenNumber' | 'live'>,
-): StoredTick {
-  const containers =
-    tick.containers === null
-      ? null
-      : tick.containers.map((report) => ({ id: numberOf(store, host, report, tick), metrics: report.metrics }));
-  const row: StoredTick = {
-    hostId: host.stored.id,
-    recordedAtMs: tick.recordedAtMs,
-    ...origin,
-    sample: encodeSample({ metrics: tick.metrics, containers }),
-  };
+function storeTick(store: Store, host: LiveHost, row: StoredTick): void {
   invariant(store.ticks.insert(row), 'a tick that is no duplicate is new to the store');
-  host.newestMs = Math.max(host.newestMs, tick.recordedAtMs);
+  host.newestMs = Math.max(host.newestMs, row.recordedAtMs);
   host.tickCount += 1;
-  return row;
+}
+
+/** Whether a tick changes nothing about its host's containers: the same list, and none that has been missing. */
+function isSteady(host: LiveHost, { containers }: PackedTick): boolean {
+  if (containers === null) return true;
+  return host.listing?.fingerprint === containers.fingerprint && host.containers.size === containers.count;
+}
+
+/** The store's numbers of the reported containers, in their order; null when the tick says nothing of them. */
+function idsOf(store: Store, host: LiveHost, tick: ReportedTick): readonly number[] | null {
+  if (tick.containers === null) return null;
+  if (host.listing?.fingerprint === tick.containers.fingerprint) return host.listing.ids;
+  return tick.reports().map((report) => numberOf(store, host, report, tick.recordedAtMs));
 }
 
 /** The store's number of a reported container; one that only history knows is entered as removed. */
-function numberOf(store: Store, host: LiveHost, report: ContainerReport, tick: Tick): number {
+function numberOf(store: Store, host: LiveHost, report: ContainerReport, recordedAtMs: number): number {
   const known = host.containers.get(report.containerId);
   if (known !== undefined) return known.id;
   const stored = store.containers.find(host.stored.id, report.containerId);
@@ -98,9 +123,9 @@ function numberOf(store: Store, host: LiveHost, report: ContainerReport, tick: T
     identity: report.identity,
     fingerprint: fingerprintOf(identityText(report.identity)),
     unhealthy: false,
-    lastSeenAtMs: tick.recordedAtMs,
-    missingSinceMs: tick.recordedAtMs,
-    removedAtMs: tick.recordedAtMs + REMOVED_AFTER_MS,
+    lastSeenAtMs: recordedAtMs,
+    missingSinceMs: recordedAtMs,
+    removedAtMs: recordedAtMs + REMOVED_AFTER_MS,
   });
 }
 
@@ -152,14 +177,14 @@ function hostEvent(
   return { atMs, kind, host: host.stored.name, rolloutId: null, data };
 }
 
-function applyContainers(store: Store, host: LiveHost, tick: Tick, nowMs: number): void {
-  const reports = tick.containers ?? [];
+function applyContainers(store: Store, host: LiveHost, tick: ReportedTick, nowMs: number): void {
+  const reports = tick.reports();
   for (const change of observeContainers(host.containers, reports, tick.recordedAtMs, fingerprintOf)) {
     applyChange(store, host, change, tick, nowMs);
   }
 }
 
-function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick: Tick, nowMs: number): void {
+function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick: PackedTick, nowMs: number): void {
   switch (change.kind) {
     case 'appeared':
       return appear(store, host, change, tick, nowMs);
@@ -187,7 +212,7 @@ function knownContainer(host: LiveHost, containerId: string): KnownContainer {
 }
 
 /** New on this host, or back after it had been removed. */
-function appear(store: Store, host: LiveHost, change: ChangeOf<'appeared'>, tick: Tick, nowMs: number): void {
+function appear(store: Store, host: LiveHost, change: ChangeOf<'appeared'>, tick: PackedTick, nowMs: number): void {
   const { report, fingerprint, turn } = change;
   const { unhealthy } = nextHealth(false, report.identity.healthStatus);
   const row = rowOf(host, report, tick, { fingerprint, unhealthy });
@@ -198,7 +223,7 @@ function appear(store: Store, host: LiveHost, change: ChangeOf<'appeared'>, tick
   logHealth(store, host, report, turn, nowMs);
 }
 
-function alter(store: Store, host: LiveHost, change: ChangeOf<'changed'>, tick: Tick, nowMs: number): void {
+function alter(store: Store, host: LiveHost, change: ChangeOf<'changed'>, tick: PackedTick, nowMs: number): void {
   const { report, fingerprint, unhealthy, turn } = change;
   const { containerId, identity } = report;
   const { id } = knownContainer(host, containerId);
@@ -215,7 +240,7 @@ function alter(store: Store, host: LiveHost, change: ChangeOf<'changed'>, tick: 
 function rowOf(
   host: LiveHost,
   { containerId, identity }: ContainerReport,
-  tick: Tick,
+  tick: PackedTick,
   marks: Pick<KnownContainer, 'fingerprint' | 'unhealthy'>,
 ): Omit<StoredContainer, 'id'> {
   const presence = { lastSeenAtMs: tick.recordedAtMs, missingSinceMs: null, removedAtMs: null };

@@ -27,7 +27,7 @@ import { Refusal } from './read-body.ts';
 import { releaseRoutes } from './release-routes.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import { type Answer, type Exchange, json, type Method, type Route } from './route.ts';
-import { telemetryRoutes } from './telemetry-routes.ts';
+import { type TelemetryIntake, telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { writePieces } from './write-pieces.ts';
 
@@ -38,6 +38,7 @@ const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
 
 export interface SurfaceParts {
   readonly commands: Commands;
+  readonly telemetry: TelemetryIntake;
   readonly queries: Queries;
   readonly rollouts: RolloutQueries;
   readonly dispatches: Dispatches;
@@ -65,7 +66,7 @@ export class HttpSurface {
     this.#metrics = new HttpMetrics(parts.queries, parts.clock, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
-      ...telemetryRoutes(parts.commands, new RateLimit(parts.agentRateLimit)),
+      ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit)),
       ...hostRoutes(parts.commands, parts.queries),
       ...tokenRoutes(parts.commands, parts.queries),
       ...historyRoutes(parts.queries),

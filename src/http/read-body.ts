@@ -2,11 +2,11 @@
  * A request body, from the least costly refusal to the most: type, declared size, bytes as they arrive, bytes as they
  * unpack, UTF-8, JSON. Nothing is held beyond the limit.
  */
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { z } from 'zod';
+import { parseJsonBytes } from '../wire/json-text.ts';
 import { type Parsed, parseWith } from '../wire/problem.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
@@ -104,26 +104,27 @@ async function unpack(packed: Buffer, limitBytes: number): Promise<Buffer> {
   }
 }
 
-/** RFC 8259, section 8.1: a parser may ignore a byte order mark. */
-const BYTE_ORDER_MARK = 0xfeff;
-
-function parseJson(bytes: Buffer): unknown {
+/** Throws {@link Refusal} with 400. */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
-    if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8');
-    const text = bytes.toString();
-    return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);
+    return parseJsonBytes(bytes);
   } catch {
     throw new Refusal(problem(400, 'the body is not JSON'));
   }
 }
 
-/** The parsed body, of any shape. Throws {@link Refusal} with 400, 413, 415 or 503. */
-export async function readJson(exchange: Exchange, limitBytes: number): Promise<unknown> {
+/** The bytes of a JSON body, unpacked. Throws {@link Refusal} with 400, 413, 415 or 503. */
+export async function readBytes(exchange: Exchange, limitBytes: number): Promise<Buffer> {
   const { request, response } = exchange;
   requireJsonType(request);
   const packed = isGzip(request);
   const received = await receive(request, response, limitBytes);
-  return parseJson(packed ? await unpack(received, limitBytes) : received);
+  return packed ? await unpack(received, limitBytes) : received;
+}
+
+/** The parsed body, of any shape. Throws {@link Refusal} with 400, 413, 415 or 503. */
+export async function readJson(exchange: Exchange, limitBytes: number): Promise<unknown> {
+  return parseJson(await readBytes(exchange, limitBytes));
 }
 
 /** The body as `schema` reads it. Throws {@link Refusal}, with 422 for a broken rule. */

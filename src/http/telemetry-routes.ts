@@ -1,13 +1,21 @@
 import type { Commands } from '../domain/ports.ts';
+import type { ReportedTick, Tick } from '../domain/telemetry.ts';
 import type { AgentIdentity } from '../domain/token.ts';
-import { parseTelemetry, parseTelemetryBatch, telemetryBatchSchema, telemetrySchema } from '../wire/telemetry.ts';
+import {
+  checkClock,
+  parseTelemetry,
+  parseTelemetryBatch,
+  telemetryBatchSchema,
+  telemetrySchema,
+} from '../wire/telemetry.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { Refusal, readJson, requireValid } from './read-body.ts';
-import { type Exchange, NO_CONTENT, type Route } from './route.ts';
+import { parseJson, Refusal, readBytes, readJson, requireValid } from './read-body.ts';
+import { type Answer, type Exchange, NO_CONTENT, type Route } from './route.ts';
+import { TelemetryGate } from './telemetry-gate.ts';
 
-/** Checked before the body is looked at: identity, then rate, then type and size, then shape, then clock. */
+/** Checked before the body is looked at: identity, then whether there is room, then rate, then type and size, then shape, then clock. */
 function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentIdentity): void {
   const retryAfterSeconds = rateLimit.take(identity.tokenId, exchange.nowMs);
   if (retryAfterSeconds === 0) return;
@@ -16,7 +24,31 @@ function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentId
   );
 }
 
-export function telemetryRoutes(commands: Commands, rateLimit: RateLimit): Route[] {
+/** Reads bodies that are in order at first sight, and gives ticks the form in which they are stored. */
+export interface TelemetryIntake {
+  /** Null: the schema must judge. */
+  read(body: Uint8Array): Promise<ReportedTick | null> | ReportedTick | null;
+  pack(tick: Tick): ReportedTick;
+}
+
+export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rateLimit: RateLimit): Route[] {
+  const gate = new TelemetryGate();
+  async function takeTick(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
+    requireRate(rateLimit, exchange, identity);
+    const { nowMs } = exchange;
+    const body = await readBytes(exchange, HTTP_LIMITS.telemetryBodyBytes);
+    const tick = (await intake.read(body)) ?? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)));
+    await commands.submit({ kind: 'report_tick', identity, tick: requireValid(checkClock(tick, nowMs)), nowMs });
+    return NO_CONTENT;
+  }
+  async function takeBatch(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
+    requireRate(rateLimit, exchange, identity);
+    const { nowMs } = exchange;
+    const body = await readJson(exchange, HTTP_LIMITS.batchBodyBytes);
+    const ticks = requireValid(parseTelemetryBatch(body, nowMs));
+    await commands.submit({ kind: 'back_fill', identity, ticks, nowMs });
+    return NO_CONTENT;
+  }
   return [
     {
       method: 'POST',
@@ -25,13 +57,7 @@ export function telemetryRoutes(commands: Commands, rateLimit: RateLimit): Route
       summary: 'Take one tick: 204 once it is committed and synced.',
       requestSchema: telemetrySchema,
       status: 204,
-      async handle(exchange, identity) {
-        requireRate(rateLimit, exchange, identity);
-        const body = await readJson(exchange, HTTP_LIMITS.telemetryBodyBytes);
-        const tick = requireValid(parseTelemetry(body, exchange.nowMs));
-        await commands.submit({ kind: 'report_tick', identity, tick, nowMs: exchange.nowMs });
-        return NO_CONTENT;
-      },
+      handle: (exchange, identity) => gate.pass(exchange, () => takeTick(exchange, identity)),
     },
     {
       method: 'POST',
@@ -40,13 +66,7 @@ export function telemetryRoutes(commands: Commands, rateLimit: RateLimit): Route
       summary: 'Take up to 100 kept ticks, oldest first, all or none.',
       requestSchema: telemetryBatchSchema,
       status: 204,
-      async handle(exchange, identity) {
-        requireRate(rateLimit, exchange, identity);
-        const body = await readJson(exchange, HTTP_LIMITS.batchBodyBytes);
-        const ticks = requireValid(parseTelemetryBatch(body, exchange.nowMs));
-        await commands.submit({ kind: 'back_fill', identity, ticks, nowMs: exchange.nowMs });
-        return NO_CONTENT;
-      },
+      handle: (exchange, identity) => gate.pass(exchange, () => takeBatch(exchange, identity)),
     },
   ];
 }

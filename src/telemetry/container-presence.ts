@@ -62,9 +62,9 @@ export type ContainerChange =
   | { readonly kind: 'missing'; readonly containerId: string; readonly sinceMs: number }
   | { readonly kind: 'removed'; readonly containerId: string; readonly atMs: number };
 
-/** The parts of an identity as one text, for a fingerprint. */
-export function identityText(identity: ContainerIdentity): string {
-  return JSON.stringify([
+/** The parts of an identity in a fixed order, for a fingerprint. */
+export function identityParts(identity: ContainerIdentity): readonly unknown[] {
+  return [
     identity.name,
     identity.image,
     identity.imageTag,
@@ -75,7 +75,11 @@ export function identityText(identity: ContainerIdentity): string {
     identity.finishedAt,
     identity.ports,
     identity.labels,
-  ]);
+  ];
+}
+
+export function identityText(identity: ContainerIdentity): string {
+  return JSON.stringify(identityParts(identity));
 }
 
 /**

@@ -93,6 +93,18 @@ class SampleWriter {
     this.#bytes[bitmapAt] = bitmap;
   }
 
+  /** A block after its length, which one byte holds. */
+  measuredBlock(names: readonly string[], metrics: Readonly<Record<string, number | null>>): void {
+    const lengthAt = this.#length++;
+    this.block(names, metrics);
+    this.#bytes[lengthAt] = this.#length - lengthAt - 1;
+  }
+
+  /** Byte by byte: a block is too short for anything that has to be set up. */
+  copy(from: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end; at += 1) this.#bytes[this.#length++] = from[at] ?? 0;
+  }
+
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }
@@ -166,20 +178,41 @@ class SampleReader {
   }
 }
 
-export function encodeSample(sample: Sample): Uint8Array {
-  const containers = sample.containers ?? [];
-  const writer = new SampleWriter(8 + MAX_BLOCK_BYTES + containers.length * (8 + MAX_BLOCK_BYTES));
+/** The host's numbers of a row that {@link assembleSample} puts together. */
+export function packHost(metrics: HostMetrics): Uint8Array {
+  const writer = new SampleWriter(MAX_BLOCK_BYTES);
+  writer.block(HOST_METRICS, metrics);
+  return writer.finish();
+}
+
+/** The containers' numbers of a row that {@link assembleSample} puts together, each after its length in one byte. */
+export function packContainers(containers: readonly ContainerMetrics[]): Uint8Array {
+  const writer = new SampleWriter(containers.length * (1 + MAX_BLOCK_BYTES));
+  for (const metrics of containers) writer.measuredBlock(CONTAINER_METRICS, metrics);
+  return writer.finish();
+}
+
+/** A row out of its parts. `ids`: of the packed containers, in their order; null when the tick said nothing of them. */
+export function assembleSample(host: Uint8Array, ids: readonly number[] | null, blocks: Uint8Array): Uint8Array {
+  const writer = new SampleWriter(1 + host.length + 1 + 8 + blocks.length + 8 * (ids?.length ?? 0));
   writer.byte(VERSION);
-  writer.block(HOST_METRICS, sample.metrics);
-  writer.byte(sample.containers === null ? 0 : 1);
-  if (sample.containers !== null) {
-    writer.varint(containers.length);
-    for (const container of containers) {
-      writer.varint(container.id);
-      writer.block(CONTAINER_METRICS, container.metrics);
-    }
+  writer.copy(host, 0, host.length);
+  writer.byte(ids === null ? 0 : 1);
+  if (ids === null) return writer.finish();
+  writer.varint(ids.length);
+  let at = 0;
+  for (const id of ids) {
+    const length = blocks[at] ?? 0;
+    writer.varint(id);
+    writer.copy(blocks, at + 1, at + 1 + length);
+    at += 1 + length;
   }
   return writer.finish();
+}
+
+export function encodeSample({ metrics, containers }: Sample): Uint8Array {
+  const ids = containers === null ? null : containers.map((container) => container.id);
+  return assembleSample(packHost(metrics), ids, packContainers((containers ?? []).map(({ metrics: own }) => own)));
 }
 
 /** Throws {@link SampleDamaged}. */

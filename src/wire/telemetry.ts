@@ -175,7 +175,7 @@ function readTick(body: ParsedTelemetry): Tick {
   };
 }
 
-function skewError(tick: Tick, receivedAtMs: number, maxAgeMs: number): string | undefined {
+function skewError(tick: Pick<Tick, 'recordedAtMs'>, receivedAtMs: number, maxAgeMs: number): string | undefined {
   const aheadMs = tick.recordedAtMs - receivedAtMs;
   if (aheadMs > TELEMETRY_LIMITS.maxAheadMs) {
     return `is ${Math.round(aheadMs / 1000)} s ahead of the server; at most ${TELEMETRY_LIMITS.maxAheadMs / 1000} s is allowed: check the host's clock`;
@@ -199,14 +199,16 @@ function readShape(input: unknown): Parsed<Tick> {
   return tick === undefined ? readBySchema(input) : { ok: true, value: tick };
 }
 
+/** Holds a tick's clock against the server's. */
+export function checkClock<T extends Pick<Tick, 'recordedAtMs'>>(tick: T, receivedAtMs: number): Parsed<T> {
+  const message = skewError(tick, receivedAtMs, TELEMETRY_LIMITS.maxAgeMs);
+  return message === undefined ? { ok: true, value: tick } : { ok: false, errors: [{ path: 'recorded_at', message }] };
+}
+
 /** Reads one telemetry body: its shape first, then its clock against the server's. */
 export function parseTelemetry(input: unknown, receivedAtMs: number): Parsed<Tick> {
   const shaped = readShape(input);
-  if (!shaped.ok) return shaped;
-  const tick = shaped.value;
-  const message = skewError(tick, receivedAtMs, TELEMETRY_LIMITS.maxAgeMs);
-  if (message !== undefined) return { ok: false, errors: [{ path: 'recorded_at', message }] };
-  return { ok: true, value: tick };
+  return shaped.ok ? checkClock(shaped.value, receivedAtMs) : shaped;
 }
 
 /** Reads a batch: all of it is good, or none of it is taken. */

@@ -7,11 +7,11 @@ import type { AgentIdentity } from '../../src/domain/token.ts';
 import { ENGINE_LIMITS, Engine } from '../../src/engine/engine.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { addHost, NOON_MS, type OpenEngine, openEngine, tickAt } from './open-engine.ts';
+import { addHost, NOON_MS, type OpenEngine, openEngine, reportedTickAt, tickAt } from './open-engine.ts';
 import { watchWrites } from './watch-writes.ts';
 
 function reportTick(identity: AgentIdentity, recordedAtMs: number): CommandOf<'report_tick'> {
-  return { kind: 'report_tick', identity, tick: tickAt(recordedAtMs), nowMs: NOON_MS };
+  return { kind: 'report_tick', identity, tick: reportedTickAt(recordedAtMs), nowMs: NOON_MS };
 }
 
 /** A host and who its agent is. */

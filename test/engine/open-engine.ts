@@ -5,9 +5,10 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { CommandOf } from '../../src/domain/command.ts';
 import type { Store } from '../../src/domain/store.ts';
-import { NO_FACTS, type Tick } from '../../src/domain/telemetry.ts';
+import { NO_FACTS, type ReportedTick, type Tick } from '../../src/domain/telemetry.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
+import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 
 /** Noon of 1 March 2026. */
@@ -43,6 +44,11 @@ export function openEngine(
 export function addHost(name: string): CommandOf<'add_host'> {
   const token = { name: null, expiresAtMs: null };
   return { kind: 'add_host', name, labels: {}, offlineAfterSeconds: 120, token, nowMs: NOON_MS };
+}
+
+/** A tick in the form that the engine takes. */
+export function reportedTickAt(recordedAtMs: number): ReportedTick {
+  return packTick(tickAt(recordedAtMs), (text) => text);
 }
 
 /** A tick that holds no values and says nothing of containers. */

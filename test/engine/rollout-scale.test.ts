@@ -10,7 +10,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import { RolloutReader } from '../../src/engine/read-rollouts.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { addHost, NOON_MS, openEngine, tickAt } from './open-engine.ts';
+import { addHost, NOON_MS, openEngine, reportedTickAt } from './open-engine.ts';
 
 const RELEASE: Release = {
   digest: `sha256:${'a'.repeat(64)}`,
@@ -89,7 +89,7 @@ async function addFleet(
 }
 
 function reportTick(identity: AgentIdentity, nowMs: number): CommandOf<'report_tick'> {
-  return { kind: 'report_tick', identity, tick: tickAt(nowMs), nowMs };
+  return { kind: 'report_tick', identity, tick: reportedTickAt(nowMs), nowMs };
 }
 
 async function rollOut(engine: Engine, names: readonly string[]): Promise<string> {

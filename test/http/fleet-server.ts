@@ -14,6 +14,7 @@ import { FleetReader } from '../../src/engine/read-fleet.ts';
 import { RolloutReader } from '../../src/engine/read-rollouts.ts';
 import { type HttpListener, listen } from '../../src/http/http-server.ts';
 import { HttpSurface } from '../../src/http/http-surface.ts';
+import { TelemetryIntake } from '../../src/intake/telemetry-intake.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { SettableClock } from '../domain/settable-clock.ts';
@@ -61,8 +62,10 @@ export class FleetServer {
     const engine = new Engine(this.log, this.#options.retention);
     const store = openStore(this.dataDir, this.clock.nowMs());
     engine.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
+    const intake = new TelemetryIntake(this.log);
     const surface = new HttpSurface({
       commands: engine,
+      telemetry: intake,
       queries: new FleetReader(engine),
       rollouts: new RolloutReader(engine),
       dispatches: engine,
@@ -79,7 +82,7 @@ export class FleetServer {
     const socket = await listen(surface, { socketPath });
     const agents = new HttpClient({ host: LOOPBACK, port: tcp.port });
     const operator = new Operator(new HttpClient({ socketPath }));
-    this.#running = { engine, listeners: [tcp, socket], agents, operator };
+    this.#running = { engine, intake, listeners: [tcp, socket], agents, operator };
   }
 
   get #now(): Running {
@@ -135,6 +138,7 @@ export class FleetServer {
     running.operator.client.close();
     running.engine.endPolls();
     await Promise.all(running.listeners.map((listener) => listener.close()));
+    await running.intake.close();
     running.engine.close(this.clock.nowMs());
   }
 
@@ -146,6 +150,7 @@ export class FleetServer {
 
 interface Running {
   readonly engine: Engine;
+  readonly intake: TelemetryIntake;
   readonly listeners: readonly HttpListener[];
   readonly agents: HttpClient;
   readonly operator: Operator;

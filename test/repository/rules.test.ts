@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/telemetry': ['src/domain'],
   'src/engine': ['src/domain', 'src/rollout', 'src/telemetry', 'node:', 'fastest-levenshtein'],
   'src/wire': ['src/domain', 'zod'],
+  'src/intake': ['src/domain', 'src/wire', 'src/telemetry', 'node:'],
   'src/sqlite': ['src/domain', 'src/telemetry', 'node:', 'better-sqlite3'],
   'src/http': ['src/domain', 'src/wire', 'node:', 'zod', 'find-my-way', 'prom-client', 'yaml', 'canonicalize'],
   'src/remote-write': ['src/domain', 'src/telemetry', 'src/export', 'hyparquet-writer'],
@@ -36,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/telemetry',
     'src/engine',
     'src/wire',
+    'src/intake',
     'src/sqlite',
     'src/http',
     'src/export',
@@ -44,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   agent: ['src/domain', 'src/rollout', 'src/wire', 'src/client', 'node:', 'undici', 'zod'],
-  bin: ['src/cli', 'src/domain'],
+  bin: ['src/cli', 'src/domain', 'src/intake', 'node:'],
 };
 
 const PURE_ROOMS = ['src/domain', 'src/rollout', 'src/telemetry'];

@@ -1,0 +1,75 @@
+/** What goes to the reader thread and comes back: few objects and one buffer for many bodies, for every object costs. */
+import type { HostFacts, PackedTick } from '../domain/telemetry.ts';
+
+/** Bodies one after the other, and where each ends. */
+export interface BodiesMessage {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly ends: readonly number[];
+}
+
+interface TickParts {
+  readonly recordedAtMs: number;
+  readonly facts: HostFacts;
+  readonly hostBytes: number;
+  readonly containers: { readonly fingerprint: string; readonly count: number; readonly bytes: number } | null;
+}
+
+/** One entry a body; null: it is not in order at first sight. */
+export interface TicksMessage {
+  readonly ticks: ReadonlyArray<TickParts | null>;
+  /** The parts' bytes, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+export function writeBodies(bodies: readonly Uint8Array[]): BodiesMessage {
+  let end = 0;
+  const ends = bodies.map((body) => {
+    end += body.length;
+    return end;
+  });
+  return { bytes: join(bodies), ends };
+}
+
+export function readBodies({ bytes, ends }: BodiesMessage): Uint8Array[] {
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+}
+
+export function writeTicks(ticks: ReadonlyArray<PackedTick | null>): TicksMessage {
+  const parts: Uint8Array[] = [];
+  const written = ticks.map((tick) => {
+    if (tick === null) return null;
+    const { recordedAtMs, facts, host, containers } = tick;
+    parts.push(host);
+    if (containers === null) return { recordedAtMs, facts, hostBytes: host.length, containers };
+    const { fingerprint, count, blocks } = containers;
+    parts.push(blocks);
+    return { recordedAtMs, facts, hostBytes: host.length, containers: { fingerprint, count, bytes: blocks.length } };
+  });
+  return { ticks: written, bytes: join(parts) };
+}
+
+export function readTicks({ ticks, bytes }: TicksMessage): Array<PackedTick | null> {
+  let at = 0;
+  const take = (length: number): Uint8Array => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  return ticks.map((tick) => {
+    if (tick === null) return null;
+    const { recordedAtMs, facts, hostBytes, containers: listed } = tick;
+    const host = take(hostBytes);
+    if (listed === null) return { recordedAtMs, facts, host, containers: null };
+    const { fingerprint, count } = listed;
+    return { recordedAtMs, facts, host, containers: { fingerprint, count, blocks: take(listed.bytes) } };
+  });
+}

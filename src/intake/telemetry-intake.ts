@@ -1,0 +1,121 @@
+/**
+ * Where telemetry bodies become ticks. One that comes alone is read at once, in this thread: nothing is faster. Those
+ * that come beside it go to a thread of their own, many in one message, so that reading and storing overlap; that
+ * thread is started when it is first needed.
+ */
+import { getAsset, isSea } from 'node:sea';
+import { Worker } from 'node:worker_threads';
+import { invariant, messageOf } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
+import { packed, readPlainBody } from './read-body.ts';
+import { readTicks, type TicksMessage, writeBodies } from './reader-protocol.ts';
+
+/** Larger bodies are few, and would hold up the others. */
+const MAX_BODY_BYTES = 256 * 1024;
+/** Of one message. */
+const MAX_BODIES = 32;
+/** On their way or being read; the next is put together only when one has come back. */
+const MAX_MESSAGES = 2;
+/** The thread holds one message's bodies and what they are parsed into. */
+const MEMORY = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 } as const;
+
+interface Waiting {
+  readonly body: Uint8Array;
+  readonly resolve: (tick: ReportedTick | null) => void;
+}
+
+function startThread(): Worker {
+  if (isSea()) return new Worker(getAsset('bootstrap.cjs', 'utf8'), { eval: true, resourceLimits: MEMORY });
+  return new Worker(new URL('reader-thread.ts', `file://${import.meta.dirname}/`), { resourceLimits: MEMORY });
+}
+
+function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
+  return {
+    ...tick,
+    reports() {
+      const again = readPlainBody(body);
+      invariant(again !== null, 'a body that was read once is read again');
+      return again.containers ?? [];
+    },
+  };
+}
+
+export class TelemetryIntake {
+  readonly #log: Log;
+  readonly #queue: Waiting[] = [];
+  readonly #sent: Array<readonly Waiting[]> = [];
+  #thread: Worker | null = null;
+  #mayUseThread = true;
+  #isTurnTaken = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** The tick of a body that is in order at first sight; null where the schema must judge. */
+  read(body: Uint8Array): Promise<ReportedTick | null> | ReportedTick | null {
+    if (!this.#mayUseThread || body.length > MAX_BODY_BYTES) return this.#readHere(body);
+    if (this.#isTurnTaken) return new Promise((resolve) => this.#queue.push({ body, resolve }));
+    this.#isTurnTaken = true;
+    setImmediate(() => {
+      this.#isTurnTaken = false;
+      this.#send();
+    });
+    return this.#readHere(body);
+  }
+
+  /** Of a tick that was read by the schema. */
+  pack(tick: Tick): ReportedTick {
+    return packed(tick);
+  }
+
+  #readHere(body: Uint8Array): ReportedTick | null {
+    const tick = readPlainBody(body);
+    return tick === null ? null : packed(tick);
+  }
+
+  #send(): void {
+    while (this.#queue.length > 0 && this.#sent.length < MAX_MESSAGES && this.#mayUseThread) {
+      const batch = this.#queue.splice(0, MAX_BODIES);
+      const message = writeBodies(batch.map((waiting) => waiting.body));
+      this.#sent.push(batch);
+      this.#started().postMessage(message, [message.bytes.buffer]);
+    }
+  }
+
+  #started(): Worker {
+    if (this.#thread !== null) return this.#thread;
+    const thread = startThread();
+    thread.on('message', (message: TicksMessage) => this.#take(message));
+    thread.on('error', (error) => this.#giveUp(messageOf(error)));
+    thread.on('exit', () => this.#giveUp('it ended'));
+    thread.unref();
+    this.#thread = thread;
+    return thread;
+  }
+
+  #take(message: TicksMessage): void {
+    const batch = this.#sent.shift() ?? [];
+    const ticks = readTicks(message);
+    for (const [index, { body, resolve }] of batch.entries()) {
+      const tick = ticks[index] ?? null;
+      resolve(tick === null ? null : reported(tick, body));
+    }
+    this.#send();
+  }
+
+  /** From now on everything is read here. */
+  #giveUp(reason: string): void {
+    if (!this.#mayUseThread) return;
+    this.#mayUseThread = false;
+    this.#log.error({ reason }, 'the thread that reads telemetry failed: it is read without it, more slowly');
+    for (const { body, resolve } of [...this.#sent.splice(0).flat(), ...this.#queue.splice(0)])
+      resolve(this.#readHere(body));
+  }
+
+  async close(): Promise<void> {
+    this.#mayUseThread = false;
+    await this.#thread?.terminate();
+  }
+}
