@@ -5,6 +5,7 @@ import type { Clock } from './domain/clock.ts';
 import { messageOf, NexusError } from './domain/errors.ts';
 import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
+import type { Store } from './domain/store.ts';
 import { startCompaction } from './engine/compaction-loop.ts';
 import { Engine } from './engine/engine.ts';
 import { type ExportRequest, HistoryExport } from './engine/export-history.ts';
@@ -87,6 +88,9 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
   const socketPath = socketPathIn(dataDir);
   const engine = new Engine(log, config.retention);
   const intake = new TelemetryIntake(log);
+  const { remoteWrite } = config;
+  const store = (): Store => engine.committed().store;
+  const forwarder = remoteWrite && new Forwarder({ ...remoteWrite, store, nowMs: () => clock.nowMs(), log });
   const surface = new HttpSurface({
     commands: engine,
     telemetry: intake,
@@ -98,6 +102,7 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
     clock,
     log,
     agentRateLimit: config.agentRateLimit,
+    forwarding: forwarder && (() => forwarder.figures()),
   });
   const keeper = new StoreKeeper(engine, dataDir, clock, log, () => listenLocally(surface, socketPath));
   const close = async (tcp?: HttpListener): Promise<void> => {
@@ -117,15 +122,6 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
       });
     }, TICK_MS);
     const compaction = startCompaction(engine, clock);
-    const forwarder =
-      config.remoteWrite === undefined
-        ? undefined
-        : new Forwarder({
-            ...config.remoteWrite,
-            store: () => engine.committed().store,
-            nowMs: () => clock.nowMs(),
-            log,
-          });
     forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {

@@ -7,6 +7,10 @@
  * and what inserting costs in the end against the beginning; then starts a real server on that directory, with more
  * hosts of which only the latest tick is known, and prints how long queries take while ticks are posted.
  *
+ * With `--lab MINUTES` it stores the figures of a real agent instead: see history-lab.ts.
+ *
+ * Instants of ticks outlive their values, so that a tick that is sent again is still known: a line of its own.
+ *
  * A stored number of the raw tier is a metric value; of a roll-up the least, greatest and mean of a gauge, or the last
  * value of a counter (how many samples there were, and what resets hid, is stored as well and not counted).
  */
@@ -16,20 +20,20 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import Database from 'better-sqlite3';
 import { Agent, request } from 'undici';
-import { DEFAULT_RETENTION, type Retention, TIERS, type Tier } from '../../src/domain/history.ts';
+import { DEFAULT_RETENTION, type Retention } from '../../src/domain/history.ts';
 import { formatInstant } from '../../src/domain/instant.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
-import { decodeRolled, decodeTicks, finishNow } from '../../src/telemetry/chunk-codec.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
-import { decodeSample, encodeSample } from '../../src/telemetry/sample-codec.ts';
-import { CELL_MS, shapeOf } from '../../src/telemetry/tiers.ts';
+import { encodeSample } from '../../src/telemetry/sample-codec.ts';
+import { CELL_MS } from '../../src/telemetry/tiers.ts';
 import { GeneratedHost, type GeneratedTick } from './generate-fleet.ts';
+import { measureLab } from './history-lab.ts';
+import { measureChunks, measureFile, measureRows } from './support/history-sizes.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const DAY_MS = 86_400_000;
@@ -48,6 +52,8 @@ const { values: flags } = parseArgs({
     rate: { type: 'string', default: '500' },
     /** Retention of raw, 1m, 10m and 1h in days. */
     keep: { type: 'string' },
+    /** Measures the figures of a real agent instead, of so many minutes. */
+    lab: { type: 'string' },
     'skip-queries': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -85,9 +91,6 @@ function percentile(values: readonly number[], share: number): number {
 }
 
 const ms = (value: number): string => `${value.toFixed(2)} ms`;
-const bytes = (value: number): string =>
-  value > 1e9 ? `${(value / 1e9).toFixed(2)} GB` : `${(value / 1e6).toFixed(2)} MB`;
-
 interface FilledHost {
   readonly name: string;
   readonly id: number;
@@ -243,101 +246,6 @@ async function fill(
   return { hosts, figures };
 }
 
-interface TierFigures {
-  points: number;
-  numbers: number;
-  payload: number;
-  chunks: number;
-}
-
-/** Numbers that a chunk holds, found by reading it. */
-function countNumbers(tier: Tier, times: readonly number[], values: Uint8Array): { points: number; numbers: number } {
-  let points = 0;
-  let numbers = 0;
-  const count = (column: Float64Array): void => {
-    for (const value of column) if (!Number.isNaN(value)) numbers += 1;
-  };
-  if (tier === 'raw') {
-    for (const series of finishNow(decodeTicks(times, values)).series.values()) {
-      for (const flag of series.present) points += flag;
-      for (const column of series.columns) count(column);
-    }
-    return { points, numbers };
-  }
-  for (const series of finishNow(decodeRolled(times, values, shapeOf(tier).stepMs)).series.values()) {
-    for (const flag of series.present) points += flag;
-    for (const columns of series.columns) {
-      if (columns.kind === 'counter') count(columns.last);
-      else for (const column of [columns.min, columns.max, columns.sum]) count(column);
-    }
-  }
-  return { points, numbers };
-}
-
-function measureSizes(directory: string, hosts: readonly FilledHost[], endMs: number): void {
-  const store = openStore(directory, endMs);
-  const database = new Database(path.join(directory, 'nexus.db'), { readonly: true });
-  const sizeOf = database.prepare('SELECT sum(pgsize) AS size FROM dbstat WHERE name = ?');
-  const pagesOf = (name: string): number => (sizeOf.get(name) as { size: number | null }).size ?? 0;
-  const payloadOf = database.prepare(
-    'SELECT coalesce(sum(length(instants) + coalesce(length(body), 0)), 0) AS size, count(*) AS count FROM chunks WHERE tier = ?',
-  );
-  const chunkPages = pagesOf('chunks') + pagesOf('chunks_by_host');
-  const allPayload = TIERS.reduce((sum, _, tier) => sum + (payloadOf.get(tier) as { size: number }).size, 0);
-  const overhead = chunkPages / allPayload;
-  let allNumbers = 0;
-  say('\ntier   chunks     points      numbers   bytes on disk   bytes per number');
-  for (const [index, tier] of TIERS.entries()) {
-    const figures: TierFigures = { points: 0, numbers: 0, payload: 0, chunks: 0 };
-    for (const { id } of hosts) {
-      for (const { startMs, hasValues } of store.chunks.list(id, tier, 0, endMs)) {
-        const chunk = hasValues ? store.chunks.read(id, tier, startMs) : undefined;
-        if (chunk === undefined || chunk.values === null) continue;
-        const { points, numbers } = countNumbers(tier, chunk.times, chunk.values);
-        figures.points += points;
-        figures.numbers += numbers;
-      }
-    }
-    const { size, count } = payloadOf.get(index) as { size: number; count: number };
-    const onDisk = size * overhead;
-    allNumbers += figures.numbers;
-    const perNumber = onDisk / figures.numbers;
-    results[`bytes_per_number_${tier}`] = perNumber;
-    say(
-      `${tier.padEnd(6)} ${String(count).padStart(6)} ${String(figures.points).padStart(10)} ${String(figures.numbers).padStart(12)} ${bytes(onDisk).padStart(15)} ${perNumber.toFixed(2).padStart(18)}`,
-    );
-  }
-  const rowPages = pagesOf('ticks') + pagesOf('ticks_by_host');
-  let rows = 0;
-  let rowNumbers = 0;
-  for (const { id } of hosts) {
-    for (const tick of store.ticks.rows(id, 0, endMs, 'values')) {
-      rows += 1;
-      const { metrics, containers } = decodeSample(tick.sample);
-      for (const one of [metrics, ...(containers ?? []).map((container) => container.metrics)]) {
-        for (const value of Object.values(one)) if (value !== null) rowNumbers += 1;
-      }
-    }
-  }
-  const free = Number(database.pragma('freelist_count', { simple: true })) * 4096;
-  const size = statSync(path.join(directory, 'nexus.db')).size;
-  say(
-    `rows   ${String(rows).padStart(6)} ticks of the last hours, ${rowNumbers} values: ${(rowPages / rowNumbers).toFixed(2)} bytes per value`,
-  );
-  say(
-    `all chunks: ${(chunkPages / allNumbers).toFixed(2)} bytes per number, index and unused parts of pages included (${((overhead - 1) * 100).toFixed(1)} %)`,
-  );
-  say(`file: ${bytes(size)}, of that ${bytes(free)} free for the next hours`);
-  Object.assign(results, {
-    bytes_per_value_rows: rowPages / rowNumbers,
-    bytes_per_number_all: chunkPages / allNumbers,
-    file_bytes: size,
-    free_bytes: free,
-  });
-  database.close();
-  store.close();
-}
-
 function reportFill(figures: FillFigures): void {
   const perTickUs = (figures.compactionMs * 1000) / figures.ticks;
   const edge = Math.max(1, Math.min(12, Math.floor(figures.insertUs.length / 4)));
@@ -471,10 +379,14 @@ function startPosting(
   };
 }
 
+/** Queries of each kind that are not counted. */
+const WARM_UP = 30;
+
 async function timeQueries(agent: Agent, what: string, paths: readonly string[], limitMs: number): Promise<void> {
   const took: number[] = [];
   let answered = '';
-  for (const one of paths) {
+  // The first ones compile, of a server that runs for months.
+  for (const one of [...paths.slice(0, WARM_UP), ...paths]) {
     const startedAt = performance.now();
     const answer = await request(`http://localhost${one}`, { dispatcher: agent });
     const text = await answer.body.text();
@@ -485,11 +397,19 @@ async function timeQueries(agent: Agent, what: string, paths: readonly string[],
       body.points === undefined ? `${body.hosts?.length} hosts` : `${body.points.length} points, tier ${body.tier}`;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  took.splice(0, WARM_UP);
   const p50 = percentile(took, 0.5);
   results[`query_${what.replaceAll(/[^a-z0-9]+/gi, '_')}_p50_ms`] = p50;
   say(
     `${what.padEnd(42)} p50 ${ms(p50)}  p99 ${ms(percentile(took, 0.99))}  (to reach: p50 ${limitMs} ms; ${answered})`,
   );
+}
+
+/** Of the containers that run, the one that has run for the longest time. */
+function longestRunning(host: FilledHost): string {
+  const numberOf = (key: string): number => host.numbers.get(key) ?? Number.POSITIVE_INFINITY;
+  const keys = host.next.containers.map((container) => container.key);
+  return keys.reduce((oldest, key) => (numberOf(key) < numberOf(oldest) ? key : oldest));
 }
 
 async function measureQueries(
@@ -513,12 +433,16 @@ async function measureQueries(
     const turn = <T>(items: readonly T[], index: number): T => items[index % items.length] as T;
     const paths = (of: (host: FilledHost) => string) =>
       Array.from({ length: 100 }, (_, index) => of(turn(filled, index)));
-    const newest = (host: FilledHost): string => [...host.numbers.keys()].at(-1) ?? '0-0';
+    const running = filled.map((host) => longestRunning(host));
+    const path24h = (index: number): string => {
+      const host = turn(filled, index);
+      return `/v1/hosts/${host.name}/containers/${turn(running, index)}/metrics?${day}`;
+    };
     say(`\nqueries, while ${rate} posts a second of ${CONTAINERS} containers are taken:`);
     await timeQueries(
       local,
       "a container's last 24 h at 1 min",
-      paths((host) => `/v1/hosts/${host.name}/containers/${newest(host)}/metrics?${day}`),
+      Array.from({ length: 100 }, (_, index) => path24h(index)),
       10,
     );
     await timeQueries(
@@ -584,16 +508,24 @@ async function backFillForCompaction(url: string, hosts: readonly FilledHost[]):
   await agent.close();
 }
 
-const directory = mkdtempSync(path.join(tmpdir(), 'nexus-bench-history-'));
-try {
-  const endMs = Date.now();
-  const startMs = endMs - DAYS * DAY_MS;
-  say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${directory}`);
-  const { hosts, figures } = await fill(directory, startMs, endMs);
-  reportFill(figures);
-  measureSizes(directory, hosts, endMs);
-  if (!flags['skip-queries']) await measureQueries(directory, hosts, Number(flags.fleet), Number(flags.rate));
-  if (flags.json) process.stdout.write(`${JSON.stringify(results)}\n`);
-} finally {
-  rmSync(directory, { recursive: true, force: true });
+async function measureGenerated(): Promise<void> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nexus-bench-history-'));
+  try {
+    const endMs = Date.now();
+    const startMs = endMs - DAYS * DAY_MS;
+    say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${directory}`);
+    const { hosts, figures } = await fill(directory, startMs, endMs);
+    reportFill(figures);
+    say('');
+    for (const measure of [measureChunks, measureRows, measureFile]) {
+      Object.assign(results, measure(directory, endMs, say));
+    }
+    if (!flags['skip-queries']) await measureQueries(directory, hosts, Number(flags.fleet), Number(flags.rate));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
+
+if (flags.lab === undefined) await measureGenerated();
+else Object.assign(results, await measureLab(Number(flags.lab), CONTAINERS, say));
+if (flags.json) process.stdout.write(`${JSON.stringify(results)}\n`);

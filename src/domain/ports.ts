@@ -6,7 +6,7 @@ import type { Tier } from './history.ts';
 import type { Host } from './host.ts';
 import type { Quarantine, Release } from './release.ts';
 import type { Hold, RolloutHost, RolloutPlan, WaveCounts } from './rollout.ts';
-import type { PageRequest, StoredRollout } from './store.ts';
+import type { ForwardingBacklog, PageRequest, StoredRollout, StoreSize } from './store.ts';
 import type { ContainerMetrics, HostMetrics } from './telemetry.ts';
 import type { AgentIdentity, Identity, Token } from './token.ts';
 
@@ -66,13 +66,38 @@ export interface QueueFigures {
   readonly limit: number;
 }
 
+/** What the ageing of history has come to since the start. */
+export interface CompactionFigures {
+  /** Rows taken into chunks. */
+  readonly ticks: number;
+  /** Chunks written. */
+  readonly chunks: number;
+  /** Chunks deleted, or left without their values. */
+  readonly deletions: number;
+  /** Time spent. */
+  readonly seconds: number;
+  /** Pieces of work that were undone: a full disk, a lock, a defect. */
+  readonly failures: number;
+}
+
+/** What became of a request to the remote store: `failed` ones are tried again, the last two are lost. */
+export const FORWARDING_OUTCOMES = ['sent', 'failed', 'refused', 'dropped'] as const;
+export type ForwardingOutcome = (typeof FORWARDING_OUTCOMES)[number];
+
+export interface ForwardingFigures {
+  /** Since the start. */
+  readonly requests: Readonly<Record<ForwardingOutcome, number>>;
+  readonly backlog: ForwardingBacklog;
+}
+
 /** Reads; all throw `NexusError('not_found')` for what does not exist, with `did_you_mean` where a name is near. */
 export interface Queries {
   /** Every host, by name. */
   hosts(page: PageRequest<string>): Host[];
   host(name: string): Host;
-  tokensOfHost(name: string): Token[];
-  adminTokens(): Token[];
+  /** In the order in which they were made, those after the token with the id `after`. */
+  tokensOfHost(name: string, page: PageRequest<string>): Token[];
+  adminTokens(page: PageRequest<string>): Token[];
   containers(host: string, page: PageRequest<number>): Array<Container & { readonly number: number }>;
   hostHistory(host: string, request: HistoryRequest): History<HostMetrics>;
   containerHistory(host: string, containerId: string, request: HistoryRequest): History<ContainerMetrics>;
@@ -82,6 +107,8 @@ export interface Queries {
     of: { readonly host?: string | null; readonly rolloutId?: string | null },
   ): LogEvent[];
   queue(): QueueFigures;
+  compaction(): CompactionFigures;
+  storeSize(): StoreSize;
 }
 
 /** A release with what stands against it. */

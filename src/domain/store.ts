@@ -232,6 +232,15 @@ export interface RolloutTable {
   rawHosts(id: string): Iterable<{ readonly host: string; readonly body: string }>;
 }
 
+export interface StoreSize {
+  /** Of the database's file. */
+  readonly fileBytes: number;
+  /** Of that: free for what comes next, or to be given back. */
+  readonly unusedBytes: number;
+  /** Of the write-ahead log beside it. */
+  readonly logBytes: number;
+}
+
 export interface Store {
   readonly hosts: HostTable;
   readonly tokens: TokenTable;
@@ -247,6 +256,7 @@ export interface Store {
   transact<T>(work: () => T): T;
   /** Gives at most `maxPages` unused pages back to the disk when much is unused; returns how many. */
   reclaim(maxPages: number): number;
+  size(): StoreSize;
   close(): void;
 }
 
@@ -256,8 +266,19 @@ export interface NumberedTick {
   readonly tick: StoredTick;
 }
 
+export interface ForwardingBacklog {
+  /** Put off into the queue. */
+  readonly requests: number;
+  readonly requestBytes: number;
+  /** Ticks not sent and not put off, at most. */
+  readonly ticks: number;
+  /** When the oldest of all came; null: nothing waits. */
+  readonly oldestAtMs: number | null;
+}
+
 /** What is to be sent to a remote store. */
 export interface ForwardingTable {
+  backlog(): ForwardingBacklog;
   /** The number of the newest tick that was sent or put off; 0 before the first. */
   position(): number;
   moveTo(position: number): void;

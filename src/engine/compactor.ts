@@ -27,13 +27,6 @@ const MAX_DELETIONS = 64;
 /** Rows turned into columns between two yields. */
 const ROWS_PER_PIECE = 8;
 
-/** What has been done since the start, for the log and for measurements. */
-export interface CompactionFigures {
-  ticks: number;
-  chunks: number;
-  deletions: number;
-}
-
 const ROLLED: readonly Tier[] = ['1m', '10m', '1h'];
 
 type Work = Generator<void, boolean>;
@@ -42,7 +35,8 @@ export class Compactor {
   readonly #retention: Retention;
   readonly #damage: DamageBook;
   readonly #dueAtMs = new Map<number, number>();
-  readonly figures: CompactionFigures = { ticks: 0, chunks: 0, deletions: 0 };
+  /** What has been done since the start. */
+  readonly figures = { ticks: 0, chunks: 0, deletions: 0 };
 
   constructor(retention: Retention, damage: DamageBook) {
     this.#retention = retention;

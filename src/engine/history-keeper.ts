@@ -2,7 +2,8 @@
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
-import { type CompactionFigures, Compactor } from './compactor.ts';
+import type { CompactionFigures } from '../domain/ports.ts';
+import { Compactor } from './compactor.ts';
 import { DamageBook } from './damage-book.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +18,8 @@ export class HistoryKeeper {
   readonly #log: Log;
   #round: { readonly world: World; readonly work: Generator<void, boolean> } | null = null;
   #restUntilMs = 0;
+  #workedMs = 0;
+  #failures = 0;
 
   constructor(log: Log, retention: Retention) {
     this.#log = log;
@@ -24,22 +27,26 @@ export class HistoryKeeper {
     this.#compactor = new Compactor(retention, this.damage);
   }
 
-  get figures(): Readonly<CompactionFigures> {
-    return this.#compactor.figures;
+  get figures(): CompactionFigures {
+    return { ...this.#compactor.figures, seconds: this.#workedMs / 1000, failures: this.#failures };
   }
 
   /** Works until `isOver` or until nothing is left to do now; returns whether something is. */
   work(world: World, nowMs: number, isOver: () => boolean): boolean {
     if (nowMs < this.#restUntilMs) return false;
+    const startedAt = performance.now();
     try {
       return this.#work(world, nowMs, isOver);
     } catch (error) {
       this.#round = null;
+      this.#failures += 1;
       this.#restUntilMs = nowMs + REST_AFTER_FAILURE_MS;
       const isDefect = error instanceof Error && !(error instanceof NexusError);
       const fields = { reason: messageOf(error), ...(isDefect ? { stack: error.stack } : {}) };
       this.#log.warn(fields, 'history could not be compacted: nothing is lost, it is tried again');
       return false;
+    } finally {
+      this.#workedMs += performance.now() - startedAt;
     }
   }
 

@@ -3,8 +3,8 @@ import type { Container } from '../domain/container.ts';
 import { NexusError } from '../domain/errors.ts';
 import type { LogEvent } from '../domain/event-log.ts';
 import type { Host } from '../domain/host.ts';
-import type { History, HistoryRequest, Queries, QueueFigures } from '../domain/ports.ts';
-import type { PageRequest, StoredTick } from '../domain/store.ts';
+import type { CompactionFigures, History, HistoryRequest, Queries, QueueFigures } from '../domain/ports.ts';
+import type { PageRequest, StoredTick, StoreSize } from '../domain/store.ts';
 import {
   CONTAINER_METRICS,
   type ContainerMetrics,
@@ -50,18 +50,24 @@ export class FleetReader implements Queries {
     return findHost(this.#engine.committed().fleet, name);
   }
 
-  tokensOfHost(name: string): Token[] {
-    return this.#tokens(this.#find(name).stored.id);
+  tokensOfHost(name: string, page: PageRequest<string>): Token[] {
+    return this.#tokens(this.#find(name).stored.id, page);
   }
 
-  adminTokens(): Token[] {
-    return this.#tokens(null);
+  adminTokens(page: PageRequest<string>): Token[] {
+    return this.#tokens(null, page);
   }
 
-  #tokens(hostId: number | null): Token[] {
-    return [...this.#engine.committed().fleet.tokens()]
-      .filter((token) => token.hostId === hostId)
+  #tokens(hostId: number | null, { after, limit }: PageRequest<string>): Token[] {
+    const { fleet } = this.#engine.committed();
+    const last = after === null ? undefined : fleet.tokenById(after);
+    if (after !== null && last?.hostId !== hostId) {
+      throw new NexusError('invalid', 'cursor must be the next_cursor of the page before');
+    }
+    return [...fleet.tokens()]
+      .filter((token) => token.hostId === hostId && token.number > (last?.number ?? 0))
       .sort((a, b) => a.number - b.number)
+      .slice(0, limit)
       .map(describeToken);
   }
 
@@ -116,6 +122,14 @@ export class FleetReader implements Queries {
 
   queue(): QueueFigures {
     return this.#engine.queue();
+  }
+
+  compaction(): CompactionFigures {
+    return this.#engine.history.figures;
+  }
+
+  storeSize(): StoreSize {
+    return this.#engine.committed().store.size();
   }
 }
 

@@ -23,8 +23,8 @@ const HOST: Readonly<Record<(typeof HOST_METRICS)[number], readonly [name: strin
   memory_total_mb: ['memory_total_bytes', MEGABYTE, 'Memory of the host.'],
   disk_used_gb: ['disk_used_bytes', GIGABYTE, 'Disk space in use.'],
   disk_total_gb: ['disk_total_bytes', GIGABYTE, 'Disk space of the host.'],
-  network_rx_bytes: ['network_rx_bytes', 1, 'Bytes received.'],
-  network_tx_bytes: ['network_tx_bytes', 1, 'Bytes sent.'],
+  network_rx_bytes: ['network_receive_bytes', 1, 'Bytes received.'],
+  network_tx_bytes: ['network_transmit_bytes', 1, 'Bytes sent.'],
 };
 
 const CONTAINER: Readonly<
@@ -33,8 +33,8 @@ const CONTAINER: Readonly<
   cpu_percent: ['cpu_percent', 1, 'CPU use; 100 is one core.'],
   memory_usage_mb: ['memory_usage_bytes', MEGABYTE, 'Memory in use.'],
   memory_limit_mb: ['memory_limit_bytes', MEGABYTE, 'Memory that it may use.'],
-  network_rx_bytes: ['network_rx_bytes', 1, 'Bytes received.'],
-  network_tx_bytes: ['network_tx_bytes', 1, 'Bytes sent.'],
+  network_rx_bytes: ['network_receive_bytes', 1, 'Bytes received.'],
+  network_tx_bytes: ['network_transmit_bytes', 1, 'Bytes sent.'],
   block_read_bytes: ['block_read_bytes', 1, 'Bytes read from block devices.'],
   block_write_bytes: ['block_write_bytes', 1, 'Bytes written to block devices.'],
 };

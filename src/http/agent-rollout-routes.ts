@@ -68,6 +68,7 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
       path: '/v1/agent/dispatch',
       access: 'agent',
       summary: 'Wait up to 60 s for something to do: 200 with it, 204 without.',
+      querySchema: dispatchQuerySchema,
       answerSchema: dispatchBodySchema,
       status: 200,
       async handle(exchange, identity) {

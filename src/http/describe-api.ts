@@ -4,7 +4,7 @@ import { NEXUS_VERSION } from '../domain/version.ts';
 import { problemSchema } from '../wire/problem.ts';
 import type { Route } from './route.ts';
 
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): unknown {
+function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output'): unknown {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   return rest;
 }
@@ -16,13 +16,34 @@ const SECURITY = {
   'anyone known': [{ agentToken: [] }, { adminToken: [] }],
 };
 
-function describeRoute(route: Route): Record<string, unknown> {
-  const parameters = [...route.path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => ({
+interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query';
+  readonly required: boolean;
+  readonly schema: unknown;
+}
+
+/** As what they are read: `limit` is a number, though it travels as text. */
+function queryParameters(schema: z.ZodObject | undefined): Parameter[] {
+  return Object.entries(schema?.shape ?? {}).map(([name, field]) => ({
+    name,
+    in: 'query',
+    required: !field.safeParse(undefined).success,
+    schema: jsonSchema(field, 'output'),
+  }));
+}
+
+function pathParameters(path: string): Parameter[] {
+  return [...path.matchAll(/:([A-Za-z]+)/g)].map(([, name = '']) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }));
+}
+
+function describeRoute(route: Route): Record<string, unknown> {
+  const parameters = [...pathParameters(route.path), ...queryParameters(route.querySchema)];
   const answer: Record<string, unknown> = { description: route.summary };
   if (route.answerSchema !== undefined) {
     answer['content'] = { 'application/json': { schema: jsonSchema(route.answerSchema, 'output') } };

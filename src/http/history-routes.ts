@@ -10,6 +10,7 @@ import {
   logEventListBodySchema,
   MAX_HISTORY_POINTS,
 } from '../wire/operator.ts';
+import { jsonList } from './json-list.ts';
 import { presentContainer, presentContainerMetrics, presentEvent } from './present.ts';
 import { invalidField, readQuery } from './read-body.ts';
 import { type Exchange, json, type Route } from './route.ts';
@@ -49,6 +50,7 @@ export function historyRoutes(queries: Queries): Route[] {
       path: '/v1/hosts/:name/containers',
       access: 'operator',
       summary: 'List the containers of a host, removed ones too, with their latest values.',
+      querySchema: listQuerySchema,
       answerSchema: containerListBodySchema,
       status: 200,
       handle(exchange) {
@@ -66,20 +68,17 @@ export function historyRoutes(queries: Queries): Route[] {
       access: 'operator',
       summary:
         'History of a host; raw samples without step_seconds, the last hour without from. `tier` says how finely it was kept.',
+      querySchema: historyQuerySchema,
       answerSchema: hostHistoryBodySchema,
       status: 200,
       handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
         const { tier, points } = queries.hostHistory(exchange.params['name'] ?? '', request);
-        return json(200, {
-          step_seconds: stepSeconds,
-          tier,
-          points: points.map((point) => ({
-            recorded_at: formatInstant(point.recordedAtMs),
-            ...point.metrics,
-            ...point.spread,
-          })),
-        });
+        return jsonList({ step_seconds: stepSeconds, tier }, 'points', points, (point) => ({
+          recorded_at: formatInstant(point.recordedAtMs),
+          ...point.metrics,
+          ...point.spread,
+        }));
       },
     },
     {
@@ -87,21 +86,18 @@ export function historyRoutes(queries: Queries): Route[] {
       path: '/v1/hosts/:name/containers/:containerId/metrics',
       access: 'operator',
       summary: 'History of one container.',
+      querySchema: historyQuerySchema,
       answerSchema: containerHistoryBodySchema,
       status: 200,
       handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
         const { name = '', containerId = '' } = exchange.params;
         const { tier, points } = queries.containerHistory(name, containerId, request);
-        return json(200, {
-          step_seconds: stepSeconds,
-          tier,
-          points: points.map((point) => ({
-            recorded_at: formatInstant(point.recordedAtMs),
-            ...presentContainerMetrics(point.metrics),
-            ...point.spread,
-          })),
-        });
+        return jsonList({ step_seconds: stepSeconds, tier }, 'points', points, (point) => ({
+          recorded_at: formatInstant(point.recordedAtMs),
+          ...presentContainerMetrics(point.metrics),
+          ...point.spread,
+        }));
       },
     },
     {
@@ -109,6 +105,7 @@ export function historyRoutes(queries: Queries): Route[] {
       path: '/v1/events',
       access: 'operator',
       summary: 'The event log in order, after an id.',
+      querySchema: eventQuerySchema,
       answerSchema: logEventListBodySchema,
       status: 200,
       handle(exchange) {

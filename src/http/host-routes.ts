@@ -41,6 +41,7 @@ export function hostRoutes(commands: Commands, queries: Queries): Route[] {
       path: '/v1/hosts',
       access: 'operator',
       summary: 'List hosts by name, with their latest values.',
+      querySchema: listQuerySchema,
       answerSchema: hostListBodySchema,
       status: 200,
       handle(exchange) {

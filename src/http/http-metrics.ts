@@ -1,13 +1,14 @@
 /** Prometheus figures. Cardinality is bounded by the routes, the status codes and the hosts. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../domain/clock.ts';
 import { HOST_STATUSES, type Host } from '../domain/host.ts';
-import type { Queries } from '../domain/ports.ts';
+import { FORWARDING_OUTCOMES, type ForwardingFigures, type Queries } from '../domain/ports.ts';
 
 const BYTES_PER_MB = 1024 * 1024;
 const GB = 1024 * BYTES_PER_MB;
 
-interface HostGauge {
-  readonly gauge: Gauge<'host'>;
+interface HostFigure {
+  readonly metric: Gauge<'host'> | Counter<'host'>;
   readonly read: (host: Host) => number | null;
 }
 
@@ -18,10 +19,13 @@ export class HttpMetrics {
   readonly #ingestSeconds: Histogram<'route'>;
   readonly #inboxDepth: Gauge;
   readonly #hostsByStatus: Gauge<'status'>;
-  readonly #hostGauges: readonly HostGauge[];
+  readonly #hostFigures: readonly HostFigure[];
   readonly #queries: Queries;
+  /** What is done before each scrape. */
+  readonly #readings: Array<() => void> = [];
 
-  constructor(queries: Queries) {
+  /** `forwarding`: undefined where nothing is forwarded, and then nothing is told of it. */
+  constructor(queries: Queries, clock: Clock, forwarding: (() => ForwardingFigures) | undefined) {
     this.#queries = queries;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
@@ -55,7 +59,7 @@ export class HttpMetrics {
       labelNames: ['status'],
       registers,
     });
-    this.#hostGauges = [
+    this.#hostFigures = [
       this.#hostGauge('nexus_host_up', '1 while the server hears from the host.', (host) =>
         host.status === 'online' ? 1 : 0,
       ),
@@ -81,12 +85,103 @@ export class HttpMetrics {
       this.#hostGauge('nexus_host_last_seen_timestamp_seconds', 'When the host was last heard from.', (host) =>
         host.lastSeenAtMs === null ? null : host.lastSeenAtMs / 1000,
       ),
+      this.#hostCounter(
+        'nexus_host_network_receive_bytes_total',
+        'Bytes received.',
+        (host) => host.metrics?.network_rx_bytes ?? null,
+      ),
+      this.#hostCounter(
+        'nexus_host_network_transmit_bytes_total',
+        'Bytes sent.',
+        (host) => host.metrics?.network_tx_bytes ?? null,
+      ),
     ];
+    this.#tellOfHistory();
+    if (forwarding !== undefined) this.#tellOfForwarding(clock, forwarding);
   }
 
-  #hostGauge(name: string, help: string, read: (host: Host) => number | null): HostGauge {
-    const gauge = new Gauge({ name, help, labelNames: ['host'], registers: [this.#registry] });
-    return { gauge, read };
+  #tellOfHistory(): void {
+    this.#tell(
+      () => this.#queries.compaction(),
+      [
+        ['nexus_compaction_ticks_total', 'Ticks taken from rows into chunks.', ({ ticks }) => ticks],
+        ['nexus_compaction_chunks_total', 'Chunks of history written.', ({ chunks }) => chunks],
+        [
+          'nexus_compaction_deletions_total',
+          'Chunks past their time that were deleted or left without values.',
+          ({ deletions }) => deletions,
+        ],
+        ['nexus_compaction_seconds_total', 'Time spent on ageing history.', ({ seconds }) => seconds],
+        [
+          'nexus_compaction_failures_total',
+          'Pieces of compaction that were undone, to be tried again.',
+          ({ failures }) => failures,
+        ],
+      ],
+    );
+    this.#tell(
+      () => this.#queries.storeSize(),
+      [
+        ['nexus_store_file_bytes', 'Size of the database.', ({ fileBytes }) => fileBytes],
+        ['nexus_store_unused_bytes', 'Of the database: free for what comes next.', ({ unusedBytes }) => unusedBytes],
+        ['nexus_store_log_bytes', 'Size of the write-ahead log.', ({ logBytes }) => logBytes],
+      ],
+    );
+  }
+
+  #tellOfForwarding(clock: Clock, forwarding: () => ForwardingFigures): void {
+    const requests = new Counter({
+      name: 'nexus_remote_write_requests_total',
+      help: 'Requests to the remote store: sent; failed, to be tried again; refused or dropped, which are lost.',
+      labelNames: ['outcome'],
+      registers: [this.#registry],
+    });
+    const read = () => {
+      const { requests: counts, backlog } = forwarding();
+      requests.reset();
+      for (const outcome of FORWARDING_OUTCOMES) requests.inc({ outcome }, counts[outcome]);
+      return backlog;
+    };
+    this.#tell(read, [
+      ['nexus_remote_write_queue_requests', 'Requests put off.', (backlog) => backlog.requests],
+      ['nexus_remote_write_queue_bytes', 'Size of the requests put off.', (backlog) => backlog.requestBytes],
+      ['nexus_remote_write_waiting_ticks', 'Ticks not sent and not put off.', (backlog) => backlog.ticks],
+      [
+        'nexus_remote_write_lag_seconds',
+        'For how long the oldest of what waits has waited.',
+        ({ oldestAtMs }) => (oldestAtMs === null ? 0 : Math.max(0, clock.nowMs() - oldestAtMs) / 1000),
+      ],
+    ]);
+  }
+
+  /** Counters where the name ends in `_total`, else gauges, of one source that is read once for each scrape. */
+  #tell<S>(
+    source: () => S,
+    figures: ReadonlyArray<readonly [name: string, help: string, read: (source: S) => number]>,
+  ): void {
+    const registers = [this.#registry];
+    const metrics = figures.map(([name, help, read]) => {
+      const metric = name.endsWith('_total')
+        ? new Counter({ name, help, registers })
+        : new Gauge({ name, help, registers });
+      return { metric, read };
+    });
+    this.#readings.push(() => {
+      const now = source();
+      for (const { metric, read } of metrics) {
+        metric.reset();
+        metric.inc(read(now));
+      }
+    });
+  }
+
+  #hostGauge(name: string, help: string, read: HostFigure['read']): HostFigure {
+    return { metric: new Gauge({ name, help, labelNames: ['host'], registers: [this.#registry] }), read };
+  }
+
+  /** What the host itself counts: a reboot sets it back, as Prometheus allows for. */
+  #hostCounter(name: string, help: string, read: HostFigure['read']): HostFigure {
+    return { metric: new Counter({ name, help, labelNames: ['host'], registers: [this.#registry] }), read };
   }
 
   /** One look at the fleet for one scrape. */
@@ -96,11 +191,11 @@ export class HttpMetrics {
     for (const host of hosts) counts.set(host.status, (counts.get(host.status) ?? 0) + 1);
     for (const [status, count] of counts) this.#hostsByStatus.set({ status }, count);
     const active = hosts.filter((host) => host.status !== 'archived');
-    for (const { gauge, read } of this.#hostGauges) {
-      gauge.reset();
+    for (const { metric, read } of this.#hostFigures) {
+      metric.reset();
       for (const host of active) {
         const value = read(host);
-        if (value !== null) gauge.set({ host: host.name }, value);
+        if (value !== null) metric.inc({ host: host.name }, value);
       }
     }
     this.#inboxDepth.set(this.#queries.queue().depth);
@@ -124,6 +219,7 @@ export class HttpMetrics {
 
   render(): Promise<string> {
     this.#readFleet();
+    for (const read of this.#readings) read();
     return this.#registry.metrics();
   }
 }

@@ -4,7 +4,15 @@ import findMyWay from 'find-my-way';
 import type { Clock } from '../domain/clock.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { Commands, Dispatches, Identities, Queries, Readiness, RolloutQueries } from '../domain/ports.ts';
+import type {
+  Commands,
+  Dispatches,
+  ForwardingFigures,
+  Identities,
+  Queries,
+  Readiness,
+  RolloutQueries,
+} from '../domain/ports.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';
 import { describeApi } from './describe-api.ts';
@@ -21,6 +29,7 @@ import { rolloutRoutes } from './rollout-routes.ts';
 import { type Answer, type Exchange, json, type Method, type Route } from './route.ts';
 import { type TelemetryIntake, telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
+import { writePieces } from './write-pieces.ts';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
 const NO_QUERY = new URLSearchParams();
@@ -39,6 +48,8 @@ export interface SurfaceParts {
   readonly log: Log;
   /** Agent requests in 60 s per token; 0: no limit. */
   readonly agentRateLimit: number;
+  /** Undefined: nothing is forwarded. */
+  readonly forwarding?: (() => ForwardingFigures) | undefined;
 }
 
 export class HttpSurface {
@@ -52,7 +63,7 @@ export class HttpSurface {
   constructor(parts: SurfaceParts) {
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#metrics = new HttpMetrics(parts.queries);
+    this.#metrics = new HttpMetrics(parts.queries, parts.clock, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
       ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit)),
@@ -99,7 +110,7 @@ export class HttpSurface {
       isLocal,
     };
     const answer = await this.#answer(exchange, route);
-    send(request, response, answer, this.#isClosing);
+    send(request, response, answer, this.#isClosing, (error) => this.#failure(exchange, route, error));
     const name = route === undefined ? 'unmatched' : `${route.method} ${route.path}`;
     this.#metrics.answered(name, answer.status);
     if (route?.access === 'agent') this.#metrics.ingested(name, (performance.now() - startedAt) / 1000);
@@ -194,16 +205,24 @@ export class HttpSurface {
  * Writes an answer; `isLast` ends its connection with it. A body that was refused unread is drained by node:http when
  * it is small; a large or endless one costs its sender the connection.
  */
-function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isLast: boolean): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  isLast: boolean,
+  onFailure: (error: unknown) => void,
+): void {
   if (response.headersSent || response.destroyed) return;
   const headers: Record<string, string | number> = { 'cache-control': 'no-store', ...answer.headers };
   if (isLast) headers['connection'] = 'close';
   const body = answer.body ?? '';
   const isCut = !request.complete && unreadBytes(request) > HTTP_LIMITS.drainBytes;
-  if (answer.status !== 204) headers['content-length'] = Buffer.byteLength(body);
+  if (answer.status !== 204 && answer.pieces === undefined) headers['content-length'] = Buffer.byteLength(body);
   if (isCut) headers['connection'] = 'close';
   response.writeHead(answer.status, headers);
-  if (isCut) endAfterDraining(request, response, body);
+  if (answer.pieces !== undefined && request.method !== 'HEAD') {
+    void writePieces(response, answer.pieces, onFailure);
+  } else if (isCut) endAfterDraining(request, response, body);
   else if (request.method === 'HEAD') response.end();
   else response.end(body);
 }

@@ -81,6 +81,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       path: '/v1/releases',
       access: 'operator',
       summary: 'List the releases, newest first.',
+      querySchema: listQuerySchema,
       answerSchema: releaseListBodySchema,
       status: 200,
       handle(exchange) {

@@ -137,6 +137,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       path: '/v1/rollouts',
       access: 'operator',
       summary: 'List the rollouts, newest first.',
+      querySchema: listQuerySchema,
       answerSchema: rolloutListBodySchema,
       status: 200,
       handle(exchange) {
@@ -195,6 +196,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       access: 'operator',
       summary: "A rollout's own entries of the log.",
       answerSchema: logEventListBodySchema,
+      querySchema: eventQuerySchema,
       status: 200,
       handle(exchange) {
         const query = readQuery(exchange, eventQuerySchema);

@@ -6,6 +6,8 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** Instead of a body: its text, made piece by piece as fast as it is read, after the head is sent. */
+  readonly pieces?: Iterable<string>;
 }
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -30,6 +32,8 @@ interface RouteBase {
   readonly path: string;
   /** One line for the API description. */
   readonly summary: string;
+  /** What `readQuery` reads the query string with; undefined: it is not looked at. */
+  readonly querySchema?: z.ZodObject;
   readonly requestSchema?: z.ZodType;
   readonly answerSchema?: z.ZodType;
   /** The success status. */

@@ -1,14 +1,17 @@
 import type { Commands, Queries } from '../domain/ports.ts';
+import type { PageRequest } from '../domain/store.ts';
+import type { Token } from '../domain/token.ts';
 import {
   createAdminTokenSchema,
   createTokenSchema,
+  listQuerySchema,
   mintedTokenBodySchema,
   tokenBodySchema,
   tokenListBodySchema,
 } from '../wire/operator.ts';
 import { presentMintedToken, presentToken } from './present.ts';
-import { readBody, readOptionalBody } from './read-body.ts';
-import { type Exchange, json, type Route } from './route.ts';
+import { readBody, readOptionalBody, readQuery } from './read-body.ts';
+import { type Answer, type Exchange, json, type Route } from './route.ts';
 
 function tokenRequest(
   exchange: Exchange,
@@ -16,6 +19,13 @@ function tokenRequest(
 ) {
   const expiresAtMs = body.expires_in_seconds === undefined ? null : exchange.nowMs + body.expires_in_seconds * 1000;
   return { name: body.name ?? null, expiresAtMs, nowMs: exchange.nowMs };
+}
+
+function answerPage(exchange: Exchange, read: (page: PageRequest<string>) => Token[]): Answer {
+  const { limit, cursor } = readQuery(exchange, listQuerySchema);
+  const tokens = read({ after: cursor ?? null, limit });
+  const last = tokens.length === limit ? tokens.at(-1) : undefined;
+  return json(200, { tokens: tokens.map(presentToken), next_cursor: last?.id ?? null });
 }
 
 export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
@@ -40,11 +50,11 @@ export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
       path: '/v1/hosts/:name/tokens',
       access: 'operator',
       summary: 'List the tokens of a host.',
+      querySchema: listQuerySchema,
       answerSchema: tokenListBodySchema,
       status: 200,
       handle(exchange) {
-        const tokens = queries.tokensOfHost(exchange.params['name'] ?? '');
-        return json(200, { tokens: tokens.map(presentToken), next_cursor: null });
+        return answerPage(exchange, (page) => queries.tokensOfHost(exchange.params['name'] ?? '', page));
       },
     },
     {
@@ -66,9 +76,10 @@ export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
       path: '/v1/tokens',
       access: 'operator',
       summary: 'List the admin tokens.',
+      querySchema: listQuerySchema,
       answerSchema: tokenListBodySchema,
       status: 200,
-      handle: () => json(200, { tokens: queries.adminTokens().map(presentToken), next_cursor: null }),
+      handle: (exchange) => answerPage(exchange, (page) => queries.adminTokens(page)),
     },
     {
       method: 'POST',

@@ -11,6 +11,7 @@
  */
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import type { ForwardingFigures } from '../domain/ports.ts';
 import type { NumberedTick, Store } from '../domain/store.ts';
 import { FAMILIES, sampleName } from '../export/metric-families.ts';
 import { decodeSample } from '../telemetry/sample-codec.ts';
@@ -53,6 +54,8 @@ type Verdict =
   | { readonly kind: 'taken' | 'refused'; readonly reason: string }
   | { readonly kind: 'later'; readonly reason: string; readonly afterMs: number };
 
+const OUTCOMES = { taken: 'sent', refused: 'refused', later: 'failed' } as const;
+
 const MAX_KNOWN_LABELS = 100_000;
 const PAGE = 1_000;
 
@@ -65,10 +68,16 @@ export class Forwarder {
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
   #failing = false;
+  readonly #requests = { sent: 0, failed: 0, refused: 0, dropped: 0 };
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
     this.#limits = { ...FORWARDING, ...parts.limits };
+  }
+
+  /** Throws `store_unavailable`. */
+  figures(): ForwardingFigures {
+    return { requests: { ...this.#requests }, backlog: this.#parts.store().forwarding.backlog() };
   }
 
   start(): void {
@@ -110,6 +119,7 @@ export class Forwarder {
 
   #noteState(verdict: Verdict | null): void {
     const { log, url } = this.#parts;
+    if (verdict !== null) this.#requests[OUTCOMES[verdict.kind]] += 1;
     if (verdict?.kind === 'refused') {
       log.warn({ url, reason: verdict.reason }, 'the remote store refused samples: they are dropped');
     }
@@ -158,6 +168,13 @@ export class Forwarder {
 
   async #send(body: Uint8Array): Promise<Verdict> {
     const { url, authorization } = this.#parts;
+    const { requestLimitMs } = this.#limits;
+    const over = new AbortController();
+    // Not AbortSignal.any: every signal made from a long-lived one leaves a trace in it for good.
+    const end = (): void => over.abort();
+    this.#stop.signal.addEventListener('abort', end);
+    if (this.#stop.signal.aborted) end();
+    const limit = setTimeout(() => over.abort(new Error(`no answer within ${requestLimitMs} ms`)), requestLimitMs);
     try {
       const answer = await fetch(url, {
         method: 'POST',
@@ -170,7 +187,7 @@ export class Forwarder {
         },
         body: Buffer.from(body),
         redirect: 'error',
-        signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#limits.requestLimitMs)]),
+        signal: over.signal,
       });
       const reason = `${answer.status} ${(await answer.text()).slice(0, 300)}`;
       if (answer.ok) return { kind: 'taken', reason };
@@ -186,6 +203,9 @@ export class Forwarder {
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
       return { kind: 'later', reason: `${messageOf(error)}${cause}`, afterMs: 0 };
+    } finally {
+      clearTimeout(limit);
+      this.#stop.signal.removeEventListener('abort', end);
     }
   }
 
@@ -210,6 +230,7 @@ export class Forwarder {
     const dropped = store.transact(() =>
       store.forwarding.trim(now - this.#limits.maxQueueMs, this.#limits.maxQueueBytes),
     );
+    this.#requests.dropped += dropped;
     if (dropped > 0)
       log.warn({ requests: dropped }, 'the queue for the remote store is full or too old: the oldest was dropped');
   }

@@ -4,7 +4,11 @@
  * ticks was received (0 in roll-ups), and two texts of `telemetry/chunk-codec`, each behind its checksum:
  *
  *     instants  := crc32(4 bytes, little endian, of what follows) instants
- *     body      := crc32(likewise) zstd(values)                    null once the values are past their time
+ *     body      := crc32(likewise) zstd(values)                    none once the values are past their time
+ *
+ * The body lies in `chunk_pieces`, cut small: two or three rows of a few kilobytes would leave half a page of SQLite
+ * unused. Numbers of pieces begin anew for each tier, so that what ages together lies together and leaves whole pages
+ * free. An earlier Nexus kept the body in the chunk's own row; it is read there until the chunk ages away.
  */
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../domain/errors.ts';
@@ -19,6 +23,12 @@ import type { Connection } from './connection.ts';
 const CHECKSUM_BYTES = 4;
 /** No chunk comes near it: a damaged one must not take all memory. */
 const MAX_VALUES_BYTES = 512 * 1024 * 1024;
+/** Of a body; some eight of them fill a page of 4 KiB. */
+const PIECE_BYTES = 480;
+/** Larger bodies are one piece: they fill pages of their own, and are read in one go. */
+const WHOLE_BYTES = 16_384;
+/** Numbers of pieces of one tier. */
+const PIECES_PER_TIER = 2 ** 48;
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } } as const;
 /** Uncompressed chunks: the last day of a few dozen hosts. */
 const DEFAULT_CACHE_BYTES = 24 * 1024 * 1024;
@@ -36,7 +46,10 @@ interface InfoRow {
 
 interface ChunkRow {
   instants: Uint8Array;
+  /** Of an earlier Nexus. */
   body: Uint8Array | null;
+  first_piece: number;
+  pieces: number;
 }
 
 function seal(bytes: Uint8Array): Uint8Array {
@@ -62,10 +75,19 @@ function decompress(bytes: Uint8Array): Uint8Array {
   }
 }
 
+function cut(body: Uint8Array): Uint8Array[] {
+  const size = body.length < WHOLE_BYTES ? PIECE_BYTES : body.length;
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < body.length; at += size) pieces.push(body.subarray(at, at + size));
+  return pieces;
+}
+
 interface Held {
   readonly instants: ReadonlySet<number>;
   readonly hasValues: boolean;
 }
+
+const HAS_VALUES = '(pieces > 0 OR body IS NOT NULL)';
 
 const numberOf = (tier: Tier): number => TIERS.indexOf(tier);
 
@@ -75,20 +97,29 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
   const keyOf = (hostId: number, tier: Tier, startMs: number): string => `${hostId} ${tier} ${startMs}`;
   const insert = connection.prepare<never>(
     `INSERT INTO chunks (host_id, tier, start_ms, first_ms, last_ms, points, received_ms, damaged, instants,
-       body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+       first_piece, pieces)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
      ON CONFLICT (host_id, tier, start_ms) DO UPDATE SET first_ms = excluded.first_ms, last_ms = excluded.last_ms,
-       points = excluded.points, received_ms = excluded.received_ms, damaged = 0, instants = excluded.instants, body = excluded.body`,
+       points = excluded.points, received_ms = excluded.received_ms, damaged = 0, instants = excluded.instants,
+       body = NULL, first_piece = excluded.first_piece, pieces = excluded.pieces`,
+  );
+  const selectLastPiece = connection.prepare<{ last: number | null }>(
+    'SELECT max(number) AS last FROM chunk_pieces WHERE number BETWEEN ? AND ?',
+  );
+  const insertPiece = connection.prepare<never>('INSERT INTO chunk_pieces (number, piece) VALUES (?, ?)');
+  const selectPieces = connection.prepare<{ piece: Uint8Array }>(
+    'SELECT piece FROM chunk_pieces WHERE number BETWEEN ? AND ? ORDER BY number',
   );
   const selectList = connection.prepare<InfoRow>(
-    `SELECT start_ms, first_ms, last_ms, points, received_ms, body IS NOT NULL AS has_values FROM chunks
+    `SELECT start_ms, first_ms, last_ms, points, received_ms, ${HAS_VALUES} AS has_values FROM chunks
      WHERE host_id = ? AND tier = ? AND start_ms BETWEEN ? AND ? AND damaged = 0 ORDER BY start_ms`,
   );
   const selectOne = connection.prepare<ChunkRow>(
-    'SELECT instants, body FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',
+    'SELECT instants, body, first_piece, pieces FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',
   );
   const selectInstants = connection.prepare<{ instants: Uint8Array; has_values: number }>(
-    'SELECT instants, body IS NOT NULL AS has_values FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0',
+    `SELECT instants, ${HAS_VALUES} AS has_values FROM chunks
+     WHERE host_id = ? AND tier = ? AND start_ms = ? AND damaged = 0`,
   );
   const selectNewest = connection.prepare<{ newest: number | null }>(
     'SELECT last_ms AS newest FROM chunks WHERE host_id = ? AND tier = 0 ORDER BY start_ms DESC LIMIT 1',
@@ -102,8 +133,8 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
   );
   const remove = connection.prepare<never>('DELETE FROM chunks WHERE host_id = ? AND tier = ? AND start_ms = ?');
   const dropBody = connection.prepare<never>(
-    `UPDATE chunks SET body = NULL WHERE rowid IN (SELECT rowid FROM chunks
-       WHERE host_id = ? AND tier = 0 AND start_ms < ? AND received_ms < ? AND body IS NOT NULL LIMIT ?)`,
+    `UPDATE chunks SET body = NULL, first_piece = 0, pieces = 0 WHERE rowid IN (SELECT rowid FROM chunks
+       WHERE host_id = ? AND tier = 0 AND start_ms < ? AND received_ms < ? AND ${HAS_VALUES} LIMIT ?)`,
   );
   const removeOld = connection.prepare<never>(
     `DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks
@@ -134,11 +165,27 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
     return held;
   }
 
+  /** Returns the number of the first. */
+  function insertPieces(tier: Tier, pieces: readonly Uint8Array[]): number {
+    const least = numberOf(tier) * PIECES_PER_TIER + 1;
+    const first = (selectLastPiece.get(least, least + PIECES_PER_TIER - 2)?.last ?? least - 1) + 1;
+    pieces.forEach((piece, index) => {
+      insertPiece.run(first + index, piece);
+    });
+    return first;
+  }
+
+  function bodyOf({ body, first_piece: first, pieces }: ChunkRow): Uint8Array | null {
+    if (pieces === 0) return body;
+    return Buffer.concat(selectPieces.all(first, first + pieces - 1).map((row) => row.piece));
+  }
+
   return {
     put(chunk: StoredChunk) {
       const { hostId, tier, startMs, times, values } = chunk;
       remembered.delete(`${hostId} ${startMs}`);
       cache.delete(keyOf(hostId, tier, startMs));
+      const pieces = values === null ? [] : cut(seal(values));
       insert.run(
         hostId,
         numberOf(tier),
@@ -148,7 +195,8 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
         times.length,
         chunk.receivedMs,
         seal(encodeInstants(times, shapeOf(tier).stepMs || 1)),
-        values === null ? null : seal(values),
+        pieces.length === 0 ? 0 : insertPieces(tier, pieces),
+        pieces.length,
       );
     },
     list(hostId, tier, fromMs, toMs) {
@@ -172,7 +220,8 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
       const row = selectOne.get(hostId, numberOf(tier), startMs);
       if (row === undefined) return undefined;
       const times = decodeInstants(unseal(row.instants));
-      const chunk = { times, values: row.body === null ? null : decompress(unseal(row.body)) };
+      const body = bodyOf(row);
+      const chunk = { times, values: body === null ? null : decompress(unseal(body)) };
       cache.put(key, chunk);
       return chunk;
     },

@@ -20,7 +20,24 @@ export function createForwardingTable(connection: Connection): ForwardingTable {
   const selectSize = connection.prepare<{ size: number }>(
     'SELECT coalesce(sum(length(body)), 0) AS size FROM forwarding_queue',
   );
+  const selectQueue = connection.prepare<{ requests: number; bytes: number; oldest: number | null }>(
+    'SELECT count(*) AS requests, coalesce(sum(length(body)), 0) AS bytes, min(at_ms) AS oldest FROM forwarding_queue',
+  );
+  const selectNewest = connection.prepare<{ newest: number | null }>('SELECT max(rowid) AS newest FROM ticks');
+  const selectNext = connection.prepare<{ received_at_ms: number }>(
+    'SELECT received_at_ms FROM ticks WHERE rowid > ? ORDER BY rowid LIMIT 1',
+  );
   return {
+    backlog() {
+      const position = selectPosition.get()?.position ?? 0;
+      const { requests = 0, bytes = 0, oldest = null } = selectQueue.get() ?? {};
+      return {
+        requests,
+        requestBytes: bytes,
+        ticks: Math.max(0, (selectNewest.get()?.newest ?? 0) - position),
+        oldestAtMs: oldest ?? selectNext.get(position)?.received_at_ms ?? null,
+      };
+    },
     position: () => selectPosition.get()?.position ?? 0,
     moveTo: (position) => void savePosition.run(position),
     ticksAfter: (position, limit) =>

@@ -5,6 +5,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { NexusError } from '../domain/errors.ts';
+import type { StoreSize } from '../domain/store.ts';
 import type { Connection } from './connection.ts';
 
 const NONE = 0;
@@ -37,6 +38,15 @@ export function allowShrinking(connection: Connection): void {
     if (error instanceof NexusError && String(error.details['sqlite_code']).startsWith('SQLITE_FULL')) return;
     throw error;
   }
+}
+
+export function measureSize(connection: Connection): StoreSize {
+  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return {
+    fileBytes: sizeOf(connection.file),
+    unusedBytes: Number(connection.pragma('freelist_count')) * Number(connection.pragma('page_size')),
+    logBytes: sizeOf(`${connection.file}-wal`),
+  };
 }
 
 /** Gives back at most `maxPages` when much of the file is unused; returns how many. */

@@ -164,6 +164,18 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO rollout_progress (rollout_number, progress) SELECT number, progress FROM rollouts;
   ALTER TABLE rollouts DROP COLUMN progress;
   `,
+  // Described in chunk-table.ts. Chunks of before keep their values in `body`.
+  `
+  CREATE TABLE chunk_pieces (number INTEGER PRIMARY KEY, piece BLOB NOT NULL) STRICT;
+  ALTER TABLE chunks ADD COLUMN first_piece INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE chunks ADD COLUMN pieces INTEGER NOT NULL DEFAULT 0;
+  CREATE TRIGGER chunk_deleted AFTER DELETE ON chunks WHEN old.pieces > 0 BEGIN
+    DELETE FROM chunk_pieces WHERE number BETWEEN old.first_piece AND old.first_piece + old.pieces - 1;
+  END;
+  CREATE TRIGGER chunk_replaced AFTER UPDATE OF first_piece ON chunks WHEN old.pieces > 0 BEGIN
+    DELETE FROM chunk_pieces WHERE number BETWEEN old.first_piece AND old.first_piece + old.pieces - 1;
+  END;
+  `,
 ];
 
 /** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */

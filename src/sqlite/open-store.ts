@@ -14,7 +14,7 @@ import { Connection, RESTORE } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
 import { createEventTable } from './event-table.ts';
 import { createForwardingTable } from './forwarding-table.ts';
-import { allowShrinking, reclaim } from './free-space.ts';
+import { allowShrinking, measureSize, reclaim } from './free-space.ts';
 import { createHostTable } from './host-table.ts';
 import { migrate, requireOwnSchema } from './migrations.ts';
 import { createQuarantineTable } from './quarantine-table.ts';
@@ -151,6 +151,7 @@ export function openStore(directory: string, nowMs: number, onDamaged?: (failure
       rollouts: createRolloutTable(connection),
       transact: (work) => connection.transact(work),
       reclaim: (maxPages) => reclaim(connection, maxPages),
+      size: () => measureSize(connection),
       close: () => connection.close(),
     };
   } catch (error) {

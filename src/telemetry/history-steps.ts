@@ -38,12 +38,20 @@ interface Cell {
 
 const emptyCell = (): Cell => ({ count: 0, sum: 0, min: 0, max: 0, last: 0, increase: 0 });
 
+function empty(cell: Cell): void {
+  cell.count = 0;
+  cell.sum = 0;
+  cell.increase = 0;
+}
+
 export class StepFolder<N extends string> {
   readonly #names: readonly N[];
   readonly #stepMs: number;
   readonly #withSpread: boolean;
   readonly #emit: (point: StepPoint<N>) => void;
-  readonly #cells: Cell[];
+  readonly #cells: readonly Cell[];
+  /** Which of the names are counters. */
+  readonly #counters: readonly boolean[];
   /** The last value of each counter so far; NaN before the first. */
   readonly #before: Float64Array;
   #startMs: number | null = null;
@@ -54,6 +62,7 @@ export class StepFolder<N extends string> {
     this.#withSpread = withSpread;
     this.#emit = emit;
     this.#cells = names.map(emptyCell);
+    this.#counters = names.map(isCounter);
     this.#before = new Float64Array(names.length).fill(Number.NaN);
   }
 
@@ -74,7 +83,7 @@ export class StepFolder<N extends string> {
   }
 
   #addValue(metric: number, value: number): void {
-    if (isCounter(this.#names[metric] ?? '')) this.#addCounter(metric, value, 0);
+    if (this.#counters[metric] === true) this.#addCounter(metric, value, 0);
     else this.#addGauge(metric, 1, value, value, value);
   }
 
@@ -129,23 +138,31 @@ export class StepFolder<N extends string> {
   /** Hands out the step that is under way. */
   finish(): void {
     if (this.#startMs === null) return;
+    const recordedAtMs = this.#startMs;
+    this.#startMs = null;
     const metrics = {} as Record<N, number | null>;
+    for (let metric = 0; metric < this.#names.length; metric += 1) {
+      const cell = this.#cells[metric];
+      if (cell === undefined) continue;
+      const value = this.#counters[metric] === true ? cell.last : cell.sum / cell.count;
+      metrics[this.#names[metric] as N] = cell.count > 0 ? value : null;
+    }
+    this.#emit(this.#withSpread ? { recordedAtMs, metrics, spread: this.#spread() } : { recordedAtMs, metrics });
+    for (const cell of this.#cells) empty(cell);
+  }
+
+  #spread(): Spread<N> {
     const spread: Spread<N> = { min: {}, max: {}, increase: {} };
     this.#names.forEach((name, metric) => {
       const cell = this.#cells[metric] ?? emptyCell();
       const has = cell.count > 0;
-      if (isCounter(name)) {
-        metrics[name] = has ? cell.last : null;
+      if (this.#counters[metric] === true) {
         spread.increase[name] = has && !Number.isNaN(cell.increase) ? cell.increase : null;
       } else {
-        metrics[name] = has ? cell.sum / cell.count : null;
         spread.min[name] = has ? cell.min : null;
         spread.max[name] = has ? cell.max : null;
       }
-      this.#cells[metric] = emptyCell();
     });
-    const recordedAtMs = this.#startMs;
-    this.#startMs = null;
-    this.#emit(this.#withSpread ? { recordedAtMs, metrics, spread } : { recordedAtMs, metrics });
+    return spread;
   }
 }

@@ -162,8 +162,14 @@ class SampleReader {
 
   skipBlock(): void {
     for (let bitmap = this.byte(); bitmap !== 0; bitmap >>>= 1) {
-      if ((bitmap & 1) === 1) this.value();
+      if ((bitmap & 1) === 1) this.#skipValue();
     }
+  }
+
+  /** Beyond the end it goes on: whatever is read next throws then. */
+  #skipValue(): void {
+    if (this.#bytes[this.#at] === FLOAT) this.#at += 1 + 8;
+    else while ((this.#bytes[this.#at++] ?? 0) >= 128);
   }
 
   header(): void {

@@ -73,29 +73,36 @@ export const LIST_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const;
 
 export const listQuerySchema = z.object({
   limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
-  /** Opaque: the `next_cursor` of the page before. */
-  cursor: z.string().max(512).optional(),
+  cursor: z.string().max(512).optional().describe('Opaque: the next_cursor of the page before.'),
 });
 export type ListQuery = z.output<typeof listQuerySchema>;
 
 export const eventQuerySchema = z.object({
-  after: queryInteger(0, Number.MAX_SAFE_INTEGER).default(0),
+  after: queryInteger(0, Number.MAX_SAFE_INTEGER)
+    .default(0)
+    .describe('Entries with a larger id: next of the answer before.'),
   limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
   host: hostNameSchema.optional(),
 });
 
 /** `GET /v1/agent/dispatch`. */
-export const dispatchQuerySchema = z.object({ wait: queryInteger(0, 60).default(60) });
+export const dispatchQuerySchema = z.object({
+  wait: queryInteger(0, 60).default(60).describe('Seconds to wait for something to do.'),
+});
 
 /** A history answer never holds more points than this; ask with a larger `step_seconds` for a longer span. */
 export const MAX_HISTORY_POINTS = 11_000;
 
 export const historyQuerySchema = z.object({
-  from: z.string().max(64).optional(),
-  to: z.string().max(64).optional(),
-  step_seconds: queryInteger(1, 31_536_000).optional(),
-  /** `true`: least and greatest of gauges and the increase of counters beside the means; takes `step_seconds`. */
-  spread: z.enum(['true', 'false']).optional(),
+  from: z.string().max(64).optional().describe('ISO 8601 with a zone; an hour before to when not given.'),
+  to: z.string().max(64).optional().describe('ISO 8601 with a zone; now when not given.'),
+  step_seconds: queryInteger(1, 31_536_000)
+    .optional()
+    .describe('One point for each step; every sample when not given.'),
+  spread: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('true: least and greatest of gauges and the increase of counters beside the means; takes step_seconds.'),
 });
 
 // ── Answers ──

@@ -212,9 +212,10 @@ interface Kept {
 
 function countChunks(dataDir: string): Kept {
   const database = new Database(path.join(dataDir, 'nexus.db'), { readonly: true });
-  const rows = database
-    .prepare('SELECT tier, sum(body IS NOT NULL) AS count FROM chunks GROUP BY tier')
-    .all() as Array<{ tier: number; count: number }>;
+  const rows = database.prepare('SELECT tier, sum(pieces > 0) AS count FROM chunks GROUP BY tier').all() as Array<{
+    tier: number;
+    count: number;
+  }>;
   database.close();
   const of = (tier: number): number => rows.find((row) => row.tier === tier)?.count ?? 0;
   return { raw: of(0), '1m': of(1), '10m': of(2), '1h': of(3) };
@@ -282,14 +283,22 @@ test('a tier that is switched off is not kept, and the coarser ones are made all
   }
 });
 
-function damage(dataDir: string, tier: number, startMs: number, column: 'body' | 'instants'): void {
+const PLACES = {
+  instants: ['chunks', 'instants', ''],
+  body: ['chunk_pieces', 'piece', 'JOIN chunks ON number = first_piece'],
+} as const;
+
+function damage(dataDir: string, tier: number, startMs: number, part: keyof typeof PLACES): void {
   const database = new Database(path.join(dataDir, 'nexus.db'));
+  const [table, column, join] = PLACES[part];
   const row = database
-    .prepare(`SELECT ${column} AS bytes FROM chunks WHERE tier = ? AND start_ms = ?`)
-    .get(tier, startMs);
-  const bytes = Buffer.from((row as { bytes: Buffer }).bytes);
+    .prepare(
+      `SELECT ${table}.rowid AS number, ${column} AS bytes FROM ${table} ${join} WHERE tier = ? AND start_ms = ?`,
+    )
+    .get(tier, startMs) as { number: number; bytes: Buffer };
+  const { bytes } = row;
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 16, bytes.length - 5);
-  database.prepare(`UPDATE chunks SET ${column} = ? WHERE tier = ? AND start_ms = ?`).run(bytes, tier, startMs);
+  database.prepare(`UPDATE ${table} SET ${column} = ? WHERE rowid = ?`).run(bytes, row.number);
   database.close();
 }
 

@@ -106,9 +106,9 @@ test('an OpenMetrics export has its families and series together, counters by th
     if (series.at(-1) !== key) series.push(key);
   }
   assert.equal(new Set(families).size, 15);
-  assert.ok(families.includes('# TYPE nexus_host_network_rx_bytes counter'));
+  assert.ok(families.includes('# TYPE nexus_host_network_receive_bytes counter'));
   assert.equal(new Set(series).size, series.length, 'a series is in one piece');
-  assert.ok(series.includes('nexus_host_network_rx_bytes_total{host="web-1"}'));
+  assert.ok(series.includes('nexus_host_network_receive_bytes_total{host="web-1"}'));
   assert.ok(
     series.some((key) =>
       key.startsWith(

@@ -5,7 +5,7 @@ import { FleetServer } from './fleet-server.ts';
 interface Operation {
   readonly summary: string;
   readonly security: unknown[];
-  readonly parameters: Array<{ name: string; in: string; required: boolean }>;
+  readonly parameters: Array<{ name: string; in: string; required: boolean; schema: Record<string, unknown> }>;
   readonly requestBody?: { required: boolean; content: Record<string, { schema: unknown }> };
   readonly responses: Record<string, unknown>;
 }
@@ -108,4 +108,54 @@ test('the body of a tick is described with its limits', async (t) => {
   assert.match(text, /"maxItems":500/);
   assert.match(text, /"ports":\{"anyOf":\[\{"type":"array","items":\{"type":"string"\}\}/);
   assert.equal(paths['/v1/hosts/{name}/tokens']?.['post']?.requestBody?.required, false);
+});
+
+function queryOf(description: Description, path: string): Record<string, Record<string, unknown>> {
+  const parameters = description.paths[path]?.['get']?.parameters ?? [];
+  assert(parameters.every((parameter) => parameter.in === 'path' || !parameter.required));
+  return Object.fromEntries(
+    parameters.filter((parameter) => parameter.in === 'query').map(({ name, schema }) => [name, schema]),
+  );
+}
+
+test('what a query may hold is described with its limits', async (t) => {
+  const description = await readDescription(t);
+  const history = queryOf(description, '/v1/hosts/{name}/metrics');
+  assert.deepEqual(Object.keys(history), ['from', 'to', 'step_seconds', 'spread']);
+  const { description: text, ...step } = history['step_seconds'] ?? {};
+  assert.deepEqual(step, { type: 'integer', minimum: 1, maximum: 31_536_000 });
+  assert.match(String(text), /every sample/);
+  assert.deepEqual(history['spread']?.['enum'], ['true', 'false']);
+  assert.deepEqual(queryOf(description, '/v1/hosts/{name}/containers/{containerId}/metrics'), history);
+  assert.deepEqual(queryOf(description, '/v1/hosts')['limit'], {
+    type: 'integer',
+    minimum: 1,
+    maximum: 10_000,
+    default: 1_000,
+  });
+  assert.deepEqual(Object.keys(queryOf(description, '/v1/events')), ['after', 'limit', 'host']);
+  assert.deepEqual(queryOf(description, '/v1/hosts/{name}'), {});
+});
+
+test('every list says that it comes in pages, and every number of a query that is described is read', async (t) => {
+  const server = await FleetServer.start(t);
+  await server.operator.addHost('web-1');
+  const { paths } = JSON.parse((await server.operator.send('GET', '/openapi.json')).body) as Description;
+  let numbers = 0;
+  for (const [path, { get }] of Object.entries(paths)) {
+    if (get === undefined) continue;
+    const query = get.parameters.filter((parameter) => parameter.in === 'query');
+    const names = query.map((parameter) => parameter.name);
+    if (JSON.stringify(get.responses).includes('"next_cursor"')) assert.deepEqual(names, ['limit', 'cursor'], path);
+    // An agent's token, and a rollout that exists, are another matter.
+    if (path.startsWith('/v1/agent/') || path.includes('{id}')) continue;
+    for (const { name, schema } of query) {
+      if (schema['type'] !== 'integer') continue;
+      numbers += 1;
+      const asked = path.replace('{name}', 'web-1').replace('{containerId}', 'none');
+      const reply = await server.operator.send('GET', `${asked}?${name}=many`);
+      assert.equal(reply.status, 422, `${asked}?${name}=many`);
+    }
+  }
+  assert.ok(numbers > 8, `${numbers} numbers`);
 });

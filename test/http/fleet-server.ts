@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Retention } from '../../src/domain/history.ts';
+import type { ForwardingFigures } from '../../src/domain/ports.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { FleetReader } from '../../src/engine/read-fleet.ts';
@@ -28,6 +29,7 @@ export interface FleetServerOptions {
   readonly dataDir?: string;
   /** Puts something between the engine and its store. */
   readonly watchStore?: (store: Store) => Store;
+  readonly forwarding?: (() => ForwardingFigures) | undefined;
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -72,6 +74,7 @@ export class FleetServer {
       clock: this.clock,
       log: this.log,
       agentRateLimit: this.#options.agentRateLimit ?? 0,
+      forwarding: this.#options.forwarding,
     });
     const socketPath = path.join(this.dataDir, 'nexus.sock');
     rmSync(socketPath, { force: true });

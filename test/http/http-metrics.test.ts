@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
+import { type TestContext, test } from 'node:test';
+import type { ForwardingFigures } from '../../src/domain/ports.ts';
+import { bareTick, containerBody, telemetryBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 
 async function readMetrics(server: FleetServer): Promise<Map<string, string>> {
@@ -84,4 +85,89 @@ test('paths that nobody serves do not multiply the figures', async (t) => {
     'nexus_http_requests_total{route="GET /v1/hosts/:name",code="404"}',
     'nexus_http_requests_total{route="unmatched",code="404"}',
   ]);
+});
+
+test('the network figures of a host are its own counters', async (t) => {
+  const server = await FleetServer.start(t);
+  const { token } = await server.operator.addHost('web-1');
+  const report = async (time: string, rx: number, tx: number | null) => {
+    const host = { metrics: { network_rx_bytes: rx, network_tx_bytes: tx } };
+    assert.equal(await server.report(token, bareTick(time, { host })), 204);
+    const metrics = await readMetrics(server);
+    return ['receive', 'transmit'].map((way) => metrics.get(`nexus_host_network_${way}_bytes_total{host="web-1"}`));
+  };
+  assert.deepEqual(await report('2026-03-01T12:00:00Z', 5_000_000_000, 70), ['5000000000', '70']);
+  assert.deepEqual(await report('2026-03-01T12:00:30Z', 12, null), ['12', undefined], 'after a reboot');
+});
+
+test('the figures tell what ageing history came to, and how large the store is', async (t) => {
+  const server = await FleetServer.start(t);
+  const { token } = await server.operator.addHost('web-1');
+  const figures = async () => {
+    const metrics = await readMetrics(server);
+    return (name: string): number => Number(metrics.get(name));
+  };
+  const before = await figures();
+  assert.equal(before('nexus_compaction_ticks_total'), 0);
+  for (let minute = 0; minute < 60; minute += 1) {
+    const time = new Date(Date.UTC(2026, 2, 1, 10, minute)).toISOString();
+    assert.equal(await server.backFill(token, [bareTick(time, { host: { metrics: { cpu_percent: minute } } })]), 204);
+  }
+  server.clock.set('2026-03-01T18:00:00Z');
+  while (server.engine.compact(server.clock.nowMs(), () => false));
+  const compacted = await figures();
+  assert.equal(compacted('nexus_compaction_ticks_total'), 60);
+  assert.equal(compacted('nexus_compaction_chunks_total'), 2);
+  assert.equal(compacted('nexus_compaction_deletions_total'), 0);
+  assert.equal(compacted('nexus_compaction_failures_total'), 0);
+  assert.ok(compacted('nexus_compaction_seconds_total') > 0);
+  assert.ok(compacted('nexus_store_file_bytes') + compacted('nexus_store_log_bytes') > 100_000);
+  assert.ok(compacted('nexus_store_unused_bytes') >= 0);
+  server.clock.set('2029-03-01T18:00:00Z');
+  while (server.engine.compact(server.clock.nowMs(), () => false));
+  assert.ok((await figures())('nexus_compaction_deletions_total') >= 2);
+});
+
+function forwarding(t: TestContext, figures: ForwardingFigures | undefined): Promise<FleetServer> {
+  return FleetServer.start(t, { forwarding: figures && (() => figures) });
+}
+
+test('the figures tell of forwarding where ticks are forwarded', async (t) => {
+  const server = await forwarding(t, {
+    requests: { sent: 7, failed: 3, refused: 1, dropped: 2 },
+    backlog: { requests: 4, requestBytes: 4_096, ticks: 50, oldestAtMs: Date.UTC(2026, 2, 1, 11, 59) },
+  });
+  const metrics = await readMetrics(server);
+  const shown = Object.fromEntries([...metrics].filter(([name]) => name.startsWith('nexus_remote_write_')));
+  assert.deepEqual(shown, {
+    'nexus_remote_write_requests_total{outcome="sent"}': '7',
+    'nexus_remote_write_requests_total{outcome="failed"}': '3',
+    'nexus_remote_write_requests_total{outcome="refused"}': '1',
+    'nexus_remote_write_requests_total{outcome="dropped"}': '2',
+    nexus_remote_write_queue_requests: '4',
+    nexus_remote_write_queue_bytes: '4096',
+    nexus_remote_write_waiting_ticks: '50',
+    nexus_remote_write_lag_seconds: '60',
+  });
+  const without = await readMetrics(await forwarding(t, undefined));
+  assert.deepEqual(
+    [...without.keys()].filter((name) => name.startsWith('nexus_remote_write_')),
+    [],
+  );
+});
+
+test('more hosts make more figures, more containers do not', async (t) => {
+  const server = await FleetServer.start(t);
+  const addHost = async (name: string, containerCount: number): Promise<number> => {
+    const { token } = await server.operator.addHost(name);
+    const containers = Array.from({ length: containerCount }, (_, index) =>
+      containerBody({ container_id: `c${index}` }),
+    );
+    assert.equal(await server.report(token, telemetryBody({ containers })), 204);
+    return [...(await readMetrics(server)).keys()].filter((metric) => metric.startsWith('nexus_host')).length;
+  };
+  const counts = [await addHost('web-1', 1), await addHost('web-2', 1), await addHost('web-3', 60)];
+  const [one = 0, two = 0, three = 0] = counts;
+  assert.equal(three - two, two - one);
+  assert.ok(two - one < 15, `${two - one} series a host`);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tokenListBodySchema } from '../../src/wire/operator.ts';
 import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 import { HttpClient } from './http-client.ts';
@@ -159,4 +160,43 @@ test('what is asked of a token is checked', async (t) => {
     const reply = await server.operator.send('POST', path, body);
     assert.equal(reply.status, status, `${path} ${JSON.stringify(body)}`);
   }
+});
+
+test('tokens of a host and of operators come in pages, in the order in which they were made', async (t) => {
+  const server = await FleetServer.start(t);
+  const first = await server.operator.addHost('web-1');
+  await server.operator.addHost('web-2');
+  const made = [first.id];
+  for (let index = 0; index < 4; index += 1) made.push((await server.operator.createToken('web-1')).id);
+  const admins: string[] = [];
+  for (let index = 0; index < 2; index += 1) admins.push((await server.operator.createAdminToken()).id);
+  const page = async (path: string, query: string) => {
+    const reply = await server.operator.send('GET', `${path}?${query}`);
+    assert.equal(reply.status, 200, reply.body);
+    const { tokens, next_cursor: cursor } = tokenListBodySchema.parse(JSON.parse(reply.body));
+    return { ids: tokens.map((token) => token.id), cursor };
+  };
+  for (const [path, ids] of [
+    ['/v1/hosts/web-1/tokens', made],
+    ['/v1/tokens', admins],
+  ] as const) {
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const next: Awaited<ReturnType<typeof page>> = await page(
+        path,
+        cursor === null ? 'limit=2' : `limit=2&cursor=${cursor}`,
+      );
+      assert.ok(next.ids.length <= 2);
+      seen.push(...next.ids);
+      cursor = next.cursor;
+    } while (cursor !== null);
+    assert.deepEqual(seen, ids);
+    assert.deepEqual(await page(path, ''), { ids, cursor: null });
+  }
+  for (const cursor of ['nonsense', admins[0]]) {
+    const reply = await server.operator.send('GET', `/v1/hosts/web-1/tokens?cursor=${cursor}`);
+    assert.equal(reply.status, 422, 'it is of no page of this list');
+  }
+  assert.equal((await server.operator.send('GET', '/v1/tokens?limit=0')).status, 422);
 });

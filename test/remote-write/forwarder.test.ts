@@ -143,8 +143,8 @@ test('every sample is forwarded with its labels, in base units, once', async (t)
     value: 2048 * 1024 * 1024,
     atMs: Date.UTC(2026, 2, 1, 12, 0, 30),
   });
-  assert.deepEqual(of('nexus_container_network_rx_bytes_total')?.labels, {
-    __name__: 'nexus_container_network_rx_bytes_total',
+  assert.deepEqual(of('nexus_container_network_receive_bytes_total')?.labels, {
+    __name__: 'nexus_container_network_receive_bytes_total',
     container: 'shop-web-1',
     container_id: 'c0ffee',
     host: 'web-1',
@@ -217,6 +217,60 @@ test('the queue is bounded by size and by age: the oldest goes, with a log line'
   const got = [...instants(receiver)].sort((a, b) => a - b);
   assert.ok(got.length > 0 && got.length < 20, `${got.length} of 50`);
   assert.equal(got.at(-1), server.clock.nowMs(), 'the newest are kept');
+});
+
+test('what became of requests is counted, and what waits can be seen', async (t) => {
+  const server = await FleetServer.start(t);
+  const receiver = await Receiver.start(t);
+  const { token } = await server.operator.addHost('web-1');
+  receiver.status = 503;
+  const forwarder = forward(t, server, receiver.url, { maxTicks: 1 });
+  assert.deepEqual(forwarder.figures().backlog, { requests: 0, requestBytes: 0, ticks: 0, oldestAtMs: null });
+  await report(server, token, 10);
+  const firstAtMs = Date.UTC(2026, 2, 1, 12, 0, 30);
+  await waitUntil('a failure', 5_000, () => forwarder.figures().requests.failed > 0);
+  assert.deepEqual(forwarder.figures().backlog, { requests: 0, requestBytes: 0, ticks: 10, oldestAtMs: firstAtMs });
+  server.clock.advance(3600);
+  await waitUntil('everything to be put off', 5_000, () => forwarder.figures().backlog.ticks === 0);
+  const { requests, requestBytes, oldestAtMs } = forwarder.figures().backlog;
+  assert.deepEqual([requests, oldestAtMs], [10, firstAtMs]);
+  assert.ok(requestBytes > 1_000);
+  receiver.status = 400;
+  await waitUntil('a refusal', 5_000, () => forwarder.figures().requests.refused > 0);
+  receiver.status = 204;
+  await waitUntil('nothing to wait', 5_000, () => forwarder.figures().backlog.oldestAtMs === null);
+  const { sent, refused, dropped } = forwarder.figures().requests;
+  assert.deepEqual([sent + refused, dropped], [10, 0]);
+});
+
+test('a store that does not answer in time is asked again, and does not hold up the end', async (t) => {
+  const server = await FleetServer.start(t);
+  const { token } = await server.operator.addHost('web-1');
+  await report(server, token, 1);
+  let asked = 0;
+  const silent = createServer(() => {
+    asked += 1;
+  });
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => silent.close());
+  t.after(() => silent.closeAllConnections());
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+  // Every signal that it makes of one that lives as long as the server would stay for as long.
+  const any = t.mock.method(AbortSignal, 'any');
+  const forwarder = forward(t, server, url, { requestLimitMs: 50 });
+  await waitUntil('three attempts', 5_000, () => asked >= 3);
+  assert.equal(any.mock.callCount(), 0);
+  const [line] = server.log.said('the remote store does not take samples: they wait');
+  assert.match(String(line?.fields['reason']), /no answer within 50 ms/);
+
+  await forwarder.stop();
+  const patient = forward(t, server, url, { requestLimitMs: 60_000 });
+  const before = asked;
+  await waitUntil('a request', 5_000, () => asked > before);
+  const startedAt = performance.now();
+  await patient.stop();
+  assert.ok(performance.now() - startedAt < 1_000);
 });
 
 interface Engine {
@@ -302,7 +356,7 @@ for (const engine of ENGINES) {
       return body.data.result[0]?.values ?? [];
     };
     const values = await waitUntil(`seven samples in ${engine.name}`, 30_000, async () => {
-      const found = await query('nexus_host_network_rx_bytes_total{host="web-1"}');
+      const found = await query('nexus_host_network_receive_bytes_total{host="web-1"}');
       return found.length === 7 ? found : undefined;
     });
     assert.deepEqual(new Set(values.map(([, value]) => value)), new Set(['123456789']));

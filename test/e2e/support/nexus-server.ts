@@ -37,6 +37,8 @@ export interface ServeOptions {
   readonly under?: readonly string[];
   /** Default: none. */
   readonly agentRateLimit?: number;
+  /** Further flags, e.g. of retention. */
+  readonly flags?: readonly string[];
 }
 
 const running = new Set<ChildProcess>();
@@ -221,6 +223,7 @@ function commandLine(options: ServeOptions): NexusCommand {
     ...['--data', options.dataDir],
     ...['--listen', options.listen ?? '127.0.0.1:0'],
     ...['--agent-rate-limit', String(options.agentRateLimit ?? 0)],
+    ...(options.flags ?? []),
   ];
   const [wrapper, ...wrapperArgs] = options.under ?? [];
   if (wrapper === undefined) return { file: nexus.file, args };
