@@ -23,6 +23,11 @@ export interface Listing {
   readonly ids: readonly number[];
 }
 
+/** A token whose last use is noted here at every request, and in the store now and then. */
+export interface LiveToken extends Omit<StoredToken, 'lastUsedAtMs'> {
+  lastUsedAtMs: number | null;
+}
+
 export interface LiveHost {
   stored: StoredHost;
   /** The latest live tick; null before the first. */
@@ -57,9 +62,9 @@ const MAX_LOOK_BACK = 240;
 export class Fleet {
   readonly #hosts = new Map<number, LiveHost>();
   readonly #hostsByName = new Map<string, LiveHost>();
-  readonly #tokensByDigest = new Map<string, StoredToken>();
-  readonly #tokensById = new Map<string, StoredToken>();
-  readonly #tokensByNumber = new Map<number, StoredToken>();
+  readonly #tokensByDigest = new Map<string, LiveToken>();
+  readonly #tokensById = new Map<string, LiveToken>();
+  readonly #tokensByNumber = new Map<number, LiveToken>();
   /** Tokens whose last use is newer here than in the store, and that no stored tick testifies. */
   readonly usesToKeep = new Set<number>();
   /** Names of hosts whose status or labels changed and whose rollouts have not been told yet. */
@@ -95,7 +100,7 @@ export class Fleet {
     }
     const token = host.latest === null ? undefined : this.#tokensByNumber.get(host.latest.tokenNumber);
     if (token !== undefined && host.latest !== null) {
-      this.putToken({ ...token, lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs) });
+      token.lastUsedAtMs = Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs);
     }
   }
 
@@ -139,21 +144,22 @@ export class Fleet {
     return host;
   }
 
-  putToken(token: StoredToken): void {
+  putToken(stored: StoredToken): void {
+    const token = { ...stored };
     this.#tokensByDigest.set(token.digest, token);
     this.#tokensById.set(token.id, token);
     this.#tokensByNumber.set(token.number, token);
   }
 
-  tokenByDigest(digest: string): StoredToken | undefined {
+  tokenByDigest(digest: string): LiveToken | undefined {
     return this.#tokensByDigest.get(digest);
   }
 
-  tokenById(id: string): StoredToken | undefined {
+  tokenById(id: string): LiveToken | undefined {
     return this.#tokensById.get(id);
   }
 
-  tokenByNumber(number: number): StoredToken | undefined {
+  tokenByNumber(number: number): LiveToken | undefined {
     return this.#tokensByNumber.get(number);
   }
 

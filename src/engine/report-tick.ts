@@ -52,7 +52,7 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
     host.latest = stored;
     if (tick.containers !== null && ids !== null) {
       host.latestWithContainers = stored;
-      host.listing = { fingerprint: tick.containers.fingerprint, ids };
+      if (host.listing?.ids !== ids) host.listing = { fingerprint: tick.containers.fingerprint, ids };
     }
     applyFacts(store, host, tick.facts);
   }
@@ -135,7 +135,7 @@ function noteUse(store: Store, fleet: Fleet, host: LiveHost, number: number, now
   invariant(token !== undefined, 'the token is known');
   const previous = host.latest === null ? undefined : fleet.tokenByNumber(host.latest.tokenNumber);
   if (inTick && previous !== undefined && previous.number !== number) store.tokens.save(previous);
-  fleet.putToken({ ...token, lastUsedAtMs: nowMs });
+  token.lastUsedAtMs = nowMs;
   if (!inTick) fleet.usesToKeep.add(number);
 }
 
