@@ -7,6 +7,7 @@ import type { Host } from '../domain/host.ts';
 import type { Store, StoredHost, StoredTick, StoredToken } from '../domain/store.ts';
 import type { KnownContainer } from '../telemetry/container-presence.ts';
 import { decodeHostMetrics, decodeSample } from '../telemetry/sample-codec.ts';
+import { LatestTick } from './latest-tick.ts';
 
 /** Something that happened to a container of a stack, by the server's clock. */
 export interface StackIncident {
@@ -31,11 +32,11 @@ export interface LiveToken extends Omit<StoredToken, 'lastUsedAtMs'> {
 export interface LiveHost {
   stored: StoredHost;
   /** The latest live tick; null before the first. */
-  latest: StoredTick | null;
+  latest: LatestTick | null;
   /** When the host was last heard from, by the server's clock: a tick that comes late moves this, and not `latest`. */
   lastSeenAtMs: number | null;
-  /** The latest live tick that reported containers; null before the first. */
-  latestWithContainers: StoredTick | null;
+  /** The latest live tick that reported containers, the same object as `latest` where that did; null before the first. */
+  latestWithContainers: LatestTick | null;
   /** The newest `recordedAtMs` stored, live or back-filled: anything newer cannot be a duplicate. */
   newestMs: number;
   /** Ticks stored since the server started, live or back-filled: while it stays the same, nothing was reported. */
@@ -54,6 +55,14 @@ const MAX_INCIDENTS = 256;
 export function noteIncident(host: LiveHost, incident: StackIncident): void {
   host.incidents.push(incident);
   if (host.incidents.length > MAX_INCIDENTS) host.incidents.shift();
+}
+
+export function noteLatest(host: LiveHost, tick: StoredTick, hasContainers: boolean): void {
+  // What was said of containers outlives a tick that says nothing of them.
+  const isShared = host.latest === host.latestWithContainers;
+  const latest = host.latest === null || (isShared && !hasContainers) ? new LatestTick() : host.latest;
+  host.latest = latest.take(tick);
+  if (hasContainers) host.latestWithContainers = latest;
 }
 
 /** How far back the latest tick with containers is looked for when the fleet is loaded. */
@@ -91,10 +100,11 @@ export class Fleet {
   #loadLatest(store: Store, host: LiveHost): void {
     let looked = 0;
     for (const tick of store.ticks.newestLive(host.stored.id)) {
-      host.latest ??= tick;
+      const kept = new LatestTick().take(tick);
+      host.latest ??= kept;
       host.lastSeenAtMs ??= tick.receivedAtMs;
       const { containers } = decodeSample(tick.sample);
-      if (containers !== null) host.latestWithContainers = tick;
+      if (containers !== null) host.latestWithContainers = looked === 0 ? host.latest : kept;
       looked += 1;
       if (containers !== null || looked >= MAX_LOOK_BACK) break;
     }

@@ -19,7 +19,7 @@ import {
 import { statusOnTick } from '../telemetry/host-status.ts';
 import { assembleSample, encodeSample } from '../telemetry/sample-codec.ts';
 import { authorize } from './authorize.ts';
-import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident } from './fleet.ts';
+import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident, noteLatest } from './fleet.ts';
 
 const NO_BLOCKS = new Uint8Array(0);
 
@@ -49,11 +49,9 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
   storeTick(store, host, stored);
   noteUse(store, fleet, host, tokenNumber, nowMs, isLatest);
   if (isLatest) {
-    host.latest = stored;
-    if (tick.containers !== null && ids !== null) {
-      host.latestWithContainers = stored;
-      if (host.listing?.ids !== ids) host.listing = { fingerprint: tick.containers.fingerprint, ids };
-    }
+    noteLatest(host, stored, ids !== null);
+    if (tick.containers !== null && ids !== null && host.listing?.ids !== ids)
+      host.listing = { fingerprint: tick.containers.fingerprint, ids };
     applyFacts(store, host, tick.facts);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
