@@ -17,11 +17,11 @@ export const HTTP_LIMITS = {
   telemetryBodyBytes: 2 * 1024 * 1024,
   /** One batch, after decompression. */
   batchBodyBytes: 16 * 1024 * 1024,
-  /** Posts of telemetry that are not answered yet: `few` are never too many, more are when the oldest waits `longMs`. */
+  /** Posts of telemetry that are not answered yet: from `few` to `most`, so that none takes much longer than `longMs`. */
   telemetryUnderWay: { few: 256, most: 4096, longMs: 100 },
-  /** Refusals of telemetry that wait at once for their time, so that clients do; more are answered at once. */
+  /** How long a refusal of telemetry is held back, and how many are at once; more are answered without. */
+  refusalHeldMs: 300,
   refusalsHeld: 16_384,
-  refusalHeldMs: 1000,
   /** One numbered event; its largest field is 8 KiB of output. */
   eventBodyBytes: 128 * 1024,
   /** Any operator request. */
