@@ -37,8 +37,12 @@ export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rat
     requireRate(rateLimit, exchange, identity);
     const { nowMs } = exchange;
     const body = await readBytes(exchange, HTTP_LIMITS.telemetryBodyBytes);
-    const tick = (await intake.read(body)) ?? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)));
-    await commands.submit({ kind: 'report_tick', identity, tick: requireValid(checkClock(tick, nowMs)), nowMs });
+    const plain = await intake.read(body);
+    const tick =
+      plain === null
+        ? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)))
+        : requireValid(checkClock(plain, nowMs));
+    await commands.submit({ kind: 'report_tick', identity, tick, nowMs });
     return NO_CONTENT;
   }
   async function takeBatch(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
