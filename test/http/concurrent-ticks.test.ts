@@ -73,10 +73,12 @@ class StoryHost {
 
   /** With numbers of its own, so that no two ticks are alike. */
   #listed(round: number): JsonObject[] {
-    const listed = this.#present.map((container, index) => ({
-      ...container,
-      metrics: { cpu_percent: round + index / 100, memory_usage_mb: 100 * round + index, block_read_bytes: round },
-    }));
+    const listed = this.#present.map(
+      (container, index): JsonObject => ({
+        ...container,
+        metrics: { cpu_percent: round + index / 100, memory_usage_mb: 100 * round + index, block_read_bytes: round },
+      }),
+    );
     const first = listed[0];
     // The last report of a container that is listed twice counts.
     if (this.#below(10) === 0 && first !== undefined) listed.push({ ...first, name: 'listed again' });
