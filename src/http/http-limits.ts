@@ -17,7 +17,7 @@ export const HTTP_LIMITS = {
   telemetryBodyBytes: 2 * 1024 * 1024,
   /** One batch, after decompression. */
   batchBodyBytes: 16 * 1024 * 1024,
-  /** Posts of telemetry that are not answered yet: `few` are never too many, more are when the oldest waits `longMs`. */
+  /** Posts of telemetry that are here and not answered yet: `few` are never too many, more are when the oldest waits `longMs`. */
   telemetryUnderWay: { few: 256, most: 4096, longMs: 100 },
   /** Refusals of telemetry that wait at once for their time, so that clients do; more are answered at once. */
   refusalsHeld: 16_384,

@@ -9,42 +9,61 @@ import { problem } from './problem.ts';
 import { Refusal } from './read-body.ts';
 import type { Exchange } from './route.ts';
 
+export interface GateLimits {
+  readonly telemetryUnderWay: { readonly few: number; readonly most: number; readonly longMs: number };
+  readonly refusalsHeld: number;
+  readonly refusalHeldMs: number;
+}
+
 export class TelemetryGate {
-  /** When the posts that are not answered yet came, oldest first. */
+  readonly #limits: GateLimits;
+  readonly #nowMs: () => number;
+  /** When the posts that are not answered yet were here in full, oldest first. */
   readonly #underWay = new Set<{ readonly atMs: number }>();
   #held = 0;
 
+  constructor(limits: GateLimits = HTTP_LIMITS, nowMs: () => number = () => performance.now()) {
+    this.#limits = limits;
+    this.#nowMs = nowMs;
+  }
+
   /** Runs `handle`, or throws {@link Refusal} with 503. */
   async pass<T>({ request }: Exchange, handle: () => Promise<T>): Promise<T> {
-    const atMs = performance.now();
-    if (this.#isBehind(atMs)) {
+    if (this.#isBehind()) {
       request.resume();
       await this.#hold();
       throw new Refusal(
         problem(503, 'more telemetry comes than can be stored: try again shortly', {}, { 'retry-after': '1' }),
       );
     }
-    const post = { atMs };
-    this.#underWay.add(post);
+    const post = { atMs: 0 };
+    // Only from here on does it wait for this server: how long a client takes to send says nothing of what can be stored.
+    const begin = (): void => {
+      post.atMs = this.#nowMs();
+      this.#underWay.add(post);
+    };
+    request.on('end', begin);
     try {
       return await handle();
     } finally {
+      request.off('end', begin);
       this.#underWay.delete(post);
     }
   }
 
   /** Many wait, and the first of them has waited for long: a slow disk alone refuses nobody. */
-  #isBehind(nowMs: number): boolean {
-    if (this.#underWay.size < HTTP_LIMITS.telemetryUnderWay.few) return false;
-    if (this.#underWay.size >= HTTP_LIMITS.telemetryUnderWay.most) return true;
+  #isBehind(): boolean {
+    const { few, most, longMs } = this.#limits.telemetryUnderWay;
+    if (this.#underWay.size < few) return false;
+    if (this.#underWay.size >= most) return true;
     const [oldest] = this.#underWay;
-    return oldest !== undefined && nowMs - oldest.atMs > HTTP_LIMITS.telemetryUnderWay.longMs;
+    return oldest !== undefined && this.#nowMs() - oldest.atMs > longMs;
   }
 
   async #hold(): Promise<void> {
-    if (this.#held >= HTTP_LIMITS.refusalsHeld) return;
+    if (this.#held >= this.#limits.refusalsHeld) return;
     this.#held += 1;
-    await sleep(HTTP_LIMITS.refusalHeldMs);
+    await sleep(this.#limits.refusalHeldMs);
     this.#held -= 1;
   }
 }
