@@ -26,7 +26,7 @@ export const HTTP_LIMITS = {
   eventBodyBytes: 128 * 1024,
   /** Any operator request. */
   operatorBodyBytes: 256 * 1024,
-  /** All bodies being received or parsed at once; beyond it new ones are answered 503. */
+  /** All bodies being received at once; beyond it new ones are answered 503. */
   bodiesInFlightBytes: 128 * 1024 * 1024,
   /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
   drainBytes: 256 * 1024,
