@@ -44,7 +44,7 @@ const { values: flags } = parseArgs({
     hosts: { type: 'string', default: '2000' },
     containers: { type: 'string', default: '20' },
     /** Posts under way at once. */
-    window: { type: 'string', default: '64' },
+    window: { type: 'string', default: '128' },
     /** Turns of each server, and how long each is. */
     turns: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },

@@ -152,7 +152,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     const fleet = this.#world?.fleet;
     const token = fleet?.tokenById(tokenId);
     if (fleet === undefined || token === undefined) return;
-    fleet.putToken({ ...token, lastUsedAtMs: nowMs });
+    token.lastUsedAtMs = nowMs;
     fleet.usesToKeep.add(token.number);
   }
 

@@ -7,6 +7,7 @@ import type { Host } from '../domain/host.ts';
 import type { Store, StoredHost, StoredTick, StoredToken } from '../domain/store.ts';
 import type { KnownContainer } from '../telemetry/container-presence.ts';
 import { decodeHostMetrics, decodeSample } from '../telemetry/sample-codec.ts';
+import { LatestTick } from './latest-tick.ts';
 
 /** Something that happened to a container of a stack, by the server's clock. */
 export interface StackIncident {
@@ -23,14 +24,19 @@ export interface Listing {
   readonly ids: readonly number[];
 }
 
+/** A token whose last use is noted here at every request, and in the store now and then. */
+export interface LiveToken extends Omit<StoredToken, 'lastUsedAtMs'> {
+  lastUsedAtMs: number | null;
+}
+
 export interface LiveHost {
   stored: StoredHost;
   /** The latest live tick; null before the first. */
-  latest: StoredTick | null;
+  latest: LatestTick | null;
   /** When the host was last heard from, by the server's clock: a tick that comes late moves this, and not `latest`. */
   lastSeenAtMs: number | null;
-  /** The latest live tick that reported containers; null before the first. */
-  latestWithContainers: StoredTick | null;
+  /** The latest live tick that reported containers, the same object as `latest` where that did; null before the first. */
+  latestWithContainers: LatestTick | null;
   /** The newest `recordedAtMs` stored, live or back-filled: anything newer cannot be a duplicate. */
   newestMs: number;
   /** Ticks stored since the server started, live or back-filled: while it stays the same, nothing was reported. */
@@ -51,15 +57,23 @@ export function noteIncident(host: LiveHost, incident: StackIncident): void {
   if (host.incidents.length > MAX_INCIDENTS) host.incidents.shift();
 }
 
+export function noteLatest(host: LiveHost, tick: StoredTick, hasContainers: boolean): void {
+  // What was said of containers outlives a tick that says nothing of them.
+  const isShared = host.latest === host.latestWithContainers;
+  const latest = host.latest === null || (isShared && !hasContainers) ? new LatestTick() : host.latest;
+  host.latest = latest.take(tick);
+  if (hasContainers) host.latestWithContainers = latest;
+}
+
 /** How far back the latest tick with containers is looked for when the fleet is loaded. */
 const MAX_LOOK_BACK = 240;
 
 export class Fleet {
   readonly #hosts = new Map<number, LiveHost>();
   readonly #hostsByName = new Map<string, LiveHost>();
-  readonly #tokensByDigest = new Map<string, StoredToken>();
-  readonly #tokensById = new Map<string, StoredToken>();
-  readonly #tokensByNumber = new Map<number, StoredToken>();
+  readonly #tokensByDigest = new Map<string, LiveToken>();
+  readonly #tokensById = new Map<string, LiveToken>();
+  readonly #tokensByNumber = new Map<number, LiveToken>();
   /** Tokens whose last use is newer here than in the store, and that no stored tick testifies. */
   readonly usesToKeep = new Set<number>();
   /** Names of hosts whose status or labels changed and whose rollouts have not been told yet. */
@@ -86,16 +100,17 @@ export class Fleet {
   #loadLatest(store: Store, host: LiveHost): void {
     let looked = 0;
     for (const tick of store.ticks.newestLive(host.stored.id)) {
-      host.latest ??= tick;
+      const kept = new LatestTick().take(tick);
+      host.latest ??= kept;
       host.lastSeenAtMs ??= tick.receivedAtMs;
       const { containers } = decodeSample(tick.sample);
-      if (containers !== null) host.latestWithContainers = tick;
+      if (containers !== null) host.latestWithContainers = looked === 0 ? host.latest : kept;
       looked += 1;
       if (containers !== null || looked >= MAX_LOOK_BACK) break;
     }
     const token = host.latest === null ? undefined : this.#tokensByNumber.get(host.latest.tokenNumber);
     if (token !== undefined && host.latest !== null) {
-      this.putToken({ ...token, lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs) });
+      token.lastUsedAtMs = Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs);
     }
   }
 
@@ -139,21 +154,22 @@ export class Fleet {
     return host;
   }
 
-  putToken(token: StoredToken): void {
+  putToken(stored: StoredToken): void {
+    const token = { ...stored };
     this.#tokensByDigest.set(token.digest, token);
     this.#tokensById.set(token.id, token);
     this.#tokensByNumber.set(token.number, token);
   }
 
-  tokenByDigest(digest: string): StoredToken | undefined {
+  tokenByDigest(digest: string): LiveToken | undefined {
     return this.#tokensByDigest.get(digest);
   }
 
-  tokenById(id: string): StoredToken | undefined {
+  tokenById(id: string): LiveToken | undefined {
     return this.#tokensById.get(id);
   }
 
-  tokenByNumber(number: number): StoredToken | undefined {
+  tokenByNumber(number: number): LiveToken | undefined {
     return this.#tokensByNumber.get(number);
   }
 

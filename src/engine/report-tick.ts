@@ -19,7 +19,7 @@ import {
 import { statusOnTick } from '../telemetry/host-status.ts';
 import { assembleSample, encodeSample } from '../telemetry/sample-codec.ts';
 import { authorize } from './authorize.ts';
-import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident } from './fleet.ts';
+import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident, noteLatest } from './fleet.ts';
 
 const NO_BLOCKS = new Uint8Array(0);
 
@@ -49,11 +49,9 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
   storeTick(store, host, stored);
   noteUse(store, fleet, host, tokenNumber, nowMs, isLatest);
   if (isLatest) {
-    host.latest = stored;
-    if (tick.containers !== null && ids !== null) {
-      host.latestWithContainers = stored;
+    noteLatest(host, stored, ids !== null);
+    if (tick.containers !== null && ids !== null && host.listing?.ids !== ids)
       host.listing = { fingerprint: tick.containers.fingerprint, ids };
-    }
     applyFacts(store, host, tick.facts);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
@@ -135,7 +133,7 @@ function noteUse(store: Store, fleet: Fleet, host: LiveHost, number: number, now
   invariant(token !== undefined, 'the token is known');
   const previous = host.latest === null ? undefined : fleet.tokenByNumber(host.latest.tokenNumber);
   if (inTick && previous !== undefined && previous.number !== number) store.tokens.save(previous);
-  fleet.putToken({ ...token, lastUsedAtMs: nowMs });
+  token.lastUsedAtMs = nowMs;
   if (!inTick) fleet.usesToKeep.add(number);
 }
 

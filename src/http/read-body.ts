@@ -27,6 +27,7 @@ export class Refusal extends Error {
 const JSON_TYPE = /^application\/(?:json|[a-z0-9.+-]+\+json)$/i;
 
 function requireJsonType(request: IncomingMessage): void {
+  if (request.headers['content-type'] === 'application/json') return;
   const [type = '', ...parameters] = (request.headers['content-type'] ?? '').split(';').map((part) => part.trim());
   if (!JSON_TYPE.test(type)) {
     throw new Refusal(problem(415, 'the body must be JSON: send Content-Type: application/json'));

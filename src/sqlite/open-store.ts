@@ -92,7 +92,7 @@ function configure(connection: Connection): void {
   connection.pragma('synchronous = FULL');
   connection.pragma('foreign_keys = ON');
   connection.pragma('temp_store = MEMORY');
-  connection.pragma('cache_size = -32768');
+  connection.pragma('cache_size = -16384');
   connection.pragma('journal_size_limit = 67108864');
 }
 
