@@ -17,16 +17,19 @@ export const HTTP_LIMITS = {
   telemetryBodyBytes: 2 * 1024 * 1024,
   /** One batch, after decompression. */
   batchBodyBytes: 16 * 1024 * 1024,
-  /** Posts of telemetry that are not answered yet: from `few` to `most`, so that none takes much longer than `longMs`. */
-  telemetryUnderWay: { few: 256, most: 4096, longMs: 100 },
-  /** How long a refusal of telemetry is held back, and how many are at once; more are answered without. */
-  refusalHeldMs: 300,
-  refusalsHeld: 16_384,
+  /** Telemetry that is here and not answered yet: from `few` to `most` posts, so that none takes much longer than `longMs`, */
+  telemetryUnderWay: { few: 256, most: 4096, longMs: 50 },
+  /** and of these bytes. */
+  underWayBytes: 64 * 1024 * 1024,
+  /** Telemetry that waits for room before its body is read: so long, and so many with those about to be refused; */
+  telemetryWaiting: { most: 8192, longMs: 100 },
+  /** their refusals are held back, those of others come at once. */
+  refusalHeldMs: 900,
   /** One numbered event; its largest field is 8 KiB of output. */
   eventBodyBytes: 128 * 1024,
   /** Any operator request. */
   operatorBodyBytes: 256 * 1024,
-  /** All bodies being received or parsed at once; beyond it new ones are answered 503. */
+  /** All bodies being received at once; beyond it new ones are answered 503. */
   bodiesInFlightBytes: 128 * 1024 * 1024,
   /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
   drainBytes: 256 * 1024,

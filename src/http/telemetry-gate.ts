@@ -1,56 +1,104 @@
 /**
  * Sheds telemetry before it costs anything when more comes than can be stored: agents keep what is refused and send it
- * again. A refusal is held back for a while, so that a client that does not honour its `Retry-After` cannot spend on
- * refusals what its own posts need.
+ * again. What finds no room waits a moment at the gate, unread, and the newest goes in first: so there is always
+ * something to do, and what goes in is answered soon. Whatever has waited too long is refused, and even that not at
+ * once, so that a client that does not honour `Retry-After` cannot spend on refusals what its own posts need.
  */
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import { Refusal } from './read-body.ts';
-import type { Exchange } from './route.ts';
+
+export interface GateLimits {
+  readonly telemetryUnderWay: { readonly few: number; readonly most: number; readonly longMs: number };
+  readonly underWayBytes: number;
+  readonly telemetryWaiting: { readonly most: number; readonly longMs: number };
+  readonly refusalHeldMs: number;
+}
+
+interface Waiting {
+  readonly letIn: () => void;
+}
 
 const KEPT_AFTER_A_CUT = 0.8;
 
 export class TelemetryGate {
+  readonly #limits: GateLimits;
+  readonly #nowMs: () => number;
+  /** Posts that are here in full and not answered yet: how long a client takes to send says nothing of the store. */
   #underWay = 0;
+  #underWayBytes = 0;
   /** As many may be under way: it begins where a burst fits in, and follows how long they take. */
-  #limit: number = HTTP_LIMITS.telemetryUnderWay.most;
+  #room: number;
   #cutAtMs = 0;
-  #held = 0;
+  /** At the gate, the newest last. */
+  readonly #waiting: Waiting[] = [];
+  #refused = 0;
 
-  /** Runs `handle`, or throws {@link Refusal} with 503. */
-  async pass<T>({ request }: Exchange, handle: () => Promise<T>): Promise<T> {
-    if (this.#underWay >= this.#limit) {
+  constructor(limits: GateLimits = HTTP_LIMITS, nowMs: () => number = () => performance.now()) {
+    this.#limits = limits;
+    this.#nowMs = nowMs;
+    this.#room = limits.telemetryUnderWay.most;
+  }
+
+  get isFull(): boolean {
+    return this.#underWay >= this.#room || this.#underWayBytes >= this.#limits.underWayBytes;
+  }
+
+  /** Waits for room; throws {@link Refusal} with 503 where there is none for too long. */
+  async wait(request: IncomingMessage): Promise<void> {
+    const { most, longMs } = this.#limits.telemetryWaiting;
+    if (this.#waiting.length + this.#refused < most) {
+      if (await this.#isLetIn(longMs)) return;
       request.resume();
-      await this.#hold();
-      throw new Refusal(
-        problem(503, 'more telemetry comes than can be stored: try again shortly', {}, { 'retry-after': '1' }),
-      );
+      this.#refused += 1;
+      await sleep(this.#limits.refusalHeldMs);
+      this.#refused -= 1;
     }
-    const atMs = performance.now();
+    const detail = 'more telemetry comes than can be stored: try again shortly';
+    throw new Refusal(problem(503, detail, {}, { 'retry-after': '1' }));
+  }
+
+  #isLetIn(longMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        resolve(false);
+      }, longMs);
+      const waiting: Waiting = {
+        letIn() {
+          clearTimeout(timer);
+          resolve(true);
+        },
+      };
+      this.#waiting.push(waiting);
+    });
+  }
+
+  /** Runs `handle` for a post of so many bytes. */
+  async pass<T>(bytes: number, handle: () => Promise<T>): Promise<T> {
+    const fromMs = this.#nowMs();
     this.#underWay += 1;
+    this.#underWayBytes += bytes;
     try {
       return await handle();
     } finally {
+      this.#learn(fromMs, this.#nowMs());
       this.#underWay -= 1;
-      this.#learn(atMs, performance.now());
+      this.#underWayBytes -= bytes;
+      // One that is let in counts only when it is here in full: no more go in than have come out.
+      if (!this.isFull) this.#waiting.pop()?.letIn();
     }
   }
 
-  /** A post that took long asks for fewer at once, and speaks for all that waited with it; any other for one more. */
+  /** A post that took long asks for less room, and speaks for all that waited with it; any other for a little more. */
   #learn(fromMs: number, toMs: number): void {
-    const { few, most, longMs } = HTTP_LIMITS.telemetryUnderWay;
-    if (toMs - fromMs <= longMs) this.#limit = Math.min(most, this.#limit + 1);
+    const { few, most, longMs } = this.#limits.telemetryUnderWay;
+    if (toMs - fromMs <= longMs) this.#room = Math.min(most, this.#room + 1);
     else if (fromMs >= this.#cutAtMs) {
-      this.#limit = Math.max(few, Math.min(this.#limit, this.#underWay) * KEPT_AFTER_A_CUT);
+      this.#room = Math.max(few, Math.min(this.#room, this.#underWay) * KEPT_AFTER_A_CUT);
       this.#cutAtMs = toMs;
     }
-  }
-
-  async #hold(): Promise<void> {
-    if (this.#held >= HTTP_LIMITS.refusalsHeld) return;
-    this.#held += 1;
-    await sleep(HTTP_LIMITS.refusalHeldMs);
-    this.#held -= 1;
   }
 }

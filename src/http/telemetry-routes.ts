@@ -11,7 +11,7 @@ import {
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { parseJson, Refusal, readBytes, readJson, requireValid } from './read-body.ts';
+import { parseJson, Refusal, readBytes, requireValid } from './read-body.ts';
 import { type Answer, type Exchange, NO_CONTENT, type Route } from './route.ts';
 import { TelemetryGate } from './telemetry-gate.ts';
 
@@ -34,20 +34,30 @@ export interface TelemetryIntake {
 export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rateLimit: RateLimit): Route[] {
   const gate = new TelemetryGate();
   async function takeTick(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
+    if (gate.isFull) await gate.wait(exchange.request);
     requireRate(rateLimit, exchange, identity);
     const { nowMs } = exchange;
     const body = await readBytes(exchange, HTTP_LIMITS.telemetryBodyBytes);
-    const tick = (await intake.read(body)) ?? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)));
-    await commands.submit({ kind: 'report_tick', identity, tick: requireValid(checkClock(tick, nowMs)), nowMs });
-    return NO_CONTENT;
+    return gate.pass(body.length, async () => {
+      const plain = await intake.read(body);
+      const tick =
+        plain === null
+          ? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)))
+          : requireValid(checkClock(plain, nowMs));
+      await commands.submit({ kind: 'report_tick', identity, tick, nowMs });
+      return NO_CONTENT;
+    });
   }
   async function takeBatch(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
+    if (gate.isFull) await gate.wait(exchange.request);
     requireRate(rateLimit, exchange, identity);
     const { nowMs } = exchange;
-    const body = await readJson(exchange, HTTP_LIMITS.batchBodyBytes);
-    const ticks = requireValid(parseTelemetryBatch(body, nowMs));
-    await commands.submit({ kind: 'back_fill', identity, ticks, nowMs });
-    return NO_CONTENT;
+    const body = await readBytes(exchange, HTTP_LIMITS.batchBodyBytes);
+    return gate.pass(body.length, async () => {
+      const ticks = requireValid(parseTelemetryBatch(parseJson(body), nowMs));
+      await commands.submit({ kind: 'back_fill', identity, ticks, nowMs });
+      return NO_CONTENT;
+    });
   }
   return [
     {
@@ -57,7 +67,7 @@ export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rat
       summary: 'Take one tick: 204 once it is committed and synced.',
       requestSchema: telemetrySchema,
       status: 204,
-      handle: (exchange, identity) => gate.pass(exchange, () => takeTick(exchange, identity)),
+      handle: takeTick,
     },
     {
       method: 'POST',
@@ -66,7 +76,7 @@ export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rat
       summary: 'Take up to 100 kept ticks, oldest first, all or none.',
       requestSchema: telemetryBatchSchema,
       status: 204,
-      handle: (exchange, identity) => gate.pass(exchange, () => takeBatch(exchange, identity)),
+      handle: takeBatch,
     },
   ];
 }

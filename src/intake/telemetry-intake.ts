@@ -3,6 +3,7 @@
  * that come beside it go to a thread of their own, many in one message, so that reading and storing overlap; that
  * thread is started when it is first needed.
  */
+import path from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import { invariant, messageOf } from '../domain/errors.ts';
@@ -25,9 +26,9 @@ interface Waiting {
   readonly resolve: (tick: ReportedTick | null) => void;
 }
 
-function startThread(): Worker {
+export function startThread(): Worker {
   if (isSea()) return new Worker(getAsset('bootstrap.cjs', 'utf8'), { eval: true, resourceLimits: MEMORY });
-  return new Worker(new URL('reader-thread.ts', `file://${import.meta.dirname}/`), { resourceLimits: MEMORY });
+  return new Worker(path.join(import.meta.dirname, 'reader-thread.ts'), { resourceLimits: MEMORY });
 }
 
 function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
@@ -43,14 +44,16 @@ function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
 
 export class TelemetryIntake {
   readonly #log: Log;
+  readonly #startThread: () => Worker;
   readonly #queue: Waiting[] = [];
   readonly #sent: Array<readonly Waiting[]> = [];
   #thread: Worker | null = null;
   #mayUseThread = true;
   #isTurnTaken = false;
 
-  constructor(log: Log) {
+  constructor(log: Log, start: () => Worker = startThread) {
     this.#log = log;
+    this.#startThread = start;
   }
 
   /** The tick of a body that is in order at first sight; null where the schema must judge. */
@@ -77,22 +80,29 @@ export class TelemetryIntake {
 
   #send(): void {
     while (this.#queue.length > 0 && this.#sent.length < MAX_MESSAGES && this.#mayUseThread) {
+      const thread = this.#started();
+      if (thread === null) return;
       const batch = this.#queue.splice(0, MAX_BODIES);
       const message = writeBodies(batch.map((waiting) => waiting.body));
       this.#sent.push(batch);
-      this.#started().postMessage(message, [message.bytes.buffer]);
+      thread.postMessage(message, [message.bytes.buffer]);
     }
   }
 
-  #started(): Worker {
+  /** Null: a system that has no thread left for it. */
+  #started(): Worker | null {
     if (this.#thread !== null) return this.#thread;
-    const thread = startThread();
-    thread.on('message', (message: TicksMessage) => this.#take(message));
-    thread.on('error', (error) => this.#giveUp(messageOf(error)));
-    thread.on('exit', () => this.#giveUp('it ended'));
-    thread.unref();
-    this.#thread = thread;
-    return thread;
+    try {
+      const thread = this.#startThread();
+      thread.on('message', (message: TicksMessage) => this.#take(message));
+      thread.on('error', (error) => this.#giveUp(messageOf(error)));
+      thread.on('exit', () => this.#giveUp('it ended'));
+      thread.unref();
+      this.#thread = thread;
+    } catch (error) {
+      this.#giveUp(messageOf(error));
+    }
+    return this.#thread;
   }
 
   #take(message: TicksMessage): void {
@@ -110,12 +120,18 @@ export class TelemetryIntake {
     if (!this.#mayUseThread) return;
     this.#mayUseThread = false;
     this.#log.error({ reason }, 'the thread that reads telemetry failed: it is read without it, more slowly');
+    this.#readWaiting();
+  }
+
+  #readWaiting(): void {
     for (const { body, resolve } of [...this.#sent.splice(0).flat(), ...this.#queue.splice(0)])
       resolve(this.#readHere(body));
   }
 
+  /** Ends the thread, and leaves nobody waiting for it. */
   async close(): Promise<void> {
     this.#mayUseThread = false;
+    this.#readWaiting();
     await this.#thread?.terminate();
   }
 }

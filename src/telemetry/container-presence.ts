@@ -1,6 +1,6 @@
 /**
- * What one tick changes about the containers of its host. A steady tick changes nothing and costs one look-up and one
- * comparison per container.
+ * What one tick changes about the containers of its host, by one look-up and one comparison per container. A steady
+ * tick does not come here: the fingerprint of its whole list says that nothing has changed.
  */
 import type { ContainerIdentity, ContainerReport } from '../domain/telemetry.ts';
 

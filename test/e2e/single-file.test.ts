@@ -7,7 +7,14 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
-import { createdHostBodySchema, hostListBodySchema, mintedTokenBodySchema } from '../../src/wire/operator.ts';
+import {
+  createdHostBodySchema,
+  hostHistoryBodySchema,
+  hostListBodySchema,
+  mintedTokenBodySchema,
+} from '../../src/wire/operator.ts';
+import { HttpClient, targetOf } from '../http/http-client.ts';
+import { telemetryBody } from '../wire/telemetry-body.ts';
 import { afterwards } from './support/afterwards.ts';
 import { findExecutable } from './support/nexus-command.ts';
 import { scratchDirectory } from './support/nexus-server.ts';
@@ -19,6 +26,10 @@ const VERSION_RUNS = 5;
 const VERSION_SERIES = 8;
 const VERSION_LIMIT_MS = 150;
 const COMMAND_LIMIT_MS = 30_000;
+/** Posts at once. */
+const TOGETHER = 64;
+/** What Node calls a worker thread to the system. */
+const THREAD = 'WorkerThread';
 /** Where the tests run as root, the executable runs as `nobody`: without rights, without a home. */
 const NOBODY = 65_534;
 
@@ -98,9 +109,15 @@ test('the executable says its version at once', async (t) => {
   assert.deepEqual(readdirSync(folder.directory), ['nexus']);
 });
 
-test('one file serves, adds a host, mints a token and reports', async (t) => {
-  const folder = new LonelyFolder(t);
-  const server = folder.serve(t, ['--data', './d', '--listen', '127.0.0.1:0']);
+interface RunningServer {
+  readonly server: ChildProcess;
+  readonly url: string;
+  log(): string;
+}
+
+/** On the data directory `./d`. */
+async function startServer(t: TestContext, folder: LonelyFolder, args: readonly string[] = []): Promise<RunningServer> {
+  const server = folder.serve(t, ['--data', './d', '--listen', '127.0.0.1:0', ...args]);
   let log = '';
   server.stderr?.setEncoding('utf8').on('data', (text: string) => {
     log += text;
@@ -110,6 +127,12 @@ test('one file serves, adds a host, mints a token and reports', async (t) => {
   const line = await within('the server to print where it listens', COMMAND_LIMIT_MS, firstLine);
   const url = /^nexus listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
   assert.ok(url !== undefined, `it printed «${line}»`);
+  return { server, url, log: () => log };
+}
+
+test('one file serves, adds a host, mints a token and reports', async (t) => {
+  const folder = new LonelyFolder(t);
+  const { server, url, log } = await startServer(t, folder);
   assert.ok(!readFileSync(`/proc/${server.pid}/maps`, 'utf8').includes(ROOT), 'nothing is loaded from the sources');
 
   const added = await folder.succeed(['host', 'add', 'web-1', '--label', 'role=web', '--data', './d', '--json']);
@@ -135,9 +158,44 @@ test('one file serves, adds a host, mints a token and reports', async (t) => {
 
   server.kill('SIGTERM');
   const [code] = await within('the server to end', COMMAND_LIMIT_MS, once(server, 'exit'));
-  assert.equal(code, 0, log);
+  assert.equal(code, 0, log());
   assert.deepEqual(
     readdirSync(folder.directory).filter((name) => name !== 'agent'),
     ['d', 'nexus'],
   );
+});
+
+test('telemetry that comes together is read by a thread of the one file', async (t) => {
+  const folder = new LonelyFolder(t);
+  const { server, url, log } = await startServer(t, folder, ['--agent-rate-limit', '0']);
+  await folder.succeed(['host', 'add', 'web-1', '--data', './d']);
+  const minted = await folder.succeed(['token', 'create', '--host', 'web-1', '--data', './d', '--json']);
+  const { token } = mintedTokenBodySchema.parse(JSON.parse(minted));
+  const agents = new HttpClient(targetOf(url), { maxSockets: TOGETHER });
+  t.after(() => agents.close());
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const nowMs = Date.now();
+  const threads = (): string[] =>
+    readdirSync(`/proc/${server.pid}/task`).map((id) =>
+      readFileSync(`/proc/${server.pid}/task/${id}/comm`, 'utf8').trim(),
+    );
+
+  assert.ok(!threads().includes(THREAD), 'it is started when it is first needed');
+  // The first posts only open the connections, over which the others come at once.
+  for (let wave = 0; wave < 4; wave += 1) {
+    const posts = Array.from({ length: TOGETHER }, (_, index) => {
+      const recordedAt = new Date(nowMs - (wave * TOGETHER + index) * 1000).toISOString();
+      const body = JSON.stringify(telemetryBody({ recorded_at: recordedAt }));
+      return agents.send({ method: 'POST', path: '/agent/telemetry', headers, body });
+    });
+    for (const reply of await Promise.all(posts)) assert.equal(reply.status, 204, reply.body);
+  }
+  assert.ok(threads().includes(THREAD), threads().join());
+  const listed = await folder.succeed(['host', 'metrics', 'web-1', '--data', './d', '--json']);
+  assert.equal(hostHistoryBodySchema.parse(JSON.parse(listed)).points.length, 4 * TOGETHER);
+  assert.doesNotMatch(log(), /the thread that reads telemetry failed/);
+
+  server.kill('SIGTERM');
+  const [code] = await within('the server to end', COMMAND_LIMIT_MS, once(server, 'exit'));
+  assert.equal(code, 0, log());
 });

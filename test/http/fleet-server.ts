@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import type { Retention } from '../../src/domain/history.ts';
 import type { ForwardingFigures } from '../../src/domain/ports.ts';
 import type { Store } from '../../src/domain/store.ts';
@@ -30,6 +31,8 @@ export interface FleetServerOptions {
   /** Puts something between the engine and its store. */
   readonly watchStore?: (store: Store) => Store;
   readonly forwarding?: (() => ForwardingFigures) | undefined;
+  /** Starts the thread that reads telemetry. */
+  readonly startThread?: () => Worker;
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -62,7 +65,7 @@ export class FleetServer {
     const engine = new Engine(this.log, this.#options.retention);
     const store = openStore(this.dataDir, this.clock.nowMs());
     engine.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
-    const intake = new TelemetryIntake(this.log);
+    const intake = new TelemetryIntake(this.log, this.#options.startThread);
     const surface = new HttpSurface({
       commands: engine,
       telemetry: intake,

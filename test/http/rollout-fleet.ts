@@ -5,7 +5,7 @@ import type { AgentFactType, HostState } from '../../src/domain/rollout.ts';
 import { dispatchBodySchema } from '../../src/wire/agent-event.ts';
 import { releaseBodySchema } from '../../src/wire/release.ts';
 import { type ReplayBody, type RolloutBody, replayBodySchema, rolloutBodySchema } from '../../src/wire/rollout.ts';
-import { FleetServer } from './fleet-server.ts';
+import { FleetServer, type FleetServerOptions } from './fleet-server.ts';
 import type { Reply } from './http-client.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -19,8 +19,12 @@ export class RolloutFleet {
   }
 
   /** Hosts that are online. */
-  static async start(test: Pick<TestContext, 'after'>, names: readonly string[]): Promise<RolloutFleet> {
-    const fleet = new RolloutFleet(await FleetServer.start(test));
+  static async start(
+    test: Pick<TestContext, 'after'>,
+    names: readonly string[],
+    options: FleetServerOptions = {},
+  ): Promise<RolloutFleet> {
+    const fleet = new RolloutFleet(await FleetServer.start(test, options));
     for (const name of names) await fleet.addHost(name);
     return fleet;
   }

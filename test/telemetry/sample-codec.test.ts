@@ -8,10 +8,13 @@ import {
   type HostMetrics,
 } from '../../src/domain/telemetry.ts';
 import {
+  assembleSample,
   decodeContainerMetrics,
   decodeHostMetrics,
   decodeSample,
   encodeSample,
+  packContainers,
+  packHost,
   type Sample,
   SampleDamaged,
 } from '../../src/telemetry/sample-codec.ts';
@@ -175,6 +178,27 @@ test('any sample of any numbers is read back as it was written, whole and in par
         assert.deepEqual(decodeContainerMetrics(bytes, container.id), container.metrics);
       }
       assert.equal(decodeContainerMetrics(bytes, 2 ** 40), undefined);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a row is the same whether it is written at once or put together out of parts that came from afar', () => {
+  fc.assert(
+    fc.property(anySample, fc.nat({ max: 20 }), (sample, shift) => {
+      const { metrics, containers } = sample;
+      const host = packHost(metrics);
+      const blocks = packContainers((containers ?? []).map((container) => container.metrics));
+      const together = new Uint8Array(shift + host.length + blocks.length).fill(0xff);
+      together.set(host, shift);
+      together.set(blocks, shift + host.length);
+      const row = assembleSample(
+        together.subarray(shift, shift + host.length),
+        containers?.map((container) => container.id) ?? null,
+        together.subarray(shift + host.length),
+      );
+      assert.deepEqual(row, encodeSample(sample));
+      assert.deepEqual(decodeSample(row), sample);
     }),
     { numRuns: 500 },
   );
