@@ -1,7 +1,7 @@
 /**
  * Where telemetry bodies become ticks. One that comes alone is read at once, in this thread: nothing is faster. Those
  * that come beside it go to a thread of their own, many in one message, so that reading and storing overlap; that
- * thread is started when it is first needed.
+ * thread is started when it is needed, and ends when it has not been for a while.
  */
 import path from 'node:path';
 import { getAsset, isSea } from 'node:sea';
@@ -20,6 +20,9 @@ const MAX_BODIES = 32;
 const MAX_MESSAGES = 2;
 /** The thread holds one message's bodies and what they are parsed into. */
 const MEMORY = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 } as const;
+
+/** A thread that has had nothing to do for so long ends, and its memory with it. */
+const IDLE_MS = 10_000;
 
 interface Waiting {
   readonly body: Uint8Array;
@@ -45,15 +48,18 @@ function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
 export class TelemetryIntake {
   readonly #log: Log;
   readonly #startThread: () => Worker;
+  readonly #idleMs: number;
   readonly #queue: Waiting[] = [];
   readonly #sent: Array<readonly Waiting[]> = [];
   #thread: Worker | null = null;
+  #idle: NodeJS.Timeout | undefined;
   #mayUseThread = true;
   #isTurnTaken = false;
 
-  constructor(log: Log, start: () => Worker = startThread) {
+  constructor(log: Log, start: () => Worker = startThread, idleMs: number = IDLE_MS) {
     this.#log = log;
     this.#startThread = start;
+    this.#idleMs = idleMs;
   }
 
   /** The tick of a body that is in order at first sight; null where the schema must judge. */
@@ -85,6 +91,7 @@ export class TelemetryIntake {
       const batch = this.#queue.splice(0, MAX_BODIES);
       const message = writeBodies(batch.map((waiting) => waiting.body));
       this.#sent.push(batch);
+      this.#idle?.refresh();
       thread.postMessage(message, [message.bytes.buffer]);
     }
   }
@@ -95,14 +102,27 @@ export class TelemetryIntake {
     try {
       const thread = this.#startThread();
       thread.on('message', (message: TicksMessage) => this.#take(message));
-      thread.on('error', (error) => this.#giveUp(messageOf(error)));
-      thread.on('exit', () => this.#giveUp('it ended'));
+      const lose = (reason: string): void => {
+        // One that has retired may end.
+        if (this.#thread === thread) this.#giveUp(reason);
+      };
+      thread.on('error', (error) => lose(messageOf(error)));
+      thread.on('exit', () => lose('it ended'));
       thread.unref();
       this.#thread = thread;
+      this.#idle = setTimeout(() => this.#retire(), this.#idleMs).unref();
     } catch (error) {
       this.#giveUp(messageOf(error));
     }
     return this.#thread;
+  }
+
+  /** The next bodies that come together start another. */
+  #retire(): void {
+    if (this.#sent.length > 0) return void this.#idle?.refresh();
+    const thread = this.#thread;
+    this.#thread = null;
+    void thread?.terminate();
   }
 
   #take(message: TicksMessage): void {
@@ -132,6 +152,7 @@ export class TelemetryIntake {
   async close(): Promise<void> {
     this.#mayUseThread = false;
     this.#readWaiting();
+    clearTimeout(this.#idle);
     await this.#thread?.terminate();
   }
 }

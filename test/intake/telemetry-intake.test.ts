@@ -168,6 +168,27 @@ test('a tick of the thread says the same as the schema and the store would, cont
   }
 });
 
+test('a thread that has nothing to do ends, which is no failure, and the next bodies start another', async (t) => {
+  const log = new RecordingLog();
+  const threads: Worker[] = [];
+  const start = (): Worker => {
+    const thread = startThread();
+    threads.push(thread);
+    return thread;
+  };
+  const intake = new TelemetryIntake(log, start, 50);
+  t.after(() => intake.close());
+  for (let round = 1; round <= 2; round += 1) {
+    const ticks = await Promise.all(GOOD.map((body) => intake.read(body)));
+    for (const [index, tick] of ticks.entries()) assert.deepEqual(said(tick), await readAlone(GOOD[index] ?? LARGE));
+    const thread = threads.at(-1);
+    assert(thread !== undefined);
+    await ended(thread);
+    assert.equal(threads.length, round);
+  }
+  assert.deepEqual(log.lines, []);
+});
+
 test('when the thread dies everybody is answered, the log says so once, and reading goes on', async (t) => {
   const { intake, log, threads } = openIntake(t);
   await Promise.all([intake.read(LARGE_GOOD), ...GOOD.map((body) => intake.read(body))]);
