@@ -38,15 +38,8 @@ export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'repor
   if (isLatest && !isSteady(host, tick)) applyContainers(store, host, tick, nowMs);
   const ids = idsOf(store, host, tick);
   const sample = assembleSample(tick.host, ids, tick.containers?.blocks ?? NO_BLOCKS);
-  const stored = {
-    hostId: host.stored.id,
-    recordedAtMs: tick.recordedAtMs,
-    receivedAtMs: nowMs,
-    tokenNumber,
-    live: isLatest,
-    sample,
-  };
-  storeTick(store, host, stored);
+  const { recordedAtMs } = tick;
+  const stored = storeTick(store, host, { recordedAtMs, receivedAtMs: nowMs, tokenNumber, live: isLatest, sample });
   noteUse(store, fleet, host, tokenNumber, nowMs, isLatest);
   if (isLatest) {
     noteLatest(host, stored, ids !== null);
@@ -70,14 +63,7 @@ export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fi
       metrics: report.metrics,
     }));
     const sample = encodeSample({ metrics, containers: containers ?? null });
-    storeTick(store, host, {
-      hostId: host.stored.id,
-      recordedAtMs,
-      receivedAtMs: command.nowMs,
-      tokenNumber,
-      live: false,
-      sample,
-    });
+    storeTick(store, host, { recordedAtMs, receivedAtMs: command.nowMs, tokenNumber, live: false, sample });
     stored += 1;
   }
   if (stored > 0) noteUse(store, fleet, host, tokenNumber, command.nowMs, false);
@@ -90,10 +76,12 @@ function isDuplicate(store: Store, host: LiveHost, tick: Pick<Tick, 'recordedAtM
   return store.ticks.has(host.stored.id, tick.recordedAtMs);
 }
 
-function storeTick(store: Store, host: LiveHost, row: StoredTick): void {
+function storeTick(store: Store, host: LiveHost, tick: Omit<StoredTick, 'hostId'>): StoredTick {
+  const row = { hostId: host.stored.id, ...tick };
   invariant(store.ticks.insert(row), 'a tick that is no duplicate is new to the store');
   host.newestMs = Math.max(host.newestMs, row.recordedAtMs);
   host.tickCount += 1;
+  return row;
 }
 
 /** Whether a tick changes nothing about its host's containers: the same list, and none that has been missing. */
