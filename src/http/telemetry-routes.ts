@@ -33,30 +33,34 @@ export interface TelemetryIntake {
 
 export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rateLimit: RateLimit): Route[] {
   const gate = new TelemetryGate();
-  async function takeTick(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
+  async function receive(
+    exchange: Exchange,
+    identity: AgentIdentity,
+    limitBytes: number,
+    store: (body: Buffer) => Promise<unknown>,
+  ): Promise<Answer> {
     if (gate.isFull) await gate.wait(exchange.request);
     requireRate(rateLimit, exchange, identity);
+    const body = await readBytes(exchange, limitBytes);
+    await gate.pass(body.length, () => store(body));
+    return NO_CONTENT;
+  }
+  function takeTick(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
     const { nowMs } = exchange;
-    const body = await readBytes(exchange, HTTP_LIMITS.telemetryBodyBytes);
-    return gate.pass(body.length, async () => {
+    return receive(exchange, identity, HTTP_LIMITS.telemetryBodyBytes, async (body) => {
       const plain = await intake.read(body);
       const tick =
         plain === null
           ? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)))
           : requireValid(checkClock(plain, nowMs));
       await commands.submit({ kind: 'report_tick', identity, tick, nowMs });
-      return NO_CONTENT;
     });
   }
-  async function takeBatch(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
-    if (gate.isFull) await gate.wait(exchange.request);
-    requireRate(rateLimit, exchange, identity);
+  function takeBatch(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
     const { nowMs } = exchange;
-    const body = await readBytes(exchange, HTTP_LIMITS.batchBodyBytes);
-    return gate.pass(body.length, async () => {
+    return receive(exchange, identity, HTTP_LIMITS.batchBodyBytes, async (body) => {
       const ticks = requireValid(parseTelemetryBatch(parseJson(body), nowMs));
       await commands.submit({ kind: 'back_fill', identity, ticks, nowMs });
-      return NO_CONTENT;
     });
   }
   return [
