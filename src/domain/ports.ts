@@ -187,8 +187,15 @@ export interface AgentRollout {
 }
 
 export interface Dispatches {
-  /** What the host is to do; waits up to `waitMs` for something to do. Null: nothing, or given up. */
-  nextDispatch(identity: AgentIdentity, waitMs: number, givenUp: AbortSignal): Promise<Dispatch | null>;
+  /**
+   * What the host is to do; waits up to `waitMs` for something to do. Null: nothing, or given up. When it must wait it
+   * hands `onWaiting` what to call when nobody wants the answer any more.
+   */
+  nextDispatch(
+    identity: AgentIdentity,
+    waitMs: number,
+    onWaiting: (giveUp: () => void) => void,
+  ): Promise<Dispatch | null>;
   /** The host's name, and its part in every rollout that expects something of it. */
   agentState(identity: AgentIdentity): { readonly hostname: string; readonly rollouts: readonly AgentRollout[] };
   /** Polls that wait now. */

@@ -170,11 +170,23 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     return answered as Promise<Outcomes[K]>;
   }
 
-  async nextDispatch(identity: AgentIdentity, waitMs: number, givenUp: AbortSignal): Promise<Dispatch | null> {
-    const now = this.#dispatchFor(identity);
-    if (now !== null || waitMs === 0 || this.#isStopping) return now;
-    await this.#polls.wait(identity.hostId, waitMs, givenUp);
-    return givenUp.aborted || this.#isStopping ? null : this.#dispatchFor(identity);
+  nextDispatch(
+    identity: AgentIdentity,
+    waitMs: number,
+    onWaiting: (giveUp: () => void) => void,
+  ): Promise<Dispatch | null> {
+    return new Promise((resolve, reject) => {
+      const now = this.#dispatchFor(identity);
+      if (now !== null || waitMs === 0 || this.#isStopping) return resolve(now);
+      const answer = (): void => {
+        try {
+          resolve(this.#isStopping ? null : this.#dispatchFor(identity));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      onWaiting(this.#polls.wait(identity.hostId, waitMs, answer));
+    });
   }
 
   #dispatchFor(identity: AgentIdentity): Dispatch | null {

@@ -14,7 +14,7 @@ import { dispatchQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { readJson, readQuery, requireValid } from './read-body.ts';
-import { json, NO_CONTENT, type Route } from './route.ts';
+import { type Answer, json, NO_CONTENT, type Route } from './route.ts';
 
 function presentDispatch(dispatch: Dispatch): DispatchBody {
   return {
@@ -25,6 +25,10 @@ function presentDispatch(dispatch: Dispatch): DispatchBody {
     epoch: dispatch.epoch,
     ...(dispatch.regressed === null ? {} : { regressed: { reason: dispatch.regressed } }),
   };
+}
+
+function answerDispatch(dispatch: Dispatch | null): Answer {
+  return dispatch === null ? NO_CONTENT : json(200, presentDispatch(dispatch));
 }
 
 function presentAgentRollout({ plan, host }: AgentRollout): AgentStateBody['rollouts'][number] {
@@ -71,13 +75,11 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
       querySchema: dispatchQuerySchema,
       answerSchema: dispatchBodySchema,
       status: 200,
-      async handle(exchange, identity) {
+      handle(exchange, identity) {
         const { wait } = readQuery(exchange, dispatchQuerySchema);
-        const gone = new AbortController();
-        // A reason of its own: for want of one an error with its stack would be made for every poll.
-        exchange.response.once('close', () => gone.abort('the connection is closed'));
-        const dispatch = await dispatches.nextDispatch(identity, wait * 1000, gone.signal);
-        return dispatch === null ? NO_CONTENT : json(200, presentDispatch(dispatch));
+        return dispatches
+          .nextDispatch(identity, wait * 1000, (giveUp) => exchange.response.on('close', giveUp))
+          .then(answerDispatch);
       },
     },
     {

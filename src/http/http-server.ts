@@ -25,7 +25,7 @@ function configure(surface: HttpSurface, isLocal: boolean): Server {
   server.maxHeadersCount = HTTP_LIMITS.maxHeaders;
   server.maxConnections = HTTP_LIMITS.maxConnections;
   server.setTimeout(HTTP_LIMITS.socketTimeoutMs);
-  const serve = (request: IncomingMessage, response: ServerResponse) => void surface.serve(request, response, isLocal);
+  const serve = (request: IncomingMessage, response: ServerResponse) => surface.serve(request, response, isLocal);
   server.on('request', serve);
   // Taken here so that a refusal comes before the body is asked for.
   server.on('checkContinue', serve);

@@ -13,6 +13,7 @@ import type {
   Readiness,
   RolloutQueries,
 } from '../domain/ports.ts';
+import type { AdminIdentity } from '../domain/token.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';
 import { describeApi } from './describe-api.ts';
@@ -32,7 +33,6 @@ import { tokenRoutes } from './token-routes.ts';
 import { writePieces } from './write-pieces.ts';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
-const NO_QUERY = new URLSearchParams();
 /** RFC 6750, section 3. */
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
 
@@ -97,7 +97,7 @@ export class HttpSurface {
   }
 
   /** Answers one request; never throws. `isLocal`: it came over the Unix socket. */
-  async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
+  serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): void {
     const startedAt = performance.now();
     const { route, params, query } = this.#find(request);
     const exchange: Exchange = {
@@ -109,33 +109,40 @@ export class HttpSurface {
       nowMs: this.#clock.nowMs(),
       isLocal,
     };
-    const answer = await this.#answer(exchange, route);
-    send(request, response, answer, this.#isClosing, (error) => this.#failure(exchange, route, error));
-    const name = route === undefined ? 'unmatched' : `${route.method} ${route.path}`;
-    this.#metrics.answered(name, answer.status);
-    if (route?.access === 'agent') this.#metrics.ingested(name, (performance.now() - startedAt) / 1000);
+    const failed = (error: unknown): Answer => this.#failure(exchange, route, error);
+    const finish = (answer: Answer): void => {
+      send(request, response, answer, this.#isClosing, failed);
+      const name = route === undefined ? 'unmatched' : `${route.method} ${route.path}`;
+      this.#metrics.answered(name, answer.status);
+      if (route?.access === 'agent') this.#metrics.ingested(name, (performance.now() - startedAt) / 1000);
+    };
+    const answer = this.#answer(exchange, route, failed);
+    // Not awaited: of thousands of polls that wait, each would keep the frames of the functions it has come through.
+    if (answer instanceof Promise) answer.then(finish, (error) => finish(failed(error)));
+    // Only when what has arrived is parsed is it known whether a body came whole.
+    else queueMicrotask(() => finish(answer));
   }
 
   #find(request: IncomingMessage): {
     route: Route | undefined;
     params: Record<string, string>;
-    query: URLSearchParams;
+    query: string;
   } {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     const path = mark === -1 ? url : url.slice(0, mark);
-    const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
+    const query = mark === -1 ? '' : url.slice(mark + 1);
     const method = (request.method === 'HEAD' ? 'GET' : request.method) as Method;
     const found = METHODS.includes(method) ? this.#router.find(method, path) : null;
     if (found === null) return { route: undefined, params: {}, query };
     return { route: found.store as Route, params: found.params as Record<string, string>, query };
   }
 
-  async #answer(exchange: Exchange, route: Route | undefined): Promise<Answer> {
+  #answer(exchange: Exchange, route: Route | undefined, failed: (error: unknown) => Answer): Promise<Answer> | Answer {
     try {
-      return route === undefined ? this.#unmatched(exchange) : await this.#authorized(exchange, route);
+      return route === undefined ? this.#unmatched(exchange) : this.#authorized(exchange, route);
     } catch (error) {
-      return this.#failure(exchange, route, error);
+      return failed(error);
     }
   }
 
@@ -173,7 +180,7 @@ export class HttpSurface {
     );
   }
 
-  async #authorized(exchange: Exchange, route: Route): Promise<Answer> {
+  #authorized(exchange: Exchange, route: Route): Promise<Answer> | Answer {
     const identify = () => this.#authenticator.identify(exchange.request.headers.authorization, exchange.nowMs);
     switch (route.access) {
       case 'public':
@@ -191,13 +198,21 @@ export class HttpSurface {
         const identity = identify();
         if (identity === undefined) return this.#unauthorized(exchange, route);
         if (identity.kind === 'agent') return problem(403, "an agent's token may not do this: use an admin token");
-        const answer = await route.handle(exchange, identity);
-        if (answer.status < 300) this.#authenticator.noteUse(identity.tokenId, exchange.nowMs);
-        return answer;
+        return this.#answerAdmin(exchange, route, identity);
       }
       default:
         return assertNever(route);
     }
+  }
+
+  async #answerAdmin(
+    exchange: Exchange,
+    route: Extract<Route, { access: 'operator' }>,
+    identity: AdminIdentity,
+  ): Promise<Answer> {
+    const answer = await route.handle(exchange, identity);
+    if (answer.status < 300) this.#authenticator.noteUse(identity.tokenId, exchange.nowMs);
+    return answer;
   }
 }
 

@@ -142,7 +142,7 @@ export async function readOptionalBody<S extends z.ZodType>(exchange: Exchange, 
 
 /** The query string as `schema` reads it. Throws {@link Refusal} with 422. */
 export function readQuery<S extends z.ZodType>(exchange: Exchange, schema: S): z.output<S> {
-  return requireValid(parseWith(schema, Object.fromEntries(exchange.query)));
+  return requireValid(parseWith(schema, Object.fromEntries(new URLSearchParams(exchange.query))));
 }
 
 /** The value, or a {@link Refusal} with 422. */

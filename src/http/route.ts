@@ -18,7 +18,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   /** Decoded path parameters. */
   readonly params: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
+  /** What follows the `?`, as it was sent. */
+  readonly query: string;
   readonly remoteAddress: string;
   /** When the request arrived, by the server's clock. */
   readonly nowMs: number;

@@ -2,8 +2,9 @@
  * better-sqlite3 behind the store's errors: every statement of the adapter is prepared here, so a failure of the disk
  * or the file is translated in one place.
  */
+import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { NexusError } from '../domain/errors.ts';
+import { messageOf, NexusError } from '../domain/errors.ts';
 
 export type SqlValue = string | number | bigint | Uint8Array | null;
 
@@ -52,6 +53,8 @@ export class Connection {
   readonly file: string;
   readonly #database: Database.Database;
   readonly #onDamaged: (failure: NexusError) => void;
+  /** The write-ahead log, once something was committed. */
+  #log: number | null = null;
 
   /**
    * Opens or creates `file`; waits at most `busyTimeoutMs` for another program's lock. `onDamaged` is called, in the
@@ -108,8 +111,18 @@ export class Connection {
     };
   }
 
-  /** Runs `work` between BEGIN IMMEDIATE and COMMIT, or rolls back and throws. */
+  /**
+   * Runs `work` between BEGIN IMMEDIATE and COMMIT, or rolls back and throws. When this returns, what was written is
+   * synced to the disk. A sync that fails is `store_unavailable`: nobody knows then what the disk holds, so the
+   * connection must not be used any more.
+   */
   transact<T>(work: () => T): T {
+    const result = this.#commit(work);
+    this.#syncLog();
+    return result;
+  }
+
+  #commit<T>(work: () => T): T {
     this.exec('BEGIN IMMEDIATE');
     try {
       const result = work();
@@ -119,6 +132,23 @@ export class Connection {
       // SQLite itself rolls back on some errors (a full disk); then there is nothing left to undo.
       if (this.#database.inTransaction) this.exec('ROLLBACK');
       throw error;
+    }
+  }
+
+  /**
+   * `synchronous = FULL` would do this within COMMIT, but the library is built without fdatasync: with fsync every
+   * commit would wait for the file system's journal as well, only to keep the log's time of change.
+   */
+  #syncLog(): void {
+    const file = `${this.file}-wal`;
+    try {
+      this.#log ??= openSync(file, 'r');
+      fdatasyncSync(this.#log);
+    } catch (error) {
+      const advice = 'the disk reported an error: check it (kernel log, free space, mount)';
+      throw new NexusError('store_unavailable', `cannot sync ${file}: ${advice} (${messageOf(error)})`, {
+        cause: error,
+      });
     }
   }
 
@@ -133,6 +163,8 @@ export class Connection {
   }
 
   close(): void {
+    if (this.#log !== null) closeSync(this.#log);
+    this.#log = null;
     this.#guard(() => this.#database.close());
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Opens the data directory:
  *
- *     nexus.db        everything (SQLite, WAL mode, synchronous=FULL: a COMMIT that returned survives a power cut)
+ *     nexus.db        everything (SQLite, WAL mode; a transaction that returned is synced, and survives a power cut)
  *     nexus.lock      held by the one `nexus serve` that owns the directory, released by the kernel when it ends
  *     nexus.marker    says that nexus.db has existed here, so that a lost database is never replaced by an empty one
  */
@@ -25,7 +25,7 @@ import { createTokenTable } from './token-table.ts';
 
 /** The writer waits no longer than this for a foreign lock: the server answers nobody meanwhile. */
 const BUSY_TIMEOUT_MS = 250;
-const SYNCHRONOUS_FULL = 2;
+const SYNCHRONOUS_NORMAL = 1;
 
 function prepareDirectory(directory: string): void {
   try {
@@ -89,7 +89,8 @@ function writeMarker(marker: string): void {
 
 function configure(connection: Connection): void {
   connection.pragma('journal_mode = WAL');
-  connection.pragma('synchronous = FULL');
+  // Syncs what checkpoints need; each commit is synced by `Connection.transact`.
+  connection.pragma('synchronous = NORMAL');
   connection.pragma('foreign_keys = ON');
   connection.pragma('temp_store = MEMORY');
   connection.pragma('cache_size = -16384');
@@ -98,7 +99,8 @@ function configure(connection: Connection): void {
 
 /**
  * Writes one row, so that a full or read-only disk shows now and not at the first post, and asserts afterwards that
- * commits are synced: builds of SQLite may lower `synchronous` when a connection first writes in WAL mode.
+ * checkpoints are synced: builds of SQLite may lower `synchronous` when a connection first writes in WAL mode. What an
+ * earlier server left in the log goes into the file, so that nothing is built on what it may not have synced.
  */
 function probeWrite(connection: Connection, nowMs: number): void {
   connection.transact(() => {
@@ -108,9 +110,10 @@ function probeWrite(connection: Connection, nowMs: number): void {
       )
       .run(nowMs);
   });
-  connection.pragma('synchronous = FULL');
-  invariant(connection.pragma('synchronous') === SYNCHRONOUS_FULL, 'commits must be synced');
+  connection.pragma('synchronous = NORMAL');
+  invariant(connection.pragma('synchronous') === SYNCHRONOUS_NORMAL, 'checkpoints must be synced');
   invariant(connection.pragma('journal_mode') === 'wal', 'the database must be in WAL mode');
+  connection.pragma('wal_checkpoint(TRUNCATE)');
 }
 
 /** Where the database of a directory lies. */

@@ -11,6 +11,7 @@ import { chooseSeed, SeededRandom } from './support/seeded-random.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
 import { SmallDisk, skipWithoutSmallDisks } from './support/small-disk.ts';
 import {
+  failingSyncs,
   isTraceComplete,
   readSystemCalls,
   type SystemCall,
@@ -23,6 +24,9 @@ const AGENTS = 6;
 const TICKS_EACH = 15;
 const POWER_CUTS = 4;
 const DISK_MB = 48;
+/** Of the calls of the writing thread: the first ones are those of a start. */
+const FIRST_FAILING_SYNC = 30;
+const FAILING_SYNCS = 3;
 
 async function addAgents(
   server: NexusServer,
@@ -106,6 +110,33 @@ test('the check of the system calls finds an answer that leaves too early', () =
   assert.throws(() => requireSyncBeforeAnswers([write, sync, request, answer]), /without a sync/);
   assert.throws(() => requireSyncBeforeAnswers([request, sync, write, answer]), /not synced/);
   assert.throws(() => requireSyncBeforeAnswers([request, write, { ...sync, result: -1 }, answer]), /not synced/);
+});
+
+test('a sync of the log that fails is answered 503, and the server goes on by itself', {
+  skip: skipWithoutStrace(),
+}, async (t) => {
+  const dataDir = path.join(scratchDirectory(t), 'data');
+  const server = await NexusServer.start(t, { dataDir, under: failingSyncs(FIRST_FAILING_SYNC, FAILING_SYNCS) });
+  await server.waitUntilReady();
+  const operator = server.operator(t);
+  const { host, token } = await operator.createHost({ name: 'web-1', token: true });
+  assert.ok(token !== undefined, 'a token was asked for');
+  const agent = new SimulatedAgent(new HostLedger(host.name, token.token), new SeededRandom(1));
+  const client = new Client(server.url);
+  let refused = 0;
+  for (let count = 0; count < FIRST_FAILING_SYNC + FAILING_SYNCS; count += 1) {
+    const tick = agent.ledger.nextTick(2);
+    while ((await agent.send(client, [tick])) !== 'acknowledged') {
+      refused += 1;
+      await server.waitUntilReady();
+    }
+  }
+  await client.destroy();
+  assert.ok(refused > 0, 'no sync failed while ticks were stored');
+  assert.ok(refused <= FAILING_SYNCS, `${refused} ticks were refused for ${FAILING_SYNCS} syncs`);
+  await agent.ledger.verifyAll(operator);
+  await operator.close();
+  assert.equal((await server.stop()).code, 0);
 });
 
 /** Freezes every thread of a process in the place where it is. */

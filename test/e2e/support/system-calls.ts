@@ -35,6 +35,12 @@ export function straceInto(file: string): string[] {
   return ['strace', '-D', '-f', '-y', '-s', String(SHOWN_BYTES), '-e', `trace=${TRACED}`, '-o', file];
 }
 
+/** Words to put before a command: of the fdatasync calls of each of its threads, `count` from the `first` on fail. */
+export function failingSyncs(first: number, count: number): string[] {
+  const fault = `inject=fdatasync:error=EIO:when=${first}..${first + count - 1}`;
+  return ['strace', '-D', '-f', '-e', 'trace=fdatasync', '-e', fault, '-o', '/dev/null'];
+}
+
 const LINE = /^(\d+) +(.*)$/;
 const RESUMED = /^<\.\.\. \w+ resumed>(.*)$/;
 const CALL = /^(\w+)\((\d+)<([^>]*)>(.*?)\) += (-?\d+)/;
