@@ -35,6 +35,12 @@ function headerNumber(head: string, name: string): number {
   return Number(new RegExp(`\\r\\n${name}: (\\d+)`, 'i').exec(head)?.[1] ?? 0);
 }
 
+/** Head and body together; null while the head is not whole. */
+function lengthOf(received: string): number | null {
+  const end = received.indexOf(HEAD_END);
+  return end === -1 ? null : end + HEAD_END.length + headerNumber(received.slice(0, end), 'content-length');
+}
+
 /** Whether these bytes are the whole of a 204: nearly every answer is one, and is then never made a string. */
 function isNoContent(bytes: Buffer, length: number): boolean {
   if (bytes[length - 1] !== 10 || bytes[length - 2] !== 13 || bytes[length - 3] !== 10) return false;
@@ -46,6 +52,8 @@ export class KeptConnection {
   #socket: Socket | null = null;
   #asked: Asker | null = null;
   #received = '';
+  /** Of the answer that is being received: how much it takes, once its head is known. */
+  #wanted: number | null = null;
 
   private constructor(target: Target) {
     this.#target = target;
@@ -113,17 +121,21 @@ export class KeptConnection {
   #receive(bytes: Buffer, length: number): void {
     if (this.#received === '' && isNoContent(bytes, length)) return this.#answer(NO_CONTENT);
     this.#received += bytes.toString('latin1', 0, length);
+    this.#wanted ??= lengthOf(this.#received);
+    // Not looked into before it is whole: each look would copy what has come so far of a long answer.
+    if (this.#wanted === null || this.#received.length < this.#wanted) return;
     const end = this.#received.indexOf(HEAD_END);
-    if (end === -1) return;
     const head = this.#received.slice(0, end);
-    const bodyStart = end + HEAD_END.length;
-    const bodyEnd = bodyStart + headerNumber(head, 'content-length');
-    if (this.#received.length < bodyEnd) return;
     const status = Number(head.slice(9, 12));
-    const body = this.#received.slice(bodyStart, bodyEnd);
-    this.#received = '';
+    const body = this.#received.slice(end + HEAD_END.length, this.#wanted);
+    this.#forget();
     if (CLOSING.test(head)) this.close();
     this.#answer({ status, retryAfterSeconds: headerNumber(head, 'retry-after'), body });
+  }
+
+  #forget(): void {
+    this.#received = '';
+    this.#wanted = null;
   }
 
   #answer(answer: Answer): void {
@@ -136,7 +148,7 @@ export class KeptConnection {
   #lose(socket: Socket, error: Error): void {
     if (this.#socket !== socket) return;
     this.#socket = null;
-    this.#received = '';
+    this.#forget();
     this.#fail(error);
   }
 
