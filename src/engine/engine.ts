@@ -1,9 +1,9 @@
 /**
- * The single writer. Commands wait in a bounded inbox; all that wait at the end of an event-loop turn share one
+ * The single writer. Commands wait in a bounded inbox; all that wait when the writer comes to them share one
  * transaction, and each is answered only after the COMMIT that holds it has returned (group commit: under load one
  * sync serves hundreds of answers, and an idle server adds no delay).
  *
- *     submit ─► inbox ─► BEGIN, handle, handle, …, COMMIT (synced) ─► outcomes
+ *     submit ─► inbox ─► BEGIN, handle, handle, …, COMMIT (synced) ─► outcomes ─► rest
  *
  * A refusal is an outcome and writes nothing. When the store fails, everything in the transaction is answered
  * `store_unavailable` and the engine lets go of the store; whoever opens it again attaches it again. When a handler
@@ -47,6 +47,11 @@ export const ENGINE_LIMITS = {
   maxWaitingTelemetry: 6144,
   /** Commands of one transaction. */
   maxBatch: 512,
+  /**
+   * What comes within this time after a transaction waits for its end and shares the next one: each costs its sync and
+   * the pages that all of them write, so that a busy server answers sooner for it.
+   */
+  restMs: 2,
   /** So many commands wait for no other. */
   fullBatch: 64,
 } as const;
@@ -75,7 +80,10 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   readonly judge = new SoakJudge();
   readonly #polls = new WaitingPolls();
   #settledAtMs = 0;
-  #draining = false;
+  #isDrainDue = false;
+  #rest: NodeJS.Timeout | null = null;
+  /** When the last transaction ended, by `performance.now()`. */
+  #committedAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
   #onDetached: ((reason: string) => void) | null = null;
 
@@ -243,19 +251,23 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     this.#world = null;
   }
 
+  /** At the end of this turn, or when the writer has rested since its last transaction. */
   #scheduleDrain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    this.#drainAfter(this.#inbox.length);
+    if (this.#isDrainDue) return;
+    if (this.#inbox.length >= ENGINE_LIMITS.fullBatch) return this.#drainSoon();
+    if (this.#rest !== null) return;
+    const restMs = this.#committedAt + ENGINE_LIMITS.restMs - performance.now();
+    if (restMs <= 0) return this.#drainSoon();
+    this.#rest = setTimeout(() => this.#drainSoon(), restMs);
   }
 
-  /** Drains at the end of a turn that has brought no more than `known` commands: as long as more come, they share. */
-  #drainAfter(known: number): void {
+  #drainSoon(): void {
+    this.#isDrainDue = true;
+    if (this.#rest !== null) clearTimeout(this.#rest);
+    this.#rest = null;
     setImmediate(() => {
-      const waiting = this.#inbox.length;
-      if (waiting > known && waiting < ENGINE_LIMITS.fullBatch) return this.#drainAfter(waiting);
-      this.#draining = false;
-      if (waiting > 0 || this.#hasMore) this.#drain();
+      this.#isDrainDue = false;
+      if (this.#inbox.length > 0 || this.#hasMore) this.#drain();
       if (this.#inbox.length > 0) this.#scheduleDrain();
     });
   }
@@ -288,6 +300,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
       world.runner.settle(this.#settledAtMs);
       return judged;
     });
+    this.#committedAt = performance.now();
     batch.forEach((waiting, index) => {
       const verdict = verdicts[index];
       if (verdict === undefined) waiting.reject(new NexusError('internal', 'no verdict'));

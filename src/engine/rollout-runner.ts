@@ -21,9 +21,9 @@ import type { RolloutBook } from './rollout-book.ts';
 const MAX_ROUNDS = 1000;
 /**
  * Hosts that one transaction asks about. A wave of thousands is dispatched over many of them, so that an event that
- * comes meanwhile waits for a hundred hosts and not for all.
+ * comes meanwhile waits for some dozens of hosts and not for all.
  */
-const MAX_ASKED = 128;
+const MAX_ASKED = 64;
 
 function known<T>(value: T): Reading<T> {
   return { ok: true, value };

@@ -76,6 +76,23 @@ test('a command alone is committed within the turn, without waiting for others',
   await answer;
 });
 
+test('commands of several turns share a transaction while the writer rests from the one before', async (t) => {
+  const writes: string[] = [];
+  const { engine } = openEngine(t, (inner) => watchWrites(inner, writes));
+  const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+  // Each answer comes at the beginning of a rest; a machine that is busy may sleep through some of them.
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    await engine.submit(addHost(`host-${attempt}`));
+    writes.length = 0;
+    const first = engine.submit(addHost(`first-${attempt}`));
+    await nextTurn();
+    const second = engine.submit(addHost(`second-${attempt}`));
+    await Promise.all([first, second]);
+    if (writes.filter((write) => write === 'transact').length === 1) return;
+  }
+  assert.fail('no two turns shared a transaction');
+});
+
 test('nobody is answered before the commit that holds the command has returned', async (t) => {
   const order: string[] = [];
   const { engine } = openEngine(t, (inner) => ({
