@@ -113,7 +113,7 @@ export class Connection {
 
   /**
    * Runs `work` between BEGIN IMMEDIATE and COMMIT, or rolls back and throws. When this returns, what was written is
-   * synced to the disk. A sync that fails is `store_unavailable`: nobody knows then what the disk holds, so the
+   * synced to the disk: the database is in WAL mode. A sync that fails is `store_unavailable`: nobody knows then what the disk holds, so the
    * connection must not be used any more.
    */
   transact<T>(work: () => T): T {

@@ -16,6 +16,7 @@ function makeDirectory(t: TestContext): string {
 function open(t: TestContext): Connection {
   const connection = new Connection(path.join(makeDirectory(t), 'nexus.db'), 0);
   t.after(() => connection.close());
+  connection.pragma('journal_mode = WAL');
   return connection;
 }
 
