@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { builtExecutable } from '../../demo/built-executable.ts';
 import { ChildServer } from './child-server.ts';
@@ -11,6 +13,18 @@ export interface ServerChoice {
   readonly profile?: string | undefined;
 }
 
+/**
+ * A copy of the executable, as whoever installs it makes one: of a file that was just built the system maps larger
+ * pieces than are used, and counts them as memory of the server. What was built is on the disk then, too, and its
+ * writing disturbs nobody's sync.
+ */
+function install(executable: string, directory: string): string {
+  const installed = path.join(directory, 'nexus');
+  if (!existsSync(installed)) copyFileSync(executable, installed);
+  execFileSync('sync');
+  return installed;
+}
+
 /** `nexus serve` as it is shipped, on a free port of the loopback, without a limit on the rate of its agents. */
 export async function startNexus(dataDir: string, logFile: string, choice: ServerChoice): Promise<ChildServer> {
   const serve = ['serve', '--data', dataDir, '--listen', '127.0.0.1:0', '--agent-rate-limit', '0'];
@@ -19,5 +33,5 @@ export async function startNexus(dataDir: string, logFile: string, choice: Serve
     return ChildServer.start(process.execPath, [...profiling, path.join(ROOT, 'bin', 'nexus.ts'), ...serve], logFile);
   }
   const executable = choice.executable ?? (await builtExecutable(ROOT, (line) => process.stdout.write(`${line}\n`)));
-  return ChildServer.start(executable, serve, logFile);
+  return ChildServer.start(install(executable, path.dirname(logFile)), serve, logFile);
 }
