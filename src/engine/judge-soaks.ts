@@ -60,7 +60,7 @@ export class SoakJudge {
         const host = world.fleet.hostByName(name);
         if (part?.state !== 'soaking' || host === undefined) continue;
         const known = this.#lastLook(rollout, host);
-        if (known === undefined || isNews(part.telemetry, known)) yield { rolloutId: rollout.plan.id, name };
+        if (known === undefined || isNews(part.telemetry, known, false)) yield { rolloutId: rollout.plan.id, name };
       }
     }
   }
@@ -90,13 +90,18 @@ export class SoakJudge {
     for (const { rolloutId, name } of this.#line.splice(0, MAX_LOOKS)) {
       const rollout = world.book.rollout(rolloutId);
       const part = rollout?.host(name);
-      if (rollout !== undefined && part !== undefined) this.judgeOne(world, rollout, part, nowMs);
+      if (rollout !== undefined && part !== undefined) this.#judgeOne(world, rollout, part, false, nowMs);
     }
   }
 
-  judgeOne(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): void {
+  /** One more look at a host whose soak is over: the last tick may be the one that tells. */
+  judgeLast(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): void {
+    this.#judgeOne(world, rollout, part, true, nowMs);
+  }
+
+  #judgeOne(world: World, rollout: Rollout, part: RolloutHost, isSoakOver: boolean, nowMs: number): void {
     const verdict = this.look(world, rollout, part, nowMs);
-    if (verdict === null || !isNews(part.telemetry, verdict)) return;
+    if (verdict === null || !isNews(part.telemetry, verdict, isSoakOver)) return;
     world.runner.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
   }
 

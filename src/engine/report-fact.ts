@@ -24,8 +24,7 @@ export function reportFact(world: World, judge: SoakJudge, command: CommandOf<'r
   }
   if (isDuplicate(world.store, command.rolloutId, part, command.numbered)) return { applied: false };
   const rollout = openRollout(world, command.rolloutId);
-  // A soak is over only after one more look: the last tick may be the one that tells.
-  if (command.numbered.fact.type === 'converged') judge.judgeOne(world, rollout, part, command.nowMs);
+  if (command.numbered.fact.type === 'converged') judge.judgeLast(world, rollout, part, command.nowMs);
   const received = receiveReport(rollout, name, command.numbered, command.nowMs);
   if (!received.ok) throw refusal(part, received.refusal);
   for (const entry of received.entries) world.runner.apply(rollout, entry, command.nowMs);

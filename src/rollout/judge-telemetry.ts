@@ -67,8 +67,9 @@ export function judgeTelemetry(
   return { status: lasted ? 'regressed' : 'watch', sinceMs, reason: beyond.join('; '), figures };
 }
 
-/** Worth an entry in the log: the figures of every tick are not. */
-export function isNews(previous: TelemetryVerdict | null, next: TelemetryVerdict): boolean {
+/** Worth an entry in the log: the figures of every tick are not, nor is silence before the soak is over. */
+export function isNews(previous: TelemetryVerdict | null, next: TelemetryVerdict, isSoakOver: boolean): boolean {
+  if (previous === null && next.status === 'not_judged') return isSoakOver;
   return previous?.status !== next.status;
 }
 

@@ -266,9 +266,13 @@ test('a regression stays, whatever comes after it', () => {
 
 test('only a status that changes is news', () => {
   const ok: TelemetryVerdict = { status: 'ok', sinceMs: 1, reason: '', figures: {} };
-  assert.equal(isNews(null, ok), true);
-  assert.equal(isNews(ok, { ...ok, sinceMs: 2, reason: 'other figures' }), false);
-  assert.equal(isNews(ok, { ...ok, status: 'watch' }), true);
+  assert.equal(isNews(null, ok, false), true);
+  assert.equal(isNews(ok, { ...ok, sinceMs: 2, reason: 'other figures' }, true), false);
+  assert.equal(isNews(ok, { ...ok, status: 'watch' }, false), true);
+  const silent: TelemetryVerdict = { ...ok, status: 'not_judged' };
+  assert.equal(isNews(null, silent, false), false, 'while the soak goes on telemetry may still come');
+  assert.equal(isNews(null, silent, true), true);
+  assert.equal(isNews(silent, silent, true), false);
 });
 
 test('a slope wants four samples over twenty seconds', () => {

@@ -281,7 +281,10 @@ export class SimServer implements FleetView {
       };
       const { telemetry, sustainedFailureSeconds } = policy;
       const verdict = judgeTelemetry(telemetry, sustainedFailureSeconds, seen, part.telemetry, this.nowMs);
-      if (isNews(part.telemetry, verdict)) this.#apply(id, { kind: 'telemetry_judged', host: name, verdict });
+      const isSoakOver = part.soakDueAtMs !== null && this.nowMs >= part.soakDueAtMs;
+      if (isNews(part.telemetry, verdict, isSoakOver)) {
+        this.#apply(id, { kind: 'telemetry_judged', host: name, verdict });
+      }
     }
   }
 
