@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import { formatInstantOrNull } from '../domain/instant.ts';
 import type { AgentRollout, Commands, Dispatch, Dispatches } from '../domain/ports.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../wire/agent-event.ts';
 import { dispatchQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
+import { canonicalText } from './canonical-text.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { readJson, readQuery, requireValid } from './read-body.ts';
 import { type Answer, json, NO_CONTENT, type Route } from './route.ts';
@@ -47,7 +47,7 @@ function presentAgentRollout({ plan, host }: AgentRollout): AgentStateBody['roll
 /** The event as its sender wrote it, whatever the order of its keys: tells a duplicate from a conflict. */
 function digestEvent(body: unknown): string {
   const event = typeof body === 'object' && body !== null && 'event' in body ? body.event : null;
-  return hash('sha256', canonicalize(event) ?? '', 'hex');
+  return hash('sha256', canonicalText('event', event), 'hex');
 }
 
 export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): Route[] {

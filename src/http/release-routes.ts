@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import { formatInstant } from '../domain/instant.ts';
 import type { Commands, ReleaseView, RolloutQueries } from '../domain/ports.ts';
 import type { Quarantine } from '../domain/release.ts';
@@ -16,6 +15,7 @@ import {
   releaseBodySchema,
   releaseListBodySchema,
 } from '../wire/release.ts';
+import { canonicalText } from './canonical-text.ts';
 import { problem } from './problem.ts';
 import { readBody, readJson, readQuery, requireValid } from './read-body.ts';
 import { readCompose } from './read-compose.ts';
@@ -58,7 +58,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
         const manifest = requireValid(parseWith(manifestSchema, body));
         const { publishedPorts } = readCompose(manifest.compose);
         // The digest is over the manifest as it was sent, without the defaults that the schema fills in.
-        const bytes = Buffer.from(canonicalize(body) ?? '');
+        const bytes = Buffer.from(canonicalText('', body));
         const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
         const { release, created } = await commands.submit({
           kind: 'add_release',

@@ -24,8 +24,9 @@ export const INVARIANTS = {
 
 type Code = keyof typeof INVARIANTS;
 
-function hold(code: Code, condition: boolean, detail: string): void {
-  if (!condition) invariant(false, `${code} (${INVARIANTS[code]}): ${detail}`);
+/** The words are made only for a condition that does not hold: every entry is checked, and none should ever fail. */
+function hold(code: Code, condition: boolean, detail: () => string): void {
+  if (!condition) invariant(false, `${code} (${INVARIANTS[code]}): ${detail()}`);
 }
 
 /** Checks one entry's change against what was there `before` it. */
@@ -34,39 +35,53 @@ export function checkChange(before: RolloutView, entry: LaterEntry, change: Chan
   checkProgress(plan, before.progress, entry, change.progress);
   for (const host of change.hosts) {
     const was = before.host(host.name);
-    hold('I8', was !== undefined && was.wave === host.wave, `${quote(host.name)} is not of this rollout`);
+    hold('I8', was !== undefined && was.wave === host.wave, () => `${quote(host.name)} is not of this rollout`);
     if (was === undefined) continue;
     checkTerminal(was, host);
     if (host.epoch !== null && was.epoch === null) {
-      hold('I1', host.wave <= before.progress.currentWave, `${quote(host.name)} of wave ${host.wave} is dispatched`);
-      hold('I4', before.progress.status === 'active', `a rollout that is ${before.progress.status} dispatches`);
+      hold(
+        'I1',
+        host.wave <= before.progress.currentWave,
+        () => `${quote(host.name)} of wave ${host.wave} is dispatched`,
+      );
+      hold('I4', before.progress.status === 'active', () => `a rollout that is ${before.progress.status} dispatches`);
     }
     if (host.state !== was.state) checkArrival(plan, host, entry, atMs);
   }
 }
 
 function checkProgress(plan: RolloutPlan, before: RolloutProgress, entry: LaterEntry, after: RolloutProgress): void {
-  if (!isOpen(before.status)) hold('I4', after.status === before.status, `${before.status} became ${after.status}`);
+  if (!isOpen(before.status))
+    hold('I4', after.status === before.status, () => `${before.status} became ${after.status}`);
   if (isOpen(before.status) && total(before.waves, 'failed') > plan.failureThreshold) {
-    hold('I3', !isOpen(after.status), `${entry.kind} came with ${total(before.waves, 'failed')} failed`);
+    hold('I3', !isOpen(after.status), () => `${entry.kind} came with ${total(before.waves, 'failed')} failed`);
   }
-  hold('I2', total(after.waves, 'inFlight') <= plan.maxInFlight, `${total(after.waves, 'inFlight')} are in flight`);
+  hold(
+    'I2',
+    total(after.waves, 'inFlight') <= plan.maxInFlight,
+    () => `${total(after.waves, 'inFlight')} are in flight`,
+  );
   for (const [index, counts] of after.waves.entries()) {
-    const intact = Object.values(counts).every((count) => count >= 0);
-    hold('I8', intact && sizeOf(counts) === plan.waves[index]?.length, `wave ${index}: ${JSON.stringify(counts)}`);
+    const { pending, inFlight, converged, failed, left } = counts;
+    const intact = Math.min(pending, inFlight, converged, failed, left) >= 0;
+    hold(
+      'I8',
+      intact && sizeOf(counts) === plan.waves[index]?.length,
+      () => `wave ${index}: ${JSON.stringify(counts)}`,
+    );
   }
   if (entry.kind === 'wave_promoted') checkPromotion(before, entry.wave, entry.skipped);
-  else hold('I1', after.currentWave === before.currentWave, `${entry.kind} moved the wave`);
+  else hold('I1', after.currentWave === before.currentWave, () => `${entry.kind} moved the wave`);
 }
 
 function checkPromotion(before: RolloutProgress, wave: number, skipped: readonly string[]): void {
   const counts = before.waves[before.currentWave];
-  hold('I1', wave === before.currentWave + 1 && before.waves[wave] !== undefined, `wave ${wave} is not the next`);
+  hold('I1', wave === before.currentWave + 1 && before.waves[wave] !== undefined, () => `wave ${wave} is not the next`);
   if (counts === undefined) return;
   const nobodyStayed = counts.left === sizeOf(counts);
-  hold('I1', total(before.waves, 'inFlight') === 0, `wave ${wave} begins with hosts in flight`);
-  hold('I1', counts.converged > 0 || nobodyStayed, `wave ${wave} begins with nothing converged`);
-  hold('I1', skipped.length === counts.pending, `${counts.pending} are pending, ${skipped.length} are named`);
+  hold('I1', total(before.waves, 'inFlight') === 0, () => `wave ${wave} begins with hosts in flight`);
+  hold('I1', counts.converged > 0 || nobodyStayed, () => `wave ${wave} begins with nothing converged`);
+  hold('I1', skipped.length === counts.pending, () => `${counts.pending} are pending, ${skipped.length} are named`);
 }
 
 const MAY_FOLLOW = {
@@ -76,35 +91,39 @@ const MAY_FOLLOW = {
 } as const satisfies Partial<Record<HostState, readonly HostState[]>>;
 
 function checkTerminal(was: RolloutHost, host: RolloutHost): void {
-  hold('I4', !was.left || host.left, `${quote(host.name)} came back after it had left`);
+  hold('I4', !was.left || host.left, () => `${quote(host.name)} came back after it had left`);
   if (was.state === host.state || !(was.state in MAY_FOLLOW)) return;
   const next: readonly HostState[] = MAY_FOLLOW[was.state as keyof typeof MAY_FOLLOW];
-  hold('I4', next.includes(host.state), `${quote(host.name)} went from ${was.state} to ${host.state}`);
+  hold('I4', next.includes(host.state), () => `${quote(host.name)} went from ${was.state} to ${host.state}`);
 }
 
 /** Looks at the fact itself, and not at what the guards made of it. */
 function checkArrival(plan: RolloutPlan, host: RolloutHost, entry: LaterEntry, atMs: number): void {
   const fact = entry.kind === 'host_reported' ? entry.numbered.fact : null;
-  if (host.state === 'activating') hold('I7', host.epoch !== null, `${quote(host.name)} acts without an offer`);
+  if (host.state === 'activating') hold('I7', host.epoch !== null, () => `${quote(host.name)} acts without an offer`);
   if (host.state === 'soaking') {
     const onTarget = fact?.type === 'activation_completed' && fact.observedRelease === plan.release;
-    hold('I7', onTarget && host.soakDueAtMs !== null, `${quote(host.name)} soaks on something else`);
+    hold('I7', onTarget && host.soakDueAtMs !== null, () => `${quote(host.name)} soaks on something else`);
   }
   if (host.state !== 'converged') return;
   const onTarget = fact?.type === 'converged' && fact.currentRelease === plan.release;
   const due = host.soakDueAtMs !== null && atMs >= host.soakDueAtMs;
   const quiet = host.telemetry?.status !== 'watch' && host.telemetry?.status !== 'regressed';
-  hold('I7', onTarget && due, `${quote(host.name)} converged on something else, or early`);
-  hold('I7', quiet && failingEnforced(host.probes).length === 0, `${quote(host.name)} converged while it was failing`);
+  hold('I7', onTarget && due, () => `${quote(host.name)} converged on something else, or early`);
+  hold(
+    'I7',
+    quiet && failingEnforced(host.probes).length === 0,
+    () => `${quote(host.name)} converged while it was failing`,
+  );
 }
 
 /** Asked once more when every gate has opened: a gate that was left out must not pass in silence. */
 export function checkDispatch(plan: RolloutPlan, host: RolloutHost, epoch: number, fleet: FleetView): void {
   const quarantine = fleet.quarantine(plan.stack, plan.release);
-  hold('I6', quarantine.ok && quarantine.value === null, `${plan.release} is dispatched to ${quote(host.name)}`);
+  hold('I6', quarantine.ok && quarantine.value === null, () => `${plan.release} is dispatched to ${quote(host.name)}`);
   const occupant = fleet.occupant(plan.stack, host.name, plan.id);
-  hold('I5', occupant.ok && occupant.value === null, `${quote(host.name)} is dispatched twice at once`);
-  hold('I4', Number.isSafeInteger(epoch) && epoch >= 1, `epoch ${epoch} of ${quote(host.name)}`);
+  hold('I5', occupant.ok && occupant.value === null, () => `${quote(host.name)} is dispatched twice at once`);
+  hold('I4', Number.isSafeInteger(epoch) && epoch >= 1, () => `epoch ${epoch} of ${quote(host.name)}`);
 }
 
 interface WholeRollout extends RolloutView {
@@ -119,7 +138,11 @@ export function checkOnlyOpen(created: RolloutView, others: Iterable<RolloutView
     if (other.plan.id === created.plan.id || other.plan.stack !== created.plan.stack) continue;
     if (!isOpen(other.progress.status)) continue;
     const shared = created.plan.waves.flat().find((name) => other.host(name)?.left === false);
-    hold('I5', shared === undefined, `rollouts ${created.plan.id} and ${other.plan.id} share ${quote(shared ?? '')}`);
+    hold(
+      'I5',
+      shared === undefined,
+      () => `rollouts ${created.plan.id} and ${other.plan.id} share ${quote(shared ?? '')}`,
+    );
   }
 }
 
@@ -127,17 +150,21 @@ export function checkOnlyOpen(created: RolloutView, others: Iterable<RolloutView
 export function checkWhole(rollout: WholeRollout): void {
   const { plan, progress } = rollout;
   const counts = recount(plan.waves.length, rollout.hosts.values());
-  hold('I8', JSON.stringify(counts) === JSON.stringify(progress.waves), JSON.stringify([counts, progress.waves]));
+  hold('I8', JSON.stringify(counts) === JSON.stringify(progress.waves), () => JSON.stringify([counts, progress.waves]));
   let inFlight = 0;
   for (const host of rollout.hosts.values()) {
     const bucket = bucketOf(host);
     if (bucket === 'inFlight') inFlight += 1;
-    hold('I8', rollout.inFlight.has(host.name) === (bucket === 'inFlight'), `${host.name} in the index of flights`);
+    hold(
+      'I8',
+      rollout.inFlight.has(host.name) === (bucket === 'inFlight'),
+      () => `${host.name} in the index of flights`,
+    );
     const waits = rollout.pending[host.wave]?.has(host.name) === true;
-    hold('I8', waits === (bucket === 'pending'), `${host.name} in the index of the pending`);
+    hold('I8', waits === (bucket === 'pending'), () => `${host.name} in the index of the pending`);
     const touched = host.epoch !== null || host.state !== 'pending';
-    hold('I1', !touched || host.wave <= progress.currentWave, `${quote(host.name)} was dispatched early`);
+    hold('I1', !touched || host.wave <= progress.currentWave, () => `${quote(host.name)} was dispatched early`);
   }
-  hold('I2', inFlight <= plan.maxInFlight, `${inFlight} are in flight`);
-  hold('I3', !isOpen(progress.status) || total(counts, 'failed') <= plan.failureThreshold, 'the rollout goes on');
+  hold('I2', inFlight <= plan.maxInFlight, () => `${inFlight} are in flight`);
+  hold('I3', !isOpen(progress.status) || total(counts, 'failed') <= plan.failureThreshold, () => 'the rollout goes on');
 }
