@@ -19,7 +19,7 @@ export interface ServerChoice {
  * writing disturbs nobody's sync.
  */
 function install(executable: string, directory: string): string {
-  const installed = path.join(directory, 'nexus');
+  const installed = path.join(directory, 'installed-nexus');
   if (!existsSync(installed)) copyFileSync(executable, installed);
   execFileSync('sync');
   return installed;
