@@ -17,15 +17,11 @@ export class WaitingPolls {
   }
 
   #remove(hostId: number, end: () => void): boolean {
-    const waiting = this.#byHost.get(hostId);
-    if (waiting?.includes(end) !== true) return false;
-    if (waiting.length === 1) this.#byHost.delete(hostId);
-    else
-      this.#byHost.set(
-        hostId,
-        waiting.filter((other) => other !== end),
-      );
-    return true;
+    const waiting = this.#byHost.get(hostId) ?? [];
+    const others = waiting.filter((other) => other !== end);
+    if (others.length > 0) this.#byHost.set(hostId, others);
+    else this.#byHost.delete(hostId);
+    return others.length < waiting.length;
   }
 
   wake(hostId: number): void {

@@ -1,4 +1,5 @@
 import canonicalize from 'canonicalize';
+import { messageOf } from '../domain/errors.ts';
 import { invalidField } from './read-body.ts';
 
 type Plain = string | number | boolean | null;
@@ -14,7 +15,7 @@ function isFlat(value: object): boolean {
 
 /**
  * RFC 8785: the same text for the same JSON value, whatever the order of its keys. Of a flat object it is what
- * JSON.stringify makes of its keys in order. Throws `Refusal` with 422 for half of a surrogate pair, which is no text.
+ * JSON.stringify makes of its keys in order. Throws `Refusal` with 422 for what has none, as half of a surrogate pair.
  */
 export function canonicalText(path: string, value: unknown): string {
   if (typeof value === 'object' && value !== null && isFlat(value)) {
@@ -22,7 +23,7 @@ export function canonicalText(path: string, value: unknown): string {
   }
   try {
     return canonicalize(value) ?? '';
-  } catch {
-    return invalidField(path, 'holds half of a surrogate pair: send whole Unicode characters');
+  } catch (error) {
+    return invalidField(path, `has no canonical form, as RFC 8785 knows it: ${messageOf(error)}`);
   }
 }

@@ -19,6 +19,8 @@ export interface Statement<Row> {
 /** A write-ahead log left beside a restored backup would be played into it. */
 export const RESTORE = 'stop Nexus, move nexus.db, nexus.db-wal and nexus.db-shm aside together and restore a backup';
 
+const DISK_ERROR = 'the disk reported an error: check it (kernel log, free space, mount)';
+
 /** What to do, by the primary result code (https://www.sqlite.org/rescode.html). */
 const ADVICE: ReadonlyArray<readonly [prefix: string, advice: string]> = [
   ['SQLITE_FULL', 'the disk is full: free some space; Nexus goes on by itself'],
@@ -32,7 +34,7 @@ const ADVICE: ReadonlyArray<readonly [prefix: string, advice: string]> = [
   ['SQLITE_NOTADB', `the file is not a database, or is damaged: ${RESTORE}`],
   ['SQLITE_CANTOPEN', 'the file cannot be opened: check that the data directory exists and belongs to this user'],
   ['SQLITE_PERM', 'access was refused: check that the data directory belongs to this user'],
-  ['SQLITE_IOERR', 'the disk reported an error: check it (kernel log, free space, mount)'],
+  ['SQLITE_IOERR', DISK_ERROR],
 ];
 
 /** What no waiting mends: every further write could do more harm. */
@@ -55,6 +57,8 @@ export class Connection {
   readonly #onDamaged: (failure: NexusError) => void;
   /** The write-ahead log, once something was committed. */
   #log: number | null = null;
+  /** A sync that failed: nobody knows what the disk holds since, and the next one would not tell. */
+  #unsynced: NexusError | null = null;
 
   /**
    * Opens or creates `file`; waits at most `busyTimeoutMs` for another program's lock. `onDamaged` is called, in the
@@ -113,10 +117,11 @@ export class Connection {
 
   /**
    * Runs `work` between BEGIN IMMEDIATE and COMMIT, or rolls back and throws. When this returns, what was written is
-   * synced to the disk: the database is in WAL mode. A sync that fails is `store_unavailable`: nobody knows then what the disk holds, so the
-   * connection must not be used any more.
+   * synced to the disk: the database is in WAL mode. A sync that fails is `store_unavailable`, and so is every
+   * transaction of this connection after it.
    */
   transact<T>(work: () => T): T {
+    if (this.#unsynced !== null) throw this.#unsynced;
     const result = this.#commit(work);
     this.#syncLog();
     return result;
@@ -145,10 +150,9 @@ export class Connection {
       this.#log ??= openSync(file, 'r');
       fdatasyncSync(this.#log);
     } catch (error) {
-      const advice = 'the disk reported an error: check it (kernel log, free space, mount)';
-      throw new NexusError('store_unavailable', `cannot sync ${file}: ${advice} (${messageOf(error)})`, {
-        cause: error,
-      });
+      const reason = `cannot sync ${file}: ${DISK_ERROR} (${messageOf(error)})`;
+      this.#unsynced = new NexusError('store_unavailable', reason, { cause: error });
+      throw this.#unsynced;
     }
   }
 

@@ -188,7 +188,7 @@ test('one host that comes online is written for alone, however many wait beside 
     const { engine } = openEngine(t, (store) => watch(store, calls));
     const agents = await addFleet(engine, hostNames(count), false);
     const id = await rollOut(engine, [...agents.keys()]);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
     const identity = agents.get('web-2');
     assert(identity !== undefined);
     calls.length = 0;

@@ -10,6 +10,7 @@ import Database from 'better-sqlite3';
 import { NexusError } from '../../src/domain/errors.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
+import { Connection } from '../../src/sqlite/connection.ts';
 import { lockDirectory, openStore } from '../../src/sqlite/open-store.ts';
 
 function makeDirectory(t: TestContext): string {
@@ -72,6 +73,20 @@ test('the log is written ahead and checkpoints are synced, before the first writ
   connection.pragma('wal_checkpoint(TRUNCATE)');
   addHost(store, 'after-the-checkpoint');
   assert.deepEqual(settings(), wanted);
+});
+
+test('once its log could not be synced a connection commits nothing more', (t) => {
+  const connection = new Connection(path.join(makeDirectory(t), 'nexus.db'), 0);
+  t.after(() => connection.close());
+  // Not in WAL mode, so that there is no log to sync.
+  connection.exec('CREATE TABLE one (id INTEGER PRIMARY KEY) STRICT');
+  const isUnsynced = (error: unknown) =>
+    error instanceof NexusError &&
+    error.code === 'store_unavailable' &&
+    /cannot sync .*nexus\.db-wal/.test(error.message);
+  assert.throws(() => connection.transact(() => connection.exec('INSERT INTO one VALUES (1)')), isUnsynced);
+  assert.throws(() => connection.transact(() => connection.exec('INSERT INTO one VALUES (2)')), isUnsynced);
+  assert.deepEqual(connection.prepare<{ id: number }>('SELECT id FROM one').all(), [{ id: 1 }]);
 });
 
 test('what was committed is there when the store is opened again', (t) => {
