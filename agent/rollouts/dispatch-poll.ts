@@ -1,9 +1,9 @@
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
-import { planBackoffMs } from '../delivery/plan-backoff.ts';
-import { pause } from '../pause.ts';
-import { parseDispatch, type RolloutApi } from './rollout-api.ts';
+import { planBackoffMs } from '../async/backoff.ts';
+import { pause } from '../async/pause.ts';
+import { parseDispatch, type RolloutApi } from '../server/rollout-api.ts';
 
 export interface DispatchPollOptions {
   readonly api: Pick<RolloutApi, 'poll'>;

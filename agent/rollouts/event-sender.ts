@@ -1,15 +1,15 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
-import { planBackoffMs } from '../delivery/plan-backoff.ts';
-import { confirmEvent, discardEvent, forgetOffer, postponeConvergence } from './advance-record.ts';
-import { Bell } from './bell.ts';
+import { planBackoffMs } from '../async/backoff.ts';
+import type { Moments } from '../async/moment.ts';
+import { Bell } from '../async/wake-up.ts';
+import type { RolloutApi } from '../server/rollout-api.ts';
 import { judgeReport, type ReportVerdict } from './judge-report.ts';
-import type { Moments } from './moment.ts';
-import { reconcile } from './reconcile.ts';
-import type { RolloutApi } from './rollout-api.ts';
+import { confirmEvent, discardEvent, forgetOffer, postponeConvergence } from './record/advance-record.ts';
+import { reconcile } from './record/reconcile.ts';
+import type { QueuedEvent } from './record/stack-record.ts';
+import type { StackStore } from './record/stack-store.ts';
 import { type ServerViews, viewsOf } from './server-view.ts';
-import type { QueuedEvent } from './stack-record.ts';
-import type { StackStore } from './stack-store.ts';
 
 export interface EventSenderOptions {
   readonly stack: string;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { parseRetryAfterMs } from '../delivery/judge-answer.ts';
-import { parseJson } from '../engine/read-json.ts';
-import type { Reply } from './rollout-api.ts';
+import { parseJson } from '../read-json.ts';
+import { parseRetryAfterMs } from '../server/judge-answer.ts';
+import type { Reply } from '../server/rollout-api.ts';
 
 /** What the server's answer means for the event that was sent. */
 export type ReportVerdict =

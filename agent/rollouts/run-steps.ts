@@ -1,15 +1,15 @@
 /** Carries out the steps that change what runs. What each comes to is a value; nothing here decides anything. */
 import { assertNever, messageOf, NexusError } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
-import type { Action } from './action.ts';
-import { downCommand, pullCommand, upCommand } from './compose-command.ts';
-import { listImages } from './compose-model.ts';
-import type { ComposeRunner } from './compose-runner.ts';
-import { needsPull, splitReference } from './image-pins.ts';
-import { planTidying } from './plan-tidying.ts';
-import type { ProjectEngine } from './project-engine.ts';
-import type { PreparedRelease, ReleaseShelf } from './release-shelf.ts';
-import type { CommandResult } from './run-command.ts';
+import type { ProjectEngine } from '../docker/project-engine.ts';
+import { downCommand, pullCommand, upCommand } from './compose/command.ts';
+import { needsPull, splitReference } from './compose/image-pins.ts';
+import { listImages } from './compose/model.ts';
+import type { PreparedRelease, ReleaseShelf } from './compose/release-cache.ts';
+import type { CommandResult } from './compose/run-command.ts';
+import type { ComposeRunner } from './compose/runner.ts';
+import type { Action } from './decide/action.ts';
+import { planTidying } from './decide/plan-tidying.ts';
 
 export type StepAction = Extract<Action, { readonly do: 'prepare' | 'pull' | 'up' | 'down' }>;
 

@@ -1,6 +1,6 @@
 import type { AgentStateBody } from '../../src/wire/agent-event.ts';
-import type { ServerView } from './reconcile.ts';
-import { parseState, type RolloutApi } from './rollout-api.ts';
+import { parseState, type RolloutApi } from '../server/rollout-api.ts';
+import type { ServerView } from './record/reconcile.ts';
 
 export type Refreshed =
   | { readonly kind: 'known'; readonly state: AgentStateBody }

@@ -1,19 +1,19 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
-import type { Action } from './action.ts';
-import { advanceRecord, finishRollout } from './advance-record.ts';
-import type { Bell } from './bell.ts';
-import { decide } from './decide.ts';
-import type { Lane } from './lane.ts';
-import { elapsedMs, type Moment, type Moments } from './moment.ts';
-import type { Observed, Step, Tried } from './observed.ts';
-import { ProbeRunner } from './probe-runner.ts';
-import type { ProjectContainer } from './project-container.ts';
-import type { ProjectEngine } from './project-engine.ts';
-import type { PreparedRelease, ReleaseShelf } from './release-shelf.ts';
+import { elapsedMs, type Moment, type Moments } from '../async/moment.ts';
+import type { Lane } from '../async/semaphore.ts';
+import type { Bell } from '../async/wake-up.ts';
+import type { ProjectContainer } from '../docker/project-container.ts';
+import type { ProjectEngine } from '../docker/project-engine.ts';
+import type { PreparedRelease, ReleaseShelf } from './compose/release-cache.ts';
+import type { Action } from './decide/action.ts';
+import { decide } from './decide/decide.ts';
+import type { Observed, Step, Tried } from './decide/observed.ts';
+import { ProbeRunner } from './probes/probe-runner.ts';
+import { advanceRecord, finishRollout } from './record/advance-record.ts';
+import type { RolloutRecord } from './record/stack-record.ts';
+import type { StackStore } from './record/stack-store.ts';
 import type { StepAction, StepRunner } from './run-steps.ts';
-import type { RolloutRecord } from './stack-record.ts';
-import type { StackStore } from './stack-store.ts';
 
 export interface StackWorkerOptions {
   readonly stack: string;

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import type { Log } from '../../src/domain/log.ts';
-import { Bell } from './bell.ts';
-import type { ComposeRunner } from './compose-runner.ts';
+import type { Moments } from '../async/moment.ts';
+import type { Lane } from '../async/semaphore.ts';
+import { Bell } from '../async/wake-up.ts';
+import type { ProjectEngine } from '../docker/project-engine.ts';
+import type { RolloutApi } from '../server/rollout-api.ts';
+import { ReleaseShelf } from './compose/release-cache.ts';
+import type { ComposeRunner } from './compose/runner.ts';
 import { EventSender } from './event-sender.ts';
-import type { Lane } from './lane.ts';
-import type { Moments } from './moment.ts';
-import type { ProjectEngine } from './project-engine.ts';
-import { ReleaseShelf } from './release-shelf.ts';
-import type { RolloutApi } from './rollout-api.ts';
+import { StackStore } from './record/stack-store.ts';
 import { StepRunner } from './run-steps.ts';
 import type { ServerViews } from './server-view.ts';
-import { StackStore } from './stack-store.ts';
 import { StackWorker } from './stack-worker.ts';
 
 /** What all stacks of a host share. */

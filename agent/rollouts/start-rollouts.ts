@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import type { Clock } from '../../src/domain/clock.ts';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import { Lane } from '../async/semaphore.ts';
+import { systemMoments } from '../async/system-clock.ts';
+import { ProjectEngine } from '../docker/project-engine.ts';
+import { RolloutApi } from '../server/rollout-api.ts';
 import type { Environment } from '../settings.ts';
-import { composeEnvironment } from './compose-environment.ts';
-import { ComposeRunner } from './compose-runner.ts';
-import { endStrays } from './end-strays.ts';
+import { endStrays } from './compose/end-strays.ts';
+import { composeEnvironment } from './compose/environment.ts';
+import { ComposeRunner } from './compose/runner.ts';
 import { HostRollouts } from './host-rollouts.ts';
-import { Lane } from './lane.ts';
-import { ProjectEngine } from './project-engine.ts';
-import { RolloutApi } from './rollout-api.ts';
 import { ServerViews } from './server-view.ts';
-import { systemMoments } from './system-moments.ts';
 
 export interface RolloutsOptions {
   /** http(s), without credentials; the same as for telemetry. */

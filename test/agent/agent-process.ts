@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { telemetrySchema } from '../../src/wire/telemetry.ts';
 import { nexusCommand } from '../e2e/support/nexus-command.ts';
-import type { ScriptedServer } from './delivery/scripted-server.ts';
-import { waitUntil } from './delivery/wait-until.ts';
+import type { ScriptedServer } from './telemetry/scripted-server.ts';
+import { waitUntil } from './telemetry/wait-until.ts';
 
 export interface AgentProcess {
   readonly pid: number;

@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { runAgent } from '../../agent/run-agent.ts';
 import type { RunSettings } from '../../agent/settings.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { type ScriptedServer, startScriptedServer } from './delivery/scripted-server.ts';
-import { waitUntil } from './delivery/wait-until.ts';
+import { type ScriptedServer, startScriptedServer } from './telemetry/scripted-server.ts';
+import { waitUntil } from './telemetry/wait-until.ts';
 
 interface Bench {
   readonly server: ScriptedServer;

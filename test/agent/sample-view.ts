@@ -1,4 +1,4 @@
-import type { ContainerView } from '../../agent/engine/container-view.ts';
+import type { ContainerView } from '../../agent/docker/container-view.ts';
 import type { ContainerIdentity } from '../../src/domain/telemetry.ts';
 
 type Changes = Partial<ContainerView & ContainerIdentity>;

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
 import { type Engine, importBusybox, runContainer, skipWithoutLab, startEngine } from '../../scripts/lab/engine.ts';
 import { type AgentProcess, readTicks, startAgentProcess, waitForTick } from '../agent/agent-process.ts';
-import { type ScriptedServer, startScriptedServer } from '../agent/delivery/scripted-server.ts';
+import { type ScriptedServer, startScriptedServer } from '../agent/telemetry/scripted-server.ts';
 import { afterwards } from './support/afterwards.ts';
 import { waitUntil } from './support/wait-until.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { watchWrites } from '../engine/watch-writes.ts';
+import { watchWrites } from '../server/watch-writes.ts';
 import { bareTick, containerBody, telemetryBody, withField } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 

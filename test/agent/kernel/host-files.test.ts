@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { cpuPercentBetween, parseCpuTimes } from '../../../agent/kernel/parse-cpu-times.ts';
 import { parseMemoryInfo } from '../../../agent/kernel/parse-memory-info.ts';
 import { describeOs, parseOsRelease } from '../../../agent/kernel/parse-os-release.ts';
-import { parseLoadAverage } from '../../../agent/sampling/host-sampler.ts';
+import { parseLoadAverage } from '../../../agent/telemetry/sampling/host-sampler.ts';
 
 const STAT = `cpu  8095 10 4059 142824 1630 7 64 18 500 20
 cpu0 4000 5 2000 71412 800 3 32 9 250 10

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judgeReport } from '../../../agent/rollouts/judge-report.ts';
-import { parseDispatch, parseState } from '../../../agent/rollouts/rollout-api.ts';
+import { parseDispatch, parseState } from '../../../agent/server/rollout-api.ts';
 import { NOON, V2 } from './sample.ts';
 
 function answer(status: number, body: unknown = '', retryAfter: string | null = null) {

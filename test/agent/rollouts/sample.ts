@@ -1,8 +1,8 @@
 /** Values that tests of rollouts start from. Every builder takes what matters to the test, and fills in the rest. */
 
-import type { Moment, Moments } from '../../../agent/rollouts/moment.ts';
-import type { Observed, Tried } from '../../../agent/rollouts/observed.ts';
-import type { ProjectContainer } from '../../../agent/rollouts/project-container.ts';
+import type { Moment, Moments } from '../../../agent/async/moment.ts';
+import type { ProjectContainer } from '../../../agent/docker/project-container.ts';
+import type { Observed, Tried } from '../../../agent/rollouts/decide/observed.ts';
 import type {
   Phase,
   PhaseAt,
@@ -10,7 +10,7 @@ import type {
   ProbeState,
   RolloutRecord,
   StackRecord,
-} from '../../../agent/rollouts/stack-record.ts';
+} from '../../../agent/rollouts/record/stack-record.ts';
 import type { Log } from '../../../src/domain/log.ts';
 
 /** 2026-01-31T12:00:00.000Z, 1,000 s after the host was started. */

@@ -1,0 +1,226 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../src/domain/errors.ts';
+import type { Log } from '../../src/domain/log.ts';
+import { planBackoffMs } from '../async/backoff.ts';
+import { finishesWithin, pause } from '../async/pause.ts';
+import { ContainerInventory } from './container-inventory.ts';
+import type { ContainerView } from './container-view.ts';
+import { EngineConnection } from './engine-connection.ts';
+import { type EngineFailure, explainEngineFailure, failureOf } from './explain-engine-failure.ts';
+import type { EngineEvent } from './parse-engine-event.ts';
+
+export interface EngineFollowerOptions {
+  readonly socketPath: string;
+  readonly maxContainers: number;
+  /** How often the list is compared with the engine's, milliseconds. */
+  readonly resyncMs: number;
+  /** First wait before connecting anew, milliseconds. */
+  readonly backoffMs: number;
+  readonly log: Log;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Called with every container as it is inspected, so that its counters have a start to be compared with. */
+  readonly onInspected: (view: ContainerView) => void;
+}
+
+const INSPECTIONS_AT_ONCE = 6;
+/** A start raises several events within milliseconds: one inspection after them is enough. */
+const GATHER_MS = 40;
+/** The engine is on this machine: looking for it again is cheap. */
+const MAX_WAIT_MS = 15_000;
+/** A connection that lasted this long ends the back-off of those before it. */
+const SETTLED_MS = 60_000;
+
+/**
+ * Keeps the list of containers by the engine's event stream: the events are opened first, then the whole list is read,
+ * then only what changes is inspected. Connects anew for ever, says each kind of failure once.
+ */
+export class EngineFollower {
+  readonly #options: EngineFollowerOptions;
+  readonly #inventory: ContainerInventory;
+  #connection: EngineConnection | null = null;
+  /** The attempt to connect and read the whole list; settled while none is being made. */
+  #connecting: Promise<unknown> = Promise.resolve();
+  #refreshing: Promise<void> | null = null;
+  #synced = false;
+  #engineVersion: string | null = null;
+  #lastFailure: EngineFailure | null = null;
+  #saidTooMany = false;
+
+  constructor(options: EngineFollowerOptions) {
+    this.#options = options;
+    this.#inventory = new ContainerInventory(options.maxContainers);
+  }
+
+  /** The engine's containers, or null when there is no engine to tell. */
+  get containers(): ContainerView[] | null {
+    return this.#synced ? this.#inventory.views() : null;
+  }
+
+  /** As the engine last gave it; null before it ever answered. */
+  get engineVersion(): string | null {
+    return this.#engineVersion;
+  }
+
+  get connection(): EngineConnection | null {
+    return this.#synced ? this.#connection : null;
+  }
+
+  /** A container's counters are not where they were: look at it again. */
+  doubt(id: string): void {
+    this.#inventory.doubt(id);
+    this.#refreshSoon();
+  }
+
+  /** Waits, at most `limitMs`, until everything the engine has announced by now is known. */
+  async settle(limitMs: number): Promise<void> {
+    // Two turns let an event that already lies in the socket be read and taken in.
+    await nextTurn();
+    await nextTurn();
+    const work = this.#connecting.then(() => {
+      this.#refreshSoon();
+      return this.#refreshing;
+    });
+    await finishesWithin(work, limitMs);
+  }
+
+  /** Follows until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        await this.#followOnce(signal);
+        if (!signal.aborted) this.#options.log.info({}, 'the Docker Engine closed its event stream: connecting anew');
+      } catch (error) {
+        if (!signal.aborted) this.#sayFailure(error);
+      }
+      this.#synced = false;
+      this.#inventory.clear();
+      failures = performance.now() - startedAt > SETTLED_MS ? 1 : failures + 1;
+      const waitMs = planBackoffMs(failures, this.#options.backoffMs, this.#options.random());
+      await pause(Math.min(MAX_WAIT_MS, waitMs), signal);
+    }
+  }
+
+  async #followOnce(stop: AbortSignal): Promise<void> {
+    const connection = new EngineConnection(this.#options.socketPath);
+    const ended = new AbortController();
+    // Not AbortSignal.any: every signal made from a long-lived one leaves a trace in it for good.
+    const end = (): void => ended.abort();
+    stop.addEventListener('abort', end);
+    if (stop.aborted) end();
+    this.#connection = connection;
+    const opening = this.#open(connection, ended.signal);
+    this.#connecting = opening.catch(() => {});
+    try {
+      const { stream } = await opening;
+      await this.#keepInStep(connection, stream);
+    } finally {
+      end();
+      stop.removeEventListener('abort', end);
+      this.#connection = null;
+      await connection.close();
+    }
+  }
+
+  /** Events first, then the list: what happens between the two is not missed. The stream is wrapped, not awaited. */
+  async #open(connection: EngineConnection, signal: AbortSignal): Promise<{ readonly stream: Promise<void> }> {
+    this.#engineVersion = (await connection.negotiate()).version;
+    const opened = Promise.withResolvers<void>();
+    const onEvent = (event: EngineEvent): void => {
+      this.#inventory.apply(event);
+      this.#refreshSoon();
+    };
+    const stream = connection.follow(opened.resolve, onEvent, signal);
+    // Its end is looked at in #keepInStep; until then a failure there must not count as unhandled.
+    stream.catch(() => {});
+    await Promise.race([opened.promise, stream]);
+    this.#inventory.reconcile(await connection.list(), true);
+    await this.#inspectStale(connection);
+    this.#synced = true;
+    this.#sayConnected();
+    // What was announced since the last answer.
+    this.#refreshSoon();
+    return { stream };
+  }
+
+  /** Until the stream ends, compares the list with the engine's now and then: a slow reader may have lost events. */
+  async #keepInStep(connection: EngineConnection, stream: Promise<void>): Promise<void> {
+    while (!(await finishesWithin(stream, this.#options.resyncMs))) {
+      try {
+        this.#inventory.reconcile(await connection.list(), false);
+        if (this.#lastFailure !== null) this.#sayConnected();
+        this.#sayTooMany();
+        this.#refreshSoon();
+      } catch (error) {
+        this.#sayFailure(error);
+      }
+    }
+  }
+
+  /** Starts inspecting what is stale, unless that is going on; before the list is known, #open does it itself. */
+  #refreshSoon(): void {
+    const connection = this.#connection;
+    if (connection === null || !this.#synced || this.#refreshing !== null || this.#inventory.staleCount === 0) return;
+    this.#refreshing = this.#refresh(connection).finally(() => {
+      this.#refreshing = null;
+    });
+  }
+
+  async #refresh(connection: EngineConnection): Promise<void> {
+    await sleep(GATHER_MS);
+    try {
+      await this.#inspectStale(connection);
+      if (this.#synced && this.#lastFailure !== null) this.#sayConnected();
+    } catch (error) {
+      if (connection === this.#connection) this.#sayFailure(error);
+    }
+  }
+
+  /** Inspects until nothing is stale. Throws the first failure; what it was about stays stale. */
+  async #inspectStale(connection: EngineConnection): Promise<void> {
+    while (connection === this.#connection && this.#inventory.staleCount > 0) {
+      const ids = this.#inventory.takeStale(INSPECTIONS_AT_ONCE);
+      const answers = await Promise.allSettled(ids.map((id) => connection.inspect(id)));
+      let failure: unknown;
+      ids.forEach((id, index) => {
+        const answer = answers[index];
+        if (answer?.status === 'fulfilled') this.#take(id, answer.value);
+        else {
+          this.#inventory.doubt(id);
+          failure = answer?.reason;
+        }
+      });
+      if (failure !== undefined) throw failure;
+    }
+  }
+
+  #take(id: string, view: ContainerView | null): void {
+    if (this.#inventory.learn(id, view) && view !== null) this.#options.onInspected(view);
+  }
+
+  #sayConnected(): void {
+    const containers = this.#inventory.views().length;
+    this.#options.log.info({ engine_version: this.#engineVersion, containers }, 'following the Docker Engine');
+    this.#lastFailure = null;
+    this.#sayTooMany();
+  }
+
+  #sayTooMany(): void {
+    if (this.#inventory.leftOut === 0 || this.#saidTooMany) return;
+    this.#saidTooMany = true;
+    this.#options.log.warn(
+      { limit: this.#options.maxContainers, left_out: this.#inventory.leftOut },
+      'the engine has more containers than one tick may carry: those that run are reported first, then the youngest',
+    );
+  }
+
+  #sayFailure(error: unknown): void {
+    const failure = failureOf(error);
+    if (failure === this.#lastFailure) return;
+    this.#lastFailure = failure;
+    const { log, socketPath } = this.#options;
+    log.warn({ reason: messageOf(error) }, explainEngineFailure(failure, socketPath));
+  }
+}

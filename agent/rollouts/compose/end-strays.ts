@@ -1,0 +1,55 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../../../src/domain/log.ts';
+
+/**
+ * Marks every process that a rollout starts, with the agent's state directory as its value. A Compose that outlived an
+ * agent which was killed goes on changing containers; the next agent has to find it, whatever its id.
+ */
+export const CHILD_MARK = 'NEXUS_AGENT_CHILD_OF';
+
+const END_LIMIT_MS = 5_000;
+const POLL_MS = 20;
+
+/** Ends what an earlier agent on this state directory has left running. */
+export async function endStrays(stateDir: string, log: Log): Promise<void> {
+  const due = performance.now() + END_LIMIT_MS;
+  let said = false;
+  for (;;) {
+    const strays = await findMarked(`${CHILD_MARK}=${stateDir}`);
+    if (strays.length === 0) return;
+    if (!said) log.warn({ pids: strays }, 'commands of an earlier agent still run: they are ended');
+    said = true;
+    for (const pid of strays) kill(pid);
+    if (performance.now() > due) {
+      log.error({ pids: strays }, 'commands of an earlier agent do not end, and may disturb what this one does');
+      return;
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Processes whose environment at their start held exactly `setting` (proc(5), `/proc/<pid>/environ`). */
+async function findMarked(setting: string): Promise<number[]> {
+  const entries = await readdir('/proc').catch(() => []);
+  const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
+  const marked = await Promise.all(pids.map((pid) => hasMark(pid, setting)));
+  return pids.filter((pid, index) => marked[index] === true && pid !== process.pid);
+}
+
+async function hasMark(pid: number, setting: string): Promise<boolean> {
+  try {
+    // Another user's process cannot be read, and was not started here. One that has ended has no environment left.
+    return (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0').includes(setting);
+  } catch {
+    return false;
+  }
+}

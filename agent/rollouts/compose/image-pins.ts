@@ -1,0 +1,36 @@
+/** Which images are fetched, and which image each name stood for. */
+import { z } from 'zod';
+import type { LocalImage } from '../../docker/project-engine.ts';
+import type { ServiceImage } from './model.ts';
+
+/** A name and the image that it stood for when the release was brought up. */
+export const imagePinsSchema = z.array(z.object({ reference: z.string(), id: z.string() }).readonly()).readonly();
+export type ImagePins = z.output<typeof imagePinsSchema>;
+
+export interface SplitReference {
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** Repository and tag; null for a name by digest or an id, which never stands for anything else. */
+export function splitReference(reference: string): SplitReference | null {
+  if (reference.includes('@') || /^(?:sha256:)?[0-9a-f]{64}$/.test(reference)) return null;
+  const colon = reference.lastIndexOf(':');
+  // A colon before a slash belongs to a registry's port.
+  if (colon < 0 || reference.includes('/', colon)) return { repository: reference, tag: 'latest' };
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+}
+
+/**
+ * Whether an image has to be pulled. As with Compose, one that is there will do unless the policy says `always`; a
+ * `latest` that came from a registry is asked for again too, while one that was built or imported here is left alone.
+ */
+export function needsPull(image: ServiceImage, local: LocalImage | null, onlyMissing: boolean): boolean {
+  if (image.policy === 'never') return false;
+  if (local === null) return !image.isBuilt;
+  if (onlyMissing) return false;
+  if (image.policy === 'always') return true;
+  return (
+    image.policy === null && !image.isBuilt && local.isFromRegistry && splitReference(image.reference)?.tag === 'latest'
+  );
+}

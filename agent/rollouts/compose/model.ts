@@ -1,0 +1,102 @@
+/** The part of a resolved Compose project that a rollout looks at, and the labels that it adds. */
+import { z } from 'zod';
+import { NexusError } from '../../../src/domain/errors.ts';
+import { RELEASE_LABEL } from '../../docker/project-container.ts';
+import type { Plan } from '../record/stack-record.ts';
+
+const serviceSchema = z.looseObject({
+  image: z.string().optional(),
+  pull_policy: z.string().optional(),
+  restart: z.string().optional(),
+  scale: z.number().optional(),
+  labels: z.record(z.string(), z.unknown()).nullish(),
+  depends_on: z.record(z.string(), z.looseObject({ condition: z.string().optional() })).nullish(),
+  deploy: z
+    .looseObject({
+      mode: z.string().optional(),
+      replicas: z.number().optional(),
+      restart_policy: z.looseObject({ condition: z.string().optional() }).nullish(),
+    })
+    .nullish(),
+});
+type Service = z.output<typeof serviceSchema>;
+
+const modelSchema = z.looseObject({ services: z.record(z.string(), serviceSchema) });
+export type ComposeModel = z.output<typeof modelSchema>;
+
+/** What `docker compose config --format json` printed. Throws `invalid` when it is no project with services. */
+export function parseComposeModel(text: string): ComposeModel {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new NexusError('invalid', 'Docker Compose did not print the resolved project as JSON', { cause });
+  }
+  const { data } = modelSchema.safeParse(json);
+  if (data === undefined || Object.keys(data.services).length === 0) {
+    throw new NexusError(
+      'invalid',
+      'the Compose file comes to no service that would run; are all of them in profiles?',
+    );
+  }
+  return data;
+}
+
+/**
+ * Labels every service with the release. The labels are the same for the same release, so bringing it up again leaves
+ * its containers alone. Profiles have done their work when the project was resolved, and would hide services now.
+ */
+export function labelServices(model: ComposeModel, release: string): ComposeModel {
+  const services = Object.entries(model.services).map(([name, { profiles: _, ...service }]) => {
+    const labels = { ...service.labels, [RELEASE_LABEL]: release };
+    return [name, { ...service, labels }] as const;
+  });
+  return { ...model, services: Object.fromEntries(services) };
+}
+
+/** The services that are to have containers, by name. */
+export function listServices(model: ComposeModel): Plan['services'] {
+  const awaited = new Set(
+    Object.values(model.services).flatMap(({ depends_on }) =>
+      Object.entries(depends_on ?? {})
+        .filter(([, { condition }]) => condition === 'service_completed_successfully')
+        .map(([name]) => name),
+    ),
+  );
+  return Object.entries(model.services)
+    .filter(([, { scale, deploy }]) => (deploy?.replicas ?? scale) !== 0)
+    .map(([name, service]) => ({ name, isJob: awaited.has(name) || endsByItself(service) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** It says itself that ending well is fine. Leaving `restart` out says nothing: that is everyone's default. */
+function endsByItself({ restart, deploy }: Service): boolean {
+  if (restart === 'no' || restart?.startsWith('on-failure') === true) return true;
+  if (deploy?.mode?.endsWith('-job') === true) return true;
+  const condition = deploy?.restart_policy?.condition;
+  return condition === 'none' || condition === 'on-failure';
+}
+
+export interface ServiceImage {
+  readonly service: string;
+  readonly reference: string;
+  readonly policy: 'always' | 'never' | 'missing' | null;
+  /** It can be built, so it need not be in any registry. */
+  readonly isBuilt: boolean;
+}
+
+/** What each service runs. A service without an image name is built here and never pulled. */
+export function listImages(model: ComposeModel): ServiceImage[] {
+  return Object.entries(model.services).flatMap(([service, { image, pull_policy, build }]) =>
+    image === undefined
+      ? []
+      : { service, reference: image, policy: readPolicy(pull_policy), isBuilt: build !== undefined && build !== null },
+  );
+}
+
+function readPolicy(text: string | undefined): ServiceImage['policy'] {
+  if (text === undefined) return null;
+  if (text === 'always' || text === 'never') return text;
+  // `build`, `daily`, `weekly` and what may come: an image that is there will do.
+  return 'missing';
+}

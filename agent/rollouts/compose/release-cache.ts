@@ -1,0 +1,177 @@
+/** The releases of one stack on disk. */
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { messageOf, NexusError } from '../../../src/domain/errors.ts';
+import type { Log } from '../../../src/domain/log.ts';
+import type { Manifest } from '../../../src/wire/release.ts';
+import type { RolloutApi } from '../../server/rollout-api.ts';
+import type { Plan } from '../record/stack-record.ts';
+import { writeDurably } from '../record/write-durably.ts';
+import { configCommand, type ProjectFiles } from './command.ts';
+import { type ImagePins, imagePinsSchema } from './image-pins.ts';
+import { type ComposeModel, labelServices, listServices, parseComposeModel } from './model.ts';
+import { layOutProject, locateRelease, type ReleaseFolder } from './release-folder.ts';
+import type { ComposeRunner } from './runner.ts';
+import { planOf, verifyManifest } from './verify-manifest.ts';
+
+const FOLDER_MODE = 0o700;
+const SECRET_FILE_MODE = 0o600;
+/**
+ * Below a folder that only the agent's user may enter, what a Compose file mounts is readable: a container seldom runs
+ * as the agent's user, and sees the mounted file's own mode.
+ */
+const MOUNTED_FOLDER_MODE = 0o755;
+const MOUNTED_FILE_MODE = 0o644;
+const CONFIG_LIMIT_MS = 60_000;
+
+/** A release that is on disk, ready to be brought up. */
+export interface PreparedRelease {
+  readonly plan: Plan;
+  readonly model: ComposeModel;
+  readonly files: ProjectFiles;
+}
+
+export interface ReleaseShelfOptions {
+  readonly stack: string;
+  /** The stack's own folder. */
+  readonly folder: string;
+  readonly api: Pick<RolloutApi, 'release'>;
+  readonly compose: ComposeRunner;
+  readonly log: Log;
+}
+
+export class ReleaseShelf {
+  readonly #options: ReleaseShelfOptions;
+
+  constructor(options: ReleaseShelfOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Has a release on disk, fetched and resolved where it is not yet. Throws `invalid` when it can never be used,
+   * `unreachable` or `overloaded` when trying again may help, `unauthorized` when the token is refused.
+   */
+  async prepare(digest: string, limitMs: number): Promise<PreparedRelease> {
+    const place = locateRelease(this.#options.folder, digest);
+    const manifest = await this.#manifest(place, digest, limitMs);
+    const known = await this.#readResolved(place);
+    const model = known ?? (await this.#resolve(place, digest, manifest, limitMs));
+    const files = { stack: this.#options.stack, directory: place.project, file: place.resolved };
+    return { plan: planOf(manifest, listServices(model)), model, files };
+  }
+
+  /** Which image each name stood for when the release was last brought up; none when that is not known. */
+  async readPins(digest: string): Promise<ImagePins> {
+    const text = await readOrNull(locateRelease(this.#options.folder, digest).images);
+    return text === null ? [] : (imagePinsSchema.safeParse(parseJsonOrNull(text)).data ?? []);
+  }
+
+  async writePins(digest: string, pins: ImagePins): Promise<void> {
+    await writeDurably(locateRelease(this.#options.folder, digest).images, JSON.stringify(pins), SECRET_FILE_MODE);
+  }
+
+  /** Removes every release but these. */
+  async prune(kept: readonly string[]): Promise<void> {
+    const folder = join(this.#options.folder, 'releases');
+    const keptNames = new Set(kept.map((digest) => digest.replace(/^sha256:/, '')));
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names) {
+      if (!keptNames.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+    }
+  }
+
+  /** From disk when what is there is what the digest says, else from the server. */
+  async #manifest(place: ReleaseFolder, digest: string, limitMs: number): Promise<Manifest> {
+    const { stack, log } = this.#options;
+    const stored = await readFile(place.manifest).catch(() => null);
+    if (stored !== null) {
+      try {
+        return verifyManifest(stored, digest, stack);
+      } catch (error) {
+        log.warn(
+          { stack, release: digest, reason: messageOf(error) },
+          'a stored manifest is damaged: it is fetched anew',
+        );
+      }
+    }
+    const bytes = await this.#fetch(digest, limitMs);
+    const manifest = verifyManifest(bytes, digest, stack);
+    await mkdir(place.folder, { recursive: true, mode: FOLDER_MODE });
+    await writeDurably(place.manifest, bytes, SECRET_FILE_MODE);
+    return manifest;
+  }
+
+  async #fetch(digest: string, limitMs: number): Promise<Buffer> {
+    const reply = await this.#options.api.release(digest, limitMs);
+    if (reply.kind === 'silence') {
+      throw new NexusError('unreachable', `the server does not hand out the release ${digest}: ${reply.reason}`);
+    }
+    if (reply.status === 200) return reply.body;
+    const message = `the server answers ${reply.status} to GET /v1/releases/${digest}`;
+    if (reply.status === 401) throw new NexusError('unauthorized', message);
+    if (reply.status === 404)
+      throw new NexusError('invalid', `${message}: it does not have that release for this host`);
+    throw new NexusError('overloaded', message);
+  }
+
+  async #readResolved(place: ReleaseFolder): Promise<ComposeModel | null> {
+    const text = await readOrNull(place.resolved);
+    if (text === null) return null;
+    try {
+      return parseComposeModel(text);
+    } catch (error) {
+      const { stack, log } = this.#options;
+      log.warn({ stack, path: place.resolved, reason: messageOf(error) }, 'a stored project is damaged: resolved anew');
+      return null;
+    }
+  }
+
+  /** Runs `docker compose config` once; its output, labelled, is what runs from now on. */
+  async #resolve(place: ReleaseFolder, digest: string, manifest: Manifest, limitMs: number): Promise<ComposeModel> {
+    const { stack, compose } = this.#options;
+    await compose.requireCompose(place.folder);
+    const { composeFile, files } = layOutProject(manifest, place.project);
+    // Whatever an interrupted attempt left: also a link that would lead a write elsewhere.
+    await rm(place.project, { recursive: true, force: true });
+    await mkdir(place.project, { recursive: true, mode: MOUNTED_FOLDER_MODE });
+    for (const [path, content] of files) await writeMounted(place.project, path, content);
+    const args = configCommand({ stack, directory: place.project, file: composeFile });
+    const { exitCode, stdout, errorTail } = await compose.run(args, place.project, Math.min(limitMs, CONFIG_LIMIT_MS));
+    if (exitCode !== 0) {
+      throw new NexusError('invalid', `Docker Compose does not accept the release:\n${errorTail}`, {
+        details: { exit_code: exitCode },
+      });
+    }
+    const model = labelServices(parseComposeModel(stdout), digest);
+    await writeDurably(place.resolved, JSON.stringify(model, null, 2), SECRET_FILE_MODE);
+    return model;
+  }
+}
+
+/** A file of the release, with the folders down to it, readable for whoever may reach it. */
+async function writeMounted(project: string, path: string, content: string): Promise<void> {
+  const folders: string[] = [];
+  for (let folder = dirname(path); folder.length >= project.length; folder = dirname(folder)) folders.unshift(folder);
+  for (const folder of folders) {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, MOUNTED_FOLDER_MODE);
+  }
+  await writeDurably(path, content, MOUNTED_FILE_MODE);
+}
+
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function parseJsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

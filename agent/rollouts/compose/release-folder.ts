@@ -1,0 +1,53 @@
+/** Where a release's files lie on disk, worked out before anything is written. */
+import { join, resolve, sep } from 'node:path';
+import { invariant, NexusError } from '../../../src/domain/errors.ts';
+import type { Manifest } from '../../../src/wire/release.ts';
+
+export interface ReleaseFolder {
+  readonly folder: string;
+  /** The manifest's bytes as they were received. */
+  readonly manifest: string;
+  /** What the Compose file's relative paths are relative to. */
+  readonly project: string;
+  /** What runs: the project resolved and labelled. Written last, so that it stands for all the others. */
+  readonly resolved: string;
+  readonly images: string;
+}
+
+/** `stackFolder` is the stack's own. */
+export function locateRelease(stackFolder: string, digest: string): ReleaseFolder {
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
+  invariant(hex !== undefined, `«${digest}» is a digest`);
+  const folder = join(stackFolder, 'releases', hex);
+  return {
+    folder,
+    manifest: join(folder, 'manifest.json'),
+    project: join(folder, 'project'),
+    resolved: join(folder, 'resolved.json'),
+    images: join(folder, 'images.json'),
+  };
+}
+
+export interface ProjectLayout {
+  /** The Compose file's own name: never that of a file of the release. */
+  readonly composeFile: string;
+  /** Absolute path → content, the Compose file included. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** Throws `invalid` for a path that would leave `project`. */
+export function layOutProject(manifest: Manifest, project: string): ProjectLayout {
+  const given = new Map(Object.entries(manifest.files ?? {}));
+  const name = ['compose.yaml', 'compose.nexus.yaml', 'nexus.release.yaml'].find((candidate) => !given.has(candidate));
+  if (name === undefined) throw new NexusError('invalid', 'the release leaves no name for its own Compose file');
+  const composeFile = join(project, name);
+  const files = new Map([[composeFile, manifest.compose]]);
+  for (const [relative, content] of given) {
+    const path = resolve(project, relative);
+    if (!path.startsWith(project + sep) || relative.includes('\0')) {
+      throw new NexusError('invalid', `the release's file ${JSON.stringify(relative)} would lie outside of its folder`);
+    }
+    files.set(path, content);
+  }
+  return { composeFile, files };
+}

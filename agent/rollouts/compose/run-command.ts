@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import type { Environment } from '../../settings.ts';
+
+export interface CommandOptions {
+  readonly cwd: string;
+  readonly env: Environment;
+  /** Then it is ended, with everything it has started. */
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface CommandResult {
+  /** -1 when it did not come to its own end, or could not be started at all. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** The end of what it said on stderr, or why it was ended or not started. */
+  readonly errorTail: string;
+}
+
+const MAX_STDOUT_BYTES = 16 * 1_048_576;
+const TAIL_BYTES = 16_384;
+/** From asking a command to end until making it. */
+const GRACE_MS = 5_000;
+
+/** Keeps the last bytes of a stream. */
+class Tail {
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  push(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    while (this.#bytes - (this.#pieces[0]?.length ?? 0) >= TAIL_BYTES) {
+      this.#bytes -= this.#pieces.shift()?.length ?? 0;
+    }
+  }
+
+  toString(): string {
+    return Buffer.concat(this.#pieces).subarray(-TAIL_BYTES).toString('utf8').trim();
+  }
+}
+
+/** A signal to a whole process group; false when nothing of it is left. */
+function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs a program in a process group of its own, without a shell and without input. Never throws: a program that cannot
+ * be started is a result too.
+ */
+export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+  const { cwd, env, limitMs, signal } = options;
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve({ exitCode: -1, stdout: '', errorTail: 'it was not started: the agent stops' });
+    const child = spawn(file, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const stdout: Buffer[] = [];
+    let stdoutBytes = 0;
+    const tail = new Tail();
+    let ended: string | null = null;
+    let force: NodeJS.Timeout | undefined;
+
+    const end = (why: string): void => {
+      if (ended !== null || child.pid === undefined) return;
+      ended = why;
+      const { pid } = child;
+      signalGroup(pid, 'SIGTERM');
+      force = setTimeout(() => signalGroup(pid, 'SIGKILL'), GRACE_MS);
+    };
+    const onAbort = (): void => end('it was cut off: the agent stops');
+    const limit = setTimeout(() => end(`it was ended after ${Math.round(limitMs / 1000)} s`), Math.max(0, limitMs));
+    signal.addEventListener('abort', onAbort);
+    const finish = (exitCode: number, words: string): void => {
+      clearTimeout(limit);
+      clearTimeout(force);
+      signal.removeEventListener('abort', onAbort);
+      const errorTail = [tail.toString(), words].filter((part) => part !== '').join('\n');
+      resolve({ exitCode, stdout: Buffer.concat(stdout).toString('utf8'), errorTail });
+    };
+
+    child.stdout.on('data', (piece: Buffer) => {
+      stdoutBytes += piece.length;
+      if (stdoutBytes > MAX_STDOUT_BYTES) end('it printed more than 16 MiB');
+      else stdout.push(piece);
+    });
+    child.stderr.on('data', (piece: Buffer) => tail.push(piece));
+    child.once('error', (error) => {
+      if (child.pid === undefined) finish(-1, explainStart(file, error));
+    });
+    child.once('close', (code, killedBy) => {
+      // What the leader has started may outlive it: it would work against the next command.
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+      if (ended !== null) finish(-1, ended);
+      else if (code === null) finish(-1, `it was killed by ${killedBy}`);
+      else finish(code, '');
+    });
+  });
+}
+
+function explainStart(file: string, error: Error): string {
+  if ('code' in error && error.code === 'ENOENT') {
+    return `the program ${file} is not found: install the Docker CLI with its Compose plugin on this host, or say where it is with NEXUS_AGENT_DOCKER_CLI`;
+  }
+  return `the program ${file} cannot be started: ${error.message}`;
+}

@@ -1,0 +1,22 @@
+import type { EventDraft, Phase, Plan } from '../record/stack-record.ts';
+
+/** A durable step forward: the phase and the events that tell of it are written together. */
+export interface Advance {
+  readonly do: 'advance';
+  readonly phase: Phase;
+  readonly events: readonly EventDraft[];
+  readonly plan?: Plan;
+}
+
+export type Action =
+  | Advance
+  /** Have the files of `release` on disk and resolved. */
+  | { readonly do: 'prepare'; readonly release: string; readonly limitMs: number }
+  /** Have its images on this host. `onlyMissing`: whatever the services' pull policies say. */
+  | { readonly do: 'pull'; readonly release: string; readonly onlyMissing: boolean; readonly limitMs: number }
+  /** Make it what runs. `afresh`: containers that were made and never ran are made anew, as they may never run. */
+  | { readonly do: 'up'; readonly release: string; readonly afresh: boolean; readonly limitMs: number }
+  /** Take the project away, but not its volumes. */
+  | { readonly do: 'down'; readonly limitMs: number }
+  /** Nothing to do before then, unless something happens. */
+  | { readonly do: 'wait'; readonly ms: number };

@@ -1,0 +1,29 @@
+/** What to do next: a function of what is wanted, what is the case, and the time. */
+import { assertNever } from '../../../src/domain/errors.ts';
+import type { Moment } from '../../async/moment.ts';
+import type { RolloutRecord } from '../record/stack-record.ts';
+import type { Action } from './action.ts';
+import { decideActivation } from './activation.ts';
+import type { Observed } from './observed.ts';
+import { decideRollback } from './rollback.ts';
+import { decideResumption, decideSoak } from './soak.ts';
+
+/** In this order; none at all while only the server's answer is waited for. */
+export function decide(rollout: RolloutRecord, observed: Observed, now: Moment): Action[] {
+  const { phase } = rollout;
+  switch (phase.at) {
+    case 'offered':
+    case 'closed':
+      return [];
+    case 'activating':
+      return decideActivation(rollout, phase, observed, now);
+    case 'resuming':
+      return decideResumption(rollout, phase, observed, now);
+    case 'soaking':
+      return decideSoak(rollout, phase, observed, now);
+    case 'reverting':
+      return decideRollback(rollout, phase, observed, now);
+    default:
+      return assertNever(phase);
+  }
+}

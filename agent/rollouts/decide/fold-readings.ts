@@ -1,0 +1,84 @@
+/** What the readings of probes come to: their states, and what the server is told of them. */
+import { formatInstant } from '../../../src/domain/instant.ts';
+import { lastBytes } from '../../../src/rollout/last-bytes.ts';
+import { elapsedMs, type Moment } from '../../async/moment.ts';
+import type { EventDraft, ProbeState } from '../record/stack-record.ts';
+import type { ProbeReading } from './observed.ts';
+
+/** The server keeps this much of a reason. */
+const MAX_REASON_BYTES = 1024;
+
+export interface Folded {
+  readonly probes: readonly ProbeState[];
+  readonly events: readonly EventDraft[];
+}
+
+/**
+ * Readings arrive as often as somebody looks; only the first one, the first failure and every change of status are
+ * events, so that a fleet does not flood its server. A failure lasts from the first failing reading to the next pass.
+ */
+export function foldReadings(probes: readonly ProbeState[], readings: readonly ProbeReading[]): Folded {
+  const events: EventDraft[] = [];
+  let changed = false;
+  const next = probes.map((probe) => {
+    const reading = readings.find(({ name }) => name === probe.name);
+    if (reading === undefined || reading.status === probe.status) return probe;
+    changed = true;
+    const { name, mode } = probe;
+    const at = formatInstant(reading.at.wallMs);
+    const failed = reading.status === 'fail';
+    const reason = failed ? lastBytes(reading.reason ?? 'it fails', MAX_REASON_BYTES).toWellFormed() : null;
+    if (probe.status === null) events.push({ type: 'probe_observed_first', probe: name, mode, observed_at: at });
+    if (failed && !probe.hasFailed)
+      events.push({ type: 'probe_failure_first', probe: name, mode, first_failed_at: at });
+    events.push({
+      type: 'probe_result',
+      probe: name,
+      mode,
+      status: reading.status,
+      observed_at: at,
+      failure_reason: reason,
+    });
+    return {
+      ...probe,
+      status: reading.status,
+      failingSince: failed ? reading.at : null,
+      reason,
+      hasFailed: probe.hasFailed || failed,
+    };
+  });
+  return { probes: changed ? next : probes, events };
+}
+
+export interface SustainedFailure {
+  readonly probes: readonly string[];
+  /** Of the one that fails the longest. */
+  readonly sustainedMs: number;
+}
+
+/** The `enforce` probes that have failed for `limitMs`; null when none has. */
+export function findSustainedFailure(
+  probes: readonly ProbeState[],
+  limitMs: number,
+  now: Moment,
+): SustainedFailure | null {
+  const failing = probes.flatMap(({ name, mode, failingSince }) =>
+    mode === 'enforce' && failingSince !== null ? [{ name, ms: elapsedMs(failingSince, now) }] : [],
+  );
+  const sustained = failing.filter(({ ms }) => ms >= limitMs);
+  if (sustained.length === 0) return null;
+  return { probes: sustained.map(({ name }) => name), sustainedMs: Math.max(...sustained.map(({ ms }) => ms)) };
+}
+
+/** Milliseconds until the next failure of an `enforce` probe has lasted for `limitMs`; infinite when none is on its way. */
+export function untilSustained(probes: readonly ProbeState[], limitMs: number, now: Moment): number {
+  const left = probes.flatMap(({ mode, failingSince }) =>
+    mode === 'enforce' && failingSince !== null ? [limitMs - elapsedMs(failingSince, now)] : [],
+  );
+  return Math.min(...left.filter((ms) => ms > 0));
+}
+
+/** Every `enforce` probe was looked at, and passes. */
+export function allPass(probes: readonly ProbeState[]): boolean {
+  return probes.every(({ mode, status }) => mode === 'observe' || status === 'pass');
+}

@@ -1,0 +1,51 @@
+/** Whether what runs is the release, whole and well. */
+import type { ProjectContainer } from '../../docker/project-container.ts';
+import type { Plan } from '../record/stack-record.ts';
+import { deployedContainers } from './read-project.ts';
+
+export type ActivationState =
+  | { readonly kind: 'settled' }
+  /** Nothing is wrong, but a healthcheck has not spoken yet. */
+  | { readonly kind: 'settling'; readonly reason: string }
+  /** All containers carry the release, and some are not well. */
+  | { readonly kind: 'unwell'; readonly reason: string }
+  /** Containers of another release are there, or some of this one are missing. */
+  | { readonly kind: 'incomplete'; readonly reason: string };
+
+/** A sentence about a container that is not well; null when nothing is wrong with it. */
+export function complaintOf(container: ProjectContainer, isJob: boolean): string | null {
+  const { name, state, health, exitCode } = container;
+  if (state === 'running') {
+    if (health !== 'unhealthy') return null;
+    const said = container.healthOutput.trim();
+    return `container ${name} is unhealthy${said === '' ? '' : `: ${said}`}`;
+  }
+  if (state === 'exited') {
+    if (exitCode !== 0) return `container ${name} has exited with code ${exitCode}`;
+    if (isJob) return null;
+    return `container ${name} has exited with code 0; a service that is meant to end says so with «restart: "no"», or another depends on it with «condition: service_completed_successfully»`;
+  }
+  return `container ${name} is ${state}, not running`;
+}
+
+export function judgeActivation(
+  containers: readonly ProjectContainer[],
+  plan: Pick<Plan, 'services'>,
+  release: string,
+): ActivationState {
+  const deployed = deployedContainers(containers);
+  const others = deployed.filter((container) => container.release !== release);
+  if (others.length > 0) {
+    return { kind: 'incomplete', reason: `not of the release: ${others.map(({ name }) => name).join(', ')}` };
+  }
+  const present = new Set(deployed.map(({ service }) => service));
+  const missing = plan.services.filter(({ name }) => !present.has(name)).map(({ name }) => name);
+  if (missing.length > 0) return { kind: 'incomplete', reason: `services without a container: ${missing.join(', ')}` };
+
+  const jobs = new Set(plan.services.filter(({ isJob }) => isJob).map(({ name }) => name));
+  const complaints = deployed.flatMap((container) => complaintOf(container, jobs.has(container.service)) ?? []);
+  if (complaints.length > 0) return { kind: 'unwell', reason: complaints.join('; ') };
+  const starting = deployed.filter(({ state, health }) => state === 'running' && health === 'starting');
+  if (starting.length === 0) return { kind: 'settled' };
+  return { kind: 'settling', reason: `not healthy yet: ${starting.map(({ name }) => name).join(', ')}` };
+}

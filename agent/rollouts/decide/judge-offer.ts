@@ -1,0 +1,36 @@
+/** Whether a dispatch is taken up. */
+import type { DispatchBody } from '../../../src/wire/agent-event.ts';
+import type { StackRecord } from '../record/stack-record.ts';
+
+export type OfferVerdict =
+  | { readonly kind: 'take' }
+  /** It is the one being worked on: nothing to do, or only to note what the server has seen. */
+  | { readonly kind: 'known' }
+  /** It was taken up and is not known here any more, yet the server still speaks of it: ask what it knows. */
+  | { readonly kind: 'over' }
+  /** Another rollout of this stack is not over yet here: ask the server whether it still is there. */
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'refuse'; readonly reason: string };
+
+/** Epochs rise with every dispatch of a stack to a host: an older one is a copy from before something newer. */
+export function judgeOffer(
+  record: StackRecord,
+  offer: Pick<DispatchBody, 'rollout_id' | 'epoch' | 'regressed'>,
+): OfferVerdict {
+  const { taken, rollout } = record;
+  if (taken !== null && offer.epoch < taken.epoch) {
+    return {
+      kind: 'refuse',
+      reason: `its epoch ${offer.epoch} is older than ${taken.epoch}, of rollout ${taken.rolloutId}, which this host has taken up`,
+    };
+  }
+  if (taken !== null && offer.epoch === taken.epoch) {
+    if (offer.rollout_id !== taken.rolloutId) {
+      return { kind: 'refuse', reason: `its epoch ${offer.epoch} already belongs to rollout ${taken.rolloutId}` };
+    }
+    return rollout === null ? { kind: 'over' } : { kind: 'known' };
+  }
+  // The server sees it soak here, so it is no new one: this agent has lost what it knew.
+  if (offer.regressed !== undefined) return { kind: 'over' };
+  return rollout === null || rollout.phase.at === 'offered' ? { kind: 'take' } : { kind: 'busy' };
+}

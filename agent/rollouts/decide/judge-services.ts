@@ -1,0 +1,120 @@
+/**
+ * The probes that every release has: one for each service, over all of its containers. A service with a healthcheck
+ * of its own is `health:<service>`, any other `running:<service>`; both fail when a container does not run.
+ */
+
+import { elapsedMs, type Moment } from '../../async/moment.ts';
+import type { ProjectContainer } from '../../docker/project-container.ts';
+import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
+import { complaintOf } from './judge-activation.ts';
+import type { ProbeReading } from './observed.ts';
+import { deployedContainers } from './read-project.ts';
+
+/** The server takes a hundred probes; a stack with more services than this is one probe. */
+const MOST_SERVICE_PROBES = 60;
+const ALL_SERVICES = 'running:all-services';
+const MAX_NAME_LENGTH = 128;
+/** More than this many restarts in a soak are a loop. */
+const MOST_RESTARTS = 2;
+/** As long as the engine itself waits before it calls a restart successful. */
+const STEADY_MS = 10_000;
+
+/** With a healthcheck, and without one. */
+function serviceProbeNames(service: string): readonly [string, string] {
+  return [`health:${service}`.slice(0, MAX_NAME_LENGTH), `running:${service}`.slice(0, MAX_NAME_LENGTH)];
+}
+
+function hasHealthcheck(containers: readonly ProjectContainer[], service: string): boolean {
+  return containers.some((container) => container.service === service && container.health !== null);
+}
+
+function serviceProbes(plan: Plan, containers: readonly ProjectContainer[]): string[] {
+  const names = plan.services.map(({ name }) => name);
+  if (names.length > MOST_SERVICE_PROBES) return [ALL_SERVICES];
+  return names.map((service) => {
+    const [health, running] = serviceProbeNames(service);
+    return hasHealthcheck(containers, service) ? health : running;
+  });
+}
+
+/** Every probe of the release, not observed yet; the kind of a service's probe is settled by the containers of now. */
+export function declareProbes(plan: Plan, containers: readonly ProjectContainer[]): ProbeState[] {
+  const unobserved = { status: null, failingSince: null, reason: null, hasFailed: false } as const;
+  const own = serviceProbes(plan, containers).map((name) => ({ name, mode: 'enforce', ...unobserved }) as const);
+  return [...own, ...plan.probes.map(({ name, mode }) => ({ name, mode, ...unobserved }))];
+}
+
+/** The services that a declared probe speaks for. */
+function servicesOf(probe: string, plan: Plan): Plan['services'] {
+  if (probe === ALL_SERVICES) return plan.services;
+  return plan.services.filter(({ name }) => serviceProbeNames(name).includes(probe));
+}
+
+/**
+ * What the containers say of the declared probes of services. A service whose healthcheck has begun anew without a
+ * restart of its own (the engine was restarted) says nothing yet, neither good nor bad.
+ */
+export function readServices(
+  soak: PhaseAt<'soaking'>,
+  plan: Plan,
+  release: string,
+  containers: readonly ProjectContainer[],
+  now: Moment,
+): ProbeReading[] {
+  const custom = new Set(plan.probes.map(({ name }) => name));
+  const deployed = deployedContainers(containers);
+  return soak.probes.flatMap(({ name }) => {
+    if (custom.has(name)) return [];
+    const services = servicesOf(name, plan);
+    if (services.length === 0) return [];
+    const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, now));
+    if (complaints.length > 0) return { name, status: 'fail', at: now, reason: complaints.join('; ') } as const;
+    const isStarting = deployed.some(
+      ({ service, state, health }) =>
+        state === 'running' && health === 'starting' && services.some((one) => one.name === service),
+    );
+    return isStarting ? [] : ({ name, status: 'pass', at: now, reason: null } as const);
+  });
+}
+
+function complaintsOf(
+  { name, isJob }: Plan['services'][number],
+  soak: PhaseAt<'soaking'>,
+  plan: Plan,
+  release: string,
+  deployed: readonly ProjectContainer[],
+  now: Moment,
+): string[] {
+  const own = deployed.filter(({ service }) => service === name);
+  if (own.length === 0) return [`service ${name} has no container any more`];
+  return own.flatMap((container) => {
+    if (container.release !== release) return [`container ${container.name} is not of this release any more`];
+    return complaintOf(container, isJob) ?? restartComplaint(container, soak, plan, now) ?? [];
+  });
+}
+
+/** One restart may happen, and is forgiven once the container has run for a while; a loop is not. */
+function restartComplaint(
+  container: ProjectContainer,
+  soak: PhaseAt<'soaking'>,
+  plan: Plan,
+  now: Moment,
+): string | null {
+  const restarts = container.restartCount - (soak.restarts[container.id] ?? 0);
+  if (restarts > MOST_RESTARTS) {
+    return `container ${container.name} restarts in a loop: ${restarts} times since the soak began`;
+  }
+  if (restarts > 0 && container.startedAtMs !== null) {
+    const steadyMs = Math.min(STEADY_MS, plan.sustainedFailureMs / 2);
+    const ranMs = Math.min(now.wallMs - container.startedAtMs, elapsedMs(soak.since, now));
+    if (ranMs < steadyMs) return `container ${container.name} has just restarted`;
+  }
+  return container.health === 'starting' && restarts > 0
+    ? `container ${container.name} has restarted and is not healthy yet`
+    : null;
+}
+
+/** How often each container had restarted by now. */
+export function countRestarts(containers: readonly ProjectContainer[]): Record<string, number> {
+  return Object.fromEntries(deployedContainers(containers).map(({ id, restartCount }) => [id, restartCount]));
+}

@@ -1,0 +1,44 @@
+/** What runs, read back from labels. */
+import type { ProjectContainer } from '../../docker/project-container.ts';
+
+export type ProjectState =
+  | { readonly kind: 'nothing' }
+  /** Every container carries this release. */
+  | { readonly kind: 'release'; readonly release: string }
+  /** An activation has stopped half-way. Releases in order of how many containers carry each, most first. */
+  | { readonly kind: 'mixed'; readonly releases: readonly string[] }
+  /** Somebody else deployed these containers under the project's name, beside those that carry a release. */
+  | { readonly kind: 'stranger'; readonly names: readonly string[]; readonly releases: readonly string[] };
+
+/** The containers that make up what is deployed. */
+export function deployedContainers(containers: readonly ProjectContainer[]): ProjectContainer[] {
+  return containers.filter(({ isOneOff, state }) => !isOneOff && state !== 'removing');
+}
+
+export function readProject(containers: readonly ProjectContainer[]): ProjectState {
+  const counts = new Map<string, number>();
+  const strangers: string[] = [];
+  for (const { release, name } of deployedContainers(containers)) {
+    if (release === null) strangers.push(name);
+    else counts.set(release, (counts.get(release) ?? 0) + 1);
+  }
+  const releases = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([release]) => release);
+  if (strangers.length > 0) return { kind: 'stranger', names: strangers.sort(), releases };
+  const [first, ...others] = releases;
+  if (first === undefined) return { kind: 'nothing' };
+  return others.length === 0 ? { kind: 'release', release: first } : { kind: 'mixed', releases };
+}
+
+/** Where a rollback of what is about to be deployed would lead; a stranger's containers are nothing to go back to. */
+export function findFallback(containers: readonly ProjectContainer[]): string | null {
+  const project = readProject(containers);
+  switch (project.kind) {
+    case 'nothing':
+    case 'stranger':
+      return null;
+    case 'release':
+      return project.release;
+    case 'mixed':
+      return project.releases[0] ?? null;
+  }
+}

@@ -1,0 +1,119 @@
+/** The soak: as long as it lasts, every probe counts; at its end all of them have to pass. */
+import { formatInstant } from '../../../src/domain/instant.ts';
+import { TELEMETRY_PROBE } from '../../../src/wire/agent-event.ts';
+import { elapsedMs, type Moment } from '../../async/moment.ts';
+import { isConverging } from '../record/queue-events.ts';
+import type { PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
+import type { Action, Advance } from './action.ts';
+import { afterFailure, beginSoak } from './activation.ts';
+import { allPass, findSustainedFailure, foldReadings, untilSustained } from './fold-readings.ts';
+import { judgeActivation } from './judge-activation.ts';
+import { readServices } from './judge-services.ts';
+import type { Observed } from './observed.ts';
+
+const LOOK_AGAIN_MS = 1_000;
+/** A long soak is looked at less often after this long. */
+const BRISK_MS = 120_000;
+const LOOK_LATER_MS = 3_000;
+const RETRY_MS = 5_000;
+const PREPARE_LIMIT_MS = 60_000;
+
+export function decideSoak(
+  rollout: RolloutRecord,
+  phase: PhaseAt<'soaking'>,
+  observed: Observed,
+  now: Moment,
+): Action[] {
+  const { plan } = rollout;
+  if (plan === null) return prepare(rollout, phase, observed, now);
+  const passedMs = elapsedMs(phase.since, now);
+  const lookMs = passedMs < BRISK_MS ? LOOK_AGAIN_MS : LOOK_LATER_MS;
+  const wait: Action = { do: 'wait', ms: Math.min(lookMs, untilSustained(phase.probes, plan.sustainedFailureMs, now)) };
+  // The verdict of this host is in; only the server's refusal brings the soak back.
+  if (isConverging(rollout)) return [wait];
+  const { containers } = observed;
+  if (rollout.regressed !== null) return [fail(rollout, plan, [TELEMETRY_PROBE], 0, now)];
+
+  const own = containers === null ? [] : readServices(phase, plan, rollout.release, containers, now);
+  const { probes, events } = foldReadings(phase.probes, [...own, ...observed.readings]);
+  if (probes !== phase.probes) return [{ do: 'advance', phase: { ...phase, probes }, events }];
+  const failure = findSustainedFailure(probes, plan.sustainedFailureMs, now);
+  if (failure !== null) return [fail(rollout, plan, failure.probes, failure.sustainedMs, now)];
+
+  // The server's soak has not begun, and nobody would hear of the end of this one.
+  if (phase.confirmed === null) return [wait];
+  const holdMs = phase.notBefore === null ? 0 : phase.notBefore.monotonicMs - now.monotonicMs;
+  const unseenMs = leastSeenMs(phase, plan) - (observed.seenSince === null ? 0 : elapsedMs(observed.seenSince, now));
+  const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs, unseenMs);
+  if (leftMs > 0) return [{ do: 'wait', ms: Math.min(leftMs, wait.ms) }];
+  // What cannot be seen is not well: a silent engine holds the end of the soak up.
+  if (containers === null || !allPass(probes)) return [wait];
+  if (judgeActivation(containers, plan, rollout.release).kind !== 'settled') return [wait];
+  const at = formatInstant(now.wallMs);
+  return [
+    { do: 'advance', phase, events: [{ type: 'converged', converged_at: at, current_release: rollout.release }] },
+  ];
+}
+
+/**
+ * The end of a soak only counts when somebody has looked: after a crash of the agent or the engine, as long as a failure
+ * takes to be one.
+ */
+function leastSeenMs(phase: PhaseAt<'soaking'>, plan: Plan): number {
+  return Math.min(phase.soakMs, plan.sustainedFailureMs);
+}
+
+/** The disk was wiped in the soak: the release is fetched again to know its probes, and the rest of the soak begins. */
+export function decideResumption(
+  rollout: RolloutRecord,
+  phase: PhaseAt<'resuming'>,
+  observed: Observed,
+  now: Moment,
+): Action[] {
+  const { plan } = rollout;
+  if (plan === null) return prepare(rollout, phase, observed, now);
+  if (observed.containers === null) return [{ do: 'wait', ms: LOOK_AGAIN_MS }];
+  const soak = { ...beginSoak(plan, observed.containers, phase.soakMs, now), confirmed: now };
+  const declared = soak.probes.map(({ name, mode }) => ({ name, mode }));
+  return [
+    {
+      do: 'advance',
+      phase: soak,
+      events: [{ type: 'probe_topology_declared', probes: declared, declared_at: formatInstant(now.wallMs) }],
+    },
+  ];
+}
+
+function prepare(
+  rollout: RolloutRecord,
+  phase: PhaseAt<'soaking' | 'resuming'>,
+  { plan, tried }: Observed,
+  now: Moment,
+): Action[] {
+  if (plan !== null) return [{ do: 'advance', phase, events: [], plan }];
+  const waitMs = tried.prepare === undefined ? 0 : RETRY_MS - elapsedMs(tried.prepare.last.at, now);
+  if (waitMs > 0) return [{ do: 'wait', ms: waitMs }];
+  return [{ do: 'prepare', release: rollout.release, limitMs: PREPARE_LIMIT_MS }];
+}
+
+function fail(
+  rollout: RolloutRecord,
+  plan: Plan,
+  probes: readonly string[],
+  sustainedMs: number,
+  now: Moment,
+): Advance {
+  return {
+    do: 'advance',
+    phase: afterFailure(rollout, true, now),
+    events: [
+      {
+        type: 'failed',
+        failed_at: formatInstant(now.wallMs),
+        sustained_seconds: Math.round(sustainedMs) / 1000,
+        failing_probes: [...probes],
+        policy_applied: plan.onHealthFailure,
+      },
+    ],
+  };
+}

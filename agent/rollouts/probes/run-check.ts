@@ -1,0 +1,56 @@
+/** The three kinds of probes that a release may bring along, each run once. */
+import { connect } from 'node:net';
+import Client from 'undici/lib/dispatcher/client.js';
+import { messageOf } from '../../../src/domain/errors.ts';
+import { httpRequest } from '../../http-request.ts';
+
+/** Null: it passes. Otherwise why it does not, as a sentence. */
+export type Complaint = string | null;
+
+const FIRST_BAD_STATUS = 400;
+/** Only the status counts; a large page is not read to its end. */
+const MOST_BODY_BYTES = 65_536;
+
+/** One GET without following redirects. `status` null: anything below 400 will do. */
+export async function checkHttp(url: string, status: number | null, timeoutMs: number): Promise<Complaint> {
+  const { origin, pathname, search } = new URL(url);
+  const client = new Client(origin, { connectTimeout: timeoutMs, allowH2: false });
+  try {
+    const response = await httpRequest(client, {
+      method: 'GET',
+      path: pathname + search,
+      headers: { 'user-agent': 'nexus-probe' },
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    await response.body.dump({ limit: MOST_BODY_BYTES });
+    const answered = response.statusCode;
+    if (status === null ? answered < FIRST_BAD_STATUS : answered === status) return null;
+    return `${url} answers ${answered}${status === null ? '' : `, not ${status}`}`;
+  } catch (error) {
+    return `${url} ${explain(error, timeoutMs)}`;
+  } finally {
+    await client.destroy();
+  }
+}
+
+/** Connects, and hangs up again. `address`: HOST:PORT, an IPv6 address in brackets. */
+export function checkTcp(address: string, timeoutMs: number): Promise<Complaint> {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(address.slice(colon + 1)) });
+    const finish = (complaint: Complaint): void => {
+      socket.destroy();
+      resolve(complaint);
+    };
+    socket.setTimeout(timeoutMs, () => finish(`${address} does not accept a connection within ${timeoutMs / 1000} s`));
+    socket.once('connect', () => finish(null));
+    socket.once('error', (error) => finish(`${address} cannot be connected to: ${explain(error, timeoutMs)}`));
+  });
+}
+
+function explain(error: unknown, timeoutMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `does not answer within ${timeoutMs / 1000} s`;
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return messageOf(error);
+}

@@ -1,0 +1,81 @@
+/** How a stack's record moves forward. Each is a pure function of the record, written as a whole. */
+import { formatInstant } from '../../../src/domain/instant.ts';
+import type { Moment } from '../../async/moment.ts';
+import type { Advance } from '../decide/action.ts';
+import { queueEvents, unqueueEvent } from './queue-events.ts';
+import type { RolloutRecord, StackRecord } from './stack-record.ts';
+
+/** How long after a refused `converged` the next one is tried. */
+const CONVERGE_AGAIN_MS = 5_000;
+
+function withRollout(record: StackRecord, rollout: RolloutRecord | null): StackRecord {
+  return rollout === record.rollout ? record : { ...record, rollout };
+}
+
+/** Takes a decided step, if it was decided for the rollout and the phase that the record still has. */
+export function advanceRecord(record: StackRecord, decidedFor: RolloutRecord, step: Advance): StackRecord {
+  const { rollout } = record;
+  if (rollout === null || rollout.id !== decidedFor.id || rollout.phase !== decidedFor.phase) return record;
+  const advanced = queueEvents({ ...rollout, phase: step.phase, plan: step.plan ?? rollout.plan }, step.events);
+  return { ...record, rollout: advanced };
+}
+
+/**
+ * The server has applied event `seq`. A confirmed acknowledgement begins the activation, a confirmed activation the
+ * server's soak, and a confirmed `converged` ends it all.
+ */
+export function confirmEvent(record: StackRecord, seq: number, now: Moment): StackRecord {
+  const { rollout } = record;
+  const [head] = rollout?.outbox ?? [];
+  if (rollout === null || head === undefined || head.seq !== seq) return record;
+  const rest = unqueueEvent(rollout, seq);
+  if (head.type === 'dispatch_ack' && rollout.phase.at === 'offered') {
+    const begun: RolloutRecord = { ...rest, phase: { at: 'activating', since: now, touched: false } };
+    const started = { type: 'activation_started', started_at: formatInstant(now.wallMs), method: 'compose' } as const;
+    return withRollout(record, queueEvents(begun, [started]));
+  }
+  if (head.type === 'activation_completed' && rest.phase.at === 'soaking') {
+    return withRollout(record, { ...rest, phase: { ...rest.phase, confirmed: now } });
+  }
+  if (head.type === 'converged') return withRollout(record, { ...rest, phase: { at: 'closed', outcome: 'converged' } });
+  return withRollout(record, rest);
+}
+
+/** The server's state still is `soaking`, so its clock or its own look says: not yet. */
+export function postponeConvergence(record: StackRecord, seq: number, now: Moment): StackRecord {
+  const { rollout } = record;
+  if (rollout === null || rollout.phase.at !== 'soaking' || rollout.outbox[0]?.seq !== seq) return record;
+  const notBefore = { wallMs: now.wallMs + CONVERGE_AGAIN_MS, monotonicMs: now.monotonicMs + CONVERGE_AGAIN_MS };
+  return withRollout(record, { ...unqueueEvent(rollout, seq), phase: { ...rollout.phase, notBefore } });
+}
+
+/** The offer is gone before it was taken up: only its epoch is remembered. */
+export function forgetOffer(record: StackRecord): StackRecord {
+  return record.rollout?.phase.at === 'offered' ? { ...record, rollout: null } : record;
+}
+
+/** The server refuses event `seq` for good: sending it again would only hold up those behind it. */
+export function discardEvent(record: StackRecord, seq: number): StackRecord {
+  return record.rollout === null ? record : withRollout(record, unqueueEvent(record.rollout, seq));
+}
+
+/** What the server saw in this host's telemetry, noted so that the soak fails by it. */
+export function noteRegression(record: StackRecord, rolloutId: string, reason: string): StackRecord {
+  const { rollout } = record;
+  if (rollout === null || rollout.id !== rolloutId || rollout.regressed !== null) return record;
+  return { ...record, rollout: { ...rollout, regressed: reason } };
+}
+
+/** Ends a closed rollout once everything is delivered: what may still be gone back to stays on disk. */
+export function finishRollout(record: StackRecord): StackRecord {
+  const { rollout } = record;
+  if (rollout === null || rollout.phase.at !== 'closed' || rollout.outbox.length > 0) return record;
+  const { outcome } = rollout.phase;
+  const before = record.kept.filter((release) => release !== rollout.release && release !== rollout.fallback);
+  const kept =
+    outcome === 'reverted'
+      ? // What runs now, and what ran before it; the failed release is of no more use.
+        [rollout.fallback, before.at(-1)]
+      : [rollout.fallback, rollout.release];
+  return { ...record, rollout: null, kept: kept.filter((release) => release != null) };
+}

@@ -1,0 +1,140 @@
+/** Brings a stack's record in step with what the server knows of this host. */
+
+import { assertNever } from '../../../src/domain/errors.ts';
+import { formatInstant, parseInstant } from '../../../src/domain/instant.ts';
+import type { AgentStateBody } from '../../../src/wire/agent-event.ts';
+import type { Moment } from '../../async/moment.ts';
+import { confirmEvent } from './advance-record.ts';
+import { queueEvents, renumberEvents } from './queue-events.ts';
+import type { Phase, RolloutRecord, StackRecord } from './stack-record.ts';
+import { keep } from './take-offer.ts';
+
+/** One open rollout as the server sees it. */
+export type ServerView = AgentStateBody['rollouts'][number];
+
+/**
+ * `views`: the server's open rollouts of this stack. The record follows them:
+ * - a rollout that the server does not know any more is dropped; one that was half-way into a change first goes back;
+ * - a rollout that only the server knows is taken up from there: the disk was lost;
+ * - where both know it and nothing waits to be delivered that explains a difference, the server's state counts.
+ */
+export function reconcile(record: StackRecord, views: readonly ServerView[], now: Moment): StackRecord {
+  const { rollout } = record;
+  if (rollout === null) {
+    const open = views.find(({ epoch, state }) => epoch !== null && state !== 'pending');
+    if (open !== undefined) return adopt(record, open, now);
+    return views.some((view) => isTaken(record, view)) ? { ...record, taken: null } : record;
+  }
+  const view = views.find(({ rollout_id }) => rollout_id === rollout.id);
+  if (view === undefined) {
+    // Whether an offer still stands is for the answer to its acknowledgement to say.
+    return rollout.phase.at === 'offered' ? record : { ...record, rollout: drop(rollout, now) };
+  }
+  const confirmed = confirmThrough(record, view.last_event_seq, now);
+  if (confirmed.rollout === null) return confirmed;
+  const renumbered = renumberEvents(confirmed.rollout, view.last_event_seq);
+  const aligned = renumbered === confirmed.rollout ? confirmed : { ...confirmed, rollout: renumbered };
+  if (renumbered.outbox.length > 0 || agrees(view.state, renumbered.phase)) return aligned;
+  return adopt(aligned, view, now);
+}
+
+/** The answers to these events were lost, but not the events. */
+function confirmThrough(record: StackRecord, lastEventSeq: number, now: Moment): StackRecord {
+  const { rollout } = record;
+  const [head] = rollout?.outbox ?? [];
+  if (rollout === null || head === undefined) return record;
+  if (rollout.nextSeq <= lastEventSeq || head.seq > lastEventSeq) return record;
+  return confirmThrough(confirmEvent(record, head.seq, now), lastEventSeq, now);
+}
+
+/** The server still waits for an acknowledgement that it has had once (its database was restored): take it up again. */
+function isTaken({ taken }: StackRecord, view: ServerView): boolean {
+  return taken !== null && taken.rolloutId === view.rollout_id && taken.epoch === view.epoch;
+}
+
+/** Stops working on it and leaves what runs; half a change is taken back, as a host never stays between two releases. */
+function drop(rollout: RolloutRecord, now: Moment): RolloutRecord {
+  const silent: RolloutRecord = { ...rollout, isSilent: true, outbox: [] };
+  const { phase } = rollout;
+  if (phase.at === 'reverting') return silent;
+  if (phase.at === 'activating' && phase.touched) {
+    return { ...silent, phase: { at: 'reverting', touched: true, since: now } };
+  }
+  return phase.at === 'closed' ? silent : { ...silent, phase: { at: 'closed', outcome: 'dropped' } };
+}
+
+/** Whether a phase here, with nothing left to deliver, is what the server's state says. */
+function agrees(state: string, phase: Phase): boolean {
+  switch (phase.at) {
+    case 'offered':
+      return state === 'pending';
+    case 'activating':
+      return state === 'activating' || state === 'deferred';
+    case 'resuming':
+      return state === 'soaking';
+    case 'soaking':
+      return state === 'soaking' && phase.confirmed !== null;
+    case 'reverting':
+      return state === 'failed';
+    case 'closed':
+      return phase.outcome !== 'converged' || state === 'converged';
+    default:
+      return assertNever(phase);
+  }
+}
+
+/** Goes on where the server says the host is. */
+function adopt(record: StackRecord, view: ServerView, now: Moment): StackRecord {
+  const known = record.rollout;
+  const base: RolloutRecord = known ?? {
+    id: view.rollout_id,
+    release: view.release,
+    epoch: view.epoch ?? 0,
+    fallback: view.previous_release,
+    soakMs: null,
+    plan: null,
+    regressed: null,
+    isSilent: false,
+    nextSeq: view.last_event_seq + 1,
+    outbox: [],
+    phase: { at: 'offered' },
+  };
+  const rollout = adoptState(base, view, now);
+  if (rollout === null) return record;
+  return {
+    ...record,
+    taken: { rolloutId: view.rollout_id, epoch: base.epoch },
+    kept: keep(record.kept, base.release, base.fallback),
+    rollout,
+  };
+}
+
+function adoptState(rollout: RolloutRecord, view: ServerView, now: Moment): RolloutRecord | null {
+  switch (view.state) {
+    case 'pending': {
+      const received = formatInstant(now.wallMs);
+      const ack = { type: 'dispatch_ack', current_release: rollout.fallback, received_at: received } as const;
+      return queueEvents({ ...rollout, phase: { at: 'offered' } }, [ack]);
+    }
+    case 'activating':
+    case 'deferred': {
+      const started = formatInstant(now.wallMs);
+      const phase: Phase = { at: 'activating', since: now, touched: true };
+      return queueEvents({ ...rollout, phase }, [
+        { type: 'activation_started', started_at: started, method: 'compose' },
+      ]);
+    }
+    case 'soaking':
+      return { ...rollout, phase: { at: 'resuming', soakMs: remainingSoakMs(view, now) } };
+    case 'failed':
+      return { ...rollout, phase: { at: 'reverting', touched: true, since: now } };
+    default:
+      return null;
+  }
+}
+
+/** By this host's wall clock; should it be wrong, the server still refuses what comes too early. */
+function remainingSoakMs(view: ServerView, now: Moment): number {
+  const dueMs = view.soak_due_at === null ? undefined : parseInstant(view.soak_due_at);
+  return dueMs === undefined ? 0 : Math.max(0, dueMs - now.wallMs);
+}

@@ -1,0 +1,133 @@
+/**
+ * What an agent has to remember of one stack, durably and as a whole: which dispatch it took, how far it is, and which
+ * events the server has not confirmed yet. One file holds all of it, so that a crash never separates a step from its event.
+ */
+import { z } from 'zod';
+import type { AgentEventBody } from '../../../src/wire/agent-event.ts';
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** An event without its number. */
+export type EventDraft = DistributiveOmit<AgentEventBody['event'], 'seq'>;
+
+const mark = z.object({ wallMs: z.number(), monotonicMs: z.number() }).readonly();
+const digest = z.string();
+const mode = z.enum(['enforce', 'observe']);
+
+const customProbe = z
+  .object({
+    name: z.string(),
+    mode,
+    intervalMs: z.number(),
+    timeoutMs: z.number(),
+    check: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('http'), url: z.string(), status: z.number().nullable() }),
+      z.object({ kind: z.literal('tcp'), address: z.string() }),
+      z.object({ kind: z.literal('exec'), service: z.string(), command: z.array(z.string()).readonly() }),
+    ]),
+  })
+  .readonly();
+export type CustomProbe = z.output<typeof customProbe>;
+
+const plan = z
+  .object({
+    activationTimeoutMs: z.number(),
+    sustainedFailureMs: z.number(),
+    soakMs: z.number(),
+    onHealthFailure: z.enum(['halt', 'rollback-and-halt']),
+    probes: z.array(customProbe).readonly(),
+    /** Services that are to run. `isJob`: it is meant to end by itself, with exit code 0. */
+    services: z.array(z.object({ name: z.string(), isJob: z.boolean() }).readonly()).readonly(),
+  })
+  .readonly();
+/** What a release says about how it is brought up and judged. */
+export type Plan = z.output<typeof plan>;
+
+const probeState = z
+  .object({
+    name: z.string(),
+    mode,
+    /** Null until it is observed. */
+    status: z.enum(['pass', 'fail']).nullable(),
+    /** Failing without a pass since then; null while it passes. */
+    failingSince: mark.nullable(),
+    reason: z.string().nullable(),
+    /** Its first failure has been reported. */
+    hasFailed: z.boolean(),
+  })
+  .readonly();
+export type ProbeState = z.output<typeof probeState>;
+
+const phase = z.discriminatedUnion('at', [
+  /** Noted and acknowledged; nothing is done before the server has confirmed the acknowledgement. */
+  z.object({ at: z.literal('offered') }).readonly(),
+  /** `touched`: `up` may have begun, so what ran before may be gone. */
+  z.object({ at: z.literal('activating'), since: mark, touched: z.boolean() }).readonly(),
+  /** The server says that the host soaks, and the disk that knew how is gone: begin the rest of the soak anew. */
+  z.object({ at: z.literal('resuming'), soakMs: z.number() }).readonly(),
+  z
+    .object({
+      at: z.literal('soaking'),
+      since: mark,
+      /**
+       * When the server confirmed that the activation is complete: its own count of the soak began just before, so this
+       * one ends just after. Null until then.
+       */
+      confirmed: mark.nullable(),
+      soakMs: z.number(),
+      probes: z.array(probeState).readonly(),
+      /** Restarts of each container, by id, when the soak began. */
+      restarts: z.record(z.string(), z.number()).readonly(),
+      /** The server has refused `converged`: not before this again. */
+      notBefore: mark.nullable(),
+    })
+    .readonly(),
+  /** On the way back to the fallback. Untouched: only to be verified. */
+  z.object({ at: z.literal('reverting'), touched: z.boolean(), since: mark }).readonly(),
+  /** Nothing is left to do but to deliver the outbox. */
+  z.object({ at: z.literal('closed'), outcome: z.enum(['converged', 'reverted', 'halted', 'dropped']) }).readonly(),
+]);
+export type Phase = z.output<typeof phase>;
+export type PhaseAt<A extends Phase['at']> = Extract<Phase, { readonly at: A }>;
+
+const queuedEvent = z.looseObject({ type: z.string(), seq: z.int().min(1) }).readonly();
+export type QueuedEvent = z.output<typeof queuedEvent>;
+
+const rollout = z
+  .object({
+    id: z.string(),
+    release: digest,
+    epoch: z.number(),
+    /** What ran before, by the labels of its containers: where a rollback leads. Null: nothing ran. */
+    fallback: digest.nullable(),
+    /** As the dispatch had it; null when that is lost, and the release's own policy counts. */
+    soakMs: z.number().nullable(),
+    plan: plan.nullable(),
+    /** What the server saw in this host's telemetry, once it asks the host to fail. */
+    regressed: z.string().nullable(),
+    /** The server does not know this rollout any more: no event of it is worth sending. */
+    isSilent: z.boolean(),
+    nextSeq: z.int().min(1),
+    outbox: z.array(queuedEvent).readonly(),
+    phase,
+  })
+  .readonly();
+export type RolloutRecord = z.output<typeof rollout>;
+
+export const stackRecordSchema = z
+  .object({
+    version: z.literal(1),
+    stack: z.string(),
+    /** The boot whose monotonic clock the moments in here are on. */
+    bootId: z.string(),
+    /** The newest dispatch taken up; anything with a lower epoch is refused. */
+    taken: z.object({ rolloutId: z.string(), epoch: z.number() }).readonly().nullable(),
+    /** Releases whose files must stay. */
+    kept: z.array(digest).readonly(),
+    rollout: rollout.nullable(),
+  })
+  .readonly();
+export type StackRecord = z.output<typeof stackRecordSchema>;
+
+export function emptyRecord(stack: string, bootId: string): StackRecord {
+  return { version: 1, stack, bootId, taken: null, kept: [], rollout: null };
+}

@@ -1,0 +1,66 @@
+import { arrayAt, asObject, parseJson, textAt } from '../read-json.ts';
+
+/** What the server's answer means for what was sent. */
+export type Verdict =
+  /** Stored durably. */
+  | { readonly kind: 'delivered' }
+  /** It would be refused for ever: `reasons` are the server's words. */
+  | { readonly kind: 'refused'; readonly status: number; readonly reasons: readonly string[] }
+  /** Keep it; send nothing for `waitMs`. */
+  | { readonly kind: 'wait'; readonly status: number; readonly waitMs: number }
+  /** Keep it and try again: no answer, or one that says nothing of what was sent. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** The token is not valid (any more). */
+  | { readonly kind: 'unauthorized' };
+
+/** An HTTP answer, as far as it matters. */
+export interface Answer {
+  readonly status: number;
+  /** `Retry-After`, as it was sent. */
+  readonly retryAfter: string | null;
+  readonly body: string;
+}
+
+const MAX_RETRY_AFTER_MS = 3_600_000;
+const MAX_REASONS = 5;
+
+/** RFC 9110 `Retry-After`: seconds, or a date. Null when it is neither; never more than an hour. */
+export function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
+  if (value === null) return null;
+  const text = value.trim();
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  return Number.isNaN(waitMs) ? null : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, waitMs));
+}
+
+/** The broken rules of an RFC 9457 problem (`errors: [{path, message}]`), or its detail, or the start of the text. */
+function readReasons(body: string): string[] {
+  const problem = asObject(parseJson(body));
+  const errors = arrayAt(problem, 'errors')
+    .map(asObject)
+    .map((error) => [textAt(error, 'path'), textAt(error, 'message')].filter((part) => part !== null).join(' '))
+    .filter((reason) => reason !== '');
+  if (errors.length > 0) return errors.slice(0, MAX_REASONS);
+  const said = textAt(problem, 'detail') ?? textAt(problem, 'title') ?? body.trim().slice(0, 200);
+  return said === '' ? [] : [said];
+}
+
+/** `defaultWaitMs`: how long to wait on a 429 or 503 that does not say it itself. */
+export function judgeAnswer(answer: Answer, nowMs: number, defaultWaitMs: number): Verdict {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return { kind: 'delivered' };
+  switch (status) {
+    case 401:
+      return { kind: 'unauthorized' };
+    case 400:
+    case 413:
+    case 422:
+      return { kind: 'refused', status, reasons: readReasons(answer.body) };
+    case 429:
+    case 503:
+      return { kind: 'wait', status, waitMs: parseRetryAfterMs(answer.retryAfter, nowMs) ?? defaultWaitMs };
+    case 404:
+      return { kind: 'failed', reason: 'the server answers 404: is NEXUS_URL the address of a Nexus server?' };
+    default:
+      return { kind: 'failed', reason: [`the server answers ${status}`, ...readReasons(answer.body)].join(': ') };
+  }
+}

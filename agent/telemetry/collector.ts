@@ -1,0 +1,104 @@
+import type { Clock } from '../../src/domain/clock.ts';
+import type { Log } from '../../src/domain/log.ts';
+import { pause } from '../async/pause.ts';
+import type { EngineFollower } from '../docker/engine-follower.ts';
+import { composeTick, rememberIdentities, slimIdentity, type TickContent } from './compose-tick.ts';
+import type { EncodedTick } from './outbox/stored-tick.ts';
+import type { ContainerSampler, ReadStats } from './sampling/container-sampler.ts';
+import type { HostSampler } from './sampling/host-sampler.ts';
+import { MAX_TICK_JSON_BYTES } from './telemetry-limits.ts';
+
+/** A tick never waits longer than this for the engine, or for anything else that hangs. */
+export const TICK_LIMIT_MS = 5_000;
+
+export interface CollectorParts {
+  readonly host: HostSampler;
+  readonly engine: EngineFollower;
+  readonly containers: ContainerSampler;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Takes ticks: settles with the engine, reads every counter, writes the body. */
+export class Collector {
+  readonly #parts: CollectorParts;
+  readonly #identity = rememberIdentities();
+  #saidAsking = false;
+  #saidSlim = false;
+
+  constructor(parts: CollectorParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes the first readings, which the first tick's CPU figures are measured from. Ends within five seconds. */
+  async prime(): Promise<void> {
+    const { host, engine, containers } = this.#parts;
+    host.prime();
+    await withinLimit(async (late) => {
+      await engine.settle(TICK_LIMIT_MS);
+      const readStats = this.#statsReader();
+      if (readStats !== null) await containers.prime(readStats, late);
+    });
+  }
+
+  /** One tick, within about five seconds even when the engine hangs: what is known by then is what it says. */
+  collect(): Promise<EncodedTick> {
+    return withinLimit((late) => this.#collect(late));
+  }
+
+  async #collect(late: Promise<unknown>): Promise<EncodedTick> {
+    const { host, engine, containers, clock } = this.#parts;
+    const startedAt = performance.now();
+    await engine.settle(TICK_LIMIT_MS);
+    const recordedAtMs = clock.nowMs();
+    const left = Math.max(0, TICK_LIMIT_MS - (performance.now() - startedAt));
+    const hostSample = await host.sample(left);
+    const views = engine.containers;
+    const samples = await containers.sample(views ?? [], this.#statsReader(), late, hostSample.memoryBytes);
+    for (const id of samples.lost) engine.doubt(id);
+    this.#sayAsking(samples.asked);
+    return this.#encode({
+      recordedAtMs,
+      metrics: hostSample.metrics,
+      facts: { ...hostSample.facts, dockerVersion: engine.engineVersion },
+      containers: views,
+      containerMetrics: samples.metrics,
+    });
+  }
+
+  #encode(content: TickContent): EncodedTick {
+    const whole = Buffer.from(composeTick(content, this.#identity));
+    if (whole.length <= MAX_TICK_JSON_BYTES) return { recordedAtMs: content.recordedAtMs, json: whole };
+    if (!this.#saidSlim) {
+      this.#saidSlim = true;
+      this.#parts.log.warn(
+        { bytes: whole.length, limit: MAX_TICK_JSON_BYTES },
+        'the containers carry more labels than a tick may hold: only those of Compose project and service are reported',
+      );
+    }
+    return { recordedAtMs: content.recordedAtMs, json: Buffer.from(composeTick(content, slimIdentity)) };
+  }
+
+  #statsReader(): ReadStats | null {
+    const { connection } = this.#parts.engine;
+    return connection === null ? null : (view) => connection.stats(view);
+  }
+
+  #sayAsking(asked: number): void {
+    if (asked === 0 || this.#saidAsking) return;
+    this.#saidAsking = true;
+    this.#parts.log.info(
+      { containers: asked },
+      'the cgroups of these containers cannot be seen from here: the engine is asked for their figures, at a higher cost (see NEXUS_AGENT_HOST_ROOT)',
+    );
+  }
+}
+
+async function withinLimit<T>(work: (late: Promise<void>) => Promise<T>): Promise<T> {
+  const done = new AbortController();
+  try {
+    return await work(pause(TICK_LIMIT_MS, done.signal));
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,100 @@
+import { formatInstant } from '../../src/domain/instant.ts';
+import {
+  CONTAINER_METRICS,
+  type ContainerMetrics,
+  HOST_METRICS,
+  type HostFacts,
+  type HostMetrics,
+} from '../../src/domain/telemetry.ts';
+import { cutText } from '../cut-text.ts';
+import type { ContainerView } from '../docker/container-view.ts';
+
+/** Everything one tick says. */
+export interface TickContent {
+  readonly recordedAtMs: number;
+  readonly metrics: HostMetrics;
+  readonly facts: HostFacts;
+  /** Null: there is no engine to tell of containers. */
+  readonly containers: readonly ContainerView[] | null;
+  /** By container id. */
+  readonly containerMetrics: ReadonlyMap<string, ContainerMetrics>;
+}
+
+/** Labels that say which stack and service a container belongs to: kept when there is no room for all. */
+const ESSENTIAL_LABELS = ['com.docker.compose.project', 'com.docker.compose.service'];
+
+/** Turns a container's identity into the start of its JSON object, its closing brace left off. */
+export type IdentityJson = (view: ContainerView) => string;
+
+function identityJson(view: ContainerView, labels: Readonly<Record<string, string>>): string {
+  const { identity } = view;
+  const fields = {
+    container_id: view.id,
+    name: identity.name,
+    image: identity.image,
+    image_tag: identity.imageTag ?? undefined,
+    status: identity.status ?? undefined,
+    state: identity.state ?? undefined,
+    health_status: identity.healthStatus ?? undefined,
+    started_at: identity.startedAt,
+    finished_at: identity.finishedAt,
+    ports: identity.ports,
+    labels,
+  };
+  return JSON.stringify(fields).slice(0, -1);
+}
+
+/** Remembers what it has written: a container that did not change costs no JSON work at the next tick. */
+export function rememberIdentities(): IdentityJson {
+  const written = new WeakMap<ContainerView, string>();
+  return (view) => {
+    const known = written.get(view);
+    if (known !== undefined) return known;
+    const json = identityJson(view, view.identity.labels);
+    written.set(view, json);
+    return json;
+  };
+}
+
+/** As {@link rememberIdentities}, with no labels but those that name the stack and the service. */
+export const slimIdentity: IdentityJson = (view) => {
+  const labels = Object.entries(view.identity.labels).filter(([name]) => ESSENTIAL_LABELS.includes(name));
+  return identityJson(view, Object.fromEntries(labels));
+};
+
+/** A metric is left out where it was not measured; the contract reads that as null. */
+function metricsJson<N extends string>(names: readonly N[], metrics: Record<N, number | null>): string {
+  const parts: string[] = [];
+  for (const name of names) {
+    const value = metrics[name];
+    if (value !== null && Number.isFinite(value)) parts.push(`"${name}":${Math.max(0, value)}`);
+  }
+  return `{${parts.join(',')}}`;
+}
+
+function factsJson(facts: HostFacts): string {
+  return JSON.stringify({
+    cpu_count: facts.cpuCount ?? undefined,
+    memory_total_mb: facts.memoryTotalMb ?? undefined,
+    disk_total_gb: facts.diskTotalGb ?? undefined,
+    os: facts.os === null ? undefined : cutText(facts.os, 80),
+    docker_version: facts.dockerVersion === null ? undefined : cutText(facts.dockerVersion, 32),
+  });
+}
+
+/**
+ * One telemetry body (`POST /agent/telemetry`) as JSON text. `containers` is left out where no engine can tell of any,
+ * and `metrics` of a container that does not run.
+ */
+export function composeTick(content: TickContent, identity: IdentityJson): string {
+  const { metrics, facts, containers, containerMetrics } = content;
+  const head = `{"recorded_at":"${formatInstant(content.recordedAtMs)}","host":{"metrics":${metricsJson(HOST_METRICS, metrics)},"facts":${factsJson(facts)}}`;
+  if (containers === null) return `${head}}`;
+  const bodies = containers.map((view) => {
+    const measured = containerMetrics.get(view.id);
+    return measured === undefined
+      ? `${identity(view)}}`
+      : `${identity(view)},"metrics":${metricsJson(CONTAINER_METRICS, measured)}}`;
+  });
+  return `${head},"containers":[${bodies.join(',')}]}`;
+}

@@ -1,0 +1,291 @@
+import type { Clock } from '../../src/domain/clock.ts';
+import { assertNever } from '../../src/domain/errors.ts';
+import type { Log } from '../../src/domain/log.ts';
+import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
+import { planBackoffMs } from '../async/backoff.ts';
+import { pause } from '../async/pause.ts';
+import { judgeAnswer, type Verdict } from '../server/judge-answer.ts';
+import type { Post } from '../server/server-connection.ts';
+import { DeliveryStory } from './delivery-log.ts';
+import type { Outbox, OutboxEntry } from './outbox/outbox.ts';
+import { compress, type EncodedTick, restoreJson, storedTickOf } from './outbox/stored-tick.ts';
+import { composeBatch } from './plan-batch.ts';
+import { MAX_BATCH_JSON_BYTES } from './telemetry-limits.ts';
+
+export const LIVE_PATH = '/agent/telemetry';
+export const BATCH_PATH = '/agent/telemetry/batch';
+/** Smaller bodies gain nothing from compression. */
+const GZIP_FROM_BYTES = 1_024;
+/** The server's clock may be ahead of this one: ticks this close to its age limits count as beyond them. */
+const AGE_MARGIN_MS = 60_000;
+
+export interface DeliveryPacing {
+  /** First wait after a failure. */
+  readonly backoffMs: number;
+  /** Between two batches, so that back-filling leaves room in the server's limit of 60 requests a minute. */
+  readonly batchPauseMs: number;
+}
+
+export const DEFAULT_PACING: DeliveryPacing = { backoffMs: 1_000, batchPauseMs: 1_500 };
+
+export interface DeliveryOptions {
+  readonly post: Post;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly pacing: DeliveryPacing;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** The newest tick. `entry` once it lies in the outbox too, `tried` once the server did not take it. */
+interface NewestTick {
+  readonly tick: EncodedTick;
+  entry: OutboxEntry | null;
+  tried: boolean;
+}
+
+/** `held up`: the outbox cannot be sent now. */
+type StepEnd = 'go on' | 'held up' | 'unauthorized';
+
+export type DeliveryEnd = 'stopped' | 'unauthorized';
+
+/**
+ * Brings ticks to the server: the newest one first and by itself, so that the host is live at once, then what the
+ * outbox holds, oldest first. A tick that cannot be delivered now goes to the outbox; a new tick is always tried,
+ * unless the server has asked for silence.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #story: DeliveryStory;
+  /** Ticks that a newer one has overtaken; they belong into the outbox. */
+  readonly #overtaken: NewestTick[] = [];
+  #newest: NewestTick | null = null;
+  #wake = new AbortController();
+  #failures = 0;
+  /** Monotonic milliseconds: before it, nothing that has failed is tried again. */
+  #retryAtMs = 0;
+  /** Monotonic milliseconds: before it, nothing at all is sent. */
+  #silentUntilMs = 0;
+  #nextBatchAtMs = 0;
+  #batchTicks: number = TELEMETRY_LIMITS.maxBatchTicks;
+  /** The newest tick was answered for: the outbox may follow it. */
+  #mayBackfill = false;
+  #stopping: AbortSignal | null = null;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#story = new DeliveryStory(options.log);
+  }
+
+  /** Hands over the newest tick. Never waits. */
+  offer(tick: EncodedTick): void {
+    if (this.#newest !== null) this.#overtaken.push(this.#newest);
+    this.#newest = { tick, entry: null, tried: false };
+    this.#wake.abort();
+  }
+
+  /**
+   * Delivers until `signal` aborts or the server refuses the token. Everything undelivered is in the outbox then.
+   * The caller ends the connection on abort, so that no request under way holds it up.
+   */
+  async run(signal: AbortSignal): Promise<DeliveryEnd> {
+    this.#stopping = signal;
+    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    let end: DeliveryEnd = 'stopped';
+    while (!signal.aborted) {
+      // Made anew before looking, so that an offer while something is under way is not slept through.
+      this.#wake = new AbortController();
+      const verdict = await this.#step();
+      if (verdict === 'unauthorized') {
+        end = 'unauthorized';
+        break;
+      }
+    }
+    await this.#keepOvertaken();
+    if (this.#newest !== null) await this.#keep(this.#newest);
+    return end;
+  }
+
+  /** Tries the newest tick once, and the outbox after it; for `--once`. */
+  async flushOnce(): Promise<Verdict> {
+    const newest = this.#newest;
+    if (newest === null) return { kind: 'failed', reason: 'there is no tick to send' };
+    const verdict = await this.#sendNewest(newest);
+    if (verdict.kind !== 'delivered') return verdict;
+    while (!this.#options.outbox.isEmpty) {
+      const batch = await this.#sendBatch();
+      if (batch === 'unauthorized') return { kind: 'unauthorized' };
+      if (batch === 'held up') break;
+    }
+    return verdict;
+  }
+
+  async #step(): Promise<StepEnd> {
+    await this.#keepOvertaken();
+    const now = performance.now();
+    const newest = this.#newest;
+    if (now < this.#silentUntilMs) {
+      if (newest !== null) await this.#keep(newest);
+      await this.#waitUntil(this.#silentUntilMs);
+      return 'go on';
+    }
+    this.#silentUntilMs = 0;
+    if (newest !== null && (!newest.tried || now >= this.#retryAtMs)) {
+      if (this.#isTooOldToBeLive(newest)) {
+        await this.#keep(newest);
+        this.#newest = null;
+        return 'go on';
+      }
+      return (await this.#sendNewest(newest)).kind === 'unauthorized' ? 'unauthorized' : 'go on';
+    }
+    if (!this.#mayBackfill || this.#options.outbox.isEmpty) {
+      // With nothing to send there is nothing to wait for but the next tick.
+      await this.#waitUntil(newest === null ? Number.POSITIVE_INFINITY : this.#retryAtMs);
+      return 'go on';
+    }
+    const batchAtMs = Math.max(this.#retryAtMs, this.#nextBatchAtMs);
+    if (now < batchAtMs) {
+      await this.#waitUntil(batchAtMs);
+      return 'go on';
+    }
+    return this.#sendBatch();
+  }
+
+  async #sendNewest(newest: NewestTick): Promise<Verdict> {
+    const { json, recordedAtMs } = newest.tick;
+    const verdict = await this.#send(LIVE_PATH, json);
+    newest.tried = true;
+    if (verdict.kind !== 'wait') this.#mayBackfill = verdict.kind === 'delivered' || verdict.kind === 'refused';
+    switch (verdict.kind) {
+      case 'delivered':
+        this.#story.answering(!this.#options.outbox.isEmpty);
+        await this.#forget(newest);
+        break;
+      case 'refused':
+        this.#story.refused(verdict.status, verdict.reasons, recordedAtMs);
+        await this.#forget(newest);
+        break;
+      case 'wait':
+      case 'failed':
+      case 'unauthorized':
+        await this.#keep(newest);
+        break;
+      default:
+        assertNever(verdict);
+    }
+    return verdict;
+  }
+
+  async #sendBatch(): Promise<StepEnd> {
+    const { outbox, clock, pacing } = this.#options;
+    const notBeforeMs = clock.nowMs() - TELEMETRY_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
+    const entries = await outbox.oldest(this.#batchTicks, MAX_BATCH_JSON_BYTES, notBeforeMs);
+    this.#story.lost(this.#options.outbox.takeLosses());
+    const restored = await Promise.all(entries.map(({ tick }) => restoreJson(tick)));
+    const sound = restored.filter((json) => json !== null);
+    if (sound.length === 0) {
+      await outbox.remove(entries);
+      return 'go on';
+    }
+    const verdict = await this.#send(BATCH_PATH, composeBatch(sound));
+    this.#nextBatchAtMs = performance.now() + pacing.batchPauseMs;
+    switch (verdict.kind) {
+      case 'delivered':
+        this.#batchTicks = Math.min(TELEMETRY_LIMITS.maxBatchTicks, this.#batchTicks * 2);
+        await outbox.remove(entries);
+        this.#forgetIfAmong(entries);
+        this.#story.backfilled(sound.length, outbox.isEmpty);
+        return 'go on';
+      case 'refused':
+        await this.#isolate(entries, verdict.status, verdict.reasons);
+        return 'go on';
+      case 'wait':
+      case 'failed':
+        return 'held up';
+      case 'unauthorized':
+        return 'unauthorized';
+      default:
+        return assertNever(verdict);
+    }
+  }
+
+  /** The server takes a batch whole or not at all: halving finds the tick it will never take, which is dropped. */
+  async #isolate(entries: readonly OutboxEntry[], status: number, reasons: readonly string[]): Promise<void> {
+    if (entries.length > 1) {
+      this.#batchTicks = Math.max(1, Math.floor(entries.length / 2));
+      // The rest of the way is a handful of requests: it need not be paced like a backlog of thousands.
+      this.#nextBatchAtMs = 0;
+      return;
+    }
+    this.#story.refused(status, reasons, entries[0]?.tick.recordedAtMs ?? 0);
+    await this.#options.outbox.remove(entries);
+    this.#forgetIfAmong(entries);
+    this.#batchTicks = 2;
+  }
+
+  async #send(path: string, json: Buffer): Promise<Verdict> {
+    const { post, clock, pacing, random } = this.#options;
+    const gzipped = json.length >= GZIP_FROM_BYTES;
+    const answer = await post(path, { bytes: gzipped ? await compress(json) : json, gzipped });
+    const backoffMs = planBackoffMs(this.#failures + 1, pacing.backoffMs, random());
+    const verdict: Verdict =
+      'unreachable' in answer
+        ? { kind: 'failed', reason: answer.unreachable }
+        : judgeAnswer(answer, clock.nowMs(), backoffMs);
+    this.#account(verdict, backoffMs);
+    return verdict;
+  }
+
+  #account(verdict: Verdict, backoffMs: number): void {
+    // A request that was cut off by stopping says nothing of the server.
+    if (this.#stopping?.aborted) return;
+    const now = performance.now();
+    if (verdict.kind === 'failed' || verdict.kind === 'wait') {
+      this.#failures++;
+      if (verdict.kind === 'wait') this.#silentUntilMs = now + verdict.waitMs;
+      else this.#retryAtMs = now + backoffMs;
+      this.#story.notAnswering(verdict);
+      return;
+    }
+    this.#failures = 0;
+    this.#retryAtMs = 0;
+  }
+
+  #isTooOldToBeLive({ tick }: NewestTick): boolean {
+    return this.#options.clock.nowMs() - tick.recordedAtMs > TELEMETRY_LIMITS.maxAgeMs - AGE_MARGIN_MS;
+  }
+
+  async #keep(newest: NewestTick): Promise<void> {
+    newest.entry ??= await this.#options.outbox.append(await storedTickOf(newest.tick));
+    this.#story.lost(this.#options.outbox.takeLosses());
+  }
+
+  async #keepOvertaken(): Promise<void> {
+    for (;;) {
+      const overtaken = this.#overtaken.shift();
+      if (overtaken === undefined) return;
+      await this.#keep(overtaken);
+    }
+  }
+
+  /** It is settled, wherever it lies: as the newest, among the overtaken, in the outbox. */
+  async #forget(settled: NewestTick): Promise<void> {
+    if (this.#newest === settled) this.#newest = null;
+    const at = this.#overtaken.indexOf(settled);
+    if (at >= 0) this.#overtaken.splice(at, 1);
+    if (settled.entry !== null) await this.#options.outbox.remove([settled.entry]);
+  }
+
+  #forgetIfAmong(entries: readonly OutboxEntry[]): void {
+    const newest = this.#newest;
+    if (newest === null || newest.entry === null) return;
+    if (entries.some(({ tick }) => tick.recordedAtMs === newest.tick.recordedAtMs)) this.#newest = null;
+  }
+
+  async #waitUntil(monotonicMs: number): Promise<void> {
+    // A timer holds 2^31 − 1 milliseconds at most; waking up for nothing once an hour is nothing.
+    const waitMs = Math.min(3_600_000, Math.max(1, Math.ceil(monotonicMs - performance.now())));
+    await pause(waitMs, this.#wake.signal);
+  }
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { NexusError } from '../../../src/domain/errors.ts';
+import type { Log } from '../../../src/domain/log.ts';
+import { lockStateDir, type StateDirLock } from '../lock-state-dir.ts';
+import { DiskOutbox } from './disk-outbox.ts';
+import { FallbackOutbox } from './fallback-outbox.ts';
+import { MemoryOutbox } from './memory-outbox.ts';
+import type { Outbox } from './outbox.ts';
+
+/** All files of the outbox together. */
+export const MAX_OUTBOX_BYTES = 64 * 1_048_576;
+/** What stands in for it while the disk cannot be written. */
+const MAX_MEMORY_BYTES = 4 * 1_048_576;
+
+export interface OpenedOutbox {
+  readonly outbox: Outbox;
+  /** Brings what it can to disk and gives the state directory free. */
+  close(): Promise<void>;
+}
+
+/** An outbox in memory only, for a single tick beside an agent that runs. */
+export function openMemoryOutbox(): OpenedOutbox {
+  return { outbox: new MemoryOutbox(MAX_MEMORY_BYTES), close: async () => {} };
+}
+
+/**
+ * Opens the outbox of a state directory and locks it. A directory that cannot be used only means an outbox in memory;
+ * throws `conflict` when another agent uses it.
+ */
+export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutbox> {
+  let lock = await lockOrNull(stateDir);
+  const outbox = new FallbackOutbox({
+    openDisk: async () => {
+      lock ??= await lockStateDir(stateDir);
+      return DiskOutbox.open(join(stateDir, 'outbox'), MAX_OUTBOX_BYTES);
+    },
+    memoryBytes: MAX_MEMORY_BYTES,
+    directory: stateDir,
+    log,
+  });
+  await outbox.open();
+  return {
+    outbox,
+    close: async () => {
+      await outbox.close();
+      await lock?.release();
+    },
+  };
+}
+
+/** Null when the directory cannot be used: opening the outbox in it will fail the same way, and say so. */
+async function lockOrNull(stateDir: string): Promise<StateDirLock | null> {
+  try {
+    return await lockStateDir(stateDir);
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'conflict') throw error;
+    return null;
+  }
+}

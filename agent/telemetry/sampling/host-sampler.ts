@@ -1,0 +1,140 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { release } from 'node:os';
+import type { HostFacts, HostMetrics } from '../../../src/domain/telemetry.ts';
+import { finishesWithin } from '../../async/pause.ts';
+import { chooseHostInterfaces, parseDefaultRoutes, sumInterfaces } from '../../kernel/choose-interfaces.ts';
+import { type CpuTimes, cpuPercentBetween, parseCpuTimes } from '../../kernel/parse-cpu-times.ts';
+import { parseMemoryInfo } from '../../kernel/parse-memory-info.ts';
+import { parseNetworkCounters } from '../../kernel/parse-network-counters.ts';
+import { describeOs, parseOsRelease } from '../../kernel/parse-os-release.ts';
+import type { SmallFileReader } from '../../kernel/small-file-reader.ts';
+import { megabytes } from './measure-container.ts';
+
+const BYTES_PER_GB = 1_073_741_824;
+
+export interface HostSample {
+  readonly metrics: HostMetrics;
+  /** Engine version left to whoever knows it. */
+  readonly facts: Omit<HostFacts, 'dockerVersion'>;
+  readonly memoryBytes: number | null;
+}
+
+/** Where the host's own files are: `/`, or where its root is mounted inside the agent's container. */
+export interface HostPaths {
+  readonly root: string;
+  readonly proc: string;
+  readonly sys: string;
+  /** The network namespace to report on, as a process's `net` directory. */
+  readonly net: string;
+}
+
+/** `hostRoot` is an absolute path, `/` on the host itself. */
+export function hostPathsBelow(hostRoot: string): HostPaths {
+  const base = hostRoot === '/' ? '' : hostRoot.replace(/\/+$/, '');
+  return {
+    root: base === '' ? '/' : base,
+    proc: `${base}/proc`,
+    sys: `${base}/sys`,
+    // `self` in a foreign procfs still means this process and its network: there the host's first process stands in.
+    net: base === '' ? '/proc/self/net' : `${base}/proc/1/net`,
+  };
+}
+
+/** Measures the host by the kernel's own counters. What cannot be read is null. */
+export class HostSampler {
+  readonly #reader: SmallFileReader;
+  readonly #paths: HostPaths;
+  #previousCpu: CpuTimes | null = null;
+  #os: string | null = null;
+  #disk: { usedGb: number; totalGb: number } | null = null;
+  /** At most one at a time: on a file system that hangs, every further one would hold a thread for ever. */
+  #measuringDisk: Promise<void> | null = null;
+
+  constructor(reader: SmallFileReader, paths: HostPaths) {
+    this.#reader = reader;
+    this.#paths = paths;
+  }
+
+  /** Takes the CPU reading that the next sample is measured from. */
+  prime(): void {
+    this.#previousCpu = this.#read('/stat', parseCpuTimes);
+  }
+
+  /** CPU is the mean since the sample before. A file system that hangs costs at most `limitMs`, and keeps its last figures. */
+  async sample(limitMs: number): Promise<HostSample> {
+    const cpu = this.#read('/stat', parseCpuTimes);
+    const memory = this.#read('/meminfo', parseMemoryInfo);
+    const network = this.#network();
+    this.#measuringDisk ??= this.#measureDisk().finally(() => {
+      this.#measuringDisk = null;
+    });
+    await finishesWithin(this.#measuringDisk, limitMs);
+    const metrics: HostMetrics = {
+      cpu_percent: cpuPercentBetween(this.#previousCpu, cpu),
+      load_average: this.#read('/loadavg', parseLoadAverage),
+      memory_used_mb: memory === null ? null : megabytes(memory.totalBytes - memory.availableBytes),
+      memory_total_mb: megabytes(memory?.totalBytes ?? null),
+      disk_used_gb: this.#disk?.usedGb ?? null,
+      disk_total_gb: this.#disk?.totalGb ?? null,
+      network_rx_bytes: network?.rxBytes ?? null,
+      network_tx_bytes: network?.txBytes ?? null,
+    };
+    this.#previousCpu = cpu;
+    return {
+      metrics,
+      facts: {
+        cpuCount: cpu !== null && cpu.cpuCount >= 1 ? Math.min(1024, cpu.cpuCount) : null,
+        memoryTotalMb: metrics.memory_total_mb,
+        diskTotalGb: metrics.disk_total_gb,
+        os: this.#describeOs(),
+      },
+      memoryBytes: memory?.totalBytes ?? null,
+    };
+  }
+
+  #read<T>(file: string, parse: (text: string) => T | null): T | null {
+    const text = this.#reader.tryRead(this.#paths.proc + file);
+    return text === null ? null : parse(text);
+  }
+
+  #network(): { rxBytes: number; txBytes: number } | null {
+    const text = this.#reader.tryRead(`${this.#paths.net}/dev`);
+    if (text === null) return null;
+    const counters = parseNetworkCounters(text);
+    const withDevice = counters
+      .map(({ name }) => name)
+      .filter((name) => existsSync(`${this.#paths.sys}/class/net/${name}/device`));
+    const chosen = chooseHostInterfaces({
+      counters,
+      withDevice: new Set(withDevice),
+      withDefaultRoute: parseDefaultRoutes(this.#reader.tryRead(`${this.#paths.net}/route`) ?? ''),
+    });
+    return chosen.length === 0 ? null : sumInterfaces(chosen);
+  }
+
+  /** As df(1) counts: used includes what only root may still fill up as free, size is the whole file system. */
+  async #measureDisk(): Promise<void> {
+    try {
+      const { bsize, blocks, bfree } = await statfs(this.#paths.root);
+      const gigabytes = (count: number): number => Math.round((count * bsize) / BYTES_PER_GB);
+      this.#disk = { usedGb: gigabytes(blocks - bfree), totalGb: gigabytes(blocks) };
+    } catch {
+      this.#disk = null;
+    }
+  }
+
+  #describeOs(): string {
+    if (this.#os !== null) return this.#os;
+    const base = this.#paths.root === '/' ? '' : this.#paths.root;
+    const text = this.#reader.tryRead(`${base}/etc/os-release`) ?? this.#reader.tryRead(`${base}/usr/lib/os-release`);
+    this.#os = describeOs(text === null ? null : parseOsRelease(text), release());
+    return this.#os;
+  }
+}
+
+/** The one-minute load of `/proc/loadavg` (proc(5)). */
+export function parseLoadAverage(text: string): number | null {
+  const load = Number(text.split(' ')[0]);
+  return text !== '' && Number.isFinite(load) && load >= 0 ? load : null;
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  configCommand,
+  downCommand,
+  objectToComposeVersion,
+  pullCommand,
+  upCommand,
+  versionCommand,
+} from '../../../../agent/rollouts/compose/command.ts';
+import { composeEnvironment } from '../../../../agent/rollouts/compose/environment.ts';
+
+const FILES = { stack: 'shop', directory: '/state/p', file: '/state/resolved.json' };
+const PROJECT =
+  'compose --ansi never --project-name shop --project-directory /state/p --file /state/resolved.json'.split(' ');
+
+test('the whole command lines', () => {
+  assert.deepEqual(versionCommand(), ['compose', 'version', '--short']);
+  assert.deepEqual(configCommand(FILES), [...PROJECT, 'config', '--format', 'json']);
+  assert.deepEqual(pullCommand(FILES, ['api', 'web']), [...PROJECT, 'pull', '--quiet', 'api', 'web']);
+  assert.deepEqual(upCommand(FILES, 42), [
+    ...PROJECT,
+    ...'up --detach --no-build --pull never --remove-orphans --wait --wait-timeout 42'.split(' '),
+  ]);
+  assert.deepEqual(downCommand('shop'), 'compose --ansi never --project-name shop down --remove-orphans'.split(' '));
+});
+
+for (const [version, objection] of [
+  ['2.26.1-4\n', null],
+  ['v2.17.0', null],
+  ['3.0.0', null],
+  ['v5.1.2', null],
+  [
+    '2.16.9',
+    'Docker Compose 2.17 or later is needed, and version 2.16 is installed: update the Compose plugin of Docker',
+  ],
+  [
+    '1.29.2',
+    'Docker Compose 2.17 or later is needed, and version 1.29 is installed: update the Compose plugin of Docker',
+  ],
+  ['', 'Docker Compose 2.17 or later is needed, and the one here does not say its version'],
+] as const) {
+  test(`Compose that calls itself «${version.trim()}»`, () => {
+    assert.equal(objectToComposeVersion(version), objection);
+  });
+}
+
+test('a command gets what a Docker CLI needs, and nothing of the agent’s', () => {
+  const env = {
+    PATH: '/opt/docker/bin',
+    HOME: '/root',
+    HTTPS_PROXY: 'http://proxy:3128',
+    NEXUS_AGENT_TOKEN: 'nxa_secret',
+    NEXUS_URL: 'https://nexus',
+    DOCKER_HOST: 'tcp://elsewhere:2375',
+    DOCKER_CONTEXT: 'elsewhere',
+    COMPOSE_FILE: 'other.yaml',
+  };
+  assert.deepEqual(composeEnvironment(env, '/run/docker.sock', '/state'), {
+    PATH: '/opt/docker/bin',
+    HOME: '/root',
+    HTTPS_PROXY: 'http://proxy:3128',
+    DOCKER_HOST: 'unix:///run/docker.sock',
+    NEXUS_AGENT_CHILD_OF: '/state',
+  });
+  assert.equal(
+    composeEnvironment({}, '/s', '/d')['PATH'],
+    '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  );
+});

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import canonicalize from 'canonicalize';
+import { ReleaseShelf } from '../../../../agent/rollouts/compose/release-cache.ts';
+import { locateRelease } from '../../../../agent/rollouts/compose/release-folder.ts';
+import { ComposeRunner } from '../../../../agent/rollouts/compose/runner.ts';
+import { digestOf } from '../../../../agent/rollouts/compose/verify-manifest.ts';
+import type { Reply } from '../../../../agent/server/rollout-api.ts';
+import { MemoryLog } from '../sample.ts';
+
+const MANIFEST = {
+  kind: 'nexus.release/1',
+  stack: 'shop',
+  version: '2',
+  compose: 'services: {web: {image: "shop/web:2"}}',
+  files: { 'conf/deep/web.conf': 'listen 80', '.env': 'A=1' },
+};
+const BYTES = Buffer.from(canonicalize(MANIFEST) ?? '');
+const DIGEST = digestOf(BYTES);
+const LIMIT_MS = 10_000;
+
+/** A `docker` that says its version, resolves any project to the same one, and notes how it was called. */
+function fakeDocker(
+  folder: string,
+  config = 'echo \'{"name":"shop","services":{"web":{"image":"shop/web:2"}}}\'',
+): string {
+  const path = join(folder, 'docker');
+  const script = `#!/bin/sh\necho "$@" >> ${folder}/calls\ncase "$*" in *version*) echo 2.26.1;; *config*) ${config};; esac\n`;
+  writeFileSync(path, script);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), config?: string) {
+  const root = mkdtempSync(join(tmpdir(), 'shelf-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const folder = join(root, 'shop');
+  const env = { PATH: process.env['PATH'] };
+  const compose = new ComposeRunner(fakeDocker(root, config), env, new AbortController().signal);
+  let fetched = 0;
+  const api = {
+    release: async () => {
+      fetched++;
+      return reply();
+    },
+  };
+  const log = new MemoryLog();
+  const shelf = new ReleaseShelf({ stack: 'shop', folder, api, compose, log });
+  const calls = (): string[] => readFileSync(join(root, 'calls'), 'utf8').trim().split('\n');
+  return { shelf, folder, calls, log, fetched: () => fetched, place: locateRelease(folder, DIGEST) };
+}
+
+function answer(status: number, body: Buffer): Reply {
+  return { kind: 'answer', status, retryAfter: null, body };
+}
+
+test('fetched, verified, written, resolved once, labelled', async (t) => {
+  const { shelf, place, calls, fetched } = bench(t);
+  const { plan, files } = await shelf.prepare(DIGEST, LIMIT_MS);
+  assert.deepEqual(plan.services, [{ name: 'web', isJob: false }]);
+  assert.deepEqual(files, { stack: 'shop', directory: place.project, file: place.resolved });
+  assert.deepEqual(JSON.parse(readFileSync(place.resolved, 'utf8')), {
+    name: 'shop',
+    services: { web: { image: 'shop/web:2', labels: { 'nexus.release': DIGEST } } },
+  });
+  assert.deepEqual(readFileSync(place.manifest), BYTES);
+  assert.equal(readFileSync(join(place.project, 'conf/deep/web.conf'), 'utf8'), 'listen 80');
+  assert.deepEqual(calls(), [
+    'compose version --short',
+    `compose --ansi never --project-name shop --project-directory ${place.project} --file ${place.project}/compose.yaml config --format json`,
+  ]);
+
+  const again = await shelf.prepare(DIGEST, LIMIT_MS);
+  assert.deepEqual(again.plan, plan);
+  assert.equal(calls().length, 2, 'the stored project runs, whatever Compose would say now');
+  assert.equal(fetched(), 1);
+});
+
+test('secrets are for the agent alone; what a container mounts is readable inside its folder', async (t) => {
+  const previous = process.umask(0o077);
+  t.after(() => process.umask(previous));
+  const { shelf, place } = bench(t);
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+  assert.deepEqual([place.folder, place.manifest, place.resolved].map(modeOf), ['700', '600', '600']);
+  assert.deepEqual(
+    ['', 'compose.yaml', '.env', 'conf', 'conf/deep', 'conf/deep/web.conf'].map((path) =>
+      modeOf(join(place.project, path)),
+    ),
+    ['755', '644', '644', '755', '755', '644'],
+  );
+});
+
+test('a manifest that is not what its digest says leaves nothing behind', async (t) => {
+  const { shelf, folder } = bench(t, () => answer(200, Buffer.concat([BYTES, Buffer.from(' ')])));
+  await assert.rejects(shelf.prepare(DIGEST, LIMIT_MS), { code: 'invalid', message: /was changed on its way/ });
+  assert.equal(existsSync(folder), false);
+});
+
+test('a crash before the project was resolved: begun anew, without what was left', async (t) => {
+  const { shelf, place, fetched } = bench(t);
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  rmSync(place.resolved);
+  writeFileSync(join(place.project, 'left-over'), '');
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  assert.equal(existsSync(place.resolved), true);
+  assert.equal(existsSync(join(place.project, 'left-over')), false);
+  assert.equal(fetched(), 1, 'the manifest was there');
+});
+
+test('a stored manifest that is damaged is fetched anew; a stored project that is damaged is resolved anew', async (t) => {
+  const { shelf, place, fetched, log } = bench(t);
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  writeFileSync(place.manifest, BYTES.subarray(0, 20));
+  writeFileSync(place.resolved, '{"services":');
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  assert.equal(fetched(), 2);
+  assert.deepEqual(readFileSync(place.manifest), BYTES);
+  assert.deepEqual(log.lines, [
+    'warn a stored manifest is damaged: it is fetched anew',
+    'warn a stored project is damaged: resolved anew',
+  ]);
+});
+
+for (const [name, reply, code] of [
+  ['away', { kind: 'silence', reason: 'connect ECONNREFUSED' }, 'unreachable'],
+  ['busy', answer(503, Buffer.alloc(0)), 'overloaded'],
+  ['refusing the token', answer(401, Buffer.alloc(0)), 'unauthorized'],
+  ['without that release', answer(404, Buffer.alloc(0)), 'invalid'],
+] as const) {
+  test(`the server is ${name}`, async (t) => {
+    await assert.rejects(bench(t, () => reply).shelf.prepare(DIGEST, LIMIT_MS), { code });
+  });
+}
+
+test('Compose does not accept the release: its own words', async (t) => {
+  const { shelf } = bench(t, undefined, 'echo "services.web additional properties not allowed" >&2; exit 15');
+  await assert.rejects(shelf.prepare(DIGEST, LIMIT_MS), {
+    code: 'invalid',
+    message: 'Docker Compose does not accept the release:\nservices.web additional properties not allowed',
+    details: { exit_code: 15 },
+  });
+});
+
+test('old releases go, those that are kept stay', async (t) => {
+  const { shelf, folder } = bench(t);
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  await shelf.prune([DIGEST]);
+  assert.deepEqual(readdirSync(join(folder, 'releases')), [DIGEST.slice('sha256:'.length)]);
+  await shelf.prune([]);
+  assert.deepEqual(readdirSync(join(folder, 'releases')), []);
+});
+
+test('which image each name stood for is remembered', async (t) => {
+  const { shelf } = bench(t);
+  assert.deepEqual(await shelf.readPins(DIGEST), []);
+  await shelf.prepare(DIGEST, LIMIT_MS);
+  await shelf.writePins(DIGEST, [{ reference: 'shop/web:2', id: 'sha256:a' }]);
+  assert.deepEqual(await shelf.readPins(DIGEST), [{ reference: 'shop/web:2', id: 'sha256:a' }]);
+});

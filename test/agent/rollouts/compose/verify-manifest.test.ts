@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import canonicalize from 'canonicalize';
+import { layOutProject, locateRelease } from '../../../../agent/rollouts/compose/release-folder.ts';
+import { digestOf, planOf, verifyManifest } from '../../../../agent/rollouts/compose/verify-manifest.ts';
+import { V2 } from '../sample.ts';
+
+const MANIFEST = {
+  kind: 'nexus.release/1',
+  stack: 'shop',
+  version: '2',
+  compose: 'services: {web: {image: "shop/web:2"}}',
+  files: { 'conf/web.conf': 'listen 80' },
+  probes: [
+    { name: 'page', mode: 'enforce', http: { url: 'http://127.0.0.1/', status: 204 } },
+    { name: 'any', mode: 'observe', interval_seconds: 1, timeout_seconds: 0.5, http: { url: 'http://127.0.0.1/' } },
+    { name: 'port', mode: 'enforce', tcp: { address: '127.0.0.1:80' } },
+    { name: 'file', mode: 'enforce', exec: { service: 'web', command: ['test', '-f', '/ok'] } },
+  ],
+  policy: { activation_timeout_seconds: 60, on_health_failure: 'halt' },
+};
+const BYTES = Buffer.from(canonicalize(MANIFEST) ?? '');
+
+test('a manifest is known by the SHA-256 of its bytes', () => {
+  assert.equal(digestOf(Buffer.from('abc')), 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  assert.equal(verifyManifest(BYTES, digestOf(BYTES), 'shop').version, '2');
+});
+
+test('one changed byte, and it is refused', () => {
+  const changed = Buffer.from(BYTES);
+  changed.write('3', BYTES.indexOf('"version":"2"') + '"version":"'.length);
+  assert.throws(() => verifyManifest(changed, digestOf(BYTES), 'shop'), {
+    code: 'invalid',
+    message:
+      /the manifest that was received is sha256:[0-9a-f]{64}, not sha256:[0-9a-f]{64}: it was changed on its way/,
+  });
+});
+
+for (const [name, manifest, stack, message] of [
+  ['another stack', MANIFEST, 'blog', /is of the stack shop, not blog/],
+  [
+    'an unknown field',
+    { ...MANIFEST, canary: true },
+    'shop',
+    /not one that this agent understands .*older than the server/,
+  ],
+  ['a file above its folder', { ...MANIFEST, files: { '../x': '' } }, 'shop', /not one that this agent understands/],
+  ['no manifest at all', 'hello', 'shop', /not one that this agent understands/],
+] as const) {
+  test(`refused: ${name}`, () => {
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    assert.throws(() => verifyManifest(bytes, digestOf(bytes), stack), { code: 'invalid', message });
+  });
+}
+
+test('how it is brought up and judged, with every default filled in', () => {
+  const plan = planOf(verifyManifest(BYTES, digestOf(BYTES), 'shop'), [{ name: 'web', isJob: false }]);
+  assert.deepEqual(plan, {
+    activationTimeoutMs: 60_000,
+    sustainedFailureMs: 15_000,
+    soakMs: 60_000,
+    onHealthFailure: 'halt',
+    probes: [
+      {
+        name: 'page',
+        mode: 'enforce',
+        intervalMs: 5_000,
+        timeoutMs: 3_000,
+        check: { kind: 'http', url: 'http://127.0.0.1/', status: 204 },
+      },
+      {
+        name: 'any',
+        mode: 'observe',
+        intervalMs: 1_000,
+        timeoutMs: 500,
+        check: { kind: 'http', url: 'http://127.0.0.1/', status: null },
+      },
+      {
+        name: 'port',
+        mode: 'enforce',
+        intervalMs: 5_000,
+        timeoutMs: 3_000,
+        check: { kind: 'tcp', address: '127.0.0.1:80' },
+      },
+      {
+        name: 'file',
+        mode: 'enforce',
+        intervalMs: 5_000,
+        timeoutMs: 3_000,
+        check: { kind: 'exec', service: 'web', command: ['test', '-f', '/ok'] },
+      },
+    ],
+    services: [{ name: 'web', isJob: false }],
+  });
+});
+
+test('where it lies', () => {
+  assert.equal(locateRelease('/s/stacks/shop', V2).resolved, `/s/stacks/shop/releases/${'2'.repeat(64)}/resolved.json`);
+  assert.throws(() => locateRelease('/s', 'sha256:../../etc'), /invariant broken/);
+});
+
+test('its files lie below its folder, beside its Compose file', () => {
+  const { composeFile, files } = layOutProject(verifyManifest(BYTES, digestOf(BYTES), 'shop'), '/p');
+  assert.equal(composeFile, '/p/compose.yaml');
+  assert.deepEqual(
+    [...files],
+    [
+      ['/p/compose.yaml', 'services: {web: {image: "shop/web:2"}}'],
+      ['/p/conf/web.conf', 'listen 80'],
+    ],
+  );
+});
+
+test('a file of the release keeps its name, and the Compose file takes another', () => {
+  const manifest = {
+    kind: 'nexus.release/1',
+    stack: 's',
+    version: '1',
+    compose: 'a',
+    files: { 'compose.yaml': 'b' },
+  } as const;
+  const { composeFile, files } = layOutProject(manifest, '/p');
+  assert.equal(composeFile, '/p/compose.nexus.yaml');
+  assert.equal(files.get('/p/compose.yaml'), 'b');
+});
+
+for (const path of ['../x', 'a/../../x', '/etc/passwd', '..', 'a\0b']) {
+  test(`a path that would leave the folder is refused, whatever the schema says: ${JSON.stringify(path)}`, () => {
+    const manifest = {
+      kind: 'nexus.release/1',
+      stack: 's',
+      version: '1',
+      compose: 'a',
+      files: { [path]: 'b' },
+    } as const;
+    assert.throws(() => layOutProject(manifest, '/p'), { code: 'invalid', message: /would lie outside of its folder/ });
+  });
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judgeOffer } from '../../../../agent/rollouts/decide/judge-offer.ts';
+import {
+  advanceRecord,
+  confirmEvent,
+  discardEvent,
+  finishRollout,
+  forgetOffer,
+  noteRegression,
+  postponeConvergence,
+} from '../../../../agent/rollouts/record/advance-record.ts';
+import { takeOffer } from '../../../../agent/rollouts/record/take-offer.ts';
+import { at, NOON, NOON_TEXT, record, rollout, soaking, V1, V2, V3 } from '../sample.ts';
+
+const OFFER = { rollout_id: 'r2', stack: 'shop', release: V2, soak_seconds: 30, epoch: 7 };
+const ACK = { type: 'dispatch_ack', seq: 1 };
+
+test('an offer is noted with its acknowledgement, and what ran', () => {
+  const next = takeOffer(record(null, { kept: [V1] }), OFFER, V1, NOON);
+  assert.deepEqual(next, {
+    version: 1,
+    stack: 'shop',
+    bootId: 'boot-1',
+    taken: { rolloutId: 'r2', epoch: 7 },
+    kept: [V1, V2],
+    rollout: {
+      id: 'r2',
+      release: V2,
+      epoch: 7,
+      fallback: V1,
+      soakMs: 30_000,
+      plan: null,
+      regressed: null,
+      isSilent: false,
+      nextSeq: 2,
+      outbox: [{ type: 'dispatch_ack', current_release: V1, received_at: NOON_TEXT, seq: 1 }],
+      phase: { at: 'offered' },
+    },
+  });
+});
+
+for (const [name, current, offer, expected] of [
+  ['the first one', record(null), OFFER, { kind: 'take' }],
+  [
+    'a newer one, after the last was over',
+    record(null, { taken: { rolloutId: 'r1', epoch: 6 } }),
+    OFFER,
+    { kind: 'take' },
+  ],
+  [
+    'a newer one, while the last was not acknowledged',
+    record(rollout({ at: 'offered' }, { id: 'r1', epoch: 6 })),
+    OFFER,
+    { kind: 'take' },
+  ],
+  [
+    'a newer one, while the last is under way',
+    record(rollout(soaking(), { id: 'r1', epoch: 6 })),
+    OFFER,
+    { kind: 'busy' },
+  ],
+  ['the one that is worked on', record(rollout(soaking())), OFFER, { kind: 'known' }],
+  ['the one that is over', record(null, { taken: { rolloutId: 'r2', epoch: 7 } }), OFFER, { kind: 'over' }],
+  [
+    'one that soaks for the server, and that this agent knows nothing of',
+    record(null),
+    { ...OFFER, regressed: { reason: 'memory grows' } },
+    { kind: 'over' },
+  ],
+  [
+    'an older one',
+    record(null, { taken: { rolloutId: 'r3', epoch: 8 } }),
+    OFFER,
+    { kind: 'refuse', reason: 'its epoch 7 is older than 8, of rollout r3, which this host has taken up' },
+  ],
+  [
+    'another one with the same epoch',
+    record(null, { taken: { rolloutId: 'r1', epoch: 7 } }),
+    OFFER,
+    { kind: 'refuse', reason: 'its epoch 7 already belongs to rollout r1' },
+  ],
+] as const) {
+  test(`an offer: ${name}`, () => {
+    assert.deepEqual(judgeOffer(current, offer), expected);
+  });
+}
+
+test('the confirmed acknowledgement begins the activation, in one step with its event', () => {
+  const offered = rollout({ at: 'offered' }, { nextSeq: 2, outbox: [ACK] });
+  const next = confirmEvent(record(offered), 1, NOON).rollout;
+  assert.deepEqual(next?.phase, { at: 'activating', since: NOON, touched: false });
+  assert.deepEqual(next?.outbox, [{ type: 'activation_started', started_at: NOON_TEXT, method: 'compose', seq: 2 }]);
+  assert.equal(next?.nextSeq, 3);
+});
+
+test('an answer for another event than the first changes nothing', () => {
+  const waiting = record(rollout(soaking(), { outbox: [{ type: 'probe_result', seq: 4 }] }));
+  assert.equal(confirmEvent(waiting, 3, NOON), waiting);
+  assert.equal(discardEvent(waiting, 5), waiting);
+});
+
+test('converged is the end of it once it is confirmed', () => {
+  const waiting = record(rollout(soaking(), { outbox: [{ type: 'converged', seq: 4 }] }));
+  assert.deepEqual(confirmEvent(waiting, 4, NOON).rollout?.phase, { at: 'closed', outcome: 'converged' });
+});
+
+test('converged came too early: the soak goes on, and its number is not used again', () => {
+  const waiting = record(rollout(soaking(), { nextSeq: 5, outbox: [{ type: 'converged', seq: 4 }] }));
+  const next = postponeConvergence(waiting, 4, NOON).rollout;
+  assert.deepEqual(next?.phase, soaking({ notBefore: at(5) }));
+  assert.deepEqual(next?.outbox, []);
+  assert.equal(next?.nextSeq, 5);
+});
+
+test('an offer that was withdrawn is forgotten, its epoch is not', () => {
+  const offered = record(rollout({ at: 'offered' }, { outbox: [ACK] }));
+  const next = forgetOffer(offered);
+  assert.equal(next.rollout, null);
+  assert.deepEqual(next.taken, { rolloutId: 'r2', epoch: 7 });
+  const active = record(rollout(soaking()));
+  assert.equal(forgetOffer(active), active);
+});
+
+test('a step that was decided for another phase is not taken', () => {
+  const before = rollout(soaking());
+  const meanwhile = record(rollout({ at: 'reverting', touched: true, since: NOON }));
+  const step = { do: 'advance', phase: soaking(), events: [] } as const;
+  assert.equal(advanceRecord(meanwhile, before, step), meanwhile);
+});
+
+test('events of a step are numbered behind those that wait', () => {
+  const current = rollout(soaking(), { nextSeq: 5, outbox: [{ type: 'probe_result', seq: 4 }] });
+  const events = [{ type: 'converged', converged_at: NOON_TEXT, current_release: V2 } as const];
+  const next = advanceRecord(record(current), current, { do: 'advance', phase: current.phase, events });
+  assert.deepEqual(
+    next.rollout?.outbox.map(({ type, seq }) => [type, seq]),
+    [
+      ['probe_result', 4],
+      ['converged', 5],
+    ],
+  );
+});
+
+test('a rollout that the server does not know any more says nothing', () => {
+  const silent = rollout({ at: 'reverting', touched: true, since: NOON }, { isSilent: true });
+  const step = {
+    do: 'advance',
+    phase: { at: 'closed', outcome: 'reverted' },
+    events: [{ type: 'rollback_completed', reverted_to_release: V1, exit_code: 0, completed_at: NOON_TEXT }],
+  } as const;
+  assert.deepEqual(advanceRecord(record(silent), silent, step).rollout?.outbox, []);
+});
+
+test('a regression is noted once, and only for the rollout that it is about', () => {
+  const current = record(rollout(soaking()));
+  assert.equal(noteRegression(current, 'r9', 'memory grows'), current);
+  const noted = noteRegression(current, 'r2', 'memory grows');
+  assert.equal(noted.rollout?.regressed, 'memory grows');
+  assert.equal(noteRegression(noted, 'r2', 'it still grows'), noted);
+});
+
+test('what stays on disk: what runs, and what could be gone back to', () => {
+  const closed = (outcome: 'converged' | 'reverted') =>
+    record(rollout({ at: 'closed', outcome }), { kept: [V3, V1, V2] });
+  assert.deepEqual(finishRollout(closed('converged')).kept, [V1, V2]);
+  assert.deepEqual(finishRollout(closed('reverted')).kept, [V1, V3]);
+  assert.equal(finishRollout(closed('converged')).rollout, null);
+});
+
+test('a rollout is not over while something waits to be delivered', () => {
+  const waiting = record(
+    rollout({ at: 'closed', outcome: 'reverted' }, { outbox: [{ type: 'rollback_completed', seq: 4 }] }),
+  );
+  assert.equal(finishRollout(waiting), waiting);
+});

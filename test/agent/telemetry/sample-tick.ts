@@ -1,0 +1,15 @@
+import { type EncodedTick, type StoredTick, storedTickOf } from '../../../agent/telemetry/outbox/stored-tick.ts';
+
+/** The smallest tick the server takes, recorded at `recordedAtMs`; `padding` bytes of something it ignores. */
+export function sampleTick(recordedAtMs: number, padding = 0): EncodedTick {
+  const body = {
+    recorded_at: new Date(recordedAtMs).toISOString(),
+    host: { metrics: {} },
+    padding: 'x'.repeat(padding),
+  };
+  return { recordedAtMs, json: Buffer.from(JSON.stringify(body)) };
+}
+
+export function sampleStoredTick(recordedAtMs: number, padding = 0): Promise<StoredTick> {
+  return storedTickOf(sampleTick(recordedAtMs, padding));
+}
