@@ -4,7 +4,7 @@ import { isMainThread } from 'node:worker_threads';
 async function runCommandLine(): Promise<void> {
   const [{ runProcess }, { processTerminal }] = await Promise.all([
     import('../src/cli/run-cli.ts'),
-    import('../src/cli/terminal.ts'),
+    import('../src/cli/terminal/terminal.ts'),
   ]);
   await runProcess(processTerminal());
 }

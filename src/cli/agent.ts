@@ -5,16 +5,16 @@ import {
   DEFAULT_INTERVAL_SECONDS,
   resolveAgentSettings,
 } from '../../agent/settings.ts';
-import { completedBy } from './completion-source.ts';
-import { addExamples } from './examples.ts';
 import { CommandEnd, EXIT_DONE } from './exit-code.ts';
-import { stopSignal } from './stop-signal.ts';
-import type { Terminal } from './terminal.ts';
+import { completedBy } from './operator/completion-source.ts';
+import { addExamples } from './operator/examples.ts';
+import { stopSignal } from './terminal/stop-signal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 async function runAgentCommand(terminal: Terminal, flags: AgentFlags): Promise<void> {
   const settings = resolveAgentSettings(flags, terminal.env);
   const [{ createLog }, { runAgent }] = await Promise.all([
-    import('./create-log.ts'),
+    import('./terminal/create-log.ts'),
     import('../../agent/run-agent.ts'),
   ]);
   const log = createLog(terminal);

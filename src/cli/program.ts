@@ -1,16 +1,16 @@
 import { Command } from 'commander';
 import { NEXUS_VERSION } from '../domain/version.ts';
 import { addAgentCommand } from './agent.ts';
-import { addBackupCommand } from './backup.ts';
-import { addCompletionCommand } from './completion.ts';
+import { addCompletionCommand } from './completion/completion.ts';
 import { addEventCommands } from './event.ts';
-import { addExamples } from './examples.ts';
-import { addExportCommand } from './export.ts';
-import { addHostCommands } from './host.ts';
-import { addReleaseCommands } from './release.ts';
-import { addRolloutCommands } from './rollout.ts';
-import { addServeCommand } from './serve.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { addHostCommands } from './host/commands.ts';
+import { addExamples } from './operator/examples.ts';
+import { addReleaseCommands } from './release/commands.ts';
+import { addRolloutCommands } from './rollout/commands.ts';
+import { addBackupCommand } from './server/backup.ts';
+import { addExportCommand } from './server/export.ts';
+import { addServeCommand } from './server/serve.ts';
+import { paint, type Terminal } from './terminal/terminal.ts';
 import { addTokenCommands } from './token.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { CommandEnd, EXIT_DONE, exitCodeOf } from './exit-code.ts';
 import { createProgram } from './program.ts';
-import { type OutputStream, printNote, type Terminal } from './terminal.ts';
+import { type OutputStream, printNote, type Terminal } from './terminal/terminal.ts';
 
 /** What the completion scripts call; not a command, so that it neither shows in help nor completes itself. */
 const COMPLETE = '__complete';
@@ -13,7 +13,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   const program = createProgram(terminal);
   try {
     if (args[0] === COMPLETE) {
-      const { completeLine } = await import('./complete-line.ts');
+      const { completeLine } = await import('./completion/complete-line.ts');
       await completeLine(program, args[1] ?? '', terminal);
     } else {
       await program.parseAsync(args, { from: 'user' });

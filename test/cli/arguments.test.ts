@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commandLineWords } from '../../src/cli/command-line-words.ts';
-import { formatLabels, readLabelChanges, readLabels } from '../../src/cli/label-argument.ts';
-import { parseListenAddress } from '../../src/cli/listen-address.ts';
-import { printable } from '../../src/cli/printable.ts';
+import { commandLineWords } from '../../src/cli/completion/command-line-words.ts';
+import { formatLabels, readLabelChanges, readLabels } from '../../src/cli/host/label-argument.ts';
+import { parseListenAddress } from '../../src/cli/server/listen-address.ts';
+import { printable } from '../../src/cli/terminal/printable.ts';
 import { NexusError } from '../../src/domain/errors.ts';
 
 const isUsage = (error: unknown): boolean => error instanceof NexusError && error.code === 'usage';

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import type { OutputStream, Terminal } from '../../src/cli/terminal.ts';
+import type { OutputStream, Terminal } from '../../src/cli/terminal/terminal.ts';
 
 /** Noon of an ordinary day, for every relative time of a test. */
 export const NOON_MS = Date.UTC(2026, 4, 1, 12);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatSpan, shortDigest } from '../../src/cli/release-name.ts';
-import { chooseRelease } from '../../src/cli/release-reference.ts';
-import { chooseRollout } from '../../src/cli/rollout-reference.ts';
-import { type RequestFlags, readRequest } from '../../src/cli/rollout-request.ts';
-import { readWaves } from '../../src/cli/rollout-waves.ts';
+import { chooseRelease } from '../../src/cli/operator/release-reference.ts';
+import { chooseRollout } from '../../src/cli/operator/rollout-reference.ts';
+import { type RequestFlags, readRequest } from '../../src/cli/rollout/request.ts';
+import { readWaves } from '../../src/cli/rollout/waves.ts';
 import { type ErrorCode, NexusError } from '../../src/domain/errors.ts';
+import { formatSpan, shortDigest } from '../../src/domain/words.ts';
 import {
   olderRelease,
   rolloutHost,

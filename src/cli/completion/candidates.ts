@@ -1,0 +1,36 @@
+/** What completion offers for releases and rollouts. */
+import type { NexusClient } from '../../client/nexus-client.ts';
+import { shortDigest } from '../../domain/words.ts';
+import type { ReleaseBody } from '../../wire/release.ts';
+import { LATEST } from '../operator/rollout-reference.ts';
+
+export interface Candidate {
+  readonly word: string;
+  readonly description: string;
+}
+
+/** By what people call it where that is no one else's name, and by digest. */
+function releaseCandidates(release: ReleaseBody, all: readonly ReleaseBody[]): Candidate[] {
+  const { stack, version } = release;
+  const digest = shortDigest(release.digest);
+  const state = release.quarantine === null ? '' : ', quarantined';
+  const ambiguous = all.some((other) => other !== release && other.stack === stack && other.version === version);
+  const byDigest = { word: digest, description: `${stack} ${version}${state}` };
+  return ambiguous ? [byDigest] : [{ word: `${stack}@${version}`, description: `${digest}${state}` }, byDigest];
+}
+
+export async function releaseNames(client: NexusClient, onlyQuarantined: boolean): Promise<Candidate[]> {
+  const { releases } = await client.listReleases();
+  return releases
+    .filter((release) => !onlyQuarantined || release.quarantine !== null)
+    .flatMap((release) => releaseCandidates(release, releases));
+}
+
+export async function rolloutIds(client: NexusClient): Promise<Candidate[]> {
+  const { rollouts } = await client.listRollouts();
+  const candidates = rollouts.map((rollout) => ({
+    word: rollout.id,
+    description: `${rollout.stack} ${rollout.version ?? shortDigest(rollout.release)}, ${rollout.state}`,
+  }));
+  return rollouts.length === 0 ? [] : [{ word: LATEST, description: 'the newest one' }, ...candidates];
+}

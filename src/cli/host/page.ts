@@ -1,0 +1,131 @@
+import type { ContainerBody, HostBody } from '../../wire/operator.ts';
+import { formatDuration } from '../terminal/duration.ts';
+import { printable } from '../terminal/printable.ts';
+import {
+  formatBytes,
+  formatGigabytes,
+  formatMegabytes,
+  formatNumber,
+  formatPercent,
+  formatShare,
+  percentOf,
+  UNKNOWN,
+} from '../terminal/quantity.ts';
+import { renderTable } from '../terminal/table.ts';
+import { paint, type Style, type Terminal } from '../terminal/terminal.ts';
+import { timeCell } from '../terminal/time-cell.ts';
+import { renderContainers } from './container-table.ts';
+import { formatLabels } from './label-argument.ts';
+
+const STATUS_STYLES: Readonly<Record<HostBody['status'], Style>> = {
+  pending: 'yellow',
+  online: 'green',
+  offline: 'red',
+  degraded: 'yellow',
+  archived: 'gray',
+};
+
+/** A clock this far off is worth a line; below, it is mostly the time the report travelled. */
+const NOTABLE_SKEW_MS = 1_000;
+
+function statusCell(terminal: Terminal, host: HostBody): string {
+  return paint(terminal, STATUS_STYLES[host.status], host.status);
+}
+
+function memoryOf(host: HostBody): { share: string; percent: string } {
+  const used = host.metrics?.memory_used_mb ?? null;
+  const total = host.metrics?.memory_total_mb ?? host.facts.memory_total_mb;
+  return {
+    share: formatShare(formatMegabytes(used), formatMegabytes(total)),
+    percent: formatPercent(percentOf(used, total)),
+  };
+}
+
+function diskOf(host: HostBody): { share: string; percent: string } {
+  const used = host.metrics?.disk_used_gb ?? null;
+  const total = host.metrics?.disk_total_gb ?? host.facts.disk_total_gb;
+  return {
+    share: formatShare(formatGigabytes(used), formatGigabytes(total)),
+    percent: formatPercent(percentOf(used, total)),
+  };
+}
+
+export function renderHosts(terminal: Terminal, hosts: readonly HostBody[]): Promise<string> {
+  return renderTable<HostBody>(
+    terminal,
+    [
+      { title: 'HOST', cell: (row) => printable(row.name), shrinks: true },
+      { title: 'STATUS', cell: (row) => statusCell(terminal, row) },
+      { title: 'CPU', cell: (row) => formatPercent(row.metrics?.cpu_percent ?? null), align: 'right' },
+      {
+        title: 'LOAD',
+        cell: (row) => formatNumber(row.metrics?.load_average ?? null, 2),
+        align: 'right',
+        dropOrder: 4,
+      },
+      { title: 'MEMORY', cell: (row) => memoryOf(row).share, align: 'right' },
+      { title: 'DISK', cell: (row) => diskOf(row).share, align: 'right', dropOrder: 3 },
+      { title: 'CONTAINERS', cell: (row) => String(row.container_count), align: 'right', dropOrder: 2 },
+      { title: 'LAST SEEN', cell: (row) => timeCell(terminal, row.last_seen_at, 'never') },
+      { title: 'LABELS', cell: (row) => printable(formatLabels(row.labels)), shrinks: true, dropOrder: 5 },
+    ],
+    hosts,
+  );
+}
+
+function systemLine(host: HostBody): string {
+  const { os, docker_version: docker, cpu_count: cpus } = host.facts;
+  const parts = [
+    os === null ? null : printable(os),
+    docker === null ? null : `Docker ${printable(docker)}`,
+    cpus === null ? null : `${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? UNKNOWN : parts.join(', ');
+}
+
+function metricLines(host: HostBody): Array<[string, string]> {
+  const { metrics } = host;
+  if (metrics === null) return [];
+  const memory = memoryOf(host);
+  const disk = diskOf(host);
+  return [
+    ['CPU', `${formatPercent(metrics.cpu_percent)}, load ${formatNumber(metrics.load_average, 2)}`],
+    ['Memory', `${memory.share} (${memory.percent})`],
+    ['Disk', `${disk.share} (${disk.percent})`],
+    ['Network', `${formatBytes(metrics.network_rx_bytes)} in, ${formatBytes(metrics.network_tx_bytes)} out`],
+  ];
+}
+
+function skewLines(host: HostBody): Array<[string, string]> {
+  const skewMs = host.clock_skew_ms;
+  if (skewMs === null || Math.abs(skewMs) < NOTABLE_SKEW_MS) return [];
+  const direction = skewMs > 0 ? 'ahead of' : 'behind';
+  return [
+    ['Clock', `${formatDuration(Math.abs(skewMs) / 1000)} ${direction} the server: check its time synchronisation`],
+  ];
+}
+
+/** One host on a page: what it is, how it does, and its containers. */
+export async function renderHostPage(
+  terminal: Terminal,
+  host: HostBody,
+  containers: readonly ContainerBody[],
+): Promise<string> {
+  const labels = formatLabels(host.labels);
+  const lines: Array<[string, string]> = [
+    ['Last seen', timeCell(terminal, host.last_seen_at, 'never: its agent has not reported yet')],
+    ['System', systemLine(host)],
+    ...metricLines(host),
+    ...skewLines(host),
+    ['Labels', labels === '' ? UNKNOWN : printable(labels)],
+    ['Offline after', `${formatDuration(host.offline_after_seconds)} of silence`],
+    ['Added', timeCell(terminal, host.created_at)],
+  ];
+  if (host.archived_at !== null) lines.push(['Archived', timeCell(terminal, host.archived_at)]);
+  const page = [
+    `${paint(terminal, 'bold', printable(host.name))}  ${statusCell(terminal, host)}`,
+    ...lines.map(([title, value]) => `  ${title.padEnd(15)}${value}`),
+  ];
+  if (containers.length > 0) page.push('', await renderContainers(terminal, containers));
+  return page.join('\n');
+}

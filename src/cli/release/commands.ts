@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import { shortDigest } from '../../domain/words.ts';
+import { addExamples } from '../operator/examples.ts';
+import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { printable } from '../terminal/printable.ts';
+import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
+import { releaseArgument } from './argument.ts';
+import { addReleaseCreateCommand } from './create.ts';
+
+async function listReleases(terminal: Terminal, flags: OperatorFlags): Promise<void> {
+  const list = await withClient(flags, terminal, (client) => client.listReleases());
+  if (flags.json) return printJson(terminal, list);
+  if (list.releases.length === 0) {
+    printNote(
+      terminal,
+      'No releases yet. Add the first one: nexus release create --stack NAME --version VERSION --compose FILE',
+    );
+    return;
+  }
+  const { renderReleases } = await import('./page.ts');
+  printLine(terminal, await renderReleases(terminal, list.releases));
+}
+
+async function showRelease(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
+  await withClient(flags, terminal, async (client) => {
+    const { findRelease } = await import('../operator/release-reference.ts');
+    const release = await findRelease(client, wanted);
+    const { sent, manifest } = await client.getManifest(release.digest);
+    if (flags.json) return printJson(terminal, sent);
+    const { renderReleasePage } = await import('./page.ts');
+    printLine(terminal, renderReleasePage(terminal, release, manifest));
+  });
+}
+
+async function liftQuarantine(
+  terminal: Terminal,
+  wanted: string,
+  flags: OperatorFlags & { readonly reason: string },
+): Promise<void> {
+  await withClient(flags, terminal, async (client) => {
+    const { findRelease } = await import('../operator/release-reference.ts');
+    const release = await findRelease(client, wanted);
+    const lifted = await client.liftQuarantine(release.digest, flags.reason);
+    if (flags.json) return printJson(terminal, lifted);
+    const name = printable(`${release.stack} ${release.version}`);
+    printLine(
+      terminal,
+      `Lifted the quarantine of ${name} (${shortDigest(release.digest)}): it may be dispatched again.`,
+    );
+    printNote(terminal, `Bring it to hosts: nexus rollout create ${shortDigest(release.digest)} --selector KEY=VALUE`);
+  });
+}
+
+export function addReleaseCommands(program: Command, terminal: Terminal): void {
+  const release = program.command('release').description('add, see and lift releases of Compose stacks');
+  addExamples(release, [
+    ['nexus release create --stack shop --version 1.4 --compose compose.yaml', 'Add a release'],
+    ['nexus release list', 'What can be rolled out'],
+    ['nexus release show shop@1.4', 'What a release is, and what stands against it'],
+  ]);
+  addReleaseCreateCommand(release, terminal);
+
+  const list = release.command('list').alias('ls').description('list the releases, newest first');
+  addOperatorFlags(list).action((flags) => listReleases(terminal, flags));
+  addExamples(list, [
+    ['nexus release list', 'What can be rolled out, and what is quarantined'],
+    [
+      "nexus release list --json | jq -r '.releases[] | select(.quarantine) | .quarantine.output'",
+      'The evidence against every quarantined release',
+    ],
+  ]);
+
+  const show = release.command('show').description('show a release and what stands against it');
+  addOperatorFlags(show.addArgument(releaseArgument())).action((wanted, flags) => showRelease(terminal, wanted, flags));
+  addExamples(show, [
+    ['nexus release show shop@1.4', 'By what people call it'],
+    ['nexus release show 4f2a9c01b7de --json > release.json', 'Its manifest, for another server or a next version'],
+  ]);
+
+  const lift = release.command('lift').description('let a quarantined release be dispatched again');
+  lift.addArgument(releaseArgument('quarantined-release')).requiredOption('--reason <text>', 'why; the log keeps it');
+  addOperatorFlags(lift).action((wanted, flags) => liftQuarantine(terminal, wanted, flags));
+  addExamples(lift, [
+    ["nexus release lift shop@1.4 --reason 'the registry was down, not the release'", 'After the cause was found'],
+  ]);
+}

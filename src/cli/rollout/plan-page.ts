@@ -1,0 +1,62 @@
+import { plural, shortDigest } from '../../domain/words.ts';
+import type { RolloutPlanBody } from '../../wire/rollout.ts';
+import { printable } from '../terminal/printable.ts';
+import { renderTable } from '../terminal/table.ts';
+import { paint, type Terminal } from '../terminal/terminal.ts';
+
+type PlannedHost = RolloutPlanBody['waves'][number]['hosts'][number];
+type Finding = PlannedHost['findings'][number];
+
+/** One finding of one host, or a host without any. */
+interface PlanRow {
+  readonly wave: string;
+  readonly host: string;
+  readonly finding: Finding | null;
+}
+
+function rowsOf(plan: RolloutPlanBody, all: boolean): PlanRow[] {
+  return plan.waves.flatMap(({ hosts }, index) =>
+    hosts.flatMap(({ name, findings }): PlanRow[] => {
+      if (findings.length === 0) return all ? [{ wave: String(index + 1), host: name, finding: null }] : [];
+      return findings.map((finding) => ({ wave: String(index + 1), host: name, finding }));
+    }),
+  );
+}
+
+function verdictCell(terminal: Terminal, { finding }: PlanRow): string {
+  if (finding === null) return paint(terminal, 'green', 'ready');
+  return paint(terminal, finding.severity === 'hold' ? 'red' : 'yellow', finding.severity);
+}
+
+/** Wave by wave, host by host; `all`: those as well that nothing was found about. Empty where no host is left. */
+export async function renderPlan(terminal: Terminal, plan: RolloutPlanBody, all: boolean): Promise<string> {
+  const rows = rowsOf(plan, all);
+  if (rows.length === 0) return '';
+  return renderTable<PlanRow>(
+    terminal,
+    [
+      { title: 'WAVE', cell: (row) => row.wave, align: 'right' },
+      { title: 'HOST', cell: (row) => printable(row.host), shrinks: true },
+      { title: 'VERDICT', cell: (row) => verdictCell(terminal, row) },
+      { title: 'FINDING', cell: (row) => printable(row.finding?.message ?? ''), shrinks: true },
+    ],
+    rows,
+  );
+}
+
+export function countPlanned(plan: RolloutPlanBody): number {
+  return plan.waves.reduce((sum, { hosts }) => sum + hosts.length, 0);
+}
+
+/** What the plan comes to, in sentences. */
+export function planSummary(plan: RolloutPlanBody): string[] {
+  const hosts = plan.waves.flatMap((wave) => wave.hosts);
+  const held = hosts.filter((host) => host.findings.some((one) => one.severity === 'hold')).length;
+  const warned = hosts.filter((host) => host.findings.length > 0).length - held;
+  const sizes = plan.waves.map((wave) => wave.hosts.length).join(', ');
+  const waves = plan.waves.length === 1 ? 'one wave' : `${plan.waves.length} waves of ${sizes}`;
+  return [
+    `${printable(plan.stack)} ${shortDigest(plan.release)} to ${plural(hosts.length, 'host')} in ${waves}: ${hosts.length - held - warned} ready, ${warned} with warnings, ${held} held.`,
+    ...plan.supersedes.map((id) => `It would end the rollout ${printable(id)}, which has not come to its end yet.`),
+  ];
+}

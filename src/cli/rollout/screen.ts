@@ -1,0 +1,53 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { OutputStream, Terminal } from '../terminal/terminal.ts';
+import type { ViewSize } from './view.ts';
+
+const DEFAULT_SIZE: ViewSize = { columns: 100, rows: 40 };
+
+/** Synchronized output (DEC private mode 2026): the terminal shows a whole picture or none; others ignore it. */
+const BEGIN_PICTURE = '\u001b[?2026h';
+const END_PICTURE = '\u001b[?2026l';
+const CLEAR_LINE = '\u001b[2K';
+const CLEAR_BELOW = '\u001b[J';
+
+function sizeOf(stream: OutputStream): ViewSize {
+  const rows = 'rows' in stream && typeof stream.rows === 'number' ? stream.rows : DEFAULT_SIZE.rows;
+  return { columns: stream.columns ?? DEFAULT_SIZE.columns, rows };
+}
+
+/**
+ * A block of lines at the end of what the terminal shows, drawn over itself. It uses no second screen and hides no
+ * cursor: whatever ends the process, the last picture stays readable and nothing needs to be put back.
+ */
+export class LiveScreen {
+  readonly #stream: OutputStream;
+  #drawn: readonly string[] = [];
+
+  constructor(terminal: Terminal) {
+    this.#stream = terminal.stdout;
+  }
+
+  /** The largest picture that can be drawn over itself: the cursor needs the line below. */
+  size(): ViewSize {
+    const { columns, rows } = sizeOf(this.#stream);
+    return { columns, rows: Math.max(rows - 1, 1) };
+  }
+
+  /** Lines of at most the width of {@link size}, or they would wrap. */
+  draw(lines: readonly string[]): void {
+    const up = this.#heightOfDrawn();
+    const back = up === 0 ? '' : `\r\u001b[${up}A`;
+    const picture = lines.map((line) => `${CLEAR_LINE}${line}\n`).join('');
+    this.#stream.write(`${BEGIN_PICTURE}${back}${picture}${CLEAR_BELOW}${END_PICTURE}`);
+    this.#drawn = lines;
+  }
+
+  /** A window that became narrower has wrapped the lines of before. */
+  #heightOfDrawn(): number {
+    const { columns } = sizeOf(this.#stream);
+    return this.#drawn.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns)),
+      0,
+    );
+  }
+}

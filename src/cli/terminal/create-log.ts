@@ -1,0 +1,36 @@
+import pino from 'pino';
+import { NexusError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import { settingOf, type Terminal } from './terminal.ts';
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+type Level = (typeof LEVELS)[number];
+
+function isLevel(text: string): text is Level {
+  return LEVELS.some((level) => level === text);
+}
+
+const STDERR = 2;
+
+/**
+ * The structured log: one JSON object a line on stderr, written before the call returns, so that the last line before
+ * a crash is there. NEXUS_LOG_LEVEL sets the least level (default `info`); throws `usage` for an unknown one.
+ */
+export function createLog(terminal: Terminal): Log {
+  const level = settingOf(terminal, 'NEXUS_LOG_LEVEL') ?? 'info';
+  if (!isLevel(level)) {
+    throw new NexusError('usage', `NEXUS_LOG_LEVEL is «${level}», which is no level: set one of ${LEVELS.join(', ')}.`);
+  }
+  const destination = pino.destination({ fd: STDERR, sync: true });
+  // With nobody reading stderr any more there is nowhere to say so, and a server must not die of it.
+  destination.on('error', () => {});
+  return pino(
+    {
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+    },
+    destination,
+  );
+}
