@@ -6,11 +6,6 @@ import { messageOf, NexusError } from './domain/errors.ts';
 import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
 import type { Store } from './domain/store.ts';
-import { startCompaction } from './engine/compaction-loop.ts';
-import { Engine } from './engine/engine.ts';
-import { type ExportRequest, HistoryExport } from './engine/export-history.ts';
-import { FleetReader } from './engine/read-fleet.ts';
-import { RolloutReader } from './engine/read-rollouts.ts';
 import { writeCsv } from './export/csv.ts';
 import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
@@ -18,8 +13,13 @@ import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
 import { TelemetryIntake } from './intake/telemetry-intake.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
+import { startCompaction } from './server/compaction-loop.ts';
+import { type ExportRequest, HistoryExport } from './server/history/export-history.ts';
+import { FleetReader } from './server/queries/fleet-queries.ts';
+import { RolloutReader } from './server/queries/rollout-queries.ts';
+import { Engine } from './server/writer.ts';
 import { openReader } from './sqlite/open-reader.ts';
-import { StoreKeeper } from './sqlite/store-keeper.ts';
+import { StoreKeeper } from './sqlite/store-supervisor.ts';
 
 export { backUp } from './sqlite/back-up.ts';
 

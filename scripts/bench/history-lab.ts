@@ -17,7 +17,7 @@ import type { Retention } from '../../src/domain/history.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Store, StoredTick } from '../../src/domain/store.ts';
 import { COUNTER_METRICS, NO_FACTS } from '../../src/domain/telemetry.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { decodeSample, encodeSample } from '../../src/telemetry/sample-codec.ts';
 import {

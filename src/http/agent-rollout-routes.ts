@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { formatInstantOrNull } from '../domain/instant.ts';
 import type { AgentRollout, Commands, Dispatch, Dispatches } from '../domain/ports.ts';
+import { canonicalText } from '../trust/canonical-json.ts';
 import {
   type AgentStateBody,
   agentEventSchema,
@@ -11,7 +12,6 @@ import {
 } from '../wire/agent-event.ts';
 import { dispatchQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
-import { canonicalText } from './canonical-text.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { readJson, readQuery, requireValid } from './read-body.ts';
 import { type Answer, json, NO_CONTENT, type Route } from './route.ts';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { formatInstant } from '../domain/instant.ts';
 import type { Commands, ReleaseView, RolloutQueries } from '../domain/ports.ts';
 import type { Quarantine } from '../domain/release.ts';
+import { canonicalText } from '../trust/canonical-json.ts';
 import { listQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
 import {
@@ -15,7 +16,6 @@ import {
   releaseBodySchema,
   releaseListBodySchema,
 } from '../wire/release.ts';
-import { canonicalText } from './canonical-text.ts';
 import { problem } from './problem.ts';
 import { readBody, readJson, readQuery, requireValid } from './read-body.ts';
 import { readCompose } from './read-compose.ts';

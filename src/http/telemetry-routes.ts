@@ -8,12 +8,12 @@ import {
   telemetryBatchSchema,
   telemetrySchema,
 } from '../wire/telemetry.ts';
+import { TelemetryGate } from './admission.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseJson, Refusal, readBytes, requireValid } from './read-body.ts';
 import { type Answer, type Exchange, NO_CONTENT, type Route } from './route.ts';
-import { TelemetryGate } from './telemetry-gate.ts';
 
 /** Checked before the body is looked at: identity, then whether there is room, then rate, then type and size, then shape, then clock. */
 function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentIdentity): void {

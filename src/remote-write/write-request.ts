@@ -7,8 +7,8 @@
  * Four messages of length-delimited fields: written by hand, as a protobuf library would be larger than all of this.
  */
 import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
-import type { ByteWriter } from '../telemetry/bytes.ts';
-import { ByteWriter as Bytes } from '../telemetry/bytes.ts';
+import type { ByteWriter } from '../history/bytes.ts';
+import { ByteWriter as Bytes } from '../history/bytes.ts';
 
 const LENGTH_DELIMITED = 2;
 const FIXED_64 = 1;

@@ -12,7 +12,7 @@ import type {
   RolloutProgress,
   RolloutStatus,
 } from '../domain/rollout.ts';
-import { bucketOf, isExpected, isOffered } from './host-part.ts';
+import { bucketOf, isExpected, isOffered } from './host-bucket.ts';
 import { quote } from './sentences.ts';
 import { step } from './step.ts';
 import { moveHost, NO_COUNTS, total } from './wave-counts.ts';

@@ -1,7 +1,7 @@
 import type { Hold } from '../domain/rollout.ts';
 import type { Scene } from './gates/gate.ts';
 import { holdOf } from './gates/gates.ts';
-import { bucketOf } from './host-part.ts';
+import { bucketOf } from './host-bucket.ts';
 
 /**
  * Why a pending host is not dispatched, by the very gates that decide it; null when it is dispatched or through, or when

@@ -8,9 +8,9 @@ import { decideEnd } from './decide-end.ts';
 import type { FleetView } from './fleet-view.ts';
 import { type Holding, holdUnread, type Scene, sceneOf } from './gates/gate.ts';
 import { holdOf, holdOfAll } from './gates/gates.ts';
-import { bucketOf, isOffered } from './host-part.ts';
+import { judgePromotion } from './gates/promotion.ts';
+import { bucketOf, isOffered } from './host-bucket.ts';
 import { checkDispatch } from './invariants.ts';
-import { judgePromotion } from './judge-promotion.ts';
 import { quote } from './sentences.ts';
 
 export interface Planned {

@@ -3,7 +3,7 @@ import type { LaterEntry } from './apply-entry.ts';
 import type { FleetView } from './fleet-view.ts';
 import { type Scene, sceneOf } from './gates/gate.ts';
 import { holdOfOffer } from './gates/gates.ts';
-import { isExpected, isOffered } from './host-part.ts';
+import { isExpected, isOffered } from './host-bucket.ts';
 
 /**
  * Its status or its labels changed, or another rollout let go of it. An archived host has left. An offer that nobody

@@ -5,7 +5,7 @@
 import { invariant } from '../domain/errors.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { type Change, changeBy, firstChange, type LaterEntry, type RolloutView } from './apply-entry.ts';
-import { bucketOf } from './host-part.ts';
+import { bucketOf } from './host-bucket.ts';
 import { checkChange } from './invariants.ts';
 
 /** The rows of a rollout; hosts in the order of the plan. */

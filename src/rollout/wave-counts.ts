@@ -1,6 +1,6 @@
 /** Counts of hosts by wave, moved one host at a time so that no step has to read every host. */
 import type { RolloutHost, WaveCounts } from '../domain/rollout.ts';
-import { type Bucket, bucketOf } from './host-part.ts';
+import { type Bucket, bucketOf } from './host-bucket.ts';
 
 export const NO_COUNTS: WaveCounts = { pending: 0, inFlight: 0, converged: 0, failed: 0, left: 0 };
 

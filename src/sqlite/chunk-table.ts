@@ -14,9 +14,9 @@ import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zli
 import { messageOf } from '../domain/errors.ts';
 import { TIERS, type Tier } from '../domain/history.ts';
 import type { ChunkInfo, ChunkTable, StoredChunk } from '../domain/store.ts';
-import { ChunkDamaged } from '../telemetry/bytes.ts';
-import { decodeInstants, encodeInstants } from '../telemetry/chunk-codec.ts';
-import { CELL_MS, shapeOf, startOfSpan } from '../telemetry/tiers.ts';
+import { ChunkDamaged } from '../history/bytes.ts';
+import { decodeInstants, encodeInstants } from '../history/chunk-codec.ts';
+import { CELL_MS, shapeOf, startOfSpan } from '../history/tiers.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import type { Connection } from './connection.ts';
 

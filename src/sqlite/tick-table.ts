@@ -1,8 +1,8 @@
 import type { ChunkTable, StoredTick, TickTable } from '../domain/store.ts';
-import { ChunkDamaged } from '../telemetry/bytes.ts';
-import { decodeTicks, finishNow } from '../telemetry/chunk-codec.ts';
+import { ChunkDamaged } from '../history/bytes.ts';
+import { decodeTicks, finishNow } from '../history/chunk-codec.ts';
+import { sampleAt } from '../history/tick-block.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
-import { sampleAt } from '../telemetry/tick-block.ts';
 import type { Connection } from './connection.ts';
 import { readTickRow, type TickRow } from './tick-row.ts';
 

@@ -1,5 +1,5 @@
 /** Who may post: every way to be nobody, on both routes of telemetry. */
-import { mintPlaintext } from '../../src/engine/token-secret.ts';
+import { mintPlaintext } from '../../src/trust/token-secret.ts';
 import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
 import { NOON } from './appliance-under-test.ts';
 import { agentHeaders, BATCH, type Given, post, type Row, TELEMETRY } from './row.ts';

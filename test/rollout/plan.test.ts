@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostState, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
+import { WaitingLine } from '../../src/rollout/pending-hosts.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { leave, reconsider } from '../../src/rollout/reconsider.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
-import { WaitingLine } from '../../src/rollout/waiting-line.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import { lead, NOON_MS, POLICY, sampleRollout, TARGET } from './sample-rollout.ts';
 

@@ -4,7 +4,7 @@ import type { CommandOf } from '../../src/domain/command.ts';
 import { NexusError } from '../../src/domain/errors.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
-import { ENGINE_LIMITS, Engine } from '../../src/engine/engine.ts';
+import { ENGINE_LIMITS, Engine } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { addHost, NOON_MS, type OpenEngine, openEngine, reportedTickAt, tickAt } from './open-engine.ts';

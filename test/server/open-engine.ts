@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import type { CommandOf } from '../../src/domain/command.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS, type ReportedTick, type Tick } from '../../src/domain/telemetry.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { RecordingLog } from '../domain/recording-log.ts';

@@ -7,8 +7,8 @@ import { DEFAULT_TELEMETRY_LIMITS, type Release } from '../../src/domain/release
 import type { AgentFact } from '../../src/domain/rollout.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
-import { Engine } from '../../src/engine/engine.ts';
-import { RolloutReader } from '../../src/engine/read-rollouts.ts';
+import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
+import { Engine } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { addHost, NOON_MS, openEngine, reportedTickAt } from './open-engine.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf, looksLikeToken, mintPlaintext, mintTokenId } from '../../src/engine/token-secret.ts';
+import { digestOf, looksLikeToken, mintPlaintext, mintTokenId } from '../../src/trust/token-secret.ts';
 
 /** CRC-32 of everything before them, as six base-62 digits: how a secret scanner may check a finding. */
 const WITH_RIGHT_CHECKSUM = 'nxa_0000000000000000000000000000013J7ftZ';

@@ -11,15 +11,15 @@ import { commandRollout, type RolloutCommand } from '../../src/rollout/command-r
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
 import type { FleetView, HostFigures, Reading } from '../../src/rollout/fleet-view.ts';
 import type { Holding } from '../../src/rollout/gates/gate.ts';
-import { isOffered, occupies } from '../../src/rollout/host-part.ts';
+import { isOffered, occupies } from '../../src/rollout/host-bucket.ts';
 import { checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
 import { judgeSeq } from '../../src/rollout/judge-seq.ts';
-import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/judge-telemetry.ts';
+import { WaitingLine } from '../../src/rollout/pending-hosts.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { receiveReport } from '../../src/rollout/receive-report.ts';
 import { leave, reconsider } from '../../src/rollout/reconsider.ts';
 import { Rollout, type StoredRollout, type TimedEntry } from '../../src/rollout/rollout.ts';
-import { WaitingLine } from '../../src/rollout/waiting-line.ts';
+import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/telemetry-gate/judge-telemetry.ts';
 import type { Oracle } from './oracle.ts';
 
 export interface SimHost {

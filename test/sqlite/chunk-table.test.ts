@@ -7,9 +7,9 @@ import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { Tier } from '../../src/domain/history.ts';
 import type { Store } from '../../src/domain/store.ts';
+import { ChunkDamaged } from '../../src/history/bytes.ts';
+import { shapeOf } from '../../src/history/tiers.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
-import { ChunkDamaged } from '../../src/telemetry/bytes.ts';
-import { shapeOf } from '../../src/telemetry/tiers.ts';
 
 interface Opened {
   readonly store: Store;

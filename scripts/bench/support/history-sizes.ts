@@ -4,10 +4,10 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { TIERS, type Tier } from '../../../src/domain/history.ts';
 import type { Store } from '../../../src/domain/store.ts';
+import { decodeRolled, decodeTicks, finishNow } from '../../../src/history/chunk-codec.ts';
+import { shapeOf } from '../../../src/history/tiers.ts';
 import { openStore } from '../../../src/sqlite/open-store.ts';
-import { decodeRolled, decodeTicks, finishNow } from '../../../src/telemetry/chunk-codec.ts';
 import { decodeSample } from '../../../src/telemetry/sample-codec.ts';
-import { shapeOf } from '../../../src/telemetry/tiers.ts';
 
 /** Of a chunk's row and its entry in the index, beside its instants; and of a piece's row. */
 const HEAD_BYTES = 60;

@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../../src/domain/release.ts';
 import type { RolloutPlan } from '../../../src/domain/rollout.ts';
-import { addHost } from '../../../src/engine/manage-hosts.ts';
-import { loadWorld, type World } from '../../../src/engine/world.ts';
 import { plan } from '../../../src/rollout/plan.ts';
+import { addHost } from '../../../src/server/commands/hosts.ts';
+import { loadWorld, type World } from '../../../src/server/state/state.ts';
 import { openStore } from '../../../src/sqlite/open-store.ts';
 import { figure, ratio, Samples, say } from './samples.ts';
 

@@ -1,8 +1,8 @@
 import { formatInstant } from '../../domain/instant.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { isWithin, nextOpeningMs, parseWindows } from '../maintenance-windows.ts';
 import { quote } from '../sentences.ts';
 import { type Holding, hold, holdUnread, holdUntil, type Scene } from './gate.ts';
+import { isWithin, nextOpeningMs, parseWindows } from './parse-windows.ts';
 
 export const WINDOW_LABEL = 'maintenance-window';
 

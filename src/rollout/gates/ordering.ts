@@ -1,7 +1,7 @@
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { AFTER_LABEL, findCircle, predecessorsOf } from '../predecessors.ts';
 import { plural, quote } from '../sentences.ts';
 import { type Holding, hold, holdUntil, type Scene } from './gate.ts';
+import { AFTER_LABEL, findCircle, predecessorsOf } from './predecessors.ts';
 
 /** How soon a label that names nobody is looked at again: the host may be added without this one being touched. */
 const RECHECK_MS = 60_000;

@@ -1,7 +1,7 @@
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { judgePromotion } from '../judge-promotion.ts';
 import { waveName } from '../sentences.ts';
 import { type Holding, hold, remember, type Scene } from './gate.ts';
+import { judgePromotion } from './promotion.ts';
 
 /** Later waves wait for what the one before proves. */
 export function checkWave(scene: Scene, host: RolloutHost): Holding | null {

@@ -1,0 +1,93 @@
+/**
+ * Order among the hosts of a rollout: a host's `after` label names hosts, or selects them by label, that must have
+ * converged before it may be dispatched. Ten thousand hosts may wait for five thousand, so what a selector finds is
+ * worked out once per scene and shared, never copied for each of them.
+ */
+import { isHostName } from '../../domain/host.ts';
+import type { RolloutHost } from '../../domain/rollout.ts';
+import type { Reading } from '../fleet-view.ts';
+import { quote } from '../sentences.ts';
+import { remember, type Scene } from './gate.ts';
+
+export const AFTER_LABEL = 'after';
+
+/** How far circles are looked for in one scene; what lies beyond holds as well, only without being called a circle. */
+const MAX_LOOKS = 10_000;
+const MAX_TRAIL = 500;
+
+/** What one item of the label stands for, without those that nobody waits for any more. */
+type Group = readonly string[];
+
+/** Nobody waits for it: it is where the rollout wants it, or nothing is expected of it any more. */
+function isThrough(host: RolloutHost): boolean {
+  return host.state === 'converged' || host.left;
+}
+
+/** The hosts of this rollout that `name` still waits for, in groups; a group may hold `name` itself. */
+export function predecessorsOf(scene: Scene, name: string): Reading<readonly Group[]> {
+  return remember(scene, `before ${name}`, () => {
+    const reading = scene.fleet.host(name);
+    if (!reading.ok) return { ok: false, why: `the labels of ${quote(name)} cannot be read: ${reading.why}` };
+    const items = (reading.value?.labels[AFTER_LABEL] ?? '').split(',').map((item) => item.trim());
+    const groups: Group[] = [];
+    for (const item of items) {
+      if (item === '') continue;
+      const found = item.includes('=') ? selectHosts(scene, item) : findHost(scene, name, item);
+      if (!found.ok) return found;
+      if (found.value.some((before) => before !== name || item === name)) groups.push(found.value);
+    }
+    return { ok: true, value: groups };
+  });
+}
+
+function findHost(scene: Scene, name: string, wanted: string): Reading<Group> {
+  const host = scene.rollout.host(wanted);
+  if (host !== undefined) return { ok: true, value: isThrough(host) ? [] : [wanted] };
+  const label = `label ${AFTER_LABEL} of ${quote(name)}`;
+  if (!isHostName(wanted)) return { ok: false, why: `${label} is unreadable: ${quote(wanted)} is no host name` };
+  const reading = scene.fleet.host(wanted);
+  if (!reading.ok) return { ok: false, why: `whether there is a host ${quote(wanted)} cannot be read: ${reading.why}` };
+  if (reading.value === null) return { ok: false, why: `${label} names ${quote(wanted)}, and there is no such host` };
+  return { ok: true, value: [] };
+}
+
+/** Reads every host of the rollout. One whose labels cannot be read may be meant, so it counts. */
+function selectHosts(scene: Scene, selector: string): Reading<Group> {
+  return remember(scene, `selected by ${selector}`, () => {
+    const [key = '', ...rest] = selector.split('=');
+    const wanted = rest.join('=');
+    const value: string[] = [];
+    for (const host of scene.rollout.hosts.values()) {
+      if (isThrough(host)) continue;
+      const reading = scene.fleet.host(host.name);
+      if (!reading.ok || reading.value?.labels[key] === wanted) value.push(host.name);
+    }
+    return { ok: true, value };
+  });
+}
+
+/** Hosts that wait for one another, as far as `name` leads to such a circle; it begins and ends with the same host. */
+export function findCircle(scene: Scene, name: string): readonly string[] | null {
+  const search = remember(scene, 'search for circles', () => ({ looks: 0, clear: new Set<string>() }));
+  const trail: string[] = [];
+  const walk = (at: string): readonly string[] | null => {
+    const begun = trail.indexOf(at);
+    if (begun >= 0) return [...trail.slice(begun), at];
+    if (search.clear.has(at) || trail.length === MAX_TRAIL) return null;
+    trail.push(at);
+    const groups = predecessorsOf(scene, at);
+    for (const group of groups.ok ? groups.value : []) {
+      for (const before of group) {
+        // A selector that matches its own host does not mean it; a label that names it does.
+        if (before === at && group.length > 1) continue;
+        search.looks += 1;
+        const circle = search.looks > MAX_LOOKS ? null : walk(before);
+        if (circle !== null) return circle;
+      }
+    }
+    trail.pop();
+    search.clear.add(at);
+    return null;
+  };
+  return walk(name);
+}

@@ -1,0 +1,46 @@
+/**
+ * May the next wave begin? It may when at least one host of the current wave has converged, nothing is in flight (nor
+ * of earlier waves, nor offline: what cannot be read holds), and whatever is still pending in this wave is not live.
+ * Those are `skipped`: their wave was promoted, so they follow when they are back.
+ *
+ * A wave where nothing has converged proves nothing: a canary that is offline holds the fleet. Only a wave that
+ * everybody has left (archived) is passed, since there is nobody left to wait for.
+ */
+import type { FleetView } from '../fleet-view.ts';
+import { isLive } from '../fleet-view.ts';
+import { plural, quote } from '../sentences.ts';
+import { sizeOf } from '../wave-counts.ts';
+import type { Scene } from './gate.ts';
+
+export type Promotion =
+  | { readonly ok: true; readonly skipped: readonly string[] }
+  /** `reason` completes «the wave is not through: …»; `unread`: only trying again can tell. */
+  | { readonly ok: false; readonly reason: string; readonly unread: boolean };
+
+export function judgePromotion(rollout: Scene['rollout'], fleet: FleetView): Promotion {
+  const { currentWave, waves } = rollout.progress;
+  const counts = waves[currentWave];
+  if (counts === undefined) return refuse('there is no such wave');
+  const [first] = rollout.inFlight;
+  if (first !== undefined) {
+    const state = rollout.host(first)?.state ?? 'in flight';
+    const others = rollout.inFlight.size - 1;
+    const more = others === 0 ? '' : `, and ${plural(others, 'more host')} in flight`;
+    return refuse(`${quote(first)} is ${state === 'pending' ? 'dispatched' : state}${more}`);
+  }
+  if (counts.left === sizeOf(counts)) return { ok: true, skipped: [] };
+  if (counts.converged === 0) return refuse('none of its hosts has converged');
+  const pending = rollout.pending[currentWave] ?? new Set<string>();
+  for (const name of pending) {
+    const reading = fleet.host(name);
+    if (!reading.ok) return refuse(`the status of ${quote(name)} cannot be read: ${reading.why}`, true);
+    if (reading.value !== null && isLive(reading.value.status)) {
+      return refuse(`${quote(name)} is still to be updated`);
+    }
+  }
+  return { ok: true, skipped: [...pending] };
+}
+
+function refuse(reason: string, unread = false): Promotion {
+  return { ok: false, reason, unread };
+}

@@ -1,0 +1,66 @@
+import type { CommandOf, Outcomes } from '../../domain/command.ts';
+import { NexusError } from '../../domain/errors.ts';
+import type { NumberedFact, RolloutHost } from '../../domain/rollout.ts';
+import type { Store } from '../../domain/store.ts';
+import { judgeSeq } from '../../rollout/judge-seq.ts';
+import { receiveReport } from '../../rollout/receive-report.ts';
+import type { Rollout } from '../../rollout/rollout.ts';
+import type { SoakJudge } from '../rollouts/soak-judge.ts';
+import { restoreRollout } from '../state/rollout-index.ts';
+import type { World } from '../state/state.ts';
+import { authorize } from './authorize.ts';
+
+/** One numbered event of one host. Throws `forbidden`, `not_found`, or `conflict` with where the host stands. */
+export function reportFact(world: World, judge: SoakJudge, command: CommandOf<'report_fact'>): Outcomes['report_fact'] {
+  const { host } = authorize(world.fleet, command.identity);
+  const { name } = host.stored;
+  if (command.hostname !== name) {
+    throw new NexusError('forbidden', `this token belongs to «${name}», not to «${command.hostname}»`);
+  }
+  const part =
+    world.book.rollout(command.rolloutId)?.host(name) ?? world.store.rollouts.findHost(command.rolloutId, name);
+  if (part === undefined) {
+    throw new NexusError('not_found', `there is no rollout «${command.rolloutId}» with the host «${name}»`);
+  }
+  if (isDuplicate(world.store, command.rolloutId, part, command.numbered)) return { applied: false };
+  const rollout = openRollout(world, command.rolloutId);
+  if (command.numbered.fact.type === 'converged') judge.judgeLast(world, rollout, part, command.nowMs);
+  const received = receiveReport(rollout, name, command.numbered, command.nowMs);
+  if (!received.ok) throw refusal(part, received.refusal);
+  for (const entry of received.entries) world.runner.apply(rollout, entry, command.nowMs);
+  return { applied: true };
+}
+
+function refusal(part: RolloutHost, detail: string): NexusError {
+  return new NexusError('conflict', detail, { details: { current_state: part.state, last_event_seq: part.lastSeq } });
+}
+
+/** Throws `conflict` when another fact has that number. */
+function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbered: NumberedFact): boolean {
+  const { seq, bodyDigest } = numbered;
+  const stored = seq > part.lastSeq ? undefined : storedDigest(store, rolloutId, part.name, seq);
+  const verdict = judgeSeq(part.lastSeq, seq, bodyDigest, stored);
+  if (verdict === 'conflict') throw refusal(part, `another event has been applied under the number ${seq}`);
+  return verdict === 'duplicate';
+}
+
+function storedDigest(store: Store, rolloutId: string, name: string, seq: number): string | undefined {
+  for (const event of store.events.ofRolloutHost(rolloutId, name)) {
+    if (event.kind !== 'host_reported') continue;
+    const { numbered } = event.data as { numbered: NumberedFact };
+    if (numbered.seq === seq) return numbered.bodyDigest;
+    if (numbered.seq < seq) return undefined;
+  }
+  return undefined;
+}
+
+/** The rollout in memory; one that had been put away because nothing was expected of it is taken up again. */
+function openRollout(world: World, id: string): Rollout {
+  const known = world.book.rollout(id);
+  if (known !== undefined) return known;
+  const rollout = restoreRollout(world.store, id);
+  if (rollout === undefined) throw new NexusError('not_found', `there is no rollout «${id}»`);
+  world.book.addRollout(rollout);
+  world.runner.open(rollout);
+  return rollout;
+}

@@ -1,0 +1,274 @@
+/**
+ * Ages history in the background: rows of ticks become chunks and roll-ups, roll-ups become coarser ones, and what is
+ * past its time is deleted.
+ *
+ *     rows ──2 h span closed──► raw chunk + 1m chunk ──day closed──► 10m chunk ──week closed──► 1h chunk
+ *
+ * The work is a generator that can be left at any of its yields, a few hundred microseconds apart, while posts go on.
+ * Each step ends in one transaction, so that whatever interrupts it undoes it whole. A tick that comes late for a span
+ * that is compacted already lies as a row until the span is compacted again with it; the roll-ups above are deleted
+ * with that and made anew.
+ */
+import { type Retention, TIERS, type Tier } from '../../domain/history.ts';
+import type { StoredTick } from '../../domain/store.ts';
+import { decodeRolled, decodeTicks, encodeRolled, encodeTicks } from '../../history/chunk-codec.ts';
+import { mergeRolled, type RolledBlock, RollUpBuilder } from '../../history/roll-up.ts';
+import { sampleAt, type TickBlock, TickBlockBuilder } from '../../history/tick-block.ts';
+import {
+  CELL_MS,
+  INSTANTS_KEPT_MS,
+  isWanted,
+  keptMs,
+  ROWS_KEPT_MS,
+  shapeOf,
+  startOfSpan,
+} from '../../history/tiers.ts';
+import { decodeSample } from '../../telemetry/sample-codec.ts';
+import type { LiveHost } from '../state/fleet.ts';
+import type { World } from '../state/state.ts';
+import type { DamageBook } from './damaged-chunks.ts';
+
+/** A host at which nothing was left to do is looked at again after this long. */
+const REST_MS = 300_000;
+/** Chunks deleted in one transaction. */
+const MAX_DELETIONS = 64;
+/** Rows turned into columns between two yields. */
+const ROWS_PER_PIECE = 8;
+
+const ROLLED: readonly Tier[] = ['1m', '10m', '1h'];
+
+type Work = Generator<void, boolean>;
+
+export class Compactor {
+  readonly #retention: Retention;
+  readonly #damage: DamageBook;
+  readonly #dueAtMs = new Map<number, number>();
+  /** What has been done since the start. */
+  readonly figures = { ticks: 0, chunks: 0, deletions: 0 };
+
+  constructor(retention: Retention, damage: DamageBook) {
+    this.#retention = retention;
+    this.#damage = damage;
+  }
+
+  /** One round over the hosts that are due; returns whether anything was done. */
+  *round(world: World, nowMs: number): Work {
+    let isBusy = false;
+    for (const host of world.fleet.hosts()) {
+      const { id } = host.stored;
+      if ((this.#dueAtMs.get(id) ?? 0) > nowMs) continue;
+      const hasWorked = yield* this.#visit(world, host, nowMs);
+      if (!hasWorked) this.#dueAtMs.set(id, nowMs + REST_MS);
+      isBusy ||= hasWorked;
+      yield;
+    }
+    return isBusy;
+  }
+
+  /** The most urgent step for a host; false when there is none. */
+  *#visit(world: World, host: LiveHost, nowMs: number): Work {
+    const closedMs = startOfSpan(nowMs - ROWS_KEPT_MS, CELL_MS);
+    const oldestMs = this.#oldestRow(world, host, closedMs, nowMs);
+    if (oldestMs !== null) return yield* this.#compactRows(world, host, startOfSpan(oldestMs, CELL_MS), nowMs);
+    if (yield* this.#rollUp(world, host, '1m', '10m', closedMs)) return true;
+    if (yield* this.#rollUp(world, host, '10m', '1h', closedMs)) return true;
+    return this.#expire(world, host, nowMs);
+  }
+
+  /** The host's latest ticks stay rows; once they are settled they are no work. */
+  #oldestRow(world: World, host: LiveHost, beforeMs: number, nowMs: number): number | null {
+    for (const atMs of world.store.ticks.oldestRows(host.stored.id, beforeMs, 3)) {
+      const stays = isKept(host, atMs) || world.store.ticks.isNewestRow(host.stored.id, atMs);
+      if (!stays || !this.#isSettled(world, host.stored.id, atMs, nowMs)) return atMs;
+    }
+    return null;
+  }
+
+  /**
+   * Whether history has taken a tick in already, or has no place for it any more. A row may outlive its chunk where it
+   * was its host's latest; once the chunk's instants are gone, a roll-up over it says that it has been taken in.
+   */
+  #isSettled({ store }: World, hostId: number, atMs: number, nowMs: number): boolean {
+    const held = this.#damage.attempt(hostId, 'raw', startOfSpan(atMs, CELL_MS), () => {
+      return store.chunks.hasTick(hostId, atMs);
+    });
+    if (held === true) return true;
+    if (atMs > nowMs - INSTANTS_KEPT_MS - CELL_MS) return false;
+    const longestMs = Math.max(...TIERS.map((tier) => keptMs(tier, this.#retention) + shapeOf(tier).spanMs));
+    if (atMs < nowMs - longestMs) return true;
+    return ROLLED.some((tier) => store.chunks.list(hostId, tier, atMs, atMs).length > 0);
+  }
+
+  *#compactRows(world: World, host: LiveHost, startMs: number, nowMs: number): Work {
+    const { store } = world;
+    const hostId = host.stored.id;
+    const rows = store.ticks.rowsToCompact(hostId, startMs, startMs + CELL_MS - 1);
+    yield;
+    const fresh = rows.filter((row) => !this.#isSettled(world, hostId, row.recordedAtMs, nowMs));
+    if (!this.#damage.isEmpty) return true;
+    if (fresh.length === 0) {
+      store.transact(() => removeRows(world, host, rows));
+      return true;
+    }
+    const known = yield* this.#readTicks(world, hostId, startMs);
+    const block = yield* joinTicks(known.block, fresh);
+    const builder = new RollUpBuilder(shapeOf('1m').stepMs, block.times);
+    yield* builder.addTicks(block);
+    let minutes = builder.finish();
+    if (known.block === null) {
+      const stored = yield* this.#readRolled(world, hostId, '1m', startMs);
+      if (stored !== null) minutes = mergeRolled(stored, minutes);
+    }
+    // A damaged chunk is marked first, so that what is written over it now is not marked in its place.
+    if (!this.#damage.isEmpty) return true;
+    // Counted from when it came: what an agent kept for days while it was cut off is not lost with the next slice.
+    const receivedMs = Math.max(known.receivedMs, ...fresh.map((row) => row.receivedAtMs));
+    const isInTime = this.#retention.raw > 0 && Math.max(startMs + CELL_MS, receivedMs) > nowMs - this.#retention.raw;
+    const values = isInTime ? store.chunks.compress(yield* encodeTicks(block)) : null;
+    yield;
+    const rolledValues = isWanted('1m', this.#retention) ? store.chunks.compress(yield* encodeRolled(minutes)) : null;
+    const times = known.block === null ? unite(known.times, block.times) : block.times;
+    yield;
+    store.transact(() => {
+      store.chunks.put({ hostId, tier: 'raw', startMs, times, receivedMs, values });
+      if (rolledValues !== null) {
+        store.chunks.put({ hostId, tier: '1m', startMs, times: minutes.times, receivedMs: 0, values: rolledValues });
+      }
+      for (const tier of ['10m', '1h'] as const) {
+        store.chunks.remove(hostId, tier, startOfSpan(startMs, shapeOf(tier).spanMs));
+      }
+      removeRows(world, host, rows);
+    });
+    this.figures.ticks += fresh.length;
+    this.figures.chunks += rolledValues === null ? 1 : 2;
+    return true;
+  }
+
+  /** What the span's raw chunk holds; `block` is null where there is none, or only its instants are left. */
+  *#readTicks(
+    { store }: World,
+    hostId: number,
+    startMs: number,
+  ): Generator<void, { times: readonly number[]; block: TickBlock | null; receivedMs: number }> {
+    const [info] = store.chunks.list(hostId, 'raw', startMs, startMs);
+    const receivedMs = info?.receivedMs ?? 0;
+    const read = yield* this.#damage.attemptInPieces(hostId, 'raw', startMs, function* () {
+      const chunk = store.chunks.read(hostId, 'raw', startMs);
+      yield;
+      if (chunk === undefined) return undefined;
+      const { times, values } = chunk;
+      return { times, block: values === null ? null : yield* decodeTicks(times, values), receivedMs };
+    });
+    return read ?? { times: [], block: null, receivedMs };
+  }
+
+  *#readRolled({ store }: World, hostId: number, tier: Tier, startMs: number): Generator<void, RolledBlock | null> {
+    const block = yield* this.#damage.attemptInPieces(hostId, tier, startMs, function* () {
+      const chunk = store.chunks.read(hostId, tier, startMs);
+      yield;
+      if (chunk === undefined || chunk.values === null) return null;
+      return yield* decodeRolled(chunk.times, chunk.values, shapeOf(tier).stepMs);
+    });
+    return block ?? null;
+  }
+
+  /** Makes the first coarse chunk that is missing over a span that is closed. */
+  *#rollUp(world: World, host: LiveHost, fine: Tier, coarse: Tier, closedMs: number): Work {
+    if (!isWanted(coarse, this.#retention)) return false;
+    const { store } = world;
+    const hostId = host.stored.id;
+    const { stepMs, spanMs } = shapeOf(coarse);
+    const firstMs = store.chunks.firstUncovered(hostId, fine, coarse, startOfSpan(closedMs, spanMs));
+    if (firstMs === null) return false;
+    const startMs = startOfSpan(firstMs, spanMs);
+    const blocks: RolledBlock[] = [];
+    for (const chunk of store.chunks.list(hostId, fine, startMs, startMs + spanMs - 1)) {
+      const block = yield* this.#readRolled(world, hostId, fine, chunk.startMs);
+      if (block !== null) blocks.push(block);
+    }
+    // Those that are damaged are marked first, and are not found again.
+    if (!this.#damage.isEmpty || blocks.length === 0) return !this.#damage.isEmpty;
+    const builder = new RollUpBuilder(
+      stepMs,
+      blocks.flatMap((block) => block.times),
+    );
+    for (const block of blocks) yield* builder.addRolled(block);
+    const rolled = builder.finish();
+    const values = store.chunks.compress(yield* encodeRolled(rolled));
+    yield;
+    store.transact(() =>
+      store.chunks.put({ hostId, tier: coarse, startMs, times: rolled.times, receivedMs: 0, values }),
+    );
+    this.figures.chunks += 1;
+    return true;
+  }
+
+  #expire({ store }: World, host: LiveHost, nowMs: number): boolean {
+    const hostId = host.stored.id;
+    const retention = this.#retention;
+    const { chunks } = store;
+    /** Chunks that start before this are past their time as a whole. */
+    const endOf = (tier: Tier, kept = keptMs(tier, retention)) => nowMs - kept - shapeOf(tier).spanMs;
+    const receivedEndMs = nowMs - retention.raw;
+    const instantsEndMs = endOf('raw', Math.max(retention.raw, INSTANTS_KEPT_MS));
+    const isDue =
+      chunks
+        .list(hostId, 'raw', 0, endOf('raw'))
+        .some((chunk) => (chunk.hasValues || chunk.startMs <= instantsEndMs) && chunk.receivedMs <= receivedEndMs) ||
+      ROLLED.some((tier) => chunks.list(hostId, tier, 0, endOf(tier)).length > 0);
+    if (!isDue) return false;
+    const deleted = store.transact(() => {
+      let count = chunks.dropValues(hostId, endOf('raw') + 1, receivedEndMs + 1, MAX_DELETIONS);
+      count += chunks.removeBefore(hostId, 'raw', instantsEndMs + 1, receivedEndMs + 1, MAX_DELETIONS);
+      for (const [tier, coarser] of [
+        ['1m', '10m'],
+        ['10m', '1h'],
+        ['1h', null],
+      ] as const) {
+        const isSource = coarser !== null && isWanted(coarser, retention);
+        count += isSource
+          ? chunks.removeCoveredBefore(hostId, tier, endOf(tier) + 1, coarser, MAX_DELETIONS)
+          : chunks.removeBefore(hostId, tier, endOf(tier) + 1, nowMs, MAX_DELETIONS);
+      }
+      return count;
+    });
+    this.figures.deletions += deleted;
+    return deleted > 0;
+  }
+}
+
+/** Rows that a restart reads the host's state from. */
+function isKept(host: LiveHost, atMs: number): boolean {
+  return host.latest?.recordedAtMs === atMs || host.latestWithContainers?.recordedAtMs === atMs;
+}
+
+function unite(a: readonly number[], b: readonly number[]): number[] {
+  return [...new Set([...a, ...b])].sort((one, other) => one - other);
+}
+
+/** Deletes the rows of ticks that history has taken in. */
+function removeRows({ store }: World, host: LiveHost, rows: readonly StoredTick[]): void {
+  for (const row of rows) if (!isKept(host, row.recordedAtMs)) store.ticks.removeRow(row.hostId, row.recordedAtMs);
+}
+
+/** The chunk's ticks and the rows that it does not hold yet, as columns. */
+function* joinTicks(known: TickBlock | null, fresh: readonly StoredTick[]): Generator<void, TickBlock> {
+  const times = unite(
+    known?.times ?? [],
+    fresh.map((row) => row.recordedAtMs),
+  );
+  const places = new Map(times.map((time, index) => [time, index]));
+  const builder = new TickBlockBuilder(times);
+  let pieces = 0;
+  for (const [index, time] of (known?.times ?? []).entries()) {
+    if (known !== null) builder.add(places.get(time) ?? 0, sampleAt(known, index));
+    pieces += 1;
+    if (pieces % ROWS_PER_PIECE === 0) yield;
+  }
+  for (const row of fresh) {
+    builder.add(places.get(row.recordedAtMs) ?? 0, decodeSample(row.sample));
+    pieces += 1;
+    if (pieces % ROWS_PER_PIECE === 0) yield;
+  }
+  return builder.finish();
+}

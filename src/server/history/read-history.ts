@@ -1,0 +1,185 @@
+/**
+ * Answers out of history: which tier is read for which stretch of time, rows and late ticks among it.
+ *
+ * Time is cut into cells of two hours, the span of the finest chunks. For each cell the first tier that has a chunk
+ * over it is read: the coarsest that makes up the wanted steps exactly, then finer ones (what is not rolled up yet),
+ * then coarser ones (what is kept no finer any more).
+ */
+import { NexusError } from '../../domain/errors.ts';
+import { TIERS, type Tier } from '../../domain/history.ts';
+import type { History, HistoryRequest } from '../../domain/ports.ts';
+import type { Store, StoredTick } from '../../domain/store.ts';
+import { decodeRolled, decodeTicks, finishNow } from '../../history/chunk-codec.ts';
+import { type Piece, StepFolder, type StepPoint } from '../../history/history-steps.ts';
+import { CELL_MS, shapeOf, startOfSpan, tiersToAsk } from '../../history/tiers.ts';
+import type { DamageBook } from './damaged-chunks.ts';
+
+type Tables = Pick<Store, 'ticks' | 'chunks'>;
+
+export interface SeriesRequest<N extends string> {
+  readonly hostId: number;
+  /** The store's number of a container, or 0 for the host itself. */
+  readonly seriesId: number;
+  readonly names: readonly N[];
+  /** A row's values of the series; undefined where the tick did not report it. */
+  readonly read: (tick: StoredTick) => Record<N, number | null> | undefined;
+}
+
+interface Stretch {
+  readonly tier: Tier;
+  /** Of the chunk. */
+  readonly startMs: number;
+  readonly fromMs: number;
+  /** Not included. */
+  toMs: number;
+}
+
+interface LoadedStretch extends Stretch {
+  readonly piece: Piece;
+}
+
+const keyOf = (tier: Tier, startMs: number): string => `${tier} ${startMs}`;
+
+/** Which chunk each stretch is read from, in time order; `damaged` chunks are passed over. */
+function planStretches(
+  store: Tables,
+  hostId: number,
+  { fromMs, toMs, stepMs }: HistoryRequest,
+  damaged: ReadonlySet<string>,
+): Stretch[] {
+  const cells = new Map<number, { tier: Tier; startMs: number }>();
+  for (const tier of tiersToAsk(stepMs)) {
+    const { spanMs } = shapeOf(tier);
+    for (const { startMs, hasValues } of store.chunks.list(hostId, tier, fromMs, toMs)) {
+      if (!hasValues || damaged.has(keyOf(tier, startMs))) continue;
+      const lastMs = Math.min(startMs + spanMs - 1, toMs);
+      for (let cell = Math.max(startMs, startOfSpan(fromMs, CELL_MS)); cell <= lastMs; cell += CELL_MS) {
+        if (!cells.has(cell)) cells.set(cell, { tier, startMs });
+      }
+    }
+  }
+  const stretches: Stretch[] = [];
+  for (const [cell, { tier, startMs }] of [...cells].sort(([a], [b]) => a - b)) {
+    const last = stretches.at(-1);
+    if (last?.tier === tier && last.startMs === startMs && last.toMs === cell) last.toMs = cell + CELL_MS;
+    else stretches.push({ tier, startMs, fromMs: cell, toMs: cell + CELL_MS });
+  }
+  return stretches;
+}
+
+function loadPiece(store: Tables, hostId: number, seriesId: number, { tier, startMs }: Stretch): Piece | null {
+  const chunk = store.chunks.read(hostId, tier, startMs);
+  if (chunk === undefined || chunk.values === null) return null;
+  const { times, values } = chunk;
+  if (tier === 'raw') {
+    const series = finishNow(decodeTicks(times, values, seriesId)).series.get(seriesId);
+    return series === undefined ? null : { kind: 'ticks', times, series };
+  }
+  const series = finishNow(decodeRolled(times, values, shapeOf(tier).stepMs, seriesId)).series.get(seriesId);
+  return series === undefined ? null : { kind: 'rolled', times, series };
+}
+
+/** Plans again without every chunk that turns out to be damaged: another tier may hold the same time. */
+function loadStretches(
+  store: Tables,
+  damage: DamageBook,
+  hostId: number,
+  seriesId: number,
+  request: HistoryRequest,
+): LoadedStretch[] {
+  const damaged = new Set<string>();
+  for (;;) {
+    const before = damaged.size;
+    const loaded: LoadedStretch[] = [];
+    let known: { readonly key: string; readonly piece: Piece | null } = { key: '', piece: null };
+    for (const stretch of planStretches(store, hostId, request, damaged)) {
+      const key = keyOf(stretch.tier, stretch.startMs);
+      if (known.key !== key) {
+        const piece = damage.attempt(hostId, stretch.tier, stretch.startMs, () => {
+          return loadPiece(store, hostId, seriesId, stretch);
+        });
+        if (piece === undefined) damaged.add(key);
+        known = { key, piece: piece ?? null };
+      }
+      if (known.piece !== null) loaded.push({ ...stretch, piece: known.piece });
+    }
+    if (damaged.size === before) return loaded;
+  }
+}
+
+/** Collects points and refuses to hold more than were allowed. */
+class PointList<N extends string> {
+  readonly points: Array<StepPoint<N>> = [];
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(point: StepPoint<N>): void {
+    if (this.points.length >= this.#max) {
+      throw new NexusError(
+        'invalid',
+        `that span holds more than ${this.#max} points: shorten it with from and to, or ask with a larger step_seconds`,
+      );
+    }
+    this.points.push(point);
+  }
+}
+
+/** Throws `invalid` when there would be more points than allowed. */
+export function readHistory<N extends string>(
+  store: Tables,
+  damage: DamageBook,
+  wanted: SeriesRequest<N>,
+  request: HistoryRequest,
+): History<Record<N, number | null>> {
+  const { hostId, seriesId, names, read } = wanted;
+  const { fromMs, toMs, stepMs } = request;
+  const list = new PointList<N>(request.maxPoints);
+  const folder =
+    stepMs === null
+      ? null
+      : new StepFolder(names, stepMs, request.withSpread === true, (point: StepPoint<N>) => list.add(point));
+  let coarsest = 0;
+  const stretches = loadStretches(store, damage, hostId, seriesId, request);
+  const rows = store.ticks.rows(hostId, fromMs, toMs, stepMs === null ? 'values' : 'rolled')[Symbol.iterator]();
+  try {
+    let row = rows.next();
+    const takeRows = (beforeMs: number): void => {
+      for (; row.done !== true && row.value.recordedAtMs < beforeMs; row = rows.next()) {
+        const metrics = read(row.value);
+        if (metrics === undefined) continue;
+        if (folder === null) list.add({ recordedAtMs: row.value.recordedAtMs, metrics });
+        else folder.addSample(row.value.recordedAtMs, metrics);
+      }
+    };
+    for (const { tier, piece, ...stretch } of stretches) {
+      const shape = shapeOf(tier);
+      for (const [index, time] of piece.times.entries()) {
+        // A point that began before the span is asked for reaches into it.
+        if (time < stretch.fromMs || time >= stretch.toMs) continue;
+        if (time + Math.max(shape.stepMs - 1, 0) < fromMs || time > toMs) continue;
+        if (piece.series.present[index] !== 1) continue;
+        takeRows(time);
+        coarsest = Math.max(coarsest, TIERS.indexOf(tier));
+        if (folder !== null) folder.addPoint(piece, index);
+        else list.add({ recordedAtMs: time, metrics: metricsAt(piece, names, index) });
+      }
+    }
+    takeRows(Number.POSITIVE_INFINITY);
+    folder?.finish();
+  } finally {
+    rows.return?.();
+  }
+  return { tier: TIERS[coarsest] ?? 'raw', points: list.points };
+}
+
+function metricsAt<N extends string>(piece: Piece, names: readonly N[], index: number): Record<N, number | null> {
+  const metrics = {} as Record<N, number | null>;
+  names.forEach((name, metric) => {
+    const value = piece.kind === 'ticks' ? (piece.series.columns[metric]?.[index] ?? Number.NaN) : Number.NaN;
+    metrics[name] = Number.isNaN(value) ? null : value;
+  });
+  return metrics;
+}

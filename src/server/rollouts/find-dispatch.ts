@@ -1,0 +1,32 @@
+/** What a host's agent is to be told. */
+import type { AgentRollout, Dispatch } from '../../domain/ports.ts';
+import { isOffered } from '../../rollout/host-bucket.ts';
+import type { Rollout } from '../../rollout/rollout.ts';
+import type { RolloutBook } from '../state/rollout-index.ts';
+
+/** The offer that is out, or the verdict that its soaking release is to be failed; null: nothing. */
+export function findDispatch(book: RolloutBook, name: string): Dispatch | null {
+  for (const rollout of book.rolloutsOfHost(name)) {
+    const dispatch = dispatchOf(rollout, name);
+    if (dispatch !== null) return dispatch;
+  }
+  return null;
+}
+
+function dispatchOf(rollout: Rollout, name: string): Dispatch | null {
+  const host = rollout.host(name);
+  if (host === undefined || host.left || host.epoch === null) return null;
+  const hasRegressed = host.state === 'soaking' && host.telemetry?.status === 'regressed';
+  if (!isOffered(host) && !hasRegressed) return null;
+  const { id: rolloutId, stack, release, policy } = rollout.plan;
+  const regressed = hasRegressed ? (host.telemetry?.reason ?? null) : null;
+  return { rolloutId, stack, release, soakSeconds: policy.soakSeconds, epoch: host.epoch, regressed };
+}
+
+/** The host's part in every rollout that it has been dispatched in and that expects something of it. */
+export function findParts(book: RolloutBook, name: string): AgentRollout[] {
+  return book.expecting(name).flatMap((rollout) => {
+    const host = rollout.host(name);
+    return host === undefined ? [] : [{ plan: rollout.plan, host }];
+  });
+}

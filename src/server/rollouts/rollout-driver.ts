@@ -1,0 +1,258 @@
+/**
+ * Applies the entries of rollouts (log, rows and memory together) and lets them go on by themselves as far as they can,
+ * all inside the engine's transaction. What is decided lies in `src/rollout`; here is only where it is put.
+ */
+import { invariant } from '../../domain/errors.ts';
+import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
+import type { Store } from '../../domain/store.ts';
+import type { LaterEntry } from '../../rollout/apply-entry.ts';
+import { findSuperseded } from '../../rollout/find-superseded.ts';
+import type { FleetView, Reading } from '../../rollout/fleet-view.ts';
+import { occupies } from '../../rollout/host-bucket.ts';
+import { checkOnlyOpen } from '../../rollout/invariants.ts';
+import { WaitingLine } from '../../rollout/pending-hosts.ts';
+import { plan } from '../../rollout/plan.ts';
+import { reconsider } from '../../rollout/reconsider.ts';
+import { Rollout } from '../../rollout/rollout.ts';
+import type { Fleet } from '../state/fleet.ts';
+import type { RolloutBook } from '../state/rollout-index.ts';
+
+/** A rollout that has not come to rest after this many rounds is caught in a defect. */
+const MAX_ROUNDS = 1000;
+/**
+ * Hosts that one transaction asks about. A wave of thousands is dispatched over many of them, so that an event that
+ * comes meanwhile waits for some dozens of hosts and not for all.
+ */
+const MAX_ASKED = 64;
+
+function known<T>(value: T): Reading<T> {
+  return { ok: true, value };
+}
+
+/** Rows of one rollout that have changed and are not written yet. */
+interface Unsaved {
+  /** As it is stored. */
+  readonly progress: RolloutProgress;
+  readonly hosts: Set<string>;
+}
+
+export function fleetView(fleet: Fleet, book: RolloutBook): FleetView {
+  return {
+    host: (name) => {
+      const stored = fleet.hostByName(name)?.stored;
+      return known(stored === undefined ? null : { status: stored.status, labels: stored.labels });
+    },
+    quarantine: (stack, release) => known(book.quarantine(stack, release)),
+    occupant: (stack, host, except) => known(book.occupant(stack, host, except)),
+    nextEpoch: (stack, host) => known(book.nextEpoch(stack, host)),
+  };
+}
+
+export class RolloutRunner {
+  readonly view: FleetView;
+  /** Names of hosts that have something new to be told; emptied after the commit. */
+  readonly toWake = new Set<string>();
+  readonly #store: Store;
+  readonly #fleet: Fleet;
+  readonly #book: RolloutBook;
+  readonly #lines = new Map<Rollout, WaitingLine>();
+  readonly #dirty = new Set<Rollout>();
+  /** Written when the transaction settles: a row that changed many times is written once. */
+  readonly #unsaved = new Map<Rollout, Unsaved>();
+
+  constructor(store: Store, fleet: Fleet, book: RolloutBook) {
+    this.#store = store;
+    this.#fleet = fleet;
+    this.#book = book;
+    this.view = fleetView(fleet, book);
+    for (const rollout of book.rollouts()) this.open(rollout);
+  }
+
+  /** Takes a rollout into the round: it is planned when the next batch settles. */
+  open(rollout: Rollout): void {
+    this.#lines.set(rollout, new WaitingLine(rollout));
+    this.#dirty.add(rollout);
+  }
+
+  /** Ends the open rollouts that the new one replaces, and begins it. */
+  create(asked: RolloutPlan, nowMs: number): void {
+    for (const other of findSuperseded(asked, this.#book.rollouts())) {
+      this.apply(other, { kind: 'rollout_superseded', by: asked.id }, nowMs);
+    }
+    const rollout = Rollout.create(asked, nowMs);
+    checkOnlyOpen(rollout, this.#book.rollouts());
+    this.#log(asked.id, { kind: 'rollout_created', plan: asked }, nowMs);
+    this.#store.rollouts.insert({ plan: asked, progress: rollout.progress });
+    for (const host of rollout.hosts.values()) this.#store.rollouts.saveHost(asked.id, host);
+    this.#book.addRollout(rollout);
+    this.open(rollout);
+  }
+
+  /** Writes one entry down: the log, the copies in memory and, when the transaction settles, the rows it changes. */
+  apply(rollout: Rollout, entry: LaterEntry, nowMs: number): void {
+    const { id, stack } = rollout.plan;
+    const unsaved = this.#unsavedOf(rollout);
+    const concerned = 'host' in entry ? rollout.host(entry.host) : undefined;
+    const wasOccupied = concerned !== undefined && occupies(rollout.plan, concerned);
+    const change = rollout.apply(entry, nowMs);
+    this.#log(id, entry, nowMs);
+    for (const host of change.hosts) {
+      unsaved.hosts.add(host.name);
+      this.#lines.get(rollout)?.noteChange(host);
+      if (wasOccupied && !occupies(rollout.plan, host)) this.#tellOthers(rollout, host.name);
+    }
+    if (entry.kind === 'host_dispatched') {
+      this.#book.noteEpoch(stack, entry.host, entry.epoch);
+      this.#store.rollouts.saveEpoch(stack, entry.host, entry.epoch);
+    }
+    for (const effect of change.effects) this.#carryOut(rollout, effect, nowMs);
+    this.#dirty.add(rollout);
+  }
+
+  #unsavedOf(rollout: Rollout): Unsaved {
+    const known = this.#unsaved.get(rollout);
+    if (known !== undefined) return known;
+    const unsaved = { progress: rollout.progress, hosts: new Set<string>() };
+    this.#unsaved.set(rollout, unsaved);
+    return unsaved;
+  }
+
+  #save(): void {
+    for (const [rollout, { progress, hosts }] of this.#unsaved) {
+      const { id } = rollout.plan;
+      if (rollout.progress !== progress) this.#store.rollouts.saveProgress(id, rollout.progress);
+      for (const name of hosts) {
+        const host = rollout.host(name);
+        invariant(host !== undefined, `rollout ${id} has the host «${name}» that changed`);
+        this.#store.rollouts.saveHost(id, host);
+      }
+    }
+    this.#unsaved.clear();
+  }
+
+  #log(rolloutId: string, entry: RolloutEntry, atMs: number): void {
+    const { kind, ...rest } = entry;
+    const { host = null, ...data } = { host: null, ...rest };
+    this.#store.events.append({ atMs, kind, host, rolloutId, data });
+  }
+
+  #carryOut(rollout: Rollout, effect: RolloutEffect, nowMs: number): void {
+    if (effect.kind !== 'quarantine') {
+      this.toWake.add(effect.host);
+      return;
+    }
+    const { stack, release, id: rolloutId } = rollout.plan;
+    if (this.#book.quarantine(stack, release) !== null) return;
+    const { host, failingProbes, output } = effect;
+    const quarantine = { stack, release, rolloutId, host, failingProbes, output, sinceMs: nowMs };
+    this.#book.putQuarantine(this.#store.quarantines.insert(quarantine));
+    const data = { stack, release, failing_probes: failingProbes, output };
+    this.#store.events.append({
+      atMs: nowMs,
+      kind: 'release_quarantined',
+      host,
+      rolloutId: null,
+      data: { ...data, rollout_id: rolloutId },
+    });
+    this.touchStack(stack);
+  }
+
+  /** The stack on this host is in nobody's hands any more. */
+  #tellOthers(rollout: Rollout, name: string): void {
+    for (const other of this.#book.rolloutsOfHost(name)) {
+      if (other === rollout || other.plan.stack !== rollout.plan.stack) continue;
+      this.#lines.get(other)?.noteHost(name);
+      this.#dirty.add(other);
+    }
+  }
+
+  /** Something changed that every rollout of the stack may depend on. */
+  touchStack(stack: string): void {
+    for (const rollout of this.#book.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
+  }
+
+  /** Whether the last transaction left more to do than one may. */
+  get hasMore(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** Whether the time alone gives some rollout something to do, or it has not been planned yet. */
+  isDue(nowMs: number): boolean {
+    if (this.hasMore) return true;
+    for (const line of this.#lines.values()) {
+      const wakeMs = line.nextWakeMs();
+      if (wakeMs !== null && wakeMs <= nowMs) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Lets every rollout that something happened to go on until it rests, or as far as one transaction may take it, and
+   * writes the rows. The cost is that of what changed.
+   */
+  settle(nowMs: number): void {
+    for (const [rollout, line] of this.#lines) {
+      const wakeMs = line.nextWakeMs();
+      if (wakeMs !== null && wakeMs <= nowMs) this.#dirty.add(rollout);
+    }
+    this.#hearNews(nowMs);
+    let left = MAX_ASKED;
+    for (let round = 0; this.#dirty.size > 0 && left > 0; round += 1) {
+      invariant(round < MAX_ROUNDS, 'rollouts come to rest');
+      for (const rollout of [...this.#dirty]) {
+        if (left <= 0) break;
+        this.#dirty.delete(rollout);
+        left -= this.#advance(rollout, left, nowMs);
+      }
+    }
+    this.#save();
+  }
+
+  #hearNews(nowMs: number): void {
+    for (const name of this.#fleet.news) {
+      for (const rollout of this.#book.rolloutsOfHost(name)) {
+        for (const entry of reconsider(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
+        this.#lines.get(rollout)?.noteHost(name);
+        this.#dirty.add(rollout);
+      }
+    }
+    this.#fleet.news.clear();
+  }
+
+  /** Plans once, asking about at most `limit` hosts; returns about how many it was. */
+  #advance(rollout: Rollout, limit: number, nowMs: number): number {
+    const line = this.#lines.get(rollout);
+    if (line === undefined) return 0;
+    const asked = new First(line.candidates(rollout.progress.currentWave, nowMs), limit);
+    const { entries, holds } = plan(rollout, this.view, asked, nowMs);
+    line.park(rollout.hosts, holds);
+    for (const entry of entries) this.apply(rollout, entry, nowMs);
+    if (entries.length === 0 && this.#book.closeIfSettled(rollout)) this.#lines.delete(rollout);
+    else if (asked.isCut) this.#dirty.add(rollout);
+    return asked.count;
+  }
+}
+
+/** The first `limit` items of a longer list, and whether it was longer. */
+class First<T> implements Iterable<T> {
+  readonly #items: Iterable<T>;
+  readonly #limit: number;
+  count = 0;
+  isCut = false;
+
+  constructor(items: Iterable<T>, limit: number) {
+    this.#items = items;
+    this.#limit = limit;
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    for (const item of this.#items) {
+      if (this.count >= this.#limit) {
+        this.isCut = true;
+        return;
+      }
+      this.count += 1;
+      yield item;
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Releases, quarantines and open rollouts in memory: a copy of what is stored, changed only inside the engine's
+ * transaction, and loaded anew when one fails.
+ */
+import { invariant } from '../../domain/errors.ts';
+import type { Release } from '../../domain/release.ts';
+import type { RolloutHost } from '../../domain/rollout.ts';
+import type { Store, StoredQuarantine } from '../../domain/store.ts';
+import { isOpen } from '../../rollout/apply-entry.ts';
+import { isExpected, occupies } from '../../rollout/host-bucket.ts';
+import { Rollout } from '../../rollout/rollout.ts';
+
+/** One stack on one host; the separator occurs in neither name. */
+function place(stack: string, host: string): string {
+  return `${stack} ${host}`;
+}
+
+/** A rollout from its rows, with its hosts in the order of the plan. */
+export function restoreRollout(store: Store, id: string): Rollout | undefined {
+  const stored = store.rollouts.find(id);
+  if (stored === undefined) return undefined;
+  const rows = new Map<string, RolloutHost>();
+  for (const host of store.rollouts.hosts(id)) rows.set(host.name, host);
+  const hosts = stored.plan.waves.flat().map((name) => {
+    const host = rows.get(name);
+    invariant(host !== undefined, `rollout ${id} has a row for «${name}»`);
+    return host;
+  });
+  return Rollout.restore({ ...stored, hosts });
+}
+
+export class RolloutBook {
+  readonly #releases = new Map<string, Release>();
+  readonly #quarantines = new Map<string, StoredQuarantine>();
+  /** Open ones, and ended ones that some host is still on its way in. */
+  readonly #rollouts = new Map<string, Rollout>();
+  readonly #byHost = new Map<string, Set<Rollout>>();
+  readonly #epochs = new Map<string, number>();
+
+  static load(store: Store): RolloutBook {
+    const book = new RolloutBook();
+    for (const release of store.releases.all()) book.addRelease(release);
+    for (const quarantine of store.quarantines.active()) book.putQuarantine(quarantine);
+    for (const { stack, host, epoch } of store.rollouts.epochs()) book.noteEpoch(stack, host, epoch);
+    for (const id of store.rollouts.open()) {
+      const rollout = restoreRollout(store, id);
+      invariant(rollout !== undefined, `the open rollout ${id} is stored`);
+      book.addRollout(rollout);
+    }
+    return book;
+  }
+
+  release(digest: string): Release | undefined {
+    return this.#releases.get(digest);
+  }
+
+  /** In the order they came. */
+  releases(): Release[] {
+    return [...this.#releases.values()];
+  }
+
+  addRelease(release: Release): void {
+    this.#releases.set(release.digest, release);
+  }
+
+  quarantine(stack: string, release: string): StoredQuarantine | null {
+    return this.#quarantines.get(place(stack, release)) ?? null;
+  }
+
+  putQuarantine(quarantine: StoredQuarantine): void {
+    this.#quarantines.set(place(quarantine.stack, quarantine.release), quarantine);
+  }
+
+  dropQuarantine(quarantine: StoredQuarantine): void {
+    this.#quarantines.delete(place(quarantine.stack, quarantine.release));
+  }
+
+  addRollout(rollout: Rollout): void {
+    this.#rollouts.set(rollout.plan.id, rollout);
+    for (const name of rollout.hosts.keys()) {
+      const rollouts = this.#byHost.get(name) ?? new Set();
+      this.#byHost.set(name, rollouts.add(rollout));
+    }
+  }
+
+  /** Forgets a rollout that expects nothing more. Returns whether it did. */
+  closeIfSettled(rollout: Rollout): boolean {
+    if (isOpen(rollout.progress.status) || rollout.inFlight.size > 0) return false;
+    for (const host of rollout.hosts.values()) if (occupies(rollout.plan, host)) return false;
+    this.#rollouts.delete(rollout.plan.id);
+    for (const name of rollout.hosts.keys()) this.#byHost.get(name)?.delete(rollout);
+    return true;
+  }
+
+  rollout(id: string): Rollout | undefined {
+    return this.#rollouts.get(id);
+  }
+
+  rollouts(): Iterable<Rollout> {
+    return this.#rollouts.values();
+  }
+
+  rolloutsOfHost(name: string): Rollout[] {
+    return [...(this.#byHost.get(name) ?? [])];
+  }
+
+  /** Those that expect something of the host, or may. */
+  expecting(name: string): Rollout[] {
+    return this.rolloutsOfHost(name).filter((rollout) => {
+      const host = rollout.host(name);
+      if (host === undefined) return false;
+      return occupies(rollout.plan, host) || (isOpen(rollout.progress.status) && isExpected(rollout.plan, host));
+    });
+  }
+
+  /** The rollout, other than `except`, in whose hands the stack on this host is. */
+  occupant(stack: string, name: string, except: string): string | null {
+    for (const rollout of this.rolloutsOfHost(name)) {
+      if (rollout.plan.id === except || rollout.plan.stack !== stack) continue;
+      const host = rollout.host(name);
+      if (host !== undefined && occupies(rollout.plan, host)) return rollout.plan.id;
+    }
+    return null;
+  }
+
+  nextEpoch(stack: string, host: string): number {
+    return (this.#epochs.get(place(stack, host)) ?? 0) + 1;
+  }
+
+  noteEpoch(stack: string, host: string, epoch: number): void {
+    this.#epochs.set(place(stack, host), Math.max(epoch, this.#epochs.get(place(stack, host)) ?? 0));
+  }
+}
