@@ -17,9 +17,9 @@ import { startCompaction } from './server/compaction-loop.ts';
 import { type ExportRequest, HistoryExport } from './server/history/export-history.ts';
 import { FleetReader } from './server/queries/fleet-queries.ts';
 import { RolloutReader } from './server/queries/rollout-queries.ts';
-import { Engine } from './server/writer.ts';
+import { Writer } from './server/writer.ts';
 import { openReader } from './sqlite/open-reader.ts';
-import { StoreKeeper } from './sqlite/store-supervisor.ts';
+import { StoreSupervisor } from './sqlite/store-supervisor.ts';
 
 export { backUp } from './sqlite/back-up.ts';
 
@@ -86,30 +86,30 @@ function socketPathIn(dataDir: string): string {
 export async function openAppliance(config: ApplianceConfig, clock: Clock, log: Log): Promise<Appliance> {
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
-  const engine = new Engine(log, config.retention);
+  const writer = new Writer(log, config.retention);
   const intake = new TelemetryIntake(log);
   const { remoteWrite } = config;
-  const store = (): Store => engine.committed().store;
+  const store = (): Store => writer.committed().store;
   const forwarder = remoteWrite && new Forwarder({ ...remoteWrite, store, nowMs: () => clock.nowMs(), log });
   const surface = new HttpSurface({
-    commands: engine,
+    commands: writer,
     telemetry: intake,
-    queries: new FleetReader(engine),
-    rollouts: new RolloutReader(engine),
-    dispatches: engine,
-    identities: engine,
-    readiness: engine,
+    queries: new FleetReader(writer),
+    rollouts: new RolloutReader(writer),
+    dispatches: writer,
+    identities: writer,
+    readiness: writer,
     clock,
     log,
     agentRateLimit: config.agentRateLimit,
     forwarding: forwarder && (() => forwarder.figures()),
   });
-  const keeper = new StoreKeeper(engine, dataDir, clock, log, () => listenLocally(surface, socketPath));
+  const keeper = new StoreSupervisor(writer, dataDir, clock, log, () => listenLocally(surface, socketPath));
   const close = async (tcp?: HttpListener): Promise<void> => {
-    engine.endPolls();
+    writer.endPolls();
     await Promise.all([tcp?.close(), keeper.closeSocket()]);
     await intake.close();
-    engine.close(clock.nowMs());
+    writer.close(clock.nowMs());
     keeper.release();
   };
   try {
@@ -117,11 +117,11 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
     const tcp = await listen(surface, config.listen);
     const ticker = setInterval(() => {
       keeper.watch();
-      engine.tick(clock.nowMs()).catch((error: unknown) => {
+      writer.tick(clock.nowMs()).catch((error: unknown) => {
         log.warn({ reason: messageOf(error) }, 'the ticker could not write');
       });
     }, TICK_MS);
-    const compaction = startCompaction(engine, clock);
+    const compaction = startCompaction(writer, clock);
     forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {

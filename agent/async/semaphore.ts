@@ -1,5 +1,5 @@
 /** Room for a few at once; the others wait in the order they came. */
-export class Lane {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

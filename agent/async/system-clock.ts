@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../src/domain/clock.ts';
-import type { Moments } from './moment.ts';
+import type { MonotonicClock } from './clock-reading.ts';
 
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
 
@@ -14,7 +14,7 @@ function readBootId(): string {
 }
 
 /** This host's clocks. `process.hrtime` is CLOCK_MONOTONIC, which all processes of one boot share. */
-export function systemMoments(clock: Clock): Moments {
+export function systemClock(clock: Clock): MonotonicClock {
   return {
     now: () => ({ wallMs: clock.nowMs(), monotonicMs: Number(process.hrtime.bigint() / 1_000_000n) }),
     bootId: readBootId(),

@@ -1,16 +1,16 @@
-/** Wakes the one who waits. A ring while nobody waits is kept for the next wait. */
-export class Bell {
-  #isRung = false;
+/** Wakes the one who waits. A notify while nobody waits is kept for the next wait. */
+export class WakeUp {
+  #isNotified = false;
   #wake: (() => void) | null = null;
 
-  ring(): void {
-    this.#isRung = true;
+  notify(): void {
+    this.#isNotified = true;
     this.#wake?.();
   }
 
   /** Returns once it was rung since the last wait, after `ms`, or when `signal` aborts. For one waiter at a time. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#isRung && !signal.aborted) {
+    if (!this.#isNotified && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           clearTimeout(timer);
@@ -23,6 +23,6 @@ export class Bell {
       });
       this.#wake = null;
     }
-    this.#isRung = false;
+    this.#isNotified = false;
   }
 }

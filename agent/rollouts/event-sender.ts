@@ -1,8 +1,8 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import { planBackoffMs } from '../async/backoff.ts';
-import type { Moments } from '../async/moment.ts';
-import { Bell } from '../async/wake-up.ts';
+import type { MonotonicClock } from '../async/clock-reading.ts';
+import { WakeUp } from '../async/wake-up.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
 import { judgeReport, type ReportVerdict } from './judge-report.ts';
 import { confirmEvent, discardEvent, forgetOffer, postponeConvergence } from './record/advance-record.ts';
@@ -16,12 +16,12 @@ export interface EventSenderOptions {
   readonly store: StackStore;
   readonly api: Pick<RolloutApi, 'report'>;
   readonly views: ServerViews;
-  readonly moments: Moments;
+  readonly moments: MonotonicClock;
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
   /** Rung when the record changes. */
-  readonly bell: Bell;
+  readonly wakeUp: WakeUp;
   readonly onUnauthorized: () => void;
 }
 
@@ -40,7 +40,7 @@ export class EventSender {
   #isInDoubt = true;
   /** The server could not be reached the last time; waiting on is of no use once somebody else has reached it. */
   #isCutOff = false;
-  readonly #retry = new Bell();
+  readonly #retry = new WakeUp();
   #saidDown = false;
 
   constructor(options: EventSenderOptions) {
@@ -50,18 +50,18 @@ export class EventSender {
   /** Has the record compared with what the server knows, before the next event. */
   doubt(): void {
     this.#isInDoubt = true;
-    this.#options.bell.ring();
+    this.#options.wakeUp.notify();
   }
 
   /** The server has just answered another request. */
   noteReachable(): void {
-    if (this.#isCutOff) this.#retry.ring();
+    if (this.#isCutOff) this.#retry.notify();
     this.#isCutOff = false;
   }
 
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { bell, log, stack } = this.#options;
+    const { wakeUp, log, stack } = this.#options;
     while (!signal.aborted) {
       let waitMs: number | null;
       try {
@@ -73,7 +73,7 @@ export class EventSender {
         );
         waitMs = this.#backOff();
       }
-      if (waitMs === null) await bell.wait(IDLE_MS, signal);
+      if (waitMs === null) await wakeUp.wait(IDLE_MS, signal);
       else if (waitMs > 0) await this.#retry.wait(waitMs, signal);
     }
   }

@@ -5,7 +5,7 @@ import type { ProjectEngine } from '../docker/project-engine.ts';
 import { downCommand, pullCommand, upCommand } from './compose/command.ts';
 import { needsPull, splitReference } from './compose/image-pins.ts';
 import { listImages } from './compose/model.ts';
-import type { PreparedRelease, ReleaseShelf } from './compose/release-cache.ts';
+import type { PreparedRelease, ReleaseCache } from './compose/release-cache.ts';
 import type { CommandResult } from './compose/run-command.ts';
 import type { ComposeRunner } from './compose/runner.ts';
 import type { Action } from './decide/action.ts';
@@ -27,7 +27,7 @@ export interface StepRunnerOptions {
   readonly stack: string;
   /** The stack's own folder. */
   readonly folder: string;
-  readonly shelf: ReleaseShelf;
+  readonly cache: ReleaseCache;
   readonly compose: ComposeRunner;
   readonly engine: ProjectEngine;
   readonly log: Log;
@@ -60,14 +60,14 @@ export class StepRunner {
   }
 
   async #run(action: StepAction): Promise<StepResult> {
-    const { shelf, stack, folder, compose } = this.#options;
+    const { cache, stack, folder, compose } = this.#options;
     switch (action.do) {
       case 'prepare':
-        return { ok: true, prepared: await shelf.prepare(action.release, action.limitMs) };
+        return { ok: true, prepared: await cache.prepare(action.release, action.limitMs) };
       case 'pull':
         return this.#pull(action.release, action.onlyMissing, action.limitMs);
       case 'up': {
-        const { files } = await shelf.prepare(action.release, action.limitMs);
+        const { files } = await cache.prepare(action.release, action.limitMs);
         await this.#tidy(action.afresh);
         const waitSeconds = Math.max(1, Math.floor((action.limitMs - WAIT_MARGIN_MS) / 1000));
         return resultOf(await compose.run(upCommand(files, waitSeconds), folder, action.limitMs));
@@ -81,8 +81,8 @@ export class StepRunner {
   }
 
   async #pull(release: string, onlyMissing: boolean, limitMs: number): Promise<StepResult> {
-    const { shelf, engine, compose, folder } = this.#options;
-    const { model, files } = await shelf.prepare(release, limitMs);
+    const { cache, engine, compose, folder } = this.#options;
+    const { model, files } = await cache.prepare(release, limitMs);
     if (onlyMissing) await this.#restoreNames(release);
     const images = listImages(model);
     const services: string[] = [];
@@ -99,19 +99,19 @@ export class StepRunner {
 
   /** Remembers which image each name stands for: a tag may have moved when this release is gone back to. */
   async #pinImages(release: string, references: ReadonlySet<string>): Promise<void> {
-    const { shelf, engine } = this.#options;
+    const { cache, engine } = this.#options;
     const pins: { reference: string; id: string }[] = [];
     for (const reference of references) {
       const image = await engine.image(reference);
       if (image !== null) pins.push({ reference, id: image.id });
     }
-    await shelf.writePins(release, pins);
+    await cache.writePins(release, pins);
   }
 
   /** Gives the names back to the images that they stood for, as far as those are still on this host. */
   async #restoreNames(release: string): Promise<void> {
-    const { shelf, engine, log, stack } = this.#options;
-    for (const { reference, id } of await shelf.readPins(release)) {
+    const { cache, engine, log, stack } = this.#options;
+    for (const { reference, id } of await cache.readPins(release)) {
       const split = splitReference(reference);
       if (split === null || (await engine.image(reference))?.id === id || (await engine.image(id)) === null) continue;
       await engine.tag(id, split.repository, split.tag);

@@ -1,11 +1,11 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
-import { elapsedMs, type Moment, type Moments } from '../async/moment.ts';
-import type { Lane } from '../async/semaphore.ts';
-import type { Bell } from '../async/wake-up.ts';
+import { type ClockReading, elapsedMs, type MonotonicClock } from '../async/clock-reading.ts';
+import type { Semaphore } from '../async/semaphore.ts';
+import type { WakeUp } from '../async/wake-up.ts';
 import type { ProjectContainer } from '../docker/project-container.ts';
 import type { ProjectEngine } from '../docker/project-engine.ts';
-import type { PreparedRelease, ReleaseShelf } from './compose/release-cache.ts';
+import type { PreparedRelease, ReleaseCache } from './compose/release-cache.ts';
 import type { Action } from './decide/action.ts';
 import { decide } from './decide/decide.ts';
 import type { Observed, Step, Tried } from './decide/observed.ts';
@@ -18,15 +18,15 @@ import type { StepAction, StepRunner } from './run-steps.ts';
 export interface StackWorkerOptions {
   readonly stack: string;
   readonly store: StackStore;
-  readonly shelf: ReleaseShelf;
+  readonly cache: ReleaseCache;
   readonly steps: StepRunner;
   readonly engine: ProjectEngine;
   /** Bounds how many stacks change at once; going back never waits for it. */
-  readonly lane: Lane;
-  readonly moments: Moments;
+  readonly semaphore: Semaphore;
+  readonly moments: MonotonicClock;
   readonly log: Log;
   /** Rung when the record changes. */
-  readonly bell: Bell;
+  readonly wakeUp: WakeUp;
 }
 
 /** With nothing to do, until the record changes. */
@@ -40,7 +40,7 @@ interface PhaseMemory {
   readonly tried: Partial<Record<Step, Tried>>;
   prepared: PreparedRelease | null;
   wasInterrupted: boolean;
-  seenSince: Moment | null;
+  seenSince: ClockReading | null;
   probes: ProbeRunner | null;
 }
 
@@ -56,7 +56,7 @@ export class StackWorker {
 
   /** Until `signal` aborts. A command under way is then cut off, which the next start picks up. */
   async run(signal: AbortSignal): Promise<void> {
-    const { bell, log, stack } = this.#options;
+    const { wakeUp, log, stack } = this.#options;
     while (!signal.aborted) {
       let waitMs: number;
       try {
@@ -65,7 +65,7 @@ export class StackWorker {
         log.error({ stack, reason: messageOf(error) }, 'this stack cannot be worked on now: trying again');
         waitMs = TROUBLE_MS;
       }
-      if (waitMs > 0) await bell.wait(waitMs, signal);
+      if (waitMs > 0) await wakeUp.wait(waitMs, signal);
     }
     this.#memory.probes?.stop();
   }
@@ -105,7 +105,13 @@ export class StackWorker {
     if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
     if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
       const { probes } = rollout.plan;
-      memory.probes = new ProbeRunner({ stack, probes, engine, moments, onChange: () => this.#options.bell.ring() });
+      memory.probes = new ProbeRunner({
+        stack,
+        probes,
+        engine,
+        moments,
+        onChange: () => this.#options.wakeUp.notify(),
+      });
     }
     return {
       containers,
@@ -151,7 +157,7 @@ export class StackWorker {
   }
 
   async #runStep(rollout: RolloutRecord, action: StepAction): Promise<void> {
-    const { steps, lane, moments, log, stack } = this.#options;
+    const { steps, semaphore, moments, log, stack } = this.#options;
     const memory = this.#memory;
     const decidedAt = moments.now();
     const work = async (): Promise<void> => {
@@ -171,15 +177,15 @@ export class StackWorker {
       const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
       memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
     };
-    await (rollout.phase.at === 'reverting' ? work() : lane.run(work));
+    await (rollout.phase.at === 'reverting' ? work() : semaphore.run(work));
   }
 
   async #finish(rollout: RolloutRecord): Promise<number> {
     if (rollout.outbox.length > 0) return IDLE_MS;
-    const { store, shelf, log, stack } = this.#options;
+    const { store, cache, log, stack } = this.#options;
     const { kept } = await store.update(finishRollout);
     log.info({ stack, rollout_id: rollout.id, release: rollout.release }, 'rollout: everything is reported');
-    await shelf.prune(kept);
+    await cache.prune(kept);
     return 0;
   }
 }

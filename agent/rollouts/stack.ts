@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Log } from '../../src/domain/log.ts';
-import type { Moments } from '../async/moment.ts';
-import type { Lane } from '../async/semaphore.ts';
-import { Bell } from '../async/wake-up.ts';
+import type { MonotonicClock } from '../async/clock-reading.ts';
+import type { Semaphore } from '../async/semaphore.ts';
+import { WakeUp } from '../async/wake-up.ts';
 import type { ProjectEngine } from '../docker/project-engine.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
-import { ReleaseShelf } from './compose/release-cache.ts';
+import { ReleaseCache } from './compose/release-cache.ts';
 import type { ComposeRunner } from './compose/runner.ts';
 import { EventSender } from './event-sender.ts';
 import { StackStore } from './record/stack-store.ts';
@@ -21,8 +21,8 @@ export interface StackCommons {
   readonly views: ServerViews;
   readonly compose: ComposeRunner;
   readonly engine: ProjectEngine;
-  readonly lane: Lane;
-  readonly moments: Moments;
+  readonly semaphore: Semaphore;
+  readonly moments: MonotonicClock;
   readonly log: Log;
   readonly random: () => number;
   readonly signal: AbortSignal;
@@ -38,16 +38,16 @@ export interface Stack {
 }
 
 export async function startStack(stack: string, commons: StackCommons): Promise<Stack> {
-  const { api, views, compose, engine, lane, moments, log, random, signal, onUnauthorized } = commons;
+  const { api, views, compose, engine, semaphore, moments, log, random, signal, onUnauthorized } = commons;
   const folder = join(commons.stacksFolder, stack);
-  const [workBell, sendBell] = [new Bell(), new Bell()];
+  const [workWakeUp, sendWakeUp] = [new WakeUp(), new WakeUp()];
   const store = await StackStore.open(folder, stack, moments, log, () => {
-    workBell.ring();
-    sendBell.ring();
+    workWakeUp.notify();
+    sendWakeUp.notify();
   });
-  const shelf = new ReleaseShelf({ stack, folder, api, compose, log });
-  const steps = new StepRunner({ stack, folder, shelf, compose, engine, log, onUnauthorized });
-  const worker = new StackWorker({ stack, store, shelf, steps, engine, lane, moments, log, bell: workBell });
+  const cache = new ReleaseCache({ stack, folder, api, compose, log });
+  const steps = new StepRunner({ stack, folder, cache, compose, engine, log, onUnauthorized });
+  const worker = new StackWorker({ stack, store, cache, steps, engine, semaphore, moments, log, wakeUp: workWakeUp });
   const sender = new EventSender({
     stack,
     store,
@@ -56,7 +56,7 @@ export async function startStack(stack: string, commons: StackCommons): Promise<
     moments,
     log,
     random,
-    bell: sendBell,
+    wakeUp: sendWakeUp,
 
     onUnauthorized,
   });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../src/domain/clock.ts';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
-import { Lane } from '../async/semaphore.ts';
-import { systemMoments } from '../async/system-clock.ts';
+import { Semaphore } from '../async/semaphore.ts';
+import { systemClock } from '../async/system-clock.ts';
 import { ProjectEngine } from '../docker/project-engine.ts';
 import { RolloutApi } from '../server/rollout-api.ts';
 import type { Environment } from '../settings.ts';
@@ -67,8 +67,8 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     views: new ServerViews(api),
     compose: new ComposeRunner(program, composeEnvironment(env, dockerSocketPath, stateDir), signal),
     engine,
-    lane: new Lane(STACKS_AT_ONCE),
-    moments: systemMoments(clock),
+    semaphore: new Semaphore(STACKS_AT_ONCE),
+    moments: systemClock(clock),
     log,
     random: Math.random,
     signal,

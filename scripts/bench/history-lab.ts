@@ -17,7 +17,7 @@ import type { Retention } from '../../src/domain/history.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Store, StoredTick } from '../../src/domain/store.ts';
 import { COUNTER_METRICS, NO_FACTS } from '../../src/domain/telemetry.ts';
-import { Engine } from '../../src/server/writer.ts';
+import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { decodeSample, encodeSample } from '../../src/telemetry/sample-codec.ts';
 import {
@@ -158,10 +158,10 @@ function fail(): never {
 
 function compactAll(dataDir: string, atMs: number): void {
   const warn: Log['warn'] = (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`);
-  const engine = new Engine({ debug: () => {}, info: () => {}, warn, error: warn }, KEEP_ALL);
-  engine.attach(openStore(dataDir, atMs), atMs, fail);
-  while (engine.compact(atMs, () => false));
-  engine.close(atMs);
+  const writer = new Writer({ debug: () => {}, info: () => {}, warn, error: warn }, KEEP_ALL);
+  writer.attach(openStore(dataDir, atMs), atMs, fail);
+  while (writer.compact(atMs, () => false));
+  writer.close(atMs);
 }
 
 /** What the ticks take in a store that the compactor has worked on; the newest one stays a row. */

@@ -27,7 +27,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
 import { CELL_MS } from '../../src/history/tiers.ts';
-import { Engine } from '../../src/server/writer.ts';
+import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { encodeSample } from '../../src/telemetry/sample-codec.ts';
@@ -101,7 +101,7 @@ interface FilledHost {
   next: GeneratedTick;
 }
 
-async function addHost(engine: Engine, index: number, startMs: number): Promise<FilledHost> {
+async function addHost(engine: Writer, index: number, startMs: number): Promise<FilledHost> {
   const name = `bench-${index}`;
   const nowMs = startMs;
   const token = { name: null, expiresAtMs: null };
@@ -199,7 +199,7 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-function compact(engine: Engine, nowMs: number, figures: FillFigures): void {
+function compact(engine: Writer, nowMs: number, figures: FillFigures): void {
   let hasMore = true;
   while (hasMore) {
     let last = cpuMs();
@@ -218,7 +218,7 @@ async function fill(
   startMs: number,
   endMs: number,
 ): Promise<{ hosts: FilledHost[]; figures: FillFigures }> {
-  const engine = new Engine(log, retention);
+  const engine = new Writer(log, retention);
   const store = openStore(directory, startMs);
   engine.attach(store, startMs, fail);
   const hosts: FilledHost[] = [];
@@ -278,7 +278,7 @@ function reportFill(figures: FillFigures): void {
 
 /** Hosts of which the server knows only the latest tick. */
 async function addSilentHosts(directory: string, count: number, nowMs: number): Promise<FilledHost[]> {
-  const engine = new Engine(log, retention);
+  const engine = new Writer(log, retention);
   engine.attach(openStore(directory, nowMs), nowMs, fail);
   const hosts: FilledHost[] = [];
   for (let index = 0; index < count; index += 1) {

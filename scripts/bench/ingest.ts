@@ -155,7 +155,7 @@ async function measureServers(): Promise<void> {
 async function main(): Promise<void> {
   const unknown = flags.only.filter((section) => !SECTIONS.includes(section));
   if (unknown.length > 0)
-    throw new Error(`there is no section «${unknown.join(', ')}»: say --only ${SECTIONS.join('|')}`);
+    throw new Error(`there is no section '${unknown.join(', ')}': say --only ${SECTIONS.join('|')}`);
   requireFiles(hostCount + SPARE_FILES);
   if (flags.only.some((section) => section !== 'fleet')) await measureServers();
   if (!sections.has('fleet')) return;

@@ -85,6 +85,6 @@ export async function outputOf(command: string, args: readonly string[], env: En
     return stdout;
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
-    throw new Error(`«${args.join(' ')}» failed: ${said}`, { cause: error });
+    throw new Error(`'${args.join(' ')}' failed: ${said}`, { cause: error });
   }
 }

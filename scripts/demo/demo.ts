@@ -90,7 +90,7 @@ async function start(directory: string, children: BackgroundChild[]): Promise<De
   const demo = { executable, hostName: thisHostName(), dataDir, env, children, socketPath };
   const added = await nexus(demo, 'host', 'add', demo.hostName, '--label', 'demo=yes', '--token', '--json');
   const { token } = createdHostBodySchema.parse(JSON.parse(added));
-  if (token === undefined) throw new Error(`«host add --token» answered without a token: ${added}`);
+  if (token === undefined) throw new Error(`'host add --token' answered without a token: ${added}`);
 
   const agentArgs = [
     'agent',

@@ -135,7 +135,7 @@ async function setTheStage(remains: Remains, stop: AbortSignal): Promise<Stage> 
   for (const [index, { engine, namespace }] of engines.entries()) {
     const name = `web-${index + 1}`;
     const { token } = await ask(stage, createdHostBodySchema, 'host', 'add', name, '--label', 'role=web', '--token');
-    if (token === undefined) throw new Error('«host add --token» answered without a token.');
+    if (token === undefined) throw new Error("'host add --token' answered without a token.");
     const stateDir = join(directory, name);
     mkdirSync(stateDir);
     const agentArgs = ['agent', '--rollouts', '--interval-seconds', '2'];
@@ -258,7 +258,7 @@ async function main(): Promise<number> {
   const obstacle = await labUnavailableReason();
   if (obstacle !== undefined) {
     process.stderr.write(
-      `demo: ${obstacle}. This demo starts ${HOST_COUNT} Docker Engines of its own, so run it as root on Linux; «npm run demo» runs anywhere.\n`,
+      `demo: ${obstacle}. This demo starts ${HOST_COUNT} Docker Engines of its own, so run it as root on Linux; 'npm run demo' runs anywhere.\n`,
     );
     return 1;
   }

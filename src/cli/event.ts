@@ -30,7 +30,7 @@ const KIND_STYLES: Readonly<Record<string, Style>> = {
 function readWholeNumber(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) {
-    throw new NexusError('usage', `${flag} is «${text}», which is no whole number: give the id of an event, like 42.`);
+    throw new NexusError('usage', `${flag} is '${text}', which is no whole number: give the id of an event, like 42.`);
   }
   return Number(text);
 }

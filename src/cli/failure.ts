@@ -20,6 +20,6 @@ export function describeFailure(error: unknown): string {
   }
   const nearest = error.details['did_you_mean'];
   const lines = [error.message, ...brokenRules(error.details['errors'])];
-  if (typeof nearest === 'string' && !error.message.includes(nearest)) lines.push(`Did you mean «${nearest}»?`);
+  if (typeof nearest === 'string' && !error.message.includes(nearest)) lines.push(`Did you mean '${nearest}'?`);
   return `error: ${lines.map((line) => line.split('\n').map(printable).join('\n')).join('\n')}`;
 }

@@ -23,7 +23,7 @@ export function createProgram(terminal: Terminal): Command {
     .version(NEXUS_VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
-    // Options before a command are the program's, those after it the command's: «release create --version 1.4».
+    // Options before a command are the program's, those after it the command's: 'release create --version 1.4'.
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('Add --help to see how it is used.')

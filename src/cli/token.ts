@@ -107,7 +107,7 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
     ['nexus token create --host web-1', 'A token for the agent of a host'],
     ['nexus token create --admin --name laptop --expires 90d', 'A token to use nexus over the network'],
   ]);
-  const id = () => new Argument('<id>', 'id of the token, as «nexus token list» shows it');
+  const id = () => new Argument('<id>', "id of the token, as 'nexus token list' shows it");
 
   const create = token.command('create').description('mint a token; its plaintext is shown only once');
   addOwnerFlags(create)

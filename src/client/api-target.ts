@@ -34,7 +34,7 @@ function endpointOfSocket(socketPath: string): Endpoint {
 function endpointOfUrl(text: string, token: string | undefined): Endpoint {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new NexusError('usage', `«${text}» is not the URL of a server: write it like http://127.0.0.1:8470.`);
+    throw new NexusError('usage', `'${text}' is not the URL of a server: write it like http://127.0.0.1:8470.`);
   }
   if (url.username !== '' || url.password !== '') {
     throw new NexusError(

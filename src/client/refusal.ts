@@ -36,8 +36,8 @@ function codeOf(status: number): ErrorCode {
 function sentenceWithoutDetail(endpoint: Endpoint, call: string, answer: RefusedAnswer): string {
   if (answer.status === 401) {
     return endpoint.token === null
-      ? `${endpoint.label} wants an admin token. Put one into NEXUS_ADMIN_TOKEN; «nexus token create --admin» on the server mints it.`
-      : `${endpoint.label} does not accept the token in NEXUS_ADMIN_TOKEN: it is unknown, revoked or expired, or it is not an admin token. Mint one with «nexus token create --admin» on the server.`;
+      ? `${endpoint.label} wants an admin token. Put one into NEXUS_ADMIN_TOKEN; 'nexus token create --admin' on the server mints it.`
+      : `${endpoint.label} does not accept the token in NEXUS_ADMIN_TOKEN: it is unknown, revoked or expired, or it is not an admin token. Mint one with 'nexus token create --admin' on the server.`;
   }
   if (answer.status >= 300 && answer.status < 400) {
     const towards = answer.location === null ? '' : ` to ${answer.location}`;

@@ -15,7 +15,7 @@ function socketSentence(socketPath: string, code: string): string | undefined {
     case 'ENOENT':
     case 'ECONNREFUSED':
     case 'ENOTDIR':
-      return `nexus serve is not running on the data directory ${dataDir}: nothing answers at ${socketPath}. Start it with «nexus serve --data ${dataDir}», or say where it runs with --data DIR or --url URL.`;
+      return `nexus serve is not running on the data directory ${dataDir}: nothing answers at ${socketPath}. Start it with 'nexus serve --data ${dataDir}', or say where it runs with --data DIR or --url URL.`;
     case 'EACCES':
     case 'EPERM':
       return `you may not open ${socketPath}, because the server runs as another user. Run this command as that user or with sudo, or go over the network with --url URL and NEXUS_ADMIN_TOKEN.`;
@@ -27,7 +27,7 @@ function socketSentence(socketPath: string, code: string): string | undefined {
 function networkSentence(label: string, code: string): string | undefined {
   switch (code) {
     case 'ECONNREFUSED':
-      return `nothing listens at ${label}. Check the address, and that «nexus serve --listen» was given one that can be reached from here.`;
+      return `nothing listens at ${label}. Check the address, and that 'nexus serve --listen' was given one that can be reached from here.`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the host name in ${label} does not resolve. Check --url and this machine's DNS.`;

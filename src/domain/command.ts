@@ -4,7 +4,7 @@
  */
 import type { Host, Labels } from './host.ts';
 import type { Release } from './release.ts';
-import type { NumberedFact, WaveSize } from './rollout.ts';
+import type { NumberedEvent, WaveSize } from './rollout.ts';
 import type { ReportedTick, Tick } from './telemetry.ts';
 import type { AgentIdentity, MintedToken, Token } from './token.ts';
 
@@ -63,11 +63,11 @@ export type Command =
       readonly nowMs: number;
     }
   | {
-      readonly kind: 'report_fact';
+      readonly kind: 'report_event';
       readonly identity: AgentIdentity;
       readonly hostname: string;
       readonly rolloutId: string;
-      readonly numbered: NumberedFact;
+      readonly numbered: NumberedEvent;
       readonly nowMs: number;
     }
   /** The ticker: hosts gone silent, token uses to keep. */
@@ -106,7 +106,7 @@ export interface Outcomes {
   /** `rollbacks`: the rollouts that an abort with rollback began. */
   steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };
   /** `applied`: false for a duplicate. */
-  report_fact: { readonly applied: boolean };
+  report_event: { readonly applied: boolean };
   sweep: { readonly wentOffline: number };
 }
 

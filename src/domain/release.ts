@@ -5,7 +5,7 @@ export type OnHealthFailure = 'halt' | 'rollback-and-halt';
 
 /** How much worse than before a release may do during its soak, by the telemetry of its own containers. */
 export interface TelemetryLimits {
-  /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as «not judged»; `off`: not looked at. */
+  /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as 'not judged'; `off`: not looked at. */
   readonly mode: 'judged' | 'required' | 'off';
   /** Restarts of any one container during the soak. */
   readonly maxRestarts: number;

@@ -13,7 +13,7 @@ export type HostState = (typeof HOST_STATES)[number];
 export type ProbeMode = 'enforce' | 'observe';
 
 /** A fact that an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
-export type AgentFact =
+export type AgentEvent =
   | { readonly type: 'dispatch_ack'; readonly currentRelease: string | null; readonly receivedAtMs: number }
   | { readonly type: 'activation_started'; readonly startedAtMs: number; readonly method: string }
   | {
@@ -69,7 +69,7 @@ export type AgentFact =
     }
   | { readonly type: 'converged'; readonly convergedAtMs: number; readonly currentRelease: string };
 
-export type AgentFactType = AgentFact['type'];
+export type AgentEventType = AgentEvent['type'];
 
 export const AGENT_FACT_TYPES = [
   'dispatch_ack',
@@ -84,14 +84,14 @@ export const AGENT_FACT_TYPES = [
   'failed',
   'rollback_completed',
   'converged',
-] as const satisfies readonly AgentFactType[];
+] as const satisfies readonly AgentEventType[];
 
 /** A fact with its number and the digest of the body it came in. */
-export interface NumberedFact {
+export interface NumberedEvent {
   readonly seq: number;
   /** SHA-256 of the event's RFC 8785 bytes, hex: tells a duplicate from a conflict. */
   readonly bodyDigest: string;
-  readonly fact: AgentFact;
+  readonly fact: AgentEvent;
 }
 
 export interface ProbeRecord {
@@ -199,7 +199,7 @@ export type RolloutEntry =
   | { readonly kind: 'host_dispatched'; readonly host: string; readonly epoch: number }
   /** An offer that nobody took, and that would not be made any more (paused, ended, quarantined, host offline…). */
   | { readonly kind: 'dispatch_withdrawn'; readonly host: string }
-  | { readonly kind: 'host_reported'; readonly host: string; readonly numbered: NumberedFact }
+  | { readonly kind: 'host_reported'; readonly host: string; readonly numbered: NumberedEvent }
   | { readonly kind: 'telemetry_judged'; readonly host: string; readonly verdict: TelemetryVerdict }
   /** The host was archived: nothing is expected of it any more. */
   | { readonly kind: 'host_left'; readonly host: string };

@@ -1,4 +1,4 @@
-/** How commands call releases and time spans: one way everywhere. */
+/** The words that every sentence for a person shares: one way to write a name, a release, a count and a time span. */
 
 const SHORT_DIGITS = 12;
 
@@ -32,4 +32,13 @@ export function formatSpan(seconds: number): string {
 
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+export function quote(name: string): string {
+  return `'${name}'`;
+}
+
+/** People count waves from one. */
+export function waveName(wave: number, waveCount: number): string {
+  return `wave ${wave + 1} of ${waveCount}`;
 }

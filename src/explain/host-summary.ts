@@ -17,7 +17,7 @@ const WAVE_GATE = 'wave';
 type Probe = RolloutHostBody['probes'][number];
 
 export function quote(name: string): string {
-  return `«${name}»`;
+  return `'${name}'`;
 }
 
 /** Only these gate; an observing probe may fail as it likes. */

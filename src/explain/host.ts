@@ -38,7 +38,7 @@ function explainPending(moment: RolloutMoment, host: RolloutHostBody): string {
 
 function explainOffered(moment: RolloutMoment, host: RolloutHostBody): string {
   const since = host.dispatched_at === null ? '' : ` ${formatSpan(secondsSince(host.dispatched_at, moment.nowMs))} ago`;
-  return `was offered ${releaseName(moment.rollout)}${since}, and its agent has not taken it yet: it does once «nexus agent --rollouts» runs there and reaches the server`;
+  return `was offered ${releaseName(moment.rollout)}${since}, and its agent has not taken it yet: it does once 'nexus agent --rollouts' runs there and reaches the server`;
 }
 
 function explainActivating(moment: RolloutMoment, host: RolloutHostBody): string {
@@ -125,7 +125,7 @@ function failureAccount(host: RolloutHostBody): string {
 function explainFailed(moment: RolloutMoment, host: RolloutHostBody): string {
   const failed = `failed on ${releaseName(moment.rollout)} ${inState(moment, host)} ago: ${failureAccount(host)}`;
   if (!owesRollback(moment.policy, host)) {
-    return `${failed}; the policy is «halt», so the failed release is left running for inspection`;
+    return `${failed}; the policy is 'halt', so the failed release is left running for inspection`;
   }
   const { previous_release: previous } = host;
   const back = previous === null ? 'nothing, since nothing ran there before' : nameOfDigest(moment, previous);

@@ -46,12 +46,12 @@ function namesOf(fields: Fields, name: string): string {
   return listOf(fields, name)
     .map((one) => (isFields(one) ? one['name'] : one))
     .filter((one) => typeof one === 'string')
-    .map((one) => `«${one}»`)
+    .map((one) => `'${one}'`)
     .join(', ');
 }
 
 /** Undefined for entries that no agent reported. */
-export function agentFactOf(event: LogEventBody): AgentFactEntry | undefined {
+export function agentEventOf(event: LogEventBody): AgentFactEntry | undefined {
   if (event.kind !== 'host_reported') return undefined;
   const numbered = fieldsOf(event.data, 'numbered');
   const fields = numbered === undefined ? undefined : fieldsOf(numbered, 'fact');
@@ -78,7 +78,7 @@ function failedWords(fields: Fields): string {
 
 function probeWords(fields: Fields): string {
   const mode = textOf(fields, 'mode') === 'observe' ? ' (only observed)' : '';
-  return `probe «${textOf(fields, 'probe') ?? ''}»${mode}`;
+  return `probe '${textOf(fields, 'probe') ?? ''}'${mode}`;
 }
 
 const FACT_WORDS: Readonly<Record<string, (fields: Fields) => EventWords>> = {
@@ -148,7 +148,7 @@ const KIND_WORDS: Readonly<Record<string, (data: Fields) => EventWords>> = {
 
 /** What happened, without when and where. An entry of a newer server is shown as it came. */
 export function eventWords(event: LogEventBody): EventWords {
-  const fact = agentFactOf(event);
+  const fact = agentEventOf(event);
   const words = fact === undefined ? KIND_WORDS[event.kind]?.(event.data) : FACT_WORDS[fact.type]?.(fact.fields);
   return words ?? { text: `${fact?.type ?? event.kind} ${JSON.stringify(fact?.fields ?? event.data)}` };
 }

@@ -13,7 +13,7 @@ import {
   releaseName,
   secondsSince,
 } from './host-progress.ts';
-import { agentFactOf, textOf } from './log-entry.ts';
+import { agentEventOf, textOf } from './log-entry.ts';
 
 /** Names that a sentence lists before it only counts. */
 const MAX_NAMES = 5;
@@ -22,7 +22,7 @@ const MAX_NAMES = 5;
 export function deferralsOf(events: readonly LogEventBody[]): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const event of events) {
-    const fact = agentFactOf(event);
+    const fact = agentEventOf(event);
     const reason = fact?.type === 'activation_deferred' ? textOf(fact.fields, 'reason') : undefined;
     if (event.host !== null && reason !== undefined) reasons.set(event.host, reason);
   }
@@ -60,14 +60,14 @@ export function explainRollout(moment: RolloutMoment): string {
     case 'active':
       return explainActive(moment, subject);
     case 'paused':
-      return `${subject} has been paused for ${since}, so no further host is dispatched until «nexus rollout resume ${rollout.id}»: ${standing(moment)}.`;
+      return `${subject} has been paused for ${since}, so no further host is dispatched until 'nexus rollout resume ${rollout.id}': ${standing(moment)}.`;
     case 'converged':
       return `${subject} converged ${since} ago: ${standing(moment)}.`;
     case 'halted':
     case 'aborted':
     case 'superseded': {
       const { state, reason } = rollout;
-      // Reasons of the server's own begin with the state: «superseded by rollout …».
+      // Reasons of the server's own begin with the state: 'superseded by rollout …'.
       const end = reason.startsWith(state)
         ? `${reason} ${since} ago`
         : `${state} ${since} ago${reason === '' ? '' : `: ${reason}`}`;

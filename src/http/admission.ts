@@ -23,7 +23,7 @@ interface Waiting {
 
 const KEPT_AFTER_A_CUT = 0.8;
 
-export class TelemetryGate {
+export class Admission {
   readonly #limits: GateLimits;
   readonly #nowMs: () => number;
   /** Posts that are here in full and not answered yet: how long a client takes to send says nothing of the store. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
+import type { AgentRollout, Dispatch, Dispatches } from '../domain/dispatch.ts';
 import { formatInstantOrNull } from '../domain/instant.ts';
-import type { AgentRollout, Commands, Dispatch, Dispatches } from '../domain/ports.ts';
+import type { Commands } from '../domain/ports.ts';
 import { canonicalText } from '../trust/canonical-json.ts';
 import {
   type AgentStateBody,
@@ -63,7 +64,7 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
         const body = await readJson(exchange, HTTP_LIMITS.eventBodyBytes);
         const { hostname, rollout_id: rolloutId, event } = requireValid(parseWith(agentEventSchema, body));
         const numbered = { seq: event.seq, bodyDigest: digestEvent(body), fact: readFact(event) };
-        await commands.submit({ kind: 'report_fact', identity, hostname, rolloutId, numbered, nowMs: exchange.nowMs });
+        await commands.submit({ kind: 'report_event', identity, hostname, rolloutId, numbered, nowMs: exchange.nowMs });
         return NO_CONTENT;
       },
     },

@@ -1,5 +1,6 @@
+import type { HistoryRequest } from '../domain/history-query.ts';
 import { formatInstant, parseInstant } from '../domain/instant.ts';
-import type { HistoryRequest, Queries } from '../domain/ports.ts';
+import type { Queries } from '../domain/ports.ts';
 import {
   containerHistoryBodySchema,
   containerListBodySchema,

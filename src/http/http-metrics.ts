@@ -1,8 +1,9 @@
 /** Prometheus figures. Cardinality is bounded by the routes, the status codes and the hosts. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../domain/clock.ts';
+import { FORWARDING_OUTCOMES, type ForwardingFigures } from '../domain/figures.ts';
 import { HOST_STATUSES, type Host } from '../domain/host.ts';
-import { FORWARDING_OUTCOMES, type ForwardingFigures, type Queries } from '../domain/ports.ts';
+import type { Queries } from '../domain/ports.ts';
 
 const BYTES_PER_MB = 1024 * 1024;
 const GB = 1024 * BYTES_PER_MB;

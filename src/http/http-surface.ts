@@ -2,17 +2,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import findMyWay from 'find-my-way';
 import type { Clock } from '../domain/clock.ts';
+import type { Dispatches } from '../domain/dispatch.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
+import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
-import type {
-  Commands,
-  Dispatches,
-  ForwardingFigures,
-  Identities,
-  Queries,
-  Readiness,
-  RolloutQueries,
-} from '../domain/ports.ts';
+import type { Commands, Identities, Queries, Readiness } from '../domain/ports.ts';
+import type { RolloutQueries } from '../domain/rollout-queries.ts';
 import type { AdminIdentity } from '../domain/token.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';

@@ -36,7 +36,7 @@ export function readCompose(text: string): ComposeOutline {
   const compose = parseYaml(text);
   const services = isMapping(compose) ? compose['services'] : undefined;
   if (!isMapping(services) || Object.keys(services).length === 0) {
-    return invalidField('compose', 'must have at least one service under «services»');
+    return invalidField('compose', "must have at least one service under 'services'");
   }
   const publishedPorts: number[] = [];
   for (const service of Object.values(services)) {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { formatInstant } from '../domain/instant.ts';
-import type { Commands, ReleaseView, RolloutQueries } from '../domain/ports.ts';
+import type { Commands } from '../domain/ports.ts';
 import type { Quarantine } from '../domain/release.ts';
+import type { ReleaseView, RolloutQueries } from '../domain/rollout-queries.ts';
 import { canonicalText } from '../trust/canonical-json.ts';
 import { listQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';

@@ -1,6 +1,7 @@
 import type { RolloutOrder, RolloutRequest } from '../domain/command.ts';
 import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
-import type { Commands, Queries, RolloutHostView, RolloutQueries, RolloutView } from '../domain/ports.ts';
+import type { Commands, Queries } from '../domain/ports.ts';
+import type { RolloutHostView, RolloutQueries, RolloutView } from '../domain/rollout-queries.ts';
 import { eventQuerySchema, listQuerySchema, logEventListBodySchema } from '../wire/operator.ts';
 import {
   abortRolloutSchema,

@@ -8,7 +8,7 @@ import {
   telemetryBatchSchema,
   telemetrySchema,
 } from '../wire/telemetry.ts';
-import { TelemetryGate } from './admission.ts';
+import { Admission } from './admission.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -32,7 +32,7 @@ export interface TelemetryIntake {
 }
 
 export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rateLimit: RateLimit): Route[] {
-  const gate = new TelemetryGate();
+  const gate = new Admission();
   async function receive(
     exchange: Exchange,
     identity: AgentIdentity,

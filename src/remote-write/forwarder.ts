@@ -10,8 +10,8 @@
  * oldest is dropped, with a log line. What the receiver refuses (4xx) is dropped, with a log line, and never retried.
  */
 import { messageOf, NexusError } from '../domain/errors.ts';
+import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
-import type { ForwardingFigures } from '../domain/ports.ts';
 import type { NumberedTick, Store } from '../domain/store.ts';
 import { FAMILIES, sampleName } from '../export/metric-families.ts';
 import { decodeSample } from '../telemetry/sample-codec.ts';

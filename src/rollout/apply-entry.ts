@@ -12,8 +12,8 @@ import type {
   RolloutProgress,
   RolloutStatus,
 } from '../domain/rollout.ts';
+import { quote } from '../domain/words.ts';
 import { bucketOf, isExpected, isOffered } from './host-bucket.ts';
-import { quote } from './sentences.ts';
 import { step } from './step.ts';
 import { moveHost, NO_COUNTS, total } from './wave-counts.ts';
 

@@ -34,7 +34,7 @@ export function layOutWaves(sizes: readonly WaveSize[], hosts: readonly string[]
 function objectTo(sizes: readonly WaveSize[], hosts: readonly string[]): string | null {
   if (hosts.length === 0) return 'the rollout has no hosts';
   const twice = findTwice(hosts);
-  if (twice !== undefined) return `«${twice}» is named twice`;
+  if (twice !== undefined) return `'${twice}' is named twice`;
   if (sizes.length === 0) return 'the rollout has no waves';
   if (sizes.length > MAX_WAVES) return `there are ${sizes.length} waves: at most ${MAX_WAVES} are taken`;
   let percent = 0;

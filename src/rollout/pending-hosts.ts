@@ -8,16 +8,16 @@
  * (`candidates`).
  */
 import type { RolloutHost } from '../domain/rollout.ts';
-import type { Holding, Scene } from './gates/gate.ts';
+import type { GateContext, Holding } from './gates/gate.ts';
 import { bucketOf } from './host-bucket.ts';
 
-export class WaitingLine {
+export class PendingHosts {
   readonly #ready: ReadonlyArray<Set<string>>;
   readonly #parked = new Map<string, { readonly wave: number; readonly holding: Holding }>();
   readonly #byTime = new Map<number, Set<string>>();
   readonly #byHost = new Map<string, Set<string>>();
 
-  constructor(rollout: Scene['rollout']) {
+  constructor(rollout: GateContext['rollout']) {
     this.#ready = rollout.pending.map((names) => new Set(names));
   }
 

@@ -3,15 +3,16 @@
  * entries and calls again until there are none. It looks at the candidates it is given, in their order, and at none
  * once something holds the whole rollout, so its cost is that of what changed (see `waiting-line.ts`).
  */
+
+import { quote } from '../domain/words.ts';
 import type { LaterEntry } from './apply-entry.ts';
 import { decideEnd } from './decide-end.ts';
 import type { FleetView } from './fleet-view.ts';
-import { type Holding, holdUnread, type Scene, sceneOf } from './gates/gate.ts';
+import { type GateContext, gateContextOf, type Holding, holdUnread } from './gates/gate.ts';
 import { holdOf, holdOfAll } from './gates/gates.ts';
 import { judgePromotion } from './gates/promotion.ts';
 import { bucketOf, isOffered } from './host-bucket.ts';
 import { checkDispatch } from './invariants.ts';
-import { quote } from './sentences.ts';
 
 export interface Planned {
   readonly entries: readonly LaterEntry[];
@@ -22,21 +23,21 @@ export interface Planned {
 }
 
 export function plan(
-  rollout: Scene['rollout'],
+  rollout: GateContext['rollout'],
   fleet: FleetView,
   candidates: Iterable<string>,
   nowMs: number,
 ): Planned {
   const end = decideEnd(rollout);
   if (end !== null) return { entries: [end], holds: new Map(), hold: null };
-  const scene = sceneOf(rollout, fleet, nowMs);
+  const scene = gateContextOf(rollout, fleet, nowMs);
   const hold = holdOfAll(scene, { places: false });
   if (hold !== null) return { entries: withdrawAll(rollout), holds: new Map(), hold };
   const dispatched = dispatch(scene, candidates);
   return dispatched.entries.length > 0 ? dispatched : promote(scene, dispatched);
 }
 
-function dispatch(scene: Scene, candidates: Iterable<string>): Planned {
+function dispatch(scene: GateContext, candidates: Iterable<string>): Planned {
   const { rollout, fleet, nowMs } = scene;
   const entries: LaterEntry[] = [];
   const holds = new Map<string, Holding>();
@@ -64,7 +65,7 @@ function dispatch(scene: Scene, candidates: Iterable<string>): Planned {
   return { entries, holds, hold };
 }
 
-function promote({ rollout, fleet, nowMs }: Scene, dispatched: Planned): Planned {
+function promote({ rollout, fleet, nowMs }: GateContext, dispatched: Planned): Planned {
   const wave = rollout.progress.currentWave + 1;
   if (wave >= rollout.plan.waves.length) return dispatched;
   const promotion = judgePromotion(rollout, fleet);
@@ -72,7 +73,7 @@ function promote({ rollout, fleet, nowMs }: Scene, dispatched: Planned): Planned
   return promotion.unread ? { ...dispatched, hold: holdUnread('wave', promotion.reason, nowMs) } : dispatched;
 }
 
-function withdrawAll(rollout: Scene['rollout']): LaterEntry[] {
+function withdrawAll(rollout: GateContext['rollout']): LaterEntry[] {
   const entries: LaterEntry[] = [];
   for (const name of rollout.inFlight) {
     const host = rollout.host(name);

@@ -1,9 +1,9 @@
 /** An agent's fact about one rollout: the entries it comes to, or why it is refused. */
-import type { NumberedFact } from '../domain/rollout.ts';
+import type { NumberedEvent } from '../domain/rollout.ts';
+import { quote } from '../domain/words.ts';
 import type { LaterEntry } from './apply-entry.ts';
 import { haltAfter } from './decide-end.ts';
-import type { Scene } from './gates/gate.ts';
-import { quote } from './sentences.ts';
+import type { GateContext } from './gates/gate.ts';
 import { step } from './step.ts';
 
 export type Received =
@@ -11,9 +11,9 @@ export type Received =
   { readonly ok: true; readonly entries: readonly LaterEntry[] } | { readonly ok: false; readonly refusal: string };
 
 export function receiveReport(
-  rollout: Scene['rollout'],
+  rollout: GateContext['rollout'],
   name: string,
-  numbered: NumberedFact,
+  numbered: NumberedEvent,
   nowMs: number,
 ): Received {
   const host = rollout.host(name);

@@ -1,7 +1,7 @@
 /** What news about one host from outside its rollout come to. */
 import type { LaterEntry } from './apply-entry.ts';
 import type { FleetView } from './fleet-view.ts';
-import { type Scene, sceneOf } from './gates/gate.ts';
+import { type GateContext, gateContextOf } from './gates/gate.ts';
 import { holdOfOffer } from './gates/gates.ts';
 import { isExpected, isOffered } from './host-bucket.ts';
 
@@ -10,17 +10,22 @@ import { isExpected, isOffered } from './host-bucket.ts';
  * took is withdrawn when it would not be made any more: its agent cannot act on it, since the acknowledgement is refused
  * from then on, and a host that went offline so holds nobody up.
  */
-export function reconsider(rollout: Scene['rollout'], fleet: FleetView, name: string, nowMs: number): LaterEntry[] {
+export function reconsider(
+  rollout: GateContext['rollout'],
+  fleet: FleetView,
+  name: string,
+  nowMs: number,
+): LaterEntry[] {
   const reading = fleet.host(name);
   if (reading.ok && reading.value?.status === 'archived') return leave(rollout, name);
   const host = rollout.host(name);
   if (host === undefined || !isOffered(host)) return [];
-  const holding = holdOfOffer(sceneOf(rollout, fleet, nowMs), host);
+  const holding = holdOfOffer(gateContextOf(rollout, fleet, nowMs), host);
   return holding === null ? [] : [{ kind: 'dispatch_withdrawn', host: name }];
 }
 
 /** It was archived, for good. For whoever knows that without reading it: a reading that fails must not lose it. */
-export function leave(rollout: Scene['rollout'], name: string): LaterEntry[] {
+export function leave(rollout: GateContext['rollout'], name: string): LaterEntry[] {
   const host = rollout.host(name);
   return host !== undefined && isExpected(rollout.plan, host) ? [{ kind: 'host_left', host: name }] : [];
 }

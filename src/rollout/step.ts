@@ -1,10 +1,10 @@
 /** One host, one fact: what the host is afterwards, or why the fact is refused. */
 import { assertNever } from '../domain/errors.ts';
-import type { AgentFact, NumberedFact, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import type { AgentEvent, NumberedEvent, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import { quote } from '../domain/words.ts';
 import { lastBytes } from './last-bytes.ts';
-import { objectToFact } from './object-to-fact.ts';
+import { objectToEvent } from './object-to-event.ts';
 import { declareProbes, noteProbe, recordStatus } from './probe-records.ts';
-import { quote } from './sentences.ts';
 import { nextState } from './transitions.ts';
 
 /** What is kept of the output of a failure. */
@@ -16,7 +16,7 @@ export type Stepped =
   | { readonly ok: false; readonly refusal: string };
 
 /** `nowMs` is the server's clock. A number that is not new is for {@link judgeSeq} first, and refused here. */
-export function step(host: RolloutHost, numbered: NumberedFact, plan: RolloutPlan, nowMs: number): Stepped {
+export function step(host: RolloutHost, numbered: NumberedEvent, plan: RolloutPlan, nowMs: number): Stepped {
   const { seq, fact } = numbered;
   if (seq <= host.lastSeq) return { ok: false, refusal: `event ${seq} is not beyond the last one, ${host.lastSeq}` };
   if (host.left) return { ok: false, refusal: `${quote(host.name)} is archived: nothing is expected of it any more` };
@@ -24,13 +24,13 @@ export function step(host: RolloutHost, numbered: NumberedFact, plan: RolloutPla
   if (state === undefined) {
     return { ok: false, refusal: `a host that is ${host.state} reports no ${fact.type} (event ${seq})` };
   }
-  const refusal = objectToFact(host, fact, plan, nowMs);
+  const refusal = objectToEvent(host, fact, plan, nowMs);
   if (refusal !== null) return { ok: false, refusal };
   const stateSinceMs = state === host.state ? host.stateSinceMs : nowMs;
   return { ok: true, host: { ...absorb(host, fact, plan, nowMs), state, lastSeq: seq, stateSinceMs } };
 }
 
-function absorb(host: RolloutHost, fact: AgentFact, plan: RolloutPlan, nowMs: number): RolloutHost {
+function absorb(host: RolloutHost, fact: AgentEvent, plan: RolloutPlan, nowMs: number): RolloutHost {
   switch (fact.type) {
     case 'dispatch_ack':
       return { ...host, previousRelease: fact.currentRelease };
@@ -63,7 +63,7 @@ function absorb(host: RolloutHost, fact: AgentFact, plan: RolloutPlan, nowMs: nu
 }
 
 /** Why it failed, from what is known of it: the last words of the failing probes, and the server's own verdict. */
-function outputOf(host: RolloutHost, fact: Extract<AgentFact, { readonly type: 'failed' }>): string {
+function outputOf(host: RolloutHost, fact: Extract<AgentEvent, { readonly type: 'failed' }>): string {
   const words = host.probes
     .filter((probe) => fact.failingProbes.includes(probe.name) && probe.reason !== null)
     .map((probe) => `${probe.name}: ${probe.reason}`);

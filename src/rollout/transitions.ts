@@ -2,7 +2,7 @@
  * What a host may report in which state, and where that leads: the contract's table, as data. A pair that is not here
  * is refused. The agent decides by the same table.
  */
-import type { AgentFactType, HostState } from '../domain/rollout.ts';
+import type { AgentEventType, HostState } from '../domain/rollout.ts';
 
 export const TRANSITIONS = {
   pending: { dispatch_ack: 'activating' },
@@ -28,10 +28,10 @@ export const TRANSITIONS = {
   failed: { rollback_completed: 'reverted' },
   converged: {},
   reverted: {},
-} as const satisfies Record<HostState, Partial<Record<AgentFactType, HostState>>>;
+} as const satisfies Record<HostState, Partial<Record<AgentEventType, HostState>>>;
 
 /** The state that a fact leads to; undefined: the pair is refused. */
-export function nextState(state: HostState, type: AgentFactType): HostState | undefined {
-  const row: Partial<Record<AgentFactType, HostState>> = TRANSITIONS[state];
+export function nextState(state: HostState, type: AgentEventType): HostState | undefined {
+  const row: Partial<Record<AgentEventType, HostState>> = TRANSITIONS[state];
   return row[type];
 }

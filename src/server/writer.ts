@@ -6,41 +6,35 @@
  *     submit ─► inbox ─► BEGIN, handle, handle, …, COMMIT (synced) ─► outcomes ─► rest
  *
  * A refusal is an outcome and writes nothing. When the store fails, everything in the transaction is answered
- * `store_unavailable` and the engine lets go of the store; whoever opens it again attaches it again. When a handler
+ * `store_unavailable` and the writer lets go of the store; whoever opens it again attaches it again. When a handler
  * fails on a defect of ours, the transaction is undone and its commands are tried one by one, so that only the one
  * that cannot be handled fails.
  */
 import type { Command, CommandOf, Outcomes } from '../domain/command.ts';
+import type { AgentRollout, Dispatch, Dispatches } from '../domain/dispatch.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
+import type { QueueFigures } from '../domain/figures.ts';
 import { DEFAULT_RETENTION, type Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
-import type {
-  AgentRollout,
-  Commands,
-  Dispatch,
-  Dispatches,
-  Identities,
-  QueueFigures,
-  Readiness,
-} from '../domain/ports.ts';
+import type { Commands, Identities, Readiness } from '../domain/ports.ts';
 import type { Store } from '../domain/store.ts';
 import type { AgentIdentity, Identity } from '../domain/token.ts';
 import { digestOf, looksLikeToken } from '../trust/token-secret.ts';
 import { authorize } from './commands/authorize.ts';
 import { addHost, archiveHost, updateHost } from './commands/hosts.ts';
 import { addRelease, liftQuarantine } from './commands/releases.ts';
-import { reportFact } from './commands/report-event.ts';
+import { reportEvent } from './commands/report-event.ts';
 import { backFill, reportTick } from './commands/report-tick.ts';
 import { createRollout, steerRollout } from './commands/rollouts.ts';
 import { Sweeper } from './commands/sweep.ts';
 import { createAdminToken, createAgentToken, revokeToken, rotateToken } from './commands/tokens.ts';
-import { HistoryKeeper } from './history/history-maintenance.ts';
+import { HistoryMaintenance } from './history/history-maintenance.ts';
 import { findDispatch, findParts } from './rollouts/find-dispatch.ts';
 import { SoakJudge } from './rollouts/soak-judge.ts';
 import { WaitingPolls } from './rollouts/waiting-polls.ts';
-import { loadWorld, type World } from './state/state.ts';
+import { loadState, type State } from './state/state.ts';
 
-export const ENGINE_LIMITS = {
+export const WRITER_LIMITS = {
   /** Commands that may wait; one more is refused with `overloaded`. */
   maxWaiting: 8192,
   /** Telemetry is refused first: it is repeated by itself, an operator's command is not. */
@@ -67,13 +61,13 @@ type Verdict =
   | { readonly ok: true; readonly outcome: Outcomes[Command['kind']] }
   | { readonly ok: false; readonly error: NexusError };
 
-export class Engine implements Commands, Identities, Readiness, Dispatches {
+export class Writer implements Commands, Identities, Readiness, Dispatches {
   /** Ages what is stored. */
-  readonly history: HistoryKeeper;
+  readonly history: HistoryMaintenance;
   readonly #log: Log;
   readonly #sweeper = new Sweeper();
   readonly #inbox: Waiting[] = [];
-  #world: World | null = null;
+  #state: State | null = null;
   /** Since when commands have been taken without a break: silence before that is no evidence against a host. */
   #listeningSinceMs = 0;
   #unreadyReason: string | null = 'the store is being opened';
@@ -89,13 +83,13 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   constructor(log: Log, retention: Retention = DEFAULT_RETENTION) {
     this.#log = log;
-    this.history = new HistoryKeeper(log, retention);
+    this.history = new HistoryMaintenance(log, retention);
   }
 
-  /** Takes over an open store. `onDetached` is called once when the engine has had to let go of it again. */
+  /** Takes over an open store. `onDetached` is called once when the writer has had to let go of it again. */
   attach(store: Store, nowMs: number, onDetached: (reason: string) => void): void {
     try {
-      this.#world = loadWorld(store);
+      this.#state = loadState(store);
     } catch (error) {
       store.close();
       if (error instanceof NexusError) throw error;
@@ -112,13 +106,13 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   /** Lets go of the store because of something that was found wrong with it outside of a transaction. */
   letGo(error: NexusError): void {
-    if (this.#world !== null) this.#detach([], error);
+    if (this.#state !== null) this.#detach([], error);
   }
 
   /** Works on the ageing of history until `isOver`, between two batches; returns whether there is more to do now. */
   compact(nowMs: number, isOver: () => boolean): boolean {
-    if (this.#world === null || this.#unreadyReason !== null) return false;
-    return this.history.work(this.#world, nowMs, isOver);
+    if (this.#state === null || this.#unreadyReason !== null) return false;
+    return this.history.work(this.#state, nowMs, isOver);
   }
 
   /** Why no commands are taken, until `attach`. */
@@ -131,13 +125,13 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   }
 
   queue(): QueueFigures {
-    return { depth: this.#inbox.length, limit: ENGINE_LIMITS.maxWaiting };
+    return { depth: this.#inbox.length, limit: WRITER_LIMITS.maxWaiting };
   }
 
   /** The store and what is remembered of it, as committed. Throws `store_unavailable` while there is none. */
-  committed(): World {
-    if (this.#world === null || this.#unreadyReason !== null) throw this.#unready();
-    return this.#world;
+  committed(): State {
+    if (this.#state === null || this.#unreadyReason !== null) throw this.#unready();
+    return this.#state;
   }
 
   #unready(): NexusError {
@@ -157,7 +151,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   noteUse(tokenId: string, nowMs: number): void {
     // What was asked for is done already: a store lost since must not turn its answer into a failure.
-    const fleet = this.#world?.fleet;
+    const fleet = this.#state?.fleet;
     const token = fleet?.tokenById(tokenId);
     if (fleet === undefined || token === undefined) return;
     token.lastUsedAtMs = nowMs;
@@ -167,7 +161,7 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   submit<K extends Command['kind']>(command: CommandOf<K>): Promise<Outcomes[K]> {
     if (this.#unreadyReason !== null) return Promise.reject(this.#unready());
     const isTelemetry = command.kind === 'report_tick' || command.kind === 'back_fill';
-    const limit = isTelemetry ? ENGINE_LIMITS.maxWaitingTelemetry : ENGINE_LIMITS.maxWaiting;
+    const limit = isTelemetry ? WRITER_LIMITS.maxWaitingTelemetry : WRITER_LIMITS.maxWaiting;
     if (this.#inbox.length >= limit) {
       return Promise.reject(new NexusError('overloaded', 'too many requests are waiting: try again shortly'));
     }
@@ -198,14 +192,14 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   }
 
   #dispatchFor(identity: AgentIdentity): Dispatch | null {
-    const { fleet, book } = this.committed();
-    return findDispatch(book, authorize(fleet, identity).host.stored.name);
+    const { fleet, index } = this.committed();
+    return findDispatch(index, authorize(fleet, identity).host.stored.name);
   }
 
   agentState(identity: AgentIdentity): { hostname: string; rollouts: AgentRollout[] } {
-    const { fleet, book } = this.committed();
+    const { fleet, index } = this.committed();
     const hostname = authorize(fleet, identity).host.stored.name;
-    return { hostname, rollouts: findParts(book, hostname) };
+    return { hostname, rollouts: findParts(index, hostname) };
   }
 
   waitingPolls(): number {
@@ -220,43 +214,43 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   /** Looks whether time alone has changed anything, and writes it down. */
   async tick(nowMs: number): Promise<void> {
-    if (this.#world === null || this.#unreadyReason !== null) return;
-    if (!this.#isSweepDue(this.#world, nowMs)) return;
+    if (this.#state === null || this.#unreadyReason !== null) return;
+    if (!this.#isSweepDue(this.#state, nowMs)) return;
     await this.submit({ kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs });
   }
 
-  #isSweepDue(world: World, nowMs: number): boolean {
-    if (this.#sweeper.isDue(world.fleet, this.#listeningSinceMs, nowMs) || world.runner.isDue(nowMs)) return true;
-    return this.judge.isDue(world, nowMs);
+  #isSweepDue(state: State, nowMs: number): boolean {
+    if (this.#sweeper.isDue(state.fleet, this.#listeningSinceMs, nowMs) || state.driver.isDue(nowMs)) return true;
+    return this.judge.isDue(state, nowMs);
   }
 
-  #sweep(world: World, command: CommandOf<'sweep'>): Outcomes['sweep'] {
-    this.judge.beginRound(world, command.nowMs);
-    return this.#sweeper.sweep(world.store, world.fleet, command);
+  #sweep(state: State, command: CommandOf<'sweep'>): Outcomes['sweep'] {
+    this.judge.beginRound(state, command.nowMs);
+    return this.#sweeper.sweep(state.store, state.fleet, command);
   }
 
   /** Finishes what waits, takes nothing more, and closes the store. */
   close(nowMs: number): void {
-    if (this.#world !== null && this.#unreadyReason === null) {
+    if (this.#state !== null && this.#unreadyReason === null) {
       this.#inbox.push({
         command: { kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs },
         resolve: () => {},
         reject: (error) => this.#log.error({ reason: messageOf(error) }, 'the last token uses could not be kept'),
       });
     }
-    while (this.#inbox.length > 0 && this.#world !== null) this.#drain();
+    while (this.#inbox.length > 0 && this.#state !== null) this.#drain();
     this.#refuseWaiting(new NexusError('overloaded', 'the server is shutting down: try again shortly'));
     this.#unreadyReason = 'the server is shutting down';
-    this.#world?.store.close();
-    this.#world = null;
+    this.#state?.store.close();
+    this.#state = null;
   }
 
   /** At the end of this turn, or when the writer has rested since its last transaction. */
   #scheduleDrain(): void {
     if (this.#isDrainDue) return;
-    if (this.#inbox.length >= ENGINE_LIMITS.fullBatch) return this.#drainSoon();
+    if (this.#inbox.length >= WRITER_LIMITS.fullBatch) return this.#drainSoon();
     if (this.#rest !== null) return;
-    const restMs = this.#committedAt + ENGINE_LIMITS.restMs - performance.now();
+    const restMs = this.#committedAt + WRITER_LIMITS.restMs - performance.now();
     if (restMs <= 0) return this.#drainSoon();
     this.#rest = setTimeout(() => this.#drainSoon(), restMs);
   }
@@ -274,30 +268,30 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
 
   /** Whether the last transaction left more to do than one may. */
   get #hasMore(): boolean {
-    return this.#world !== null && (this.#world.runner.hasMore || this.judge.hasMore);
+    return this.#state !== null && (this.#state.driver.hasMore || this.judge.hasMore);
   }
 
   #drain(): void {
-    if (this.#world === null) return this.#refuseWaiting(this.#unready());
-    const batch = this.#inbox.splice(0, ENGINE_LIMITS.maxBatch);
+    if (this.#state === null) return this.#refuseWaiting(this.#unready());
+    const batch = this.#inbox.splice(0, WRITER_LIMITS.maxBatch);
     try {
-      this.#commit(this.#world, batch);
+      this.#commit(this.#state, batch);
     } catch (error) {
       if (error instanceof NexusError) return this.#detach(batch, error);
       const fields = { reason: messageOf(error), stack: stackOf(error), commands: batch.length };
       this.#log.error(fields, 'a batch failed: its commands are tried one by one');
-      this.#commitOneByOne(this.#world.store, batch);
+      this.#commitOneByOne(this.#state.store, batch);
     }
   }
 
   /** An empty batch goes on with what the one before left to do. */
-  #commit(world: World, batch: readonly Waiting[]): void {
+  #commit(state: State, batch: readonly Waiting[]): void {
     if (batch.length > 0) this.#settledAtMs = Math.max(...batch.map((waiting) => waiting.command.nowMs));
-    const verdicts = world.store.transact(() => {
-      const judged = batch.map((waiting) => this.#judge(world, waiting.command));
-      this.judge.goOn(world, this.#settledAtMs);
+    const verdicts = state.store.transact(() => {
+      const judged = batch.map((waiting) => this.#judge(state, waiting.command));
+      this.judge.goOn(state, this.#settledAtMs);
       // What follows by itself from these commands is committed with them.
-      world.runner.settle(this.#settledAtMs);
+      state.driver.settle(this.#settledAtMs);
       return judged;
     });
     this.#committedAt = performance.now();
@@ -307,27 +301,27 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
       else if (verdict.ok) waiting.resolve(verdict.outcome);
       else waiting.reject(verdict.error);
     });
-    this.#wakePolls(world);
+    this.#wakePolls(state);
     if (this.#hasMore) this.#scheduleDrain();
   }
 
-  #wakePolls({ fleet, runner }: World): void {
-    for (const name of runner.toWake) {
+  #wakePolls({ fleet, driver }: State): void {
+    for (const name of driver.toWake) {
       const host = fleet.hostByName(name);
       if (host !== undefined) this.#polls.wake(host.stored.id);
     }
-    runner.toWake.clear();
+    driver.toWake.clear();
   }
 
   #commitOneByOne(store: Store, batch: readonly Waiting[]): void {
     let index = 0;
     try {
       for (; index < batch.length; index += 1) {
-        this.#world = loadWorld(store);
+        this.#state = loadState(store);
         const waiting = batch[index];
-        if (waiting !== undefined) this.#commitAlone(this.#world, waiting);
+        if (waiting !== undefined) this.#commitAlone(this.#state, waiting);
       }
-      this.#world = loadWorld(store);
+      this.#state = loadState(store);
     } catch (error) {
       const failure =
         error instanceof NexusError ? error : new NexusError('internal', messageOf(error), { cause: error });
@@ -336,9 +330,9 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
   }
 
   /** Throws only what concerns the store. */
-  #commitAlone(world: World, waiting: Waiting): void {
+  #commitAlone(state: State, waiting: Waiting): void {
     try {
-      this.#commit(world, [waiting]);
+      this.#commit(state, [waiting]);
     } catch (error) {
       if (error instanceof NexusError) throw error;
       const fields = { command: waiting.command.kind, reason: messageOf(error), stack: stackOf(error) };
@@ -349,13 +343,13 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     }
   }
 
-  #judge(world: World, command: Command): Verdict {
+  #judge(state: State, command: Command): Verdict {
     try {
-      const outcome = command.kind === 'sweep' ? this.#sweep(world, command) : handle(world, this.judge, command);
+      const outcome = command.kind === 'sweep' ? this.#sweep(state, command) : handle(state, this.judge, command);
       return { ok: true, outcome };
     } catch (error) {
       if (!(error instanceof NexusError) || error.code === 'store_unavailable') throw error;
-      if (command.kind === 'report_fact' && error.code === 'conflict') {
+      if (command.kind === 'report_event' && error.code === 'conflict') {
         const { hostname, rolloutId, numbered } = command;
         const fields = { host: hostname, rollout_id: rolloutId, seq: numbered.seq, type: numbered.fact.type };
         this.#log.warn({ ...fields, ...error.details, reason: error.message }, 'event refused');
@@ -373,11 +367,11 @@ export class Engine implements Commands, Identities, Readiness, Dispatches {
     for (const waiting of batch) waiting.reject(this.#unready());
     this.#refuseWaiting(this.#unready());
     try {
-      this.#world?.store.close();
+      this.#state?.store.close();
     } catch (closeError) {
       this.#log.warn({ reason: messageOf(closeError) }, 'the failed store could not be closed cleanly');
     }
-    this.#world = null;
+    this.#state = null;
     this.#onDetached?.(error.message);
   }
 
@@ -391,11 +385,11 @@ function stackOf(error: unknown): string | undefined {
 }
 
 function handle(
-  world: World,
+  state: State,
   judge: SoakJudge,
   command: Exclude<Command, { readonly kind: 'sweep' }>,
 ): Outcomes[Command['kind']] {
-  const { store, fleet, book } = world;
+  const { store, fleet, index } = state;
   switch (command.kind) {
     case 'report_tick':
       return reportTick(store, fleet, command);
@@ -416,15 +410,15 @@ function handle(
     case 'revoke_token':
       return revokeToken(store, fleet, command);
     case 'add_release':
-      return addRelease(store, book, command);
+      return addRelease(store, index, command);
     case 'lift_quarantine':
-      return liftQuarantine(world, command);
+      return liftQuarantine(state, command);
     case 'create_rollout':
-      return createRollout(world, command);
+      return createRollout(state, command);
     case 'steer_rollout':
-      return steerRollout(world, command);
-    case 'report_fact':
-      return reportFact(world, judge, command);
+      return steerRollout(state, command);
+    case 'report_event':
+      return reportEvent(state, judge, command);
     default:
       return assertNever(command);
   }

@@ -26,7 +26,7 @@ interface Closable {
  * Takes the data directory and opens the store now, and again later whenever that failed or the engine had to let go
  * of it: a full disk, a foreign lock or a damaged file is answered with 503 and a log line, and never ends the process.
  */
-export class StoreKeeper {
+export class StoreSupervisor {
   readonly #user: StoreUser;
   readonly #dataDir: string;
   readonly #clock: Clock;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseInstant } from '../domain/instant.ts';
-import type { AgentFact } from '../domain/rollout.ts';
+import type { AgentEvent } from '../domain/rollout.ts';
 import { digestSchema } from './release.ts';
 
 /** The last output of what failed: more is cut by the agent, and refused here. */
@@ -83,7 +83,7 @@ export type AgentEventBody = z.input<typeof agentEventSchema>;
 type ParsedEvent = z.output<typeof eventSchema>;
 
 /** A parsed event as the core knows it. */
-export function readFact(event: ParsedEvent): AgentFact {
+export function readFact(event: ParsedEvent): AgentEvent {
   switch (event.type) {
     case 'dispatch_ack':
       return { type: event.type, currentRelease: event.current_release, receivedAtMs: event.received_at };

@@ -15,7 +15,7 @@ function metricShape<N extends string>(names: readonly N[]): Record<N, typeof me
 
 export const LABEL_LIMITS = { maxLabels: MAX_LABELS, maxValueLength: 255 } as const;
 const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
-  error: 'label keys are 1–63 letters, digits, «.», «_», «/» or «-», and start and end with a letter or digit',
+  error: "label keys are 1–63 letters, digits, '.', '_', '/' or '-', and start and end with a letter or digit",
 });
 const labelValue = z.string().max(LABEL_LIMITS.maxValueLength);
 
@@ -25,7 +25,7 @@ const labels = z
 
 export const hostNameSchema = z
   .string()
-  .refine(isHostName, 'must be a lower-case RFC 1123 host name: letters, digits, «-» and «.», at most 253 characters');
+  .refine(isHostName, "must be a lower-case RFC 1123 host name: letters, digits, '-' and '.', at most 253 characters");
 
 /** Shorter would call every late tick an outage; longer than a week is an archive. */
 const offlineAfterSeconds = z.int().min(10).max(604_800);

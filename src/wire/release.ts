@@ -9,10 +9,10 @@ export const stackSchema = z
   .string()
   .regex(
     /^[a-z0-9][a-z0-9_-]{0,62}$/,
-    'must be a Compose project name: lower-case letters, digits, «-» and «_», at most 63',
+    "must be a Compose project name: lower-case letters, digits, '-' and '_', at most 63",
   );
 
-export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be «sha256:» and 64 hex digits');
+export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be 'sha256:' and 64 hex digits");
 
 /** Stays below the release's own folder, whatever the machine. */
 const relativePath = z
@@ -21,12 +21,12 @@ const relativePath = z
   .max(255)
   .refine(
     (path) => !/[\\\0:]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
-    'must be a relative path with «/», without «.», «..», «\\» or «:»',
+    "must be a relative path with '/', without '.', '..', '' or ':'",
   );
 
 const probeName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be 1–63 letters, digits, «.», «_» or «-»');
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "must be 1–63 letters, digits, '.', '_' or '-'");
 
 const httpCheck = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).max(2048),

@@ -16,7 +16,7 @@ describe('labels', () => {
     assert.deepEqual(Object.entries(readLabels(['__proto__=x'])), [['__proto__', 'x']]);
   });
   for (const text of ['role', '=web', '']) {
-    it(`«${text}» is none`, () => assert.throws(() => readLabels([text]), isUsage));
+    it(`'${text}' is none`, () => assert.throws(() => readLabels([text]), isUsage));
   }
 
   it('are set with KEY=VALUE and deleted with KEY-', () => {
@@ -28,7 +28,7 @@ describe('labels', () => {
     });
   });
   for (const texts of [['role'], ['-'], ['=x'], ['role=web', 'role-']]) {
-    it(`«${texts.join(' ')}» changes nothing`, () => assert.throws(() => readLabelChanges(texts), isUsage));
+    it(`'${texts.join(' ')}' changes nothing`, () => assert.throws(() => readLabelChanges(texts), isUsage));
   }
 
   it('read in the order of their keys', () => {
@@ -58,7 +58,7 @@ describe('--listen', () => {
     'a b:1',
     'http://a:1',
   ]) {
-    it(`refuses «${text}»`, () => assert.throws(() => parseListenAddress(text), isUsage));
+    it(`refuses '${text}'`, () => assert.throws(() => parseListenAddress(text), isUsage));
   }
 });
 
@@ -81,5 +81,5 @@ describe('a command line', () => {
     ['nexus $(touch x)', ['nexus', '$(touch', 'x)']],
   ];
   for (const [line, words] of rows)
-    it(`«${line}» has its words`, () => assert.deepEqual(commandLineWords(line), words));
+    it(`'${line}' has its words`, () => assert.deepEqual(commandLineWords(line), words));
 });

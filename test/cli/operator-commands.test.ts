@@ -84,7 +84,7 @@ describe('--json prints the document of the API and nothing else', () => {
       body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'no such host', did_you_mean: 'web-1' },
     }));
     const { code, terminal } = await run(data, ['host', 'show', 'web1', '--json']);
-    assert.deepEqual([code, terminal.out(), terminal.err()], [1, '', 'error: no such host\nDid you mean «web-1»?\n']);
+    assert.deepEqual([code, terminal.out(), terminal.err()], [1, '', "error: no such host\nDid you mean 'web-1'?\n"]);
   });
 });
 

@@ -17,7 +17,7 @@ describe('every command', () => {
       const terminal = memoryTerminal();
       assert.equal(await runCli([...path.split(' '), '--help'].filter(Boolean), terminal), 0);
       const [, examples] = terminal.out().split('\nExamples:\n');
-      assert.ok(examples?.includes(name), `no example of «${name}» in:\n${terminal.out()}`);
+      assert.ok(examples?.includes(name), `no example of '${name}' in:\n${terminal.out()}`);
       assert.equal(terminal.err(), '');
     });
     it(`${name} says what it and its options are for`, () => {
@@ -45,13 +45,13 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['host list extra', /too many arguments/],
     ['host list --data a --url http://b', /cannot be used with/],
     ['host list --url http://127.0.0.1:1', /NEXUS_ADMIN_TOKEN/],
-    ['host add Web_1', /RFC 1123[\s\S]*Did you mean «web-1»\?/],
+    ['host add Web_1', /RFC 1123[\s\S]*Did you mean 'web-1'\?/],
     ['host add web-1 --label role', /KEY=VALUE/],
     ['host label web-1 role', /KEY-/],
-    ['host metrics web-1 --from yesterday', /--from is «yesterday»/],
+    ['host metrics web-1 --from yesterday', /--from is 'yesterday'/],
     ['token create', /--host NAME.*--admin/],
     ['token create --host a --admin', /cannot be used with/],
-    ['token create --admin --expires soon', /--expires is «soon»/],
+    ['token create --admin --expires soon', /--expires is 'soon'/],
     ['release create --stack shop --version 1', /--compose is missing/],
     ['release create --manifest a --soak 5m', /cannot be used with/],
     ['release create --on-failure explode', /Allowed choices are halt, rollback-and-halt/],
@@ -59,12 +59,12 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['release show shop', /STACK@VERSION/],
     ['rollout create shop@1', /--selector KEY=VALUE.*--host NAME/],
     ['rollout create shop@1 --host a --selector b=c', /cannot be used with/],
-    ['rollout create shop@1 --host a --waves 1,many', /«many» is neither a count nor a percentage/],
+    ['rollout create shop@1 --host a --waves 1,many', /'many' is neither a count nor a percentage/],
     ['rollout plan --host a', /missing required argument 'release'/],
     ['rollout pause', /missing required argument 'id'/],
-    ['event list --after x', /--after is «x»/],
+    ['event list --after x', /--after is 'x'/],
     ['serve --listen 8470', /not HOST:PORT/],
-    ['serve --agent-rate-limit -1', /--agent-rate-limit is «-1»/],
+    ['serve --agent-rate-limit -1', /--agent-rate-limit is '-1'/],
     ['completion tcsh', /bash, zsh, fish/],
     ['host', /Usage: nexus host/],
     ['', /Usage: nexus/],

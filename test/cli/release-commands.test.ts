@@ -97,7 +97,7 @@ describe('release create', () => {
   });
 
   it('shows which rule the server found broken', async (t) => {
-    const errors = [{ path: 'compose', message: 'must have at least one service under «services»' }];
+    const errors = [{ path: 'compose', message: "must have at least one service under 'services'" }];
     const { data, run } = await operate(t, {
       ...listing(),
       'POST /v1/releases': {
@@ -112,7 +112,7 @@ describe('release create', () => {
       [
         1,
         '',
-        'error: the request breaks a rule; see errors\n  compose: must have at least one service under «services»\n',
+        "error: the request breaks a rule; see errors\n  compose: must have at least one service under 'services'\n",
       ],
     );
   });
@@ -170,7 +170,7 @@ describe('release show', () => {
   Telemetry   judged: at most 2 restarts, 16 MB of memory growth a minute, 3 × CPU from 25 % on, 30 s unhealthy
   Probes      front (enforce): http http://127.0.0.1:8080/health, status below 400, every 5 s, timeout 3 s
 
-Quarantined 2026-05-01T11:58:00.000Z: on web-1 it failed at «front», in rollout ro_1.
+Quarantined 2026-05-01T11:58:00.000Z: on web-1 it failed at 'front', in rollout ro_1.
   Its last output:
     front: HTTP 502
     upstream is gone
@@ -194,7 +194,7 @@ Compose:
     const { run } = await operate(t, listing());
     const { code, terminal } = await run(['release', 'show', 'abcdef']);
     assert.equal(code, 1);
-    assert.match(terminal.err(), /no release «abcdef».*nexus release list/);
+    assert.match(terminal.err(), /no release 'abcdef'.*nexus release list/);
   });
 });
 

@@ -28,9 +28,9 @@ describe('--waves', () => {
     ['1,25%,100%', [{ count: 1 }, { percent: 25 }, { percent: 100 }]],
     [' 2 , 12.5% ', [{ count: 2 }, { percent: 12.5 }]],
   ];
-  for (const [text, waves] of rows) it(`takes «${text}»`, () => assert.deepEqual(readWaves(text), waves));
+  for (const [text, waves] of rows) it(`takes '${text}'`, () => assert.deepEqual(readWaves(text), waves));
   for (const text of ['', '0', '1,', '-1', '1.5', '0%', '101%', '%', '1;2', '1 2', 'all']) {
-    it(`refuses «${text}»`, () => assert.throws(() => readWaves(text), failure('usage', /--waves is.*1,25%,100%/)));
+    it(`refuses '${text}'`, () => assert.throws(() => readWaves(text), failure('usage', /--waves is.*1,25%,100%/)));
   }
 });
 
@@ -49,8 +49,8 @@ describe('the request of a rollout', () => {
   const refused: Array<[RequestFlags, RegExp]> = [
     [{}, /--selector KEY=VALUE.*--host NAME/],
     [{ selector: ['role'] }, /KEY=VALUE/],
-    [{ host: ['a'], maxInFlight: '0' }, /--max-in-flight is «0»/],
-    [{ host: ['a'], failureThreshold: '-1' }, /--failure-threshold is «-1»/],
+    [{ host: ['a'], maxInFlight: '0' }, /--max-in-flight is '0'/],
+    [{ host: ['a'], failureThreshold: '-1' }, /--failure-threshold is '-1'/],
   ];
   for (const [flags, reason] of refused) {
     it(`refuses ${JSON.stringify(flags)}`, () => assert.throws(() => readRequest(flags), failure('usage', reason)));
@@ -69,18 +69,18 @@ describe('a release is named', () => {
     ['cart@2@beta', twin.digest],
   ];
   for (const [wanted, digest] of rows) {
-    it(`by «${wanted}»`, () => assert.equal(chooseRelease(releases, wanted).digest, digest));
+    it(`by '${wanted}'`, () => assert.equal(chooseRelease(releases, wanted).digest, digest));
   }
   const refused: Array<[string, ErrorCode, RegExp]> = [
     ['4f2a9', 'usage', /too short.*at least 6/],
     ['shop', 'usage', /does not name a release.*STACK@VERSION/],
     ['@1.4', 'usage', /does not name a release/],
     ['shop@', 'usage', /does not name a release/],
-    ['abcdef', 'not_found', /no release «abcdef».*nexus release list/],
-    ['shop@9', 'not_found', /no release «shop@9»/],
+    ['abcdef', 'not_found', /no release 'abcdef'.*nexus release list/],
+    ['shop@9', 'not_found', /no release 'shop@9'/],
   ];
   for (const [wanted, code, reason] of refused) {
-    it(`not by «${wanted}»`, () => assert.throws(() => chooseRelease(releases, wanted), failure(code, reason)));
+    it(`not by '${wanted}'`, () => assert.throws(() => chooseRelease(releases, wanted), failure(code, reason)));
   }
   it('not by what two are called, and both are shown', () => {
     const same = sampleRelease({ digest: SHOP_1_4 });
@@ -98,7 +98,7 @@ describe('a rollout is named', () => {
     ['ro_12', 'ro_12'],
     ['ro_2', 'ro_2'],
   ];
-  for (const [wanted, id] of rows) it(`by «${wanted}»`, () => assert.equal(chooseRollout(rollouts, wanted).id, id));
+  for (const [wanted, id] of rows) it(`by '${wanted}'`, () => assert.equal(chooseRollout(rollouts, wanted).id, id));
   it('by its beginning, where no other begins so', () => {
     assert.equal(chooseRollout(rollouts.slice(0, 1), 'ro').id, 'ro_12');
     assert.throws(
@@ -122,7 +122,7 @@ describe('spans of time', () => {
     [90_000, '1 d 1 h'],
   ];
   for (const [seconds, text] of rows)
-    it(`of ${seconds} s read «${text}»`, () => assert.equal(formatSpan(seconds), text));
+    it(`of ${seconds} s read '${text}'`, () => assert.equal(formatSpan(seconds), text));
 });
 
 describe('a digest', () => {

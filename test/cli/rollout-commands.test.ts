@@ -20,7 +20,7 @@ const HOSTS = [
   rolloutHost('web-1', { state: 'converged', epoch: 1 }),
   rolloutHost('web-2', {
     wave: 1,
-    held_by: { gate: 'host', reason: '«web-2» is offline: it follows when it is back' },
+    held_by: { gate: 'host', reason: "'web-2' is offline: it follows when it is back" },
   }),
 ];
 const ROLLOUT = sampleRollout(HOSTS, { current_wave: 1 });
@@ -104,7 +104,7 @@ describe('rollout plan', () => {
       [
         'WAVE  HOST   VERDICT  FINDING',
         '   1  web-1  ready',
-        '   2  web-2  hold     «web-2» is offline',
+        "   2  web-2  hold     'web-2' is offline",
         '   2  web-3  warning  900 MB of its disk are free',
         '',
       ].join('\n'),
@@ -117,11 +117,11 @@ describe('rollout plan', () => {
 
   it('of many hosts shows those that something was found about', async (t) => {
     const hosts = Array.from({ length: 150 }, (_, index) => ({ name: `web-${index}`, findings: [] }));
-    const found = { name: 'db-1', findings: [{ severity: 'hold' as const, message: '«db-1» is offline' }] };
+    const found = { name: 'db-1', findings: [{ severity: 'hold' as const, message: "'db-1' is offline" }] };
     const plan = { ...samplePlan(), waves: [{ hosts: [...hosts, found] }], supersedes: [] };
     const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: plan } });
     const few = await run(line);
-    assert.equal(few.terminal.out(), 'WAVE  HOST  VERDICT  FINDING\n   1  db-1  hold     «db-1» is offline\n');
+    assert.equal(few.terminal.out(), "WAVE  HOST  VERDICT  FINDING\n   1  db-1  hold     'db-1' is offline\n");
     assert.match(few.terminal.err(), /151 hosts in one wave: 150 ready, 0 with warnings, 1 held\.\nOnly hosts.*--all/);
     assert.equal((await run([...line, '--all'])).terminal.out().split('\n').length, 153);
   });
@@ -134,7 +134,7 @@ describe('rollout plan', () => {
 
 describe('rollout list', () => {
   it('shows how each went', async (t) => {
-    const halted = summaryOf({ ...ROLLOUT, id: 'ro_0', state: 'halted', reason: '«web-1» failed' });
+    const halted = summaryOf({ ...ROLLOUT, id: 'ro_0', state: 'halted', reason: "'web-1' failed" });
     const body = { rollouts: [summaryOf(ROLLOUT), halted], next_cursor: null };
     const { run } = await operate(t, { 'GET /v1/rollouts': { body } });
     assert.equal(
@@ -142,7 +142,7 @@ describe('rollout list', () => {
       [
         'ROLLOUT  RELEASE   DIGEST        STATE   CONVERGED  IN FLIGHT  FAILED  CREATED                   REASON',
         'ro_1     shop 1.5  9ad49925e0e3  active      1 / 2          0       0  2026-05-01T11:58:00.000Z',
-        'ro_0     shop 1.5  9ad49925e0e3  halted      1 / 2          0       0  2026-05-01T11:58:00.000Z  «web-1» failed',
+        "ro_0     shop 1.5  9ad49925e0e3  halted      1 / 2          0       0  2026-05-01T11:58:00.000Z  'web-1' failed",
         '',
       ].join('\n'),
     );
@@ -177,7 +177,7 @@ describe('rollout show', () => {
 
 WAVE  HOST   STATE      SINCE                     WAITS FOR
    1  web-1  converged  2026-05-01T11:58:00.000Z
-   2  web-2  pending    2026-05-01T11:58:00.000Z  «web-2» is offline: it follows when it is back
+   2  web-2  pending    2026-05-01T11:58:00.000Z  'web-2' is offline: it follows when it is back
 `,
     );
   });
@@ -224,7 +224,7 @@ describe('rollout explain', () => {
       'The rollout ro_1 of shop 1.5 (9ad49925e0e3) has been under way for 2 min, in wave 2 of 2: of 4 hosts 1 converged, 2 in flight, 1 pending; the first failure halts it.',
       'web-3 has been soaking shop 1.5 for 1 min: 30 s of its soak of 1 min 30 s are left; no probe is enforced; its telemetry holds it and has been beyond a limit for 10 s (memory grows by 80 MiB/min), and after 15 s of that the host fails.',
       'web-4 put the activation of shop 1.5 off 2 min ago (disk is full), and goes on by itself.',
-      '1 host waits (web-2): «web-2» is offline: it follows when it is back.',
+      "1 host waits (web-2): 'web-2' is offline: it follows when it is back.",
       '',
     ]);
   });
@@ -254,7 +254,7 @@ describe('rollout explain', () => {
     const { run } = await operate(t, routes);
     const { code, terminal } = await run(['rollout', 'explain', 'ro_1', 'web-9']);
     assert.equal(code, 1);
-    assert.match(terminal.err(), /no host «web-9».*nexus rollout show ro_1 --all/);
+    assert.match(terminal.err(), /no host 'web-9'.*nexus rollout show ro_1 --all/);
   });
 });
 

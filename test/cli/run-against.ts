@@ -6,7 +6,7 @@ import { runCli } from '../../src/cli/run-cli.ts';
 import { type FakeAnswer, type FakeApi, type SeenRequest, startFakeApi } from '../client/fake-api.ts';
 import { type MemoryTerminal, memoryTerminal } from './memory-terminal.ts';
 
-/** Answers by «METHOD path» without the query, of which every route of a test may be called any number of times. */
+/** Answers by 'METHOD path' without the query, of which every route of a test may be called any number of times. */
 export type Routes = Readonly<Record<string, FakeAnswer | ((request: SeenRequest) => FakeAnswer)>>;
 
 export interface Ran {

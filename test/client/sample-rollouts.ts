@@ -111,7 +111,7 @@ export function samplePlan(): RolloutPlanBody {
       { hosts: [{ name: 'web-1', findings: [] }] },
       {
         hosts: [
-          { name: 'web-2', findings: [{ severity: 'hold', message: '«web-2» is offline' }] },
+          { name: 'web-2', findings: [{ severity: 'hold', message: "'web-2' is offline" }] },
           { name: 'web-3', findings: [{ severity: 'warning', message: '900 MB of its disk are free' }] },
         ],
       },

@@ -28,7 +28,7 @@ const DOCKER_STOP_MS = 10_000;
 
 function readCycles(): number {
   const text = process.env['NEXUS_KILL_CYCLES'] ?? (process.env['CI'] === undefined ? '10' : '100');
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new Error(`NEXUS_KILL_CYCLES is «${text}»: give a whole number from 1`);
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new Error(`NEXUS_KILL_CYCLES is '${text}': give a whole number from 1`);
   return Number(text);
 }
 

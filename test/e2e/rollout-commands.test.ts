@@ -160,13 +160,13 @@ class Operator {
   }
 }
 
-interface Scene {
+interface GateContext {
   readonly operator: Operator;
   readonly agents: readonly [ScriptedAgent, ScriptedAgent, ScriptedAgent];
   createRelease(version: string): Promise<string>;
 }
 
-async function setTheScene(t: TestContext): Promise<Scene> {
+async function setTheScene(t: TestContext): Promise<GateContext> {
   const directory = scratchDirectory(t);
   const dataDir = path.join(directory, 'data');
   const server = await NexusServer.start(t, { dataDir });
@@ -234,7 +234,7 @@ test('a release converges through its waves, paused and resumed on the way', asy
   const told = wordsOf(ended.stdout);
   for (const line of [
     ['web-1', 'takes it: activating'],
-    ['web-1', 'probe «front» passes'],
+    ['web-1', "probe 'front' passes"],
     ['–', 'the rollout is paused'],
     ['–', 'the rollout goes on'],
     ['–', 'wave 2 begins'],
@@ -266,7 +266,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
   await first.probe('fail', 'HTTP 502');
   assert.match(
     await operator.run('rollout', 'explain', id, 'web-1'),
-    /the probe «front» has been failing for .* \(HTTP 502\), and after 1 s of that the host fails/,
+    /the probe 'front' has been failing for .* \(HTTP 502\), and after 1 s of that the host fails/,
   );
   await first.fail();
   assert.match(
@@ -279,7 +279,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
   const ended = await watch.ended;
   assert.equal(ended.code, 1);
   assert.deepEqual(wordsOf(ended.stdout).at(-1), ['web-1', 'is back on nothing']);
-  assert.match(ended.stderr, /was halted .*«web-1» failed/);
+  assert.match(ended.stderr, /was halted .*'web-1' failed/);
   assert.match(await operator.run('rollout', 'explain', id), /^2 hosts were not touched \(web-2, web-3\)\.$/m);
 
   const { releases } = await operator.json(releaseListBodySchema, 'release', 'list');
@@ -287,7 +287,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
     releases.map((release) => [release.digest, release.quarantine?.host, release.quarantine?.failing_probes]),
     [[digest, 'web-1', ['front']]],
   );
-  assert.match(await operator.run('release', 'show', 'shop@1.5'), /^Quarantined .* on web-1 it failed at «front»/m);
+  assert.match(await operator.run('release', 'show', 'shop@1.5'), /^Quarantined .* on web-1 it failed at 'front'/m);
 
   assert.match(await operator.run('rollout', 'plan', 'shop@1.5', '--host', 'web-2'), /web-2 +hold +.*quarantined/);
   const held = await operator.run('rollout', 'create', 'shop@1.5', '--host', 'web-2');
@@ -297,7 +297,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
   });
   assert.match(
     await operator.run('rollout', 'explain', held, 'web-2'),
-    /held by the gate «quarantine»: .*«web-1» failed/,
+    /held by the gate 'quarantine': .*'web-1' failed/,
   );
 
   await operator.run('release', 'lift', digest.slice(7, 19), '--reason', 'the proxy was down');

@@ -279,7 +279,7 @@ async function breakTheHost(t: TestContext, lab: RolloutLab, places: readonly La
       now !== 'active' && hosts.every((part) => part.state === 'converged' || part.state === 'reverted'),
   );
   const now = state === 'converged' ? v3 : v2;
-  t.diagnostic(`a crash of the engine during «up» ended in ${state}`);
+  t.diagnostic(`a crash of the engine during 'up' ended in ${state}`);
   await story.requireRuns(now);
 
   const v4 = await story.release(wellFor(8), { policy: { soak_seconds: 60 } });

@@ -113,7 +113,7 @@ function momentOf(stage: Stage, host: FleetHost, release: ReleaseTraits, action:
   const event = eventsOf(stage, host).find(
     (one) => one.release === release.digest && one.action === action && one.atMs >= fromMs,
   );
-  assert.ok(event !== undefined, `the engine of ${host.name} has told of «${action}» with ${release.name}`);
+  assert.ok(event !== undefined, `the engine of ${host.name} has told of '${action}' with ${release.name}`);
   return event.atMs;
 }
 
@@ -173,15 +173,15 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
   assert.ok(tookSeconds <= SUSTAINED_SECONDS + WAY_BACK_SECONDS, `the way back took ${tookSeconds} s`);
   const { code, stdout } = await watch;
   assert.equal(code, 1, 'a rollout that was halted is no success');
-  assert.match(stdout, new RegExp(`${canary.name} +failed: «health:web» failing for `));
+  assert.match(stdout, new RegExp(`${canary.name} +failed: 'health:web' failing for `));
   assert.match(stdout, new RegExp(`${canary.name} +is back on ${v1.digest.slice(7, 19)}\\n$`));
   assert.match(
     await fleet.nexus('rollout', 'explain', second, canary.name),
-    /^host-1 failed on shop 2 \(«health:web» failed: container shop-web-1 is unhealthy.*\), and went back to shop 1/,
+    /^host-1 failed on shop 2 \('health:web' failed: container shop-web-1 is unhealthy.*\), and went back to shop 1/,
   );
   await requireReplayEqual(fleet, second);
 
-  assert.match(await fleet.nexus('release', 'show', 'shop@2'), /^Quarantined .* on host-1 it failed at «health:web»/m);
+  assert.match(await fleet.nexus('release', 'show', 'shop@2'), /^Quarantined .* on host-1 it failed at 'health:web'/m);
   const held = await fleet.nexus('rollout', 'create', 'shop@2', ...TO_ALL);
   const holding = await fleet.rolloutUntil('every host to be held', held, ({ hosts }) =>
     hosts.every(({ held_by: hold }) => hold !== null),
@@ -192,7 +192,7 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
   );
   assert.match(
     await fleet.nexus('rollout', 'explain', held, canary.name),
-    /held by the gate «quarantine»: .*«host-1» failed/,
+    /held by the gate 'quarantine': .*'host-1' failed/,
   );
 
   const third = await fleet.nexus('rollout', 'create', 'shop@3', ...TO_ALL);
@@ -261,7 +261,7 @@ async function stopALeak(t: TestContext, stage: Stage): Promise<void> {
   t.diagnostic(`a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   assert.ok(growth > 30 && growth < 120, `a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   const explained = await fleet.nexus('rollout', 'explain', id, canary.name);
-  assert.match(explained, /«telemetry» failed: memory grows by \d+(?:\.\d+)? MiB\/min, usual is /);
+  assert.match(explained, /'telemetry' failed: memory grows by \d+(?:\.\d+)? MiB\/min, usual is /);
   assert.match(explained, /^ +memory growth mb per minute +\d/m);
   for (const host of fleet.hosts) assert.equal(await requireWhole(host, 'leaky', [v1, v2]), v1.name);
   requireSeen(stage, canary, v2, [images.v2]);

@@ -126,7 +126,7 @@ async function startServer(t: TestContext, folder: LonelyFolder, args: readonly 
   const firstLine = once(createInterface(server.stdout), 'line').then(String);
   const line = await within('the server to print where it listens', COMMAND_LIMIT_MS, firstLine);
   const url = /^nexus listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
-  assert.ok(url !== undefined, `it printed «${line}»`);
+  assert.ok(url !== undefined, `it printed '${line}'`);
   return { server, url, log: () => log };
 }
 

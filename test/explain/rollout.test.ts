@@ -63,14 +63,14 @@ function verdict(status: string, reason: string) {
 const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'pending and held',
-    { host: { held_by: { gate: 'host', reason: '«web-1» is offline: it follows when it is back' } } },
-    'web-1 has been pending for 2 min, held by the gate «host»: «web-1» is offline: it follows when it is back.',
-    '«web-1» is offline: it follows when it is back',
+    { host: { held_by: { gate: 'host', reason: "'web-1' is offline: it follows when it is back" } } },
+    "web-1 has been pending for 2 min, held by the gate 'host': 'web-1' is offline: it follows when it is back.",
+    "'web-1' is offline: it follows when it is back",
   ],
   [
     'pending in a later wave',
-    { host: { wave: 1, held_by: { gate: 'wave', reason: 'wave 2 of 2 has not begun: «web-0» is soaking' } } },
-    'web-1 has been pending for 2 min, held by the gate «wave»: wave 2 of 2 has not begun: «web-0» is soaking.',
+    { host: { wave: 1, held_by: { gate: 'wave', reason: "wave 2 of 2 has not begun: 'web-0' is soaking" } } },
+    "web-1 has been pending for 2 min, held by the gate 'wave': wave 2 of 2 has not begun: 'web-0' is soaking.",
     'waits for wave 1',
   ],
   ['pending, and next', { host: {} }, 'web-1 has been pending for 2 min, and nothing holds it: it is next.', 'next'],
@@ -78,9 +78,9 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     'pending in a rollout that halted',
     {
       host: { held_by: { gate: 'ended', reason: 'the rollout is halted' } },
-      rollout: { state: 'halted', reason: '«web-0» failed' },
+      rollout: { state: 'halted', reason: "'web-0' failed" },
     },
-    'web-1 was not touched: the rollout was halted before its turn («web-0» failed).',
+    "web-1 was not touched: the rollout was halted before its turn ('web-0' failed).",
     'not touched',
   ],
   [
@@ -98,7 +98,7 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'offered',
     { host: { epoch: 3, dispatched_at: '2026-05-01T11:59:20.000Z' } },
-    'web-1 was offered shop 1.5 40 s ago, and its agent has not taken it yet: it does once «nexus agent --rollouts» runs there and reaches the server.',
+    "web-1 was offered shop 1.5 40 s ago, and its agent has not taken it yet: it does once 'nexus agent --rollouts' runs there and reaches the server.",
     'offered; its agent has not taken it yet',
   ],
   [
@@ -167,14 +167,14 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
         ],
       },
     },
-    'web-1 has been soaking shop 1.5 for 22 s: 38 s of its soak of 1 min are left; 1 of 2 probes passes, and nothing was observed of «db» yet; its telemetry has not been judged yet.',
+    "web-1 has been soaking shop 1.5 for 22 s: 38 s of its soak of 1 min are left; 1 of 2 probes passes, and nothing was observed of 'db' yet; its telemetry has not been judged yet.",
     '38 s of soak left · 1 of 2 probes pass',
   ],
   [
     'soaking with a probe that fails',
     { host: { ...SOAKING, probes: [{ ...FRONT, status: 'fail', reason: 'no answer\nHTTP 502' }] } },
-    'web-1 has been soaking shop 1.5 for 22 s: 38 s of its soak of 1 min are left; the probe «front» has been failing for 8 s (HTTP 502), and after 15 s of that the host fails; its telemetry has not been judged yet.',
-    '38 s of soak left · «front» failing for 8 s: HTTP 502',
+    "web-1 has been soaking shop 1.5 for 22 s: 38 s of its soak of 1 min are left; the probe 'front' has been failing for 8 s (HTTP 502), and after 15 s of that the host fails; its telemetry has not been judged yet.",
+    "38 s of soak left · 'front' failing for 8 s: HTTP 502",
   ],
   [
     'soaking beyond a limit of its telemetry',
@@ -215,20 +215,20 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'failed, going back',
     { host: FAILED },
-    'web-1 failed on shop 1.5 30 s ago: «front» failed; its agent goes back to shop 1.4 (4f2a9c01b7de), and has not reported that yet.',
-    '«front» failed · going back',
+    "web-1 failed on shop 1.5 30 s ago: 'front' failed; its agent goes back to shop 1.4 (4f2a9c01b7de), and has not reported that yet.",
+    "'front' failed · going back",
   ],
   [
     'failed on a first deploy',
     { host: { ...FAILED, previous_release: null } },
-    'web-1 failed on shop 1.5 30 s ago: «front» failed; its agent goes back to nothing, since nothing ran there before, and has not reported that yet.',
-    '«front» failed · going back',
+    "web-1 failed on shop 1.5 30 s ago: 'front' failed; its agent goes back to nothing, since nothing ran there before, and has not reported that yet.",
+    "'front' failed · going back",
   ],
   [
     'failed and left running',
     { host: FAILED, policy: HALTING },
-    'web-1 failed on shop 1.5 30 s ago: «front» failed; the policy is «halt», so the failed release is left running for inspection.',
-    '«front» failed · left running',
+    "web-1 failed on shop 1.5 30 s ago: 'front' failed; the policy is 'halt', so the failed release is left running for inspection.",
+    "'front' failed · left running",
   ],
   [
     'failed to start',
@@ -244,8 +244,8 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'reverted',
     { host: { ...FAILED, state: 'reverted' } },
-    'web-1 failed on shop 1.5 («front» failed), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
-    '«front» failed · back on shop 1.4 (4f2a9c01b7de)',
+    "web-1 failed on shop 1.5 ('front' failed), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.",
+    "'front' failed · back on shop 1.4 (4f2a9c01b7de)",
   ],
   [
     'reverted for its telemetry',
@@ -257,8 +257,8 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
         telemetry: verdict('regressed', 'memory grows by 80 MiB/min'),
       },
     },
-    'web-1 failed on shop 1.5 («telemetry» failed: memory grows by 80 MiB/min), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
-    '«telemetry» failed · back on shop 1.4 (4f2a9c01b7de)',
+    "web-1 failed on shop 1.5 ('telemetry' failed: memory grows by 80 MiB/min), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.",
+    "'telemetry' failed · back on shop 1.4 (4f2a9c01b7de)",
   ],
   [
     'reverted for a probe that said why',
@@ -269,14 +269,14 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
         probes: [{ ...FRONT, status: 'fail', reason: 'no answer\nHTTP 502' }],
       },
     },
-    'web-1 failed on shop 1.5 («front» failed: HTTP 502), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
-    '«front» failed · back on shop 1.4 (4f2a9c01b7de)',
+    "web-1 failed on shop 1.5 ('front' failed: HTTP 502), and went back to shop 1.4 (4f2a9c01b7de) 30 s ago.",
+    "'front' failed · back on shop 1.4 (4f2a9c01b7de)",
   ],
   [
     'reverted to nothing',
     { host: { ...FAILED, state: 'reverted', previous_release: null } },
-    'web-1 failed on shop 1.5 («front» failed), and went back to nothing, as before the first deploy 30 s ago.',
-    '«front» failed · back on nothing',
+    "web-1 failed on shop 1.5 ('front' failed), and went back to nothing, as before the first deploy 30 s ago.",
+    "'front' failed · back on nothing",
   ],
   [
     'converged',
@@ -312,15 +312,15 @@ describe('a rollout is explained that is', () => {
     ],
     [
       { state: 'paused' },
-      'The rollout ro_1 of shop 1.5 (9ad49925e0e3) has been paused for 2 min, so no further host is dispatched until «nexus rollout resume ro_1»: of 3 hosts 1 converged, 2 pending.',
+      "The rollout ro_1 of shop 1.5 (9ad49925e0e3) has been paused for 2 min, so no further host is dispatched until 'nexus rollout resume ro_1': of 3 hosts 1 converged, 2 pending.",
     ],
     [
       { state: 'converged' },
       'The rollout ro_1 of shop 1.5 (9ad49925e0e3) converged 2 min ago: of 3 hosts 1 converged, 2 pending.',
     ],
     [
-      { state: 'halted', reason: '«web-1» failed' },
-      'The rollout ro_1 of shop 1.5 (9ad49925e0e3) was halted 2 min ago: «web-1» failed; of 3 hosts 1 converged, 2 pending.',
+      { state: 'halted', reason: "'web-1' failed" },
+      "The rollout ro_1 of shop 1.5 (9ad49925e0e3) was halted 2 min ago: 'web-1' failed; of 3 hosts 1 converged, 2 pending.",
     ],
     [
       { state: 'aborted', reason: 'aborted by an operator' },
@@ -337,12 +337,12 @@ describe('a rollout is explained that is', () => {
 
   it('large, without a word on hosts that are through, and with one line for those that wait alike', () => {
     const waiting = Array.from({ length: 7 }, (_, index) => rolloutHost(`web-${index}`, { wave: 1, held_by: held }));
-    const lonely = rolloutHost('db-1', { held_by: { gate: 'host', reason: '«db-1» is offline' } });
+    const lonely = rolloutHost('db-1', { held_by: { gate: 'host', reason: "'db-1' is offline" } });
     const [own, ...sentences] = explainAll(momentOf({}, [canary, rolloutHost('web-9', FAILED), lonely, ...waiting]));
     assert.match(own ?? '', /^The rollout ro_1/);
     assert.deepEqual(sentences, [
-      'web-9 failed on shop 1.5 30 s ago: «front» failed; its agent goes back to shop 1.4 (4f2a9c01b7de), and has not reported that yet.',
-      '1 host waits (db-1): «db-1» is offline.',
+      "web-9 failed on shop 1.5 30 s ago: 'front' failed; its agent goes back to shop 1.4 (4f2a9c01b7de), and has not reported that yet.",
+      "1 host waits (db-1): 'db-1' is offline.",
       '7 hosts wait (web-0, web-1, web-2, web-3, web-4 and 2 more): 5 hosts in flight, and max_in_flight is 5.',
     ]);
   });

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../../src/domain/store.ts';
-import { type GateLimits, TelemetryGate } from '../../src/http/admission.ts';
+import { Admission, type GateLimits } from '../../src/http/admission.ts';
 import { HTTP_LIMITS } from '../../src/http/http-limits.ts';
 import { Refusal } from '../../src/http/read-body.ts';
 import { bareTick } from '../wire/telemetry-body.ts';
@@ -18,11 +18,11 @@ const { few, most, longMs } = HTTP_LIMITS.telemetryUnderWay;
 /** A gate with a clock that the test sets, and posts that end when the test says so. */
 class GateUnderTest {
   nowMs = 0;
-  readonly #gate: TelemetryGate;
+  readonly #gate: Admission;
   readonly #ends: Array<() => void> = [];
 
   constructor(limits: Partial<GateLimits> = {}) {
-    this.#gate = new TelemetryGate(
+    this.#gate = new Admission(
       { ...HTTP_LIMITS, refusalHeldMs: HOLD_MS, telemetryWaiting: { most: 8192, longMs: 5 }, ...limits },
       () => this.nowMs,
     );

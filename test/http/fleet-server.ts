@@ -7,15 +7,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import type { ForwardingFigures } from '../../src/domain/figures.ts';
 import type { Retention } from '../../src/domain/history.ts';
-import type { ForwardingFigures } from '../../src/domain/ports.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { type HttpListener, listen } from '../../src/http/http-server.ts';
 import { HttpSurface } from '../../src/http/http-surface.ts';
 import { TelemetryIntake } from '../../src/intake/telemetry-intake.ts';
 import { FleetReader } from '../../src/server/queries/fleet-queries.ts';
 import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
-import { Engine } from '../../src/server/writer.ts';
+import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { SettableClock } from '../domain/settable-clock.ts';
@@ -28,7 +28,7 @@ export interface FleetServerOptions {
   readonly retention?: Retention;
   /** Default: a new one, removed after the test. */
   readonly dataDir?: string;
-  /** Puts something between the engine and its store. */
+  /** Puts something between the writer and its store. */
   readonly watchStore?: (store: Store) => Store;
   readonly forwarding?: (() => ForwardingFigures) | undefined;
   /** Starts the thread that reads telemetry. */
@@ -62,18 +62,18 @@ export class FleetServer {
   }
 
   async #open(): Promise<void> {
-    const engine = new Engine(this.log, this.#options.retention);
+    const writer = new Writer(this.log, this.#options.retention);
     const store = openStore(this.dataDir, this.clock.nowMs());
-    engine.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
+    writer.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
     const intake = new TelemetryIntake(this.log, this.#options.startThread);
     const surface = new HttpSurface({
-      commands: engine,
+      commands: writer,
       telemetry: intake,
-      queries: new FleetReader(engine),
-      rollouts: new RolloutReader(engine),
-      dispatches: engine,
-      identities: engine,
-      readiness: engine,
+      queries: new FleetReader(writer),
+      rollouts: new RolloutReader(writer),
+      dispatches: writer,
+      identities: writer,
+      readiness: writer,
       clock: this.clock,
       log: this.log,
       agentRateLimit: this.#options.agentRateLimit ?? 0,
@@ -85,7 +85,7 @@ export class FleetServer {
     const socket = await listen(surface, { socketPath });
     const agents = new HttpClient({ host: LOOPBACK, port: tcp.port });
     const operator = new Operator(new HttpClient({ socketPath }));
-    this.#running = { engine, intake, listeners: [tcp, socket], agents, operator };
+    this.#running = { writer, intake, listeners: [tcp, socket], agents, operator };
   }
 
   get #now(): Running {
@@ -93,8 +93,8 @@ export class FleetServer {
     return this.#running;
   }
 
-  get engine(): Engine {
-    return this.#now.engine;
+  get writer(): Writer {
+    return this.#now.writer;
   }
 
   /** Over TCP. */
@@ -130,7 +130,7 @@ export class FleetServer {
 
   /** Lets the ticker look at the clock. */
   tick(): Promise<void> {
-    return this.engine.tick(this.clock.nowMs());
+    return this.writer.tick(this.clock.nowMs());
   }
 
   async stop(): Promise<void> {
@@ -139,10 +139,10 @@ export class FleetServer {
     this.#running = undefined;
     running.agents.close();
     running.operator.client.close();
-    running.engine.endPolls();
+    running.writer.endPolls();
     await Promise.all(running.listeners.map((listener) => listener.close()));
     await running.intake.close();
-    running.engine.close(this.clock.nowMs());
+    running.writer.close(this.clock.nowMs());
   }
 
   async restart(): Promise<void> {
@@ -152,7 +152,7 @@ export class FleetServer {
 }
 
 interface Running {
-  readonly engine: Engine;
+  readonly writer: Writer;
   readonly intake: TelemetryIntake;
   readonly listeners: readonly HttpListener[];
   readonly agents: HttpClient;

@@ -1,11 +1,11 @@
 /** The table of legal transitions over HTTP: 7 states × 12 events, and every number that an event can come with. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGENT_FACT_TYPES, type AgentFactType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
+import { AGENT_FACT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
 import { eventOf, RolloutFleet } from './rollout-fleet.ts';
 
 /** What each state accepts, and where that leads; every other pair is refused. */
-const LEGAL: Record<HostState, Partial<Record<AgentFactType, HostState>>> = {
+const LEGAL: Record<HostState, Partial<Record<AgentEventType, HostState>>> = {
   pending: { dispatch_ack: 'activating' },
   activating: {
     activation_started: 'activating',
@@ -30,7 +30,7 @@ const LEGAL: Record<HostState, Partial<Record<AgentFactType, HostState>>> = {
 interface Row {
   readonly host: string;
   readonly state: HostState;
-  readonly type: AgentFactType;
+  readonly type: AgentEventType;
 }
 
 const ROWS: readonly Row[] = HOST_STATES.flatMap((state) =>

@@ -1,7 +1,7 @@
 /** A stack, its releases and its hosts on a real server, with the agents' half of the conversation by hand. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { AgentFactType, HostState } from '../../src/domain/rollout.ts';
+import type { AgentEventType, HostState } from '../../src/domain/rollout.ts';
 import { dispatchBodySchema } from '../../src/wire/agent-event.ts';
 import { releaseBodySchema } from '../../src/wire/release.ts';
 import { type ReplayBody, type RolloutBody, replayBodySchema, rolloutBodySchema } from '../../src/wire/rollout.ts';
@@ -110,8 +110,8 @@ export class RolloutFleet {
 const AT = '2026-03-01T12:00:00Z';
 
 /** A complete event of each type, as an agent that means `release` would send it. */
-export function eventOf(type: AgentFactType, release: string): Fields {
-  const fields: Record<AgentFactType, Fields> = {
+export function eventOf(type: AgentEventType, release: string): Fields {
+  const fields: Record<AgentEventType, Fields> = {
     dispatch_ack: { current_release: null, received_at: AT },
     activation_started: { started_at: AT, method: 'compose' },
     activation_completed: { observed_release: release, exit_code: 0, completed_at: AT },
@@ -133,7 +133,7 @@ export function eventOf(type: AgentFactType, release: string): Fields {
   return { type, ...fields[type] };
 }
 
-const WAY_TO: Record<HostState, readonly AgentFactType[]> = {
+const WAY_TO: Record<HostState, readonly AgentEventType[]> = {
   pending: [],
   activating: ['dispatch_ack'],
   deferred: ['dispatch_ack', 'activation_deferred'],

@@ -107,7 +107,7 @@ function forward(t: TestContext, server: FleetServer, url: string, limits: Forwa
   const forwarder = new Forwarder({
     authorization: null,
     url,
-    store: () => server.engine.committed().store,
+    store: () => server.writer.committed().store,
     nowMs: () => server.clock.nowMs(),
     log: server.log,
     limits: { ...QUICK, ...limits },
@@ -161,21 +161,21 @@ test('what a store does not take waits, over restarts and compaction, and is sen
   await waitUntil(
     'the oldest to be put off',
     5_000,
-    () => server.engine.committed().store.forwarding.first() !== undefined,
+    () => server.writer.committed().store.forwarding.first() !== undefined,
   );
   server.clock.advance(6 * 3600);
   await waitUntil('everything to be put off', 10_000, () => {
-    const { forwarding } = server.engine.committed().store;
+    const { forwarding } = server.writer.committed().store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
-  while (server.engine.compact(server.clock.nowMs(), () => false));
+  while (server.writer.compact(server.clock.nowMs(), () => false));
   assert.equal(receiver.samples.length, 0);
   await forwarder.stop();
   await server.restart();
   receiver.status = 204;
   forward(t, server, receiver.url);
   await waitUntil('all of them', 10_000, () => instants(receiver).size === 400);
-  await waitUntil('an empty queue', 5_000, () => server.engine.committed().store.forwarding.first() === undefined);
+  await waitUntil('an empty queue', 5_000, () => server.writer.committed().store.forwarding.first() === undefined);
   assert.equal(receiver.samples.length, 400 * SAMPLES_PER_TICK);
   assert.equal(server.log.said('the remote store does not take samples: they wait').length, 1);
 });
@@ -209,11 +209,11 @@ test('the queue is bounded by size and by age: the oldest goes, with a log line'
   const dropped = 'the queue for the remote store is full or too old: the oldest was dropped';
   await waitUntil('requests to be dropped', 5_000, () => server.log.said(dropped).length > 0);
   await waitUntil('the rows to be put off', 5_000, () => {
-    const { forwarding } = server.engine.committed().store;
+    const { forwarding } = server.writer.committed().store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
   receiver.status = 204;
-  await waitUntil('an empty queue', 10_000, () => server.engine.committed().store.forwarding.first() === undefined);
+  await waitUntil('an empty queue', 10_000, () => server.writer.committed().store.forwarding.first() === undefined);
   const got = [...instants(receiver)].sort((a, b) => a - b);
   assert.ok(got.length > 0 && got.length < 20, `${got.length} of 50`);
   assert.equal(got.at(-1), server.clock.nowMs(), 'the newest are kept');
@@ -273,13 +273,13 @@ test('a store that does not answer in time is asked again, and does not hold up 
   assert.ok(performance.now() - startedAt < 1_000);
 });
 
-interface Engine {
+interface Writer {
   readonly name: string;
   readonly command: (directory: string, port: number) => readonly [file: string, ...args: string[]];
   readonly write: string;
 }
 
-const ENGINES: readonly Engine[] = [
+const ENGINES: readonly Writer[] = [
   {
     name: 'victoria-metrics',
     command: (directory, port) => [

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostState, RolloutPlan } from '../../src/domain/rollout.ts';
 import { explainHold } from '../../src/rollout/explain-hold.ts';
-import { type Holding, sceneOf } from '../../src/rollout/gates/gate.ts';
+import { gateContextOf, type Holding } from '../../src/rollout/gates/gate.ts';
 import { holdOf } from '../../src/rollout/gates/gates.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
 import { FakeFleet } from './fake-fleet.ts';
@@ -70,59 +70,59 @@ const ROWS: readonly Row[] = [
     },
     gate: 'quarantine',
     reason:
-      'release sha256:aaaaaaaaaaaa… of stack «shop» is quarantined since 2031-01-08T11:00:00.000Z: ' +
-      '«web-9» failed on it («http», «tcp») in rollout r0',
+      "release aaaaaaaaaaaa of stack 'shop' is quarantined since 2031-01-08T11:00:00.000Z: " +
+      "'web-9' failed on it ('http', 'tcp') in rollout r0",
   },
   {
     given: 'a quarantine that cannot be read',
     fleet: (fleet) => fleet.blind.add('quarantine'),
     gate: 'quarantine',
-    reason: 'whether release sha256:aaaaaaaaaaaa… of stack «shop» is quarantined cannot be read: the disk is slow',
+    reason: "whether release aaaaaaaaaaaa of stack 'shop' is quarantined cannot be read: the disk is slow",
     wakeAtMs: NOON_MS + 10_000,
   },
   {
     given: 'a host that never reported',
     fleet: (fleet) => fleet.statuses.set('web-1', 'pending'),
     gate: 'host',
-    reason: '«web-1» has never reported: start its agent',
+    reason: "'web-1' has never reported: start its agent",
   },
   {
     given: 'an offline host',
     fleet: (fleet) => fleet.statuses.set('web-1', 'offline'),
     gate: 'host',
-    reason: '«web-1» is offline: it follows when it is back',
+    reason: "'web-1' is offline: it follows when it is back",
   },
   { given: 'a degraded host', fleet: (fleet) => fleet.statuses.set('web-1', 'degraded'), gate: null },
   {
     given: 'an archived host',
     fleet: (fleet) => fleet.statuses.set('web-1', 'archived'),
     gate: 'host',
-    reason: '«web-1» is archived',
+    reason: "'web-1' is archived",
   },
   {
     given: 'a host that does not exist',
     fleet: (fleet) => fleet.unknown.add('web-1'),
     gate: 'host',
-    reason: 'there is no host «web-1» any more',
+    reason: "there is no host 'web-1' any more",
   },
   {
     given: 'a host that cannot be read',
     fleet: (fleet) => fleet.blind.add('host'),
     gate: 'host',
-    reason: 'the status of «web-1» cannot be read: the disk is slow',
+    reason: "the status of 'web-1' cannot be read: the disk is slow",
     wakeAtMs: NOON_MS + 10_000,
   },
   {
     given: 'another rollout at work',
     fleet: (fleet) => fleet.occupants.set('web-1', 'r0'),
     gate: 'other_rollout',
-    reason: 'rollout r0 is still at work on «shop» of «web-1»',
+    reason: "rollout r0 is still at work on 'shop' of 'web-1'",
   },
   {
     given: 'other rollouts that cannot be read',
     fleet: (fleet) => fleet.blind.add('occupant'),
     gate: 'other_rollout',
-    reason: 'who is at work on «shop» of «web-1» cannot be read: the disk is slow',
+    reason: "who is at work on 'shop' of 'web-1' cannot be read: the disk is slow",
     wakeAtMs: NOON_MS + 10_000,
   },
   {
@@ -136,7 +136,7 @@ const ROWS: readonly Row[] = [
     host: 'web-2',
     states: { 'web-1': 'soaking' },
     gate: 'wave',
-    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: «web-1» is soaking',
+    reason: "wave 2 of 2 has not begun: wave 1 of 2 is not through: 'web-1' is soaking",
   },
   {
     given: 'a later wave while two hosts are in flight',
@@ -144,7 +144,7 @@ const ROWS: readonly Row[] = [
     plan: { waves: [['web-1', 'web-2'], ['web-3']] },
     states: { 'web-1': 'pending', 'web-2': 'activating' },
     gate: 'wave',
-    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: «web-1» is dispatched, and 1 more host in flight',
+    reason: "wave 2 of 2 has not begun: wave 1 of 2 is not through: 'web-1' is dispatched, and 1 more host in flight",
   },
   {
     given: 'a later wave while a live host of the one before is pending',
@@ -152,14 +152,14 @@ const ROWS: readonly Row[] = [
     plan: { waves: [['web-1', 'web-2'], ['web-3']] },
     states: { 'web-1': 'converged' },
     gate: 'wave',
-    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: «web-2» is still to be updated',
+    reason: "wave 2 of 2 has not begun: wave 1 of 2 is not through: 'web-2' is still to be updated",
   },
   {
     given: 'a host after another that is not dispatched',
     plan: ONE_WAVE,
     fleet: label('web-1', 'after', 'web-2'),
     gate: 'ordering',
-    reason: '«web-1» waits for the end of «web-2» (wave 1, not dispatched)',
+    reason: "'web-1' waits for the end of 'web-2' (wave 1, not dispatched)",
     waitsFor: 'web-2',
   },
   {
@@ -168,7 +168,7 @@ const ROWS: readonly Row[] = [
     states: { 'web-2': 'converged', 'web-3': 'soaking' },
     fleet: label('web-1', 'after', 'web-2, web-3'),
     gate: 'ordering',
-    reason: '«web-1» waits for the end of «web-3» (wave 1, soaking)',
+    reason: "'web-1' waits for the end of 'web-3' (wave 1, soaking)",
     waitsFor: 'web-3',
   },
   {
@@ -177,7 +177,7 @@ const ROWS: readonly Row[] = [
     states: { 'web-2': 'failed' },
     fleet: label('web-1', 'after', 'web-2'),
     gate: 'ordering',
-    reason: '«web-1» waits for the end of «web-2» (wave 1, failed)',
+    reason: "'web-1' waits for the end of 'web-2' (wave 1, failed)",
     waitsFor: 'web-2',
   },
   {
@@ -199,7 +199,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'role=db'), label('web-2', 'role', 'db'), label('web-3', 'role', 'db')),
     gate: 'ordering',
-    reason: '«web-1» waits for the end of «web-2» (wave 1, not dispatched), and of 1 more host',
+    reason: "'web-1' waits for the end of 'web-2' (wave 1, not dispatched), and of 1 more host",
     waitsFor: 'web-3',
   },
   {
@@ -207,7 +207,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'role=db'), label('web-1', 'role', 'db'), label('web-2', 'role', 'db')),
     gate: 'ordering',
-    reason: '«web-1» waits for the end of «web-2» (wave 1, not dispatched)',
+    reason: "'web-1' waits for the end of 'web-2' (wave 1, not dispatched)",
     waitsFor: 'web-2',
   },
   {
@@ -227,7 +227,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'nobody'), (fleet) => fleet.unknown.add('nobody')),
     gate: 'ordering',
-    reason: 'label after of «web-1» names «nobody», and there is no such host',
+    reason: "label after of 'web-1' names 'nobody', and there is no such host",
     wakeAtMs: NOON_MS + 60_000,
   },
   {
@@ -235,7 +235,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: label('web-1', 'after', 'web-2 web-3'),
     gate: 'ordering',
-    reason: 'label after of «web-1» is unreadable: «web-2 web-3» is no host name',
+    reason: "label after of 'web-1' is unreadable: 'web-2 web-3' is no host name",
     wakeAtMs: NOON_MS + 60_000,
   },
   {
@@ -243,7 +243,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'web-2'), label('web-2', 'after', 'web-1')),
     gate: 'ordering',
-    reason: 'hosts wait for one another: «web-1» after «web-2» after «web-1»; change a label after',
+    reason: "hosts wait for one another: 'web-1' after 'web-2' after 'web-1'; change a label after",
     waitsFor: 'web-2',
   },
   {
@@ -251,7 +251,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'web-2'), label('web-2', 'after', 'web-3'), label('web-3', 'after', 'web-2')),
     gate: 'ordering',
-    reason: 'hosts wait for one another: «web-2» after «web-3» after «web-2»; change a label after',
+    reason: "hosts wait for one another: 'web-2' after 'web-3' after 'web-2'; change a label after",
     waitsFor: 'web-2',
   },
   {
@@ -259,7 +259,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: label('web-1', 'after', 'web-1'),
     gate: 'ordering',
-    reason: 'hosts wait for one another: «web-1» after «web-1»; change a label after',
+    reason: "hosts wait for one another: 'web-1' after 'web-1'; change a label after",
   },
   {
     given: 'an open maintenance window',
@@ -270,7 +270,7 @@ const ROWS: readonly Row[] = [
     given: 'a closed maintenance window',
     fleet: label('web-1', 'maintenance-window', 'Mon-Fri 22:00-04:00'),
     gate: 'maintenance_window',
-    reason: '«web-1» may only be changed in «Mon-Fri 22:00-04:00» (UTC): next at 2031-01-08T22:00:00.000Z',
+    reason: "'web-1' may only be changed in 'Mon-Fri 22:00-04:00' (UTC): next at 2031-01-08T22:00:00.000Z",
     wakeAtMs: Date.UTC(2031, 0, 8, 22),
   },
   {
@@ -278,8 +278,8 @@ const ROWS: readonly Row[] = [
     fleet: label('web-1', 'maintenance-window', 'at night'),
     gate: 'maintenance_window',
     reason:
-      'label maintenance-window of «web-1» is unreadable: «at night» is no window; ' +
-      'write e.g. «Mon-Fri 22:00-04:00», in UTC',
+      "label maintenance-window of 'web-1' is unreadable: 'at night' is no window; " +
+      "write e.g. 'Mon-Fri 22:00-04:00', in UTC",
   },
   {
     given: 'as many in flight as may be',
@@ -333,7 +333,7 @@ for (const row of ROWS) {
     row.fleet?.(fleet);
     const rollout = sampleRollout(row.states, row.plan);
     row.rollout?.(rollout);
-    const scene = sceneOf(rollout, fleet, row.nowMs ?? NOON_MS);
+    const scene = gateContextOf(rollout, fleet, row.nowMs ?? NOON_MS);
     const host = rollout.host(row.host ?? 'web-1');
     assert(host !== undefined);
     const holding: Holding | null = holdOf(scene, host);
@@ -350,7 +350,7 @@ for (const row of ROWS) {
 
 test('a host that is dispatched, through or no part of the rollout is held by nothing', () => {
   const rollout = sampleRollout({ 'web-1': 'pending' });
-  const scene = sceneOf(rollout, new FakeFleet(), NOON_MS);
+  const scene = gateContextOf(rollout, new FakeFleet(), NOON_MS);
   assert.equal(explainHold(scene, 'web-1'), null);
   assert.equal(explainHold(scene, 'nobody'), null);
 });
@@ -362,7 +362,7 @@ test('a long line of hosts, each after the one before, is searched for circles i
     if (index > 0) fleet.labels.set(name, { after: `h${index - 1}` });
   }
   const rollout = sampleRollout({}, { waves: [names] });
-  const scene = sceneOf(rollout, fleet, NOON_MS);
+  const scene = gateContextOf(rollout, fleet, NOON_MS);
   for (const host of rollout.hosts.values()) holdOf(scene, host);
   assert.ok(fleet.readings < 10 * names.length, `${fleet.readings} readings`);
 });

@@ -57,5 +57,5 @@ test('a hundred waves are taken', () => {
 });
 
 test('a host is in one wave only', () => {
-  assert.deepEqual(layOutWaves(sizes('100%'), ['a', 'b', 'a']), { ok: false, reason: '«a» is named twice' });
+  assert.deepEqual(layOutWaves(sizes('100%'), ['a', 'b', 'a']), { ok: false, reason: "'a' is named twice" });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostState, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
-import { WaitingLine } from '../../src/rollout/pending-hosts.ts';
+import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { leave, reconsider } from '../../src/rollout/reconsider.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
@@ -285,7 +285,7 @@ test('planning costs what changed, and not what there is: one place that gets fr
     // Every other host is offline; the line asks about each of them once.
     for (const [index, name] of names.entries()) if (index % 2 === 1) fleet.statuses.set(name, 'offline');
     const rollout = sampleRollout({}, { waves: [names], maxInFlight: 4 });
-    const line = new WaitingLine(rollout);
+    const line = new PendingHosts(rollout);
     const settle = (): void => {
       for (;;) {
         const planned = plan(rollout, fleet, line.candidates(0, NOON_MS), NOON_MS);

@@ -98,7 +98,7 @@ test('a failure beyond the threshold halts the rollout in the same breath, and q
       {
         kind: 'rollout_halted',
         host: 'web-1',
-        reason: '«web-1» failed («http»): 1 host failed, and failure_threshold is 0',
+        reason: "'web-1' failed ('http'): 1 host failed, and failure_threshold is 0",
       },
     ],
   });
@@ -136,7 +136,7 @@ test('a tolerated failure after the end quarantines nothing', () => {
 test('a halt by an activation that failed names no probe', () => {
   const rollout = sampleRollout({ 'web-1': 'activating' });
   const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.activation_failed), NOON_MS);
-  const reason = '«web-1» failed: 1 host failed, and failure_threshold is 0';
+  const reason = "'web-1' failed: 1 host failed, and failure_threshold is 0";
   assert.deepEqual(received.ok && received.entries[1], { kind: 'rollout_halted', host: 'web-1', reason });
 });
 
@@ -144,7 +144,7 @@ test('a report is refused for a stranger, and by the table', () => {
   const rollout = sampleRollout();
   assert.deepEqual(receiveReport(rollout, 'nobody', numbered(1, FACTS.dispatch_ack), NOON_MS), {
     ok: false,
-    refusal: '«nobody» is not part of rollout r1',
+    refusal: "'nobody' is not part of rollout r1",
   });
   assert.deepEqual(receiveReport(rollout, 'web-1', numbered(1, FACTS.converged), NOON_MS), {
     ok: false,
@@ -163,7 +163,7 @@ for (const entry of [
     assert.equal(acknowledge().ok, true);
     rollout.apply(entry, NOON_MS);
     const { status } = rollout.progress;
-    const refusal = `the rollout is ${status}: what it offered to «web-1» is withdrawn`;
+    const refusal = `the rollout is ${status}: what it offered to 'web-1' is withdrawn`;
     assert.deepEqual(acknowledge(), { ok: false, refusal });
   });
 }
@@ -178,7 +178,7 @@ test('the first regression is told, once', () => {
 });
 
 for (const { entry, broken } of [
-  { entry: { kind: 'host_dispatched', host: 'web-2', epoch: 1 }, broken: /I1 .*«web-2» of wave 1 is dispatched/ },
+  { entry: { kind: 'host_dispatched', host: 'web-2', epoch: 1 }, broken: /I1 .*'web-2' of wave 1 is dispatched/ },
   { entry: { kind: 'host_dispatched', host: 'nobody', epoch: 1 }, broken: /belongs to rollout r1/ },
   { entry: { kind: 'wave_promoted', wave: 1, skipped: ['web-1'] }, broken: /I1 .*nothing converged/ },
   { entry: { kind: 'wave_promoted', wave: 2, skipped: [] }, broken: /I1 .*wave 2 is not the next/ },
@@ -187,7 +187,7 @@ for (const { entry, broken } of [
   { entry: report('web-1', 1, 'dispatch_ack'), broken: /a logged report is legal: nothing is offered/ },
   { entry: report('web-1', 1, 'converged'), broken: /a logged report is legal/ },
   { entry: { kind: 'telemetry_judged', host: 'web-1', verdict: verdict('ok') }, broken: /is judged in its soak/ },
-  { entry: { kind: 'rollout_halted', host: 'web-1', reason: '' }, broken: /«web-1» has failed/ },
+  { entry: { kind: 'rollout_halted', host: 'web-1', reason: '' }, broken: /'web-1' has failed/ },
 ] as ReadonlyArray<{ entry: LaterEntry; broken: RegExp }>) {
   test(`a new rollout takes no ${entry.kind} of ${'host' in entry ? entry.host : 'its own'}: ${broken.source}`, () => {
     const rollout = sampleRollout();
@@ -269,7 +269,7 @@ test('I4: whoever has left does not come back', () => {
 test('I5: two open rollouts of a stack share no host', () => {
   const older = sampleRollout();
   const newer = Rollout.create(samplePlan({ id: 'r2', waves: [['web-9', 'web-3']] }), NOON_MS);
-  assert.throws(() => checkOnlyOpen(newer, [older]), /I5 .*r2 and r1 share «web-3»/);
+  assert.throws(() => checkOnlyOpen(newer, [older]), /I5 .*r2 and r1 share 'web-3'/);
   older.apply({ kind: 'rollout_superseded', by: 'r2' }, NOON_MS);
   checkOnlyOpen(newer, [older, newer]);
 });

@@ -1,10 +1,10 @@
 /** Rollouts, hosts and facts for tests: everything that a row does not name is in order. */
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
 import type {
-  AgentFact,
-  AgentFactType,
+  AgentEvent,
+  AgentEventType,
   HostState,
-  NumberedFact,
+  NumberedEvent,
   RolloutHost,
   RolloutPlan,
 } from '../../src/domain/rollout.ts';
@@ -38,7 +38,7 @@ export function samplePlan(part: Partial<RolloutPlan> = {}): RolloutPlan {
   };
 }
 
-export const FACTS: { readonly [T in AgentFactType]: Extract<AgentFact, { readonly type: T }> } = {
+export const FACTS: { readonly [T in AgentEventType]: Extract<AgentEvent, { readonly type: T }> } = {
   dispatch_ack: { type: 'dispatch_ack', currentRelease: OTHER, receivedAtMs: NOON_MS },
   activation_started: { type: 'activation_started', startedAtMs: NOON_MS, method: 'compose' },
   activation_completed: {
@@ -76,7 +76,7 @@ export const FACTS: { readonly [T in AgentFactType]: Extract<AgentFact, { readon
 };
 
 /** `seq` is also the body's digest: the same number is the same body. */
-export function numbered(seq: number, fact: AgentFact): NumberedFact {
+export function numbered(seq: number, fact: AgentEvent): NumberedEvent {
   return { seq, bodyDigest: `body ${seq}`, fact };
 }
 
@@ -109,7 +109,7 @@ const WAY = {
   failed: ['dispatch_ack', 'activation_completed', 'failed'],
   converged: ['dispatch_ack', 'activation_completed', 'converged'],
   reverted: ['dispatch_ack', 'activation_completed', 'failed', 'rollback_completed'],
-} as const satisfies Record<HostState, readonly AgentFactType[]>;
+} as const satisfies Record<HostState, readonly AgentEventType[]>;
 
 /** Dispatches a host and leads it to a state, entry by entry; time passes only for its soak. */
 export function lead(rollout: Rollout, name: string, state: HostState, atMs = NOON_MS): void {

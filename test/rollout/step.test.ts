@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AgentFact, RolloutHost, TelemetryVerdict } from '../../src/domain/rollout.ts';
+import type { AgentEvent, RolloutHost, TelemetryVerdict } from '../../src/domain/rollout.ts';
 import { step } from '../../src/rollout/step.ts';
 import { FACTS, NOON_MS, numbered, OTHER, POLICY, sampleHost, samplePlan, TARGET } from './sample-rollout.ts';
 
-function take(host: RolloutHost, fact: AgentFact, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {
+function take(host: RolloutHost, fact: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {
   const stepped = step(host, numbered(host.lastSeq + 1, fact), plan, nowMs);
   assert(stepped.ok, stepped.ok ? '' : stepped.refusal);
   return stepped.host;
 }
 
-function refusal(host: RolloutHost, fact: AgentFact, nowMs = NOON_MS, plan = samplePlan()): string | null {
+function refusal(host: RolloutHost, fact: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): string | null {
   const stepped = step(host, numbered(host.lastSeq + 1, fact), plan, nowMs);
   return stepped.ok ? null : stepped.refusal;
 }
@@ -30,13 +30,13 @@ test('a number may leave a gap', () => {
 test('an acknowledgement is refused without an offer: the agent must not act on one that was withdrawn', () => {
   assert.equal(
     refusal(sampleHost('pending', { epoch: null }), FACTS.dispatch_ack),
-    'nothing is offered to «web-1»: the offer was withdrawn or never made, so it must not act',
+    "nothing is offered to 'web-1': the offer was withdrawn or never made, so it must not act",
   );
 });
 
 test('nothing is taken from an archived host', () => {
   const host = sampleHost('soaking', { left: true });
-  assert.equal(refusal(host, FACTS.converged), '«web-1» is archived: nothing is expected of it any more');
+  assert.equal(refusal(host, FACTS.converged), "'web-1' is archived: nothing is expected of it any more");
 });
 
 test('the acknowledgement says what ran before, and null is a first deploy', () => {
@@ -58,18 +58,18 @@ for (const { given, host, fact, nowMs, plan, expected } of [
   {
     given: 'another release',
     fact: { ...FACTS.converged, currentRelease: OTHER },
-    expected: `«web-1» runs ${OTHER}, not the release of this rollout (${TARGET})`,
+    expected: `'web-1' runs ${OTHER}, not the release of this rollout (${TARGET})`,
   },
   {
     given: 'a millisecond to go',
     nowMs: NOON_MS - 1,
-    expected: "the soak of «web-1» has 1 s to go by the server's clock",
+    expected: "the soak of 'web-1' has 1 s to go by the server's clock",
   },
   { given: 'a due time of long ago', nowMs: NOON_MS + 86_400_000, expected: null },
   {
     given: 'an enforce probe that fails',
     host: { probes: [{ name: 'http', mode: 'enforce', status: 'fail', sinceMs: NOON_MS, reason: null }] },
-    expected: 'probes are failing: «http»',
+    expected: "probes are failing: 'http'",
   },
   {
     given: 'an observe probe that fails',
@@ -94,7 +94,7 @@ for (const { given, host, fact, nowMs, plan, expected } of [
 ] as ReadonlyArray<{
   given: string;
   host?: Partial<RolloutHost>;
-  fact?: AgentFact;
+  fact?: AgentEvent;
   nowMs?: number;
   plan?: ReturnType<typeof samplePlan>;
   expected: string | null;
@@ -149,7 +149,7 @@ test('a host has at most 100 probes', () => {
     '101 probes are declared; at most 100 are taken',
   );
   const full = take(soaking, { ...FACTS.probe_topology_declared, probes: probes.slice(1) });
-  assert.equal(refusal(full, FACTS.probe_result), '«http» would be one more probe than the 100 that are taken');
+  assert.equal(refusal(full, FACTS.probe_result), "'http' would be one more probe than the 100 that are taken");
   assert.equal(refusal(full, { ...FACTS.probe_result, probe: 'p7' }), null);
 });
 

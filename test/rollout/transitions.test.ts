@@ -1,13 +1,13 @@
 /** Every pair of state and event, each with a new, a duplicate, a regressed and a conflicting number. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGENT_FACT_TYPES, type AgentFactType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
+import { AGENT_FACT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
 import { judgeSeq } from '../../src/rollout/judge-seq.ts';
 import { step } from '../../src/rollout/step.ts';
 import { FACTS, NOON_MS, sampleHost, samplePlan } from './sample-rollout.ts';
 
 /** The contract's table in full; null: refused. */
-const NEXT: Record<HostState, Record<AgentFactType, HostState | null>> = {
+const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
   pending: {
     dispatch_ack: 'activating',
     activation_started: null,

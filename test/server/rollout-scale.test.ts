@@ -1,17 +1,17 @@
-/** What a rollout to many hosts asks of the engine: bounded transactions, and work for what changed only. */
+/** What a rollout to many hosts asks of the writer: bounded transactions, and work for what changed only. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandOf } from '../../src/domain/command.ts';
 import { DEFAULT_TELEMETRY_LIMITS, type Release } from '../../src/domain/release.ts';
-import type { AgentFact } from '../../src/domain/rollout.ts';
+import type { AgentEvent } from '../../src/domain/rollout.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
 import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
-import { Engine } from '../../src/server/writer.ts';
+import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { addHost, NOON_MS, openEngine, reportedTickAt } from './open-engine.ts';
+import { addHost, NOON_MS, openWriter, reportedTickAt } from './open-writer.ts';
 
 const RELEASE: Release = {
   digest: `sha256:${'a'.repeat(64)}`,
@@ -75,17 +75,17 @@ function hostNames(count: number): string[] {
 
 /** Hosts that are online, or only known, and their agents. */
 async function addFleet(
-  engine: Engine,
+  writer: Writer,
   names: readonly string[],
   isOnline = true,
 ): Promise<Map<string, AgentIdentity>> {
   const agents = new Map<string, AgentIdentity>();
-  for (const added of await Promise.all(names.map((name) => engine.submit(addHost(name))))) {
-    const identity = engine.identify(added.minted?.plaintext ?? '', NOON_MS);
+  for (const added of await Promise.all(names.map((name) => writer.submit(addHost(name))))) {
+    const identity = writer.identify(added.minted?.plaintext ?? '', NOON_MS);
     assert(identity?.kind === 'agent');
     agents.set(added.host.name, identity);
   }
-  if (isOnline) await Promise.all([...agents.values()].map((identity) => engine.submit(reportTick(identity, NOON_MS))));
+  if (isOnline) await Promise.all([...agents.values()].map((identity) => writer.submit(reportTick(identity, NOON_MS))));
   return agents;
 }
 
@@ -93,9 +93,9 @@ function reportTick(identity: AgentIdentity, nowMs: number): CommandOf<'report_t
   return { kind: 'report_tick', identity, tick: reportedTickAt(nowMs), nowMs };
 }
 
-async function rollOut(engine: Engine, names: readonly string[]): Promise<string> {
-  await engine.submit({ kind: 'add_release', release: RELEASE, manifest: new Uint8Array(), nowMs: NOON_MS });
-  const { id } = await engine.submit({
+async function rollOut(writer: Writer, names: readonly string[]): Promise<string> {
+  await writer.submit({ kind: 'add_release', release: RELEASE, manifest: new Uint8Array(), nowMs: NOON_MS });
+  const { id } = await writer.submit({
     kind: 'create_rollout',
     release: RELEASE.digest,
     hosts: { names },
@@ -107,28 +107,28 @@ async function rollOut(engine: Engine, names: readonly string[]): Promise<string
   return id;
 }
 
-function report(rolloutId: string, hostname: string, identity: AgentIdentity, seq: number, fact: AgentFact) {
+function report(rolloutId: string, hostname: string, identity: AgentIdentity, seq: number, fact: AgentEvent) {
   const numbered = { seq, bodyDigest: `digest ${seq}`, fact };
-  return { kind: 'report_fact', identity, hostname, rolloutId, numbered, nowMs: NOON_MS } as const;
+  return { kind: 'report_event', identity, hostname, rolloutId, numbered, nowMs: NOON_MS } as const;
 }
 
-const ACK: AgentFact = { type: 'dispatch_ack', currentRelease: null, receivedAtMs: NOON_MS };
-const STARTED: AgentFact = { type: 'activation_started', startedAtMs: NOON_MS, method: 'compose' };
-const COMPLETED: AgentFact = {
+const ACK: AgentEvent = { type: 'dispatch_ack', currentRelease: null, receivedAtMs: NOON_MS };
+const STARTED: AgentEvent = { type: 'activation_started', startedAtMs: NOON_MS, method: 'compose' };
+const COMPLETED: AgentEvent = {
   type: 'activation_completed',
   observedRelease: RELEASE.digest,
   exitCode: 0,
   completedAtMs: NOON_MS,
 };
 
-function countInFlight(engine: Engine, id: string): number {
-  return new RolloutReader(engine).rollout(id).counts.inFlight;
+function countInFlight(writer: Writer, id: string): number {
+  return new RolloutReader(writer).rollout(id).counts.inFlight;
 }
 
-async function untilInFlight(engine: Engine, id: string, count: number): Promise<void> {
+async function untilInFlight(writer: Writer, id: string, count: number): Promise<void> {
   const untilMs = performance.now() + 10_000;
-  while (countInFlight(engine, id) < count && performance.now() < untilMs) await sleep(1);
-  assert.equal(countInFlight(engine, id), count);
+  while (countInFlight(writer, id) < count && performance.now() < untilMs) await sleep(1);
+  assert.equal(countInFlight(writer, id), count);
 }
 
 /** How many calls there were in each transaction. */
@@ -143,37 +143,37 @@ function countByTransaction(calls: readonly string[], wanted: string): number[] 
 
 test('a wave of hundreds is dispatched a part at a time, and every waiting poll gets its dispatch', async (t) => {
   const calls: string[] = [];
-  const { engine } = openEngine(t, (store) => watch(store, calls));
-  const agents = await addFleet(engine, hostNames(300));
-  const polls = [...agents.values()].map((identity) => engine.nextDispatch(identity, 60_000, () => {}));
-  const id = await rollOut(engine, [...agents.keys()]);
+  const { writer } = openWriter(t, (store) => watch(store, calls));
+  const agents = await addFleet(writer, hostNames(300));
+  const polls = [...agents.values()].map((identity) => writer.nextDispatch(identity, 60_000, () => {}));
+  const id = await rollOut(writer, [...agents.keys()]);
   const dispatches = await Promise.all(polls);
   assert.deepEqual([...new Set(dispatches.map((dispatch) => dispatch?.rolloutId))], [id]);
   assert.deepEqual(countByTransaction(calls, 'log host_dispatched'), [64, 64, 64, 64, 44]);
-  assert.equal(countInFlight(engine, id), 300);
-  assert.equal(new RolloutReader(engine).replay(id).equal, true);
+  assert.equal(countInFlight(writer, id), 300);
+  assert.equal(new RolloutReader(writer).replay(id).equal, true);
 });
 
 test('an event that comes while a wave is being dispatched is answered before the wave is', async (t) => {
-  const { engine } = openEngine(t);
-  const agents = await addFleet(engine, hostNames(300));
-  const id = await rollOut(engine, [...agents.keys()]);
+  const { writer } = openWriter(t);
+  const agents = await addFleet(writer, hostNames(300));
+  const id = await rollOut(writer, [...agents.keys()]);
   const identity = agents.get('web-1');
   assert(identity !== undefined);
-  assert.deepEqual(await engine.submit(report(id, 'web-1', identity, 1, ACK)), { applied: true });
-  assert.ok(countInFlight(engine, id) < 300);
-  await untilInFlight(engine, id, 300);
+  assert.deepEqual(await writer.submit(report(id, 'web-1', identity, 1, ACK)), { applied: true });
+  assert.ok(countInFlight(writer, id) < 300);
+  await untilInFlight(writer, id, 300);
 });
 
 test('a wave that was cut short by the end of the server is dispatched to its end by the next one', async (t) => {
-  const { engine, dataDir } = openEngine(t);
-  const agents = await addFleet(engine, hostNames(300));
-  const id = await rollOut(engine, [...agents.keys()]);
-  assert.ok(countInFlight(engine, id) < 200);
+  const { writer, dataDir } = openWriter(t);
+  const agents = await addFleet(writer, hostNames(300));
+  const id = await rollOut(writer, [...agents.keys()]);
+  assert.ok(countInFlight(writer, id) < 200);
   // Whose last transaction dispatches another part.
-  engine.close(NOON_MS);
+  writer.close(NOON_MS);
 
-  const next = new Engine(new RecordingLog());
+  const next = new Writer(new RecordingLog());
   next.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {});
   t.after(() => next.close(NOON_MS));
   assert.ok(countInFlight(next, id) < 300);
@@ -185,53 +185,53 @@ test('a wave that was cut short by the end of the server is dispatched to its en
 test('one host that comes online is written for alone, however many wait beside it', async (t) => {
   for (const count of [3, 200]) {
     const calls: string[] = [];
-    const { engine } = openEngine(t, (store) => watch(store, calls));
-    const agents = await addFleet(engine, hostNames(count), false);
-    const id = await rollOut(engine, [...agents.keys()]);
+    const { writer } = openWriter(t, (store) => watch(store, calls));
+    const agents = await addFleet(writer, hostNames(count), false);
+    const id = await rollOut(writer, [...agents.keys()]);
     await sleep(20);
     const identity = agents.get('web-2');
     assert(identity !== undefined);
     calls.length = 0;
-    await engine.submit(reportTick(identity, NOON_MS));
+    await writer.submit(reportTick(identity, NOON_MS));
     assert.deepEqual(calls, ['begin', 'log host_dispatched', 'save epoch of web-2', 'save progress', 'save web-2']);
-    assert.equal(countInFlight(engine, id), 1);
+    assert.equal(countInFlight(writer, id), 1);
   }
 });
 
 test('what changes often in one transaction is written once, as it is at its end', async (t) => {
   const calls: string[] = [];
-  const { engine } = openEngine(t, (store) => watch(store, calls));
-  const agents = await addFleet(engine, ['web-1']);
-  const id = await rollOut(engine, ['web-1']);
+  const { writer } = openWriter(t, (store) => watch(store, calls));
+  const agents = await addFleet(writer, ['web-1']);
+  const id = await rollOut(writer, ['web-1']);
   const identity = agents.get('web-1');
   assert(identity !== undefined);
   calls.length = 0;
   const facts = [ACK, STARTED, COMPLETED];
-  await Promise.all(facts.map((fact, index) => engine.submit(report(id, 'web-1', identity, index + 1, fact))));
+  await Promise.all(facts.map((fact, index) => writer.submit(report(id, 'web-1', identity, index + 1, fact))));
   const logged = 'log host_reported';
   assert.deepEqual(calls, ['begin', logged, logged, logged, 'save web-1']);
-  const replay = new RolloutReader(engine).replay(id);
+  const replay = new RolloutReader(writer).replay(id);
   assert.deepEqual([replay.equal, replay.entries], [true, 5]);
 });
 
 test('of soaking hosts only those that have reported are read again', async (t) => {
   const calls: string[] = [];
-  const { engine } = openEngine(t, (store) => watch(store, calls));
-  const agents = await addFleet(engine, ['web-1', 'web-2']);
-  const id = await rollOut(engine, ['web-1', 'web-2']);
+  const { writer } = openWriter(t, (store) => watch(store, calls));
+  const agents = await addFleet(writer, ['web-1', 'web-2']);
+  const id = await rollOut(writer, ['web-1', 'web-2']);
   for (const [name, identity] of agents) {
     for (const [index, fact] of [ACK, STARTED, COMPLETED].entries())
-      await engine.submit(report(id, name, identity, index + 1, fact));
+      await writer.submit(report(id, name, identity, index + 1, fact));
   }
-  await engine.tick(NOON_MS + 4_000);
+  await writer.tick(NOON_MS + 4_000);
   const identity = agents.get('web-2');
   assert(identity !== undefined);
-  await engine.submit(reportTick(identity, NOON_MS + 5_000));
+  await writer.submit(reportTick(identity, NOON_MS + 5_000));
   calls.length = 0;
-  await engine.tick(NOON_MS + 8_000);
+  await writer.tick(NOON_MS + 8_000);
   const reads = () => calls.filter((call) => call.startsWith('read ticks'));
   assert.deepEqual([...new Set(reads())], [`read ticks of ${identity.hostId}`]);
   calls.length = 0;
-  await engine.tick(NOON_MS + 12_000);
+  await writer.tick(NOON_MS + 12_000);
   assert.deepEqual(reads(), []);
 });

@@ -27,7 +27,7 @@ interface Shadow {
 }
 
 /** What the oracle may look at of the world. */
-export interface World {
+export interface State {
   /** The status a host has in the server's books; undefined: no such host. */
   statusOf(host: string): string | undefined;
   labelsOf(host: string): Readonly<Record<string, string>>;
@@ -62,7 +62,7 @@ const LEGAL = new Map(
 const OPEN = new Set(['active', 'paused']);
 
 export class Oracle {
-  world: World | null = null;
+  world: State | null = null;
   heard: (id: string, entry: RolloutEntry) => void = () => {};
   readonly #shadows = new Map<string, Shadow>();
   readonly #epochs = new Map<string, number>();
@@ -177,7 +177,7 @@ export class Oracle {
     }
   }
 
-  get #world(): World {
+  get #world(): State {
     assert(this.world !== null);
     return this.world;
   }

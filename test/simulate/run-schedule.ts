@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
 import { isOpen } from '../../src/rollout/apply-entry.ts';
 import { explainHold } from '../../src/rollout/explain-hold.ts';
-import { sceneOf } from '../../src/rollout/gates/gate.ts';
+import { gateContextOf } from '../../src/rollout/gates/gate.ts';
 import { layOutWaves, type WaveSize } from '../../src/rollout/lay-out-waves.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { makeRelease, mustFail, type SimRelease } from './catalog.ts';
@@ -294,7 +294,7 @@ class Schedule {
   #heldForGood(id: string): string | null {
     const held = this.server.rollouts.get(id);
     if (held === undefined || held.rollout.inFlight.size > 0) return null;
-    const scene = sceneOf(held.rollout, this.server, this.server.nowMs);
+    const scene = gateContextOf(held.rollout, this.server, this.server.nowMs);
     const gates = held.rollout.pending.flatMap((names) =>
       [...names].map((name) => explainHold(scene, name)?.gate ?? 'none'),
     );
@@ -319,7 +319,7 @@ class Schedule {
   #describe(): string {
     return JSON.stringify(
       [...this.server.rollouts].map(([id, { rollout }]) => {
-        const scene = sceneOf(rollout, this.server, this.server.nowMs);
+        const scene = gateContextOf(rollout, this.server, this.server.nowMs);
         const hosts = [...rollout.hosts.values()].map((host) => [
           host.name,
           host.wave,

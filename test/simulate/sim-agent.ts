@@ -2,7 +2,7 @@
  * An agent that keeps the contract: it acts only on an acknowledgement that was taken, numbers and keeps its events
  * before it sends them, goes back by itself when its release fails, and after a refusal believes the server.
  */
-import type { AgentFact, NumberedFact } from '../../src/domain/rollout.ts';
+import type { AgentEvent, NumberedEvent } from '../../src/domain/rollout.ts';
 import type { SimRelease } from './catalog.ts';
 import type { Network } from './network.ts';
 import type { Oracle } from './oracle.ts';
@@ -16,7 +16,7 @@ type Phase = 'offered' | 'activating' | 'soaking' | 'converging' | 'failed' | 'r
 interface Work {
   readonly rolloutId: string;
   readonly release: SimRelease;
-  readonly outbox: NumberedFact[];
+  readonly outbox: NumberedEvent[];
   epoch: number;
   phase: Phase;
   previous: string | null;
@@ -160,7 +160,7 @@ export class SimAgent {
     return work;
   }
 
-  #enqueue(work: Work, fact: AgentFact): void {
+  #enqueue(work: Work, fact: AgentEvent): void {
     this.#facts += 1;
     this.#version += 1;
     work.outbox.push({ seq: work.nextSeq, bodyDigest: `${this.name} ${this.#facts}`, fact });
@@ -202,7 +202,7 @@ export class SimAgent {
     this.crash();
   }
 
-  #taken(work: Work, numbered: NumberedFact): void {
+  #taken(work: Work, numbered: NumberedEvent): void {
     if (work.outbox[0]?.seq === numbered.seq) work.outbox.shift();
     const goesBack = work.release.policy.onHealthFailure === 'rollback-and-halt';
     switch (numbered.fact.type) {

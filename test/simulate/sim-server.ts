@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { HostStatus } from '../../src/domain/host.ts';
 import type { Quarantine } from '../../src/domain/release.ts';
-import type { HostState, NumberedFact, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
+import type { HostState, NumberedEvent, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
 import { isOpen, type LaterEntry } from '../../src/rollout/apply-entry.ts';
 import { commandRollout, type RolloutCommand } from '../../src/rollout/command-rollout.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
@@ -14,7 +14,7 @@ import type { Holding } from '../../src/rollout/gates/gate.ts';
 import { isOffered, occupies } from '../../src/rollout/host-bucket.ts';
 import { checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
 import { judgeSeq } from '../../src/rollout/judge-seq.ts';
-import { WaitingLine } from '../../src/rollout/pending-hosts.ts';
+import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { receiveReport } from '../../src/rollout/receive-report.ts';
 import { leave, reconsider } from '../../src/rollout/reconsider.ts';
@@ -51,7 +51,7 @@ export interface HostPart {
 
 interface Held {
   readonly rollout: Rollout;
-  readonly line: WaitingLine;
+  readonly line: PendingHosts;
   hold: Holding | null;
 }
 
@@ -114,7 +114,7 @@ export class SimServer implements FleetView {
   }
 
   /** An agent's event: the status of its answer. */
-  receive(host: string, rolloutId: string, numbered: NumberedFact): 204 | 401 | 404 | 409 {
+  receive(host: string, rolloutId: string, numbered: NumberedEvent): 204 | 401 | 404 | 409 {
     if (this.hosts.get(host)?.status === 'archived') return 401;
     const rollout = this.rollouts.get(rolloutId)?.rollout;
     const part = rollout?.host(host);
@@ -216,7 +216,7 @@ export class SimServer implements FleetView {
     this.#append(asked.id, { kind: 'rollout_created', plan: asked });
     const rollout = Rollout.create(asked, this.nowMs);
     checkOnlyOpen(rollout, open);
-    this.rollouts.set(asked.id, { rollout, line: new WaitingLine(rollout), hold: null });
+    this.rollouts.set(asked.id, { rollout, line: new PendingHosts(rollout), hold: null });
     this.#dirty.add(asked.id);
     this.#commit();
   }
@@ -247,7 +247,7 @@ export class SimServer implements FleetView {
       const replayed = this.replay(id);
       assert.equal(JSON.stringify(replayed.toStored()), rows, `replay of ${id}`);
       const next = fromRows ? Rollout.restore(JSON.parse(rows) as StoredRollout) : replayed;
-      this.rollouts.set(id, { rollout: next, line: new WaitingLine(next), hold: null });
+      this.rollouts.set(id, { rollout: next, line: new PendingHosts(next), hold: null });
       this.#dirty.add(id);
     }
     this.#commit();

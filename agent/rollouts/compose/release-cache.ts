@@ -31,7 +31,7 @@ export interface PreparedRelease {
   readonly files: ProjectFiles;
 }
 
-export interface ReleaseShelfOptions {
+export interface ReleaseCacheOptions {
   readonly stack: string;
   /** The stack's own folder. */
   readonly folder: string;
@@ -40,10 +40,10 @@ export interface ReleaseShelfOptions {
   readonly log: Log;
 }
 
-export class ReleaseShelf {
-  readonly #options: ReleaseShelfOptions;
+export class ReleaseCache {
+  readonly #options: ReleaseCacheOptions;
 
-  constructor(options: ReleaseShelfOptions) {
+  constructor(options: ReleaseCacheOptions) {
     this.#options = options;
   }
 

@@ -17,7 +17,7 @@ export interface ReleaseFolder {
 /** `stackFolder` is the stack's own. */
 export function locateRelease(stackFolder: string, digest: string): ReleaseFolder {
   const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
-  invariant(hex !== undefined, `«${digest}» is a digest`);
+  invariant(hex !== undefined, `'${digest}' is a digest`);
   const folder = join(stackFolder, 'releases', hex);
   return {
     folder,

@@ -31,7 +31,7 @@ export class ComposeRunner {
     if (exitCode !== 0) {
       throw new NexusError(
         'invalid',
-        `Docker Compose cannot be used on this host: ${errorTail === '' ? `«docker compose version» ends with ${exitCode}` : errorTail}. Install the Compose plugin (v2) of the Docker CLI`,
+        `Docker Compose cannot be used on this host: ${errorTail === '' ? `'docker compose version' ends with ${exitCode}` : errorTail}. Install the Compose plugin (v2) of the Docker CLI`,
         { details: { exit_code: exitCode } },
       );
     }

@@ -3,7 +3,7 @@ import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { lastBytes } from '../../../src/rollout/last-bytes.ts';
 import { MAX_OUTPUT_LENGTH } from '../../../src/wire/agent-event.ts';
-import { elapsedMs, type Moment } from '../../async/moment.ts';
+import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Phase, PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
 import type { Action, Advance } from './action.ts';
@@ -26,7 +26,7 @@ export function decideActivation(
   rollout: RolloutRecord,
   phase: PhaseAt<'activating'>,
   observed: Observed,
-  now: Moment,
+  now: ClockReading,
 ): Action[] {
   const timeoutMs = rollout.plan?.activationTimeoutMs ?? DEFAULT_ACTIVATION_TIMEOUT_MS;
   const limitMs = timeoutMs - elapsedMs(phase.since, now);
@@ -88,7 +88,7 @@ function attempt(
   phase: PhaseAt<'activating'>,
   tried: Tried | undefined,
   most: number,
-  now: Moment,
+  now: ClockReading,
   action: Action,
 ): Action[] {
   if (tried === undefined || tried.last.ok) return [action];
@@ -97,12 +97,17 @@ function attempt(
   return retry(tried, now, action);
 }
 
-function retry({ last, attempts }: Tried, now: Moment, action: Action): Action[] {
+function retry({ last, attempts }: Tried, now: ClockReading, action: Action): Action[] {
   const waitMs = RETRY_MS * attempts - elapsedMs(last.at, now);
   return waitMs > 0 ? [{ do: 'wait', ms: waitMs }] : [action];
 }
 
-function complete(rollout: RolloutRecord, plan: Plan, containers: readonly ProjectContainer[], now: Moment): Advance {
+function complete(
+  rollout: RolloutRecord,
+  plan: Plan,
+  containers: readonly ProjectContainer[],
+  now: ClockReading,
+): Advance {
   const at = formatInstant(now.wallMs);
   const phase = beginSoak(plan, containers, rollout.soakMs ?? plan.soakMs, now);
   return {
@@ -123,7 +128,7 @@ export function beginSoak(
   plan: Plan,
   containers: readonly ProjectContainer[],
   soakMs: number,
-  now: Moment,
+  now: ClockReading,
 ): PhaseAt<'soaking'> {
   return {
     at: 'soaking',
@@ -141,7 +146,7 @@ function fail(
   phase: PhaseAt<'activating'>,
   exitCode: number,
   output: string,
-  now: Moment,
+  now: ClockReading,
 ): Advance {
   const tail = lastBytes(output, MAX_OUTPUT_LENGTH).toWellFormed();
   return {
@@ -154,7 +159,7 @@ function fail(
 }
 
 /** Without a manifest nothing was touched, and going back is only a look at what runs. */
-export function afterFailure(rollout: RolloutRecord, touched: boolean, now: Moment): Phase {
+export function afterFailure(rollout: RolloutRecord, touched: boolean, now: ClockReading): Phase {
   if (rollout.plan?.onHealthFailure === 'halt') return { at: 'closed', outcome: 'halted' };
   return { at: 'reverting', touched, since: now };
 }
@@ -185,5 +190,5 @@ function explainTimeout(timeoutMs: number, observed: Observed): string {
 }
 
 function explainStranger(names: readonly string[]): string {
-  return `containers of this project run here that Nexus has not deployed (${names.slice(0, 5).join(', ')}): they are left alone. Remove them with «docker compose down», or give the release another stack name`;
+  return `containers of this project run here that Nexus has not deployed (${names.slice(0, 5).join(', ')}): they are left alone. Remove them with 'docker compose down', or give the release another stack name`;
 }

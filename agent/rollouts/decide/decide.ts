@@ -1,6 +1,6 @@
 /** What to do next: a function of what is wanted, what is the case, and the time. */
 import { assertNever } from '../../../src/domain/errors.ts';
-import type { Moment } from '../../async/moment.ts';
+import type { ClockReading } from '../../async/clock-reading.ts';
 import type { RolloutRecord } from '../record/stack-record.ts';
 import type { Action } from './action.ts';
 import { decideActivation } from './activation.ts';
@@ -9,7 +9,7 @@ import { decideRollback } from './rollback.ts';
 import { decideResumption, decideSoak } from './soak.ts';
 
 /** In this order; none at all while only the server's answer is waited for. */
-export function decide(rollout: RolloutRecord, observed: Observed, now: Moment): Action[] {
+export function decide(rollout: RolloutRecord, observed: Observed, now: ClockReading): Action[] {
   const { phase } = rollout;
   switch (phase.at) {
     case 'offered':

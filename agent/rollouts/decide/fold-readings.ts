@@ -1,7 +1,7 @@
 /** What the readings of probes come to: their states, and what the server is told of them. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { lastBytes } from '../../../src/rollout/last-bytes.ts';
-import { elapsedMs, type Moment } from '../../async/moment.ts';
+import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { EventDraft, ProbeState } from '../record/stack-record.ts';
 import type { ProbeReading } from './observed.ts';
 
@@ -60,7 +60,7 @@ export interface SustainedFailure {
 export function findSustainedFailure(
   probes: readonly ProbeState[],
   limitMs: number,
-  now: Moment,
+  now: ClockReading,
 ): SustainedFailure | null {
   const failing = probes.flatMap(({ name, mode, failingSince }) =>
     mode === 'enforce' && failingSince !== null ? [{ name, ms: elapsedMs(failingSince, now) }] : [],
@@ -71,7 +71,7 @@ export function findSustainedFailure(
 }
 
 /** Milliseconds until the next failure of an `enforce` probe has lasted for `limitMs`; infinite when none is on its way. */
-export function untilSustained(probes: readonly ProbeState[], limitMs: number, now: Moment): number {
+export function untilSustained(probes: readonly ProbeState[], limitMs: number, now: ClockReading): number {
   const left = probes.flatMap(({ mode, failingSince }) =>
     mode === 'enforce' && failingSince !== null ? [limitMs - elapsedMs(failingSince, now)] : [],
   );

@@ -23,7 +23,7 @@ export function complaintOf(container: ProjectContainer, isJob: boolean): string
   if (state === 'exited') {
     if (exitCode !== 0) return `container ${name} has exited with code ${exitCode}`;
     if (isJob) return null;
-    return `container ${name} has exited with code 0; a service that is meant to end says so with «restart: "no"», or another depends on it with «condition: service_completed_successfully»`;
+    return `container ${name} has exited with code 0; a service that is meant to end says so with 'restart: "no"', or another depends on it with 'condition: service_completed_successfully'`;
   }
   return `container ${name} is ${state}, not running`;
 }

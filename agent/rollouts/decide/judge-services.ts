@@ -3,7 +3,7 @@
  * of its own is `health:<service>`, any other `running:<service>`; both fail when a container does not run.
  */
 
-import { elapsedMs, type Moment } from '../../async/moment.ts';
+import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
 import { complaintOf } from './judge-activation.ts';
@@ -59,7 +59,7 @@ export function readServices(
   plan: Plan,
   release: string,
   containers: readonly ProjectContainer[],
-  now: Moment,
+  now: ClockReading,
 ): ProbeReading[] {
   const custom = new Set(plan.probes.map(({ name }) => name));
   const deployed = deployedContainers(containers);
@@ -83,7 +83,7 @@ function complaintsOf(
   plan: Plan,
   release: string,
   deployed: readonly ProjectContainer[],
-  now: Moment,
+  now: ClockReading,
 ): string[] {
   const own = deployed.filter(({ service }) => service === name);
   if (own.length === 0) return [`service ${name} has no container any more`];
@@ -98,7 +98,7 @@ function restartComplaint(
   container: ProjectContainer,
   soak: PhaseAt<'soaking'>,
   plan: Plan,
-  now: Moment,
+  now: ClockReading,
 ): string | null {
   const restarts = container.restartCount - (soak.restarts[container.id] ?? 0);
   if (restarts > MOST_RESTARTS) {

@@ -1,13 +1,13 @@
-import type { Moment } from '../../async/moment.ts';
+import type { ClockReading } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';
 
 /** What became of a step that this process has tried. */
 export type Outcome =
-  | { readonly ok: true; readonly at: Moment }
+  | { readonly ok: true; readonly at: ClockReading }
   | {
       readonly ok: false;
-      readonly at: Moment;
+      readonly at: ClockReading;
       /** -1: nothing ran to its own end. */
       readonly exitCode: number;
       /** A sentence, or the last output of what failed. */
@@ -28,7 +28,7 @@ export type Step = (typeof STEPS)[number];
 export interface ProbeReading {
   readonly name: string;
   readonly status: 'pass' | 'fail';
-  readonly at: Moment;
+  readonly at: ClockReading;
   readonly reason: string | null;
 }
 
@@ -45,7 +45,7 @@ export interface Observed {
   /** The project's containers; null: the engine does not answer. */
   readonly containers: readonly ProjectContainer[] | null;
   /** Since when this process has seen them without a gap; null while it does not. */
-  readonly seenSince: Moment | null;
+  readonly seenSince: ClockReading | null;
   /** What was tried in this phase; a step that is missing has not been tried. */
   readonly tried: Readonly<Partial<Record<Step, Tried>>>;
   /** The plan of the rollout's release, once its files are on disk. */

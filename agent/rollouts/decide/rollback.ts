@@ -1,6 +1,6 @@
 /** Back to what ran before, as often as it takes: a host never stays between two releases. */
 import { formatInstant } from '../../../src/domain/instant.ts';
-import { elapsedMs, type Moment } from '../../async/moment.ts';
+import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { PhaseAt, RolloutRecord } from '../record/stack-record.ts';
 import type { Action, Advance } from './action.ts';
@@ -20,7 +20,7 @@ export function decideRollback(
   rollout: RolloutRecord,
   phase: PhaseAt<'reverting'>,
   observed: Observed,
-  now: Moment,
+  now: ClockReading,
 ): Action[] {
   const { containers, tried } = observed;
   if (containers === null) return [{ do: 'wait', ms: ENGINE_AGAIN_MS }];
@@ -64,7 +64,7 @@ function releaseOf(project: ProjectState): string | null {
   return project.kind === 'release' ? project.release : null;
 }
 
-function again(tried: Tried | undefined, now: Moment, action: Action): Action[] {
+function again(tried: Tried | undefined, now: ClockReading, action: Action): Action[] {
   if (tried === undefined) return [action];
   const delayMs = RETRY_MS[Math.min(tried.attempts, RETRY_MS.length) - 1] ?? 0;
   const waitMs = delayMs - elapsedMs(tried.last.at, now);
@@ -75,7 +75,7 @@ function exitCodeOf({ last }: Tried): number {
   return last.ok ? 0 : last.exitCode;
 }
 
-function complete(release: string | null, exitCode: number, now: Moment): Advance {
+function complete(release: string | null, exitCode: number, now: ClockReading): Advance {
   return {
     do: 'advance',
     phase: { at: 'closed', outcome: 'reverted' },

@@ -1,7 +1,7 @@
 /** The soak: as long as it lasts, every probe counts; at its end all of them have to pass. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { TELEMETRY_PROBE } from '../../../src/wire/agent-event.ts';
-import { elapsedMs, type Moment } from '../../async/moment.ts';
+import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import { isConverging } from '../record/queue-events.ts';
 import type { PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
 import type { Action, Advance } from './action.ts';
@@ -22,7 +22,7 @@ export function decideSoak(
   rollout: RolloutRecord,
   phase: PhaseAt<'soaking'>,
   observed: Observed,
-  now: Moment,
+  now: ClockReading,
 ): Action[] {
   const { plan } = rollout;
   if (plan === null) return prepare(rollout, phase, observed, now);
@@ -68,7 +68,7 @@ export function decideResumption(
   rollout: RolloutRecord,
   phase: PhaseAt<'resuming'>,
   observed: Observed,
-  now: Moment,
+  now: ClockReading,
 ): Action[] {
   const { plan } = rollout;
   if (plan === null) return prepare(rollout, phase, observed, now);
@@ -88,7 +88,7 @@ function prepare(
   rollout: RolloutRecord,
   phase: PhaseAt<'soaking' | 'resuming'>,
   { plan, tried }: Observed,
-  now: Moment,
+  now: ClockReading,
 ): Action[] {
   if (plan !== null) return [{ do: 'advance', phase, events: [], plan }];
   const waitMs = tried.prepare === undefined ? 0 : RETRY_MS - elapsedMs(tried.prepare.last.at, now);
@@ -101,7 +101,7 @@ function fail(
   plan: Plan,
   probes: readonly string[],
   sustainedMs: number,
-  now: Moment,
+  now: ClockReading,
 ): Advance {
   return {
     do: 'advance',

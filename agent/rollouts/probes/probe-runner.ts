@@ -1,5 +1,5 @@
 import { assertNever, messageOf, NexusError } from '../../../src/domain/errors.ts';
-import type { Moments } from '../../async/moment.ts';
+import type { MonotonicClock } from '../../async/clock-reading.ts';
 import { pause } from '../../async/pause.ts';
 import { failureOf } from '../../docker/explain-engine-failure.ts';
 import type { ProjectEngine } from '../../docker/project-engine.ts';
@@ -12,7 +12,7 @@ export interface ProbeRunnerOptions {
   readonly stack: string;
   readonly probes: readonly CustomProbe[];
   readonly engine: ProjectEngine;
-  readonly moments: Moments;
+  readonly moments: MonotonicClock;
   /** Called with every reading that differs from the one before it. */
   readonly onChange: () => void;
 }

@@ -1,6 +1,6 @@
 /** How a stack's record moves forward. Each is a pure function of the record, written as a whole. */
 import { formatInstant } from '../../../src/domain/instant.ts';
-import type { Moment } from '../../async/moment.ts';
+import type { ClockReading } from '../../async/clock-reading.ts';
 import type { Advance } from '../decide/action.ts';
 import { queueEvents, unqueueEvent } from './queue-events.ts';
 import type { RolloutRecord, StackRecord } from './stack-record.ts';
@@ -24,7 +24,7 @@ export function advanceRecord(record: StackRecord, decidedFor: RolloutRecord, st
  * The server has applied event `seq`. A confirmed acknowledgement begins the activation, a confirmed activation the
  * server's soak, and a confirmed `converged` ends it all.
  */
-export function confirmEvent(record: StackRecord, seq: number, now: Moment): StackRecord {
+export function confirmEvent(record: StackRecord, seq: number, now: ClockReading): StackRecord {
   const { rollout } = record;
   const [head] = rollout?.outbox ?? [];
   if (rollout === null || head === undefined || head.seq !== seq) return record;
@@ -42,7 +42,7 @@ export function confirmEvent(record: StackRecord, seq: number, now: Moment): Sta
 }
 
 /** The server's state still is `soaking`, so its clock or its own look says: not yet. */
-export function postponeConvergence(record: StackRecord, seq: number, now: Moment): StackRecord {
+export function postponeConvergence(record: StackRecord, seq: number, now: ClockReading): StackRecord {
   const { rollout } = record;
   if (rollout === null || rollout.phase.at !== 'soaking' || rollout.outbox[0]?.seq !== seq) return record;
   const notBefore = { wallMs: now.wallMs + CONVERGE_AGAIN_MS, monotonicMs: now.monotonicMs + CONVERGE_AGAIN_MS };

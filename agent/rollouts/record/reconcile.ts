@@ -3,7 +3,7 @@
 import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant, parseInstant } from '../../../src/domain/instant.ts';
 import type { AgentStateBody } from '../../../src/wire/agent-event.ts';
-import type { Moment } from '../../async/moment.ts';
+import type { ClockReading } from '../../async/clock-reading.ts';
 import { confirmEvent } from './advance-record.ts';
 import { queueEvents, renumberEvents } from './queue-events.ts';
 import type { Phase, RolloutRecord, StackRecord } from './stack-record.ts';
@@ -18,7 +18,7 @@ export type ServerView = AgentStateBody['rollouts'][number];
  * - a rollout that only the server knows is taken up from there: the disk was lost;
  * - where both know it and nothing waits to be delivered that explains a difference, the server's state counts.
  */
-export function reconcile(record: StackRecord, views: readonly ServerView[], now: Moment): StackRecord {
+export function reconcile(record: StackRecord, views: readonly ServerView[], now: ClockReading): StackRecord {
   const { rollout } = record;
   if (rollout === null) {
     const open = views.find(({ epoch, state }) => epoch !== null && state !== 'pending');
@@ -39,7 +39,7 @@ export function reconcile(record: StackRecord, views: readonly ServerView[], now
 }
 
 /** The answers to these events were lost, but not the events. */
-function confirmThrough(record: StackRecord, lastEventSeq: number, now: Moment): StackRecord {
+function confirmThrough(record: StackRecord, lastEventSeq: number, now: ClockReading): StackRecord {
   const { rollout } = record;
   const [head] = rollout?.outbox ?? [];
   if (rollout === null || head === undefined) return record;
@@ -53,7 +53,7 @@ function isTaken({ taken }: StackRecord, view: ServerView): boolean {
 }
 
 /** Stops working on it and leaves what runs; half a change is taken back, as a host never stays between two releases. */
-function drop(rollout: RolloutRecord, now: Moment): RolloutRecord {
+function drop(rollout: RolloutRecord, now: ClockReading): RolloutRecord {
   const silent: RolloutRecord = { ...rollout, isSilent: true, outbox: [] };
   const { phase } = rollout;
   if (phase.at === 'reverting') return silent;
@@ -84,7 +84,7 @@ function agrees(state: string, phase: Phase): boolean {
 }
 
 /** Goes on where the server says the host is. */
-function adopt(record: StackRecord, view: ServerView, now: Moment): StackRecord {
+function adopt(record: StackRecord, view: ServerView, now: ClockReading): StackRecord {
   const known = record.rollout;
   const base: RolloutRecord = known ?? {
     id: view.rollout_id,
@@ -109,7 +109,7 @@ function adopt(record: StackRecord, view: ServerView, now: Moment): StackRecord 
   };
 }
 
-function adoptState(rollout: RolloutRecord, view: ServerView, now: Moment): RolloutRecord | null {
+function adoptState(rollout: RolloutRecord, view: ServerView, now: ClockReading): RolloutRecord | null {
   switch (view.state) {
     case 'pending': {
       const received = formatInstant(now.wallMs);
@@ -134,7 +134,7 @@ function adoptState(rollout: RolloutRecord, view: ServerView, now: Moment): Roll
 }
 
 /** By this host's wall clock; should it be wrong, the server still refuses what comes too early. */
-function remainingSoakMs(view: ServerView, now: Moment): number {
+function remainingSoakMs(view: ServerView, now: ClockReading): number {
   const dueMs = view.soak_due_at === null ? undefined : parseInstant(view.soak_due_at);
   return dueMs === undefined ? 0 : Math.max(0, dueMs - now.wallMs);
 }

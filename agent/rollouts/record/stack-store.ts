@@ -2,7 +2,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
-import { type Moment, type Moments, rebaseMoment } from '../../async/moment.ts';
+import { type ClockReading, type MonotonicClock, rebaseReading } from '../../async/clock-reading.ts';
 import { emptyRecord, type Phase, type RolloutRecord, type StackRecord, stackRecordSchema } from './stack-record.ts';
 import { syncDirectory, writeDurably } from './write-durably.ts';
 
@@ -29,7 +29,7 @@ export class StackStore {
   static async open(
     folder: string,
     stack: string,
-    moments: Moments,
+    moments: MonotonicClock,
     log: Log,
     onChange: () => void,
   ): Promise<StackStore> {
@@ -66,7 +66,7 @@ function fileIn(folder: string): string {
   return join(folder, 'stack.json');
 }
 
-async function load(folder: string, stack: string, moments: Moments, log: Log): Promise<StackRecord> {
+async function load(folder: string, stack: string, moments: MonotonicClock, log: Log): Promise<StackRecord> {
   const path = fileIn(folder);
   const text = await readFile(path, 'utf8').catch(ignoreMissing);
   if (text === null) return emptyRecord(stack, moments.bootId);
@@ -91,27 +91,27 @@ function ignoreMissing(error: unknown): null {
 }
 
 /** Puts every moment of a record on the monotonic clock of this boot. */
-function rebaseRecord(record: StackRecord, bootId: string, now: Moment): StackRecord {
+function rebaseRecord(record: StackRecord, bootId: string, now: ClockReading): StackRecord {
   const { rollout } = record;
   const rebased: RolloutRecord | null =
     rollout === null ? null : { ...rollout, phase: rebasePhase(rollout.phase, now) };
   return { ...record, bootId, rollout: rebased };
 }
 
-function rebasePhase(phase: Phase, now: Moment): Phase {
+function rebasePhase(phase: Phase, now: ClockReading): Phase {
   switch (phase.at) {
     case 'activating':
     case 'reverting':
-      return { ...phase, since: rebaseMoment(phase.since, now) };
+      return { ...phase, since: rebaseReading(phase.since, now) };
     case 'soaking':
       return {
         ...phase,
-        since: rebaseMoment(phase.since, now),
-        confirmed: phase.confirmed === null ? null : rebaseMoment(phase.confirmed, now),
+        since: rebaseReading(phase.since, now),
+        confirmed: phase.confirmed === null ? null : rebaseReading(phase.confirmed, now),
         notBefore: null,
         probes: phase.probes.map((probe) => ({
           ...probe,
-          failingSince: probe.failingSince === null ? null : rebaseMoment(probe.failingSince, now),
+          failingSince: probe.failingSince === null ? null : rebaseReading(probe.failingSince, now),
         })),
       };
     case 'offered':

@@ -1,11 +1,16 @@
 import { formatInstant } from '../../../src/domain/instant.ts';
 import type { DispatchBody } from '../../../src/wire/agent-event.ts';
-import type { Moment } from '../../async/moment.ts';
+import type { ClockReading } from '../../async/clock-reading.ts';
 import { queueEvents } from './queue-events.ts';
 import type { RolloutRecord, StackRecord } from './stack-record.ts';
 
 /** Notes a dispatch with its acknowledgement; `fallback` is what runs now, read from labels. */
-export function takeOffer(record: StackRecord, offer: DispatchBody, fallback: string | null, now: Moment): StackRecord {
+export function takeOffer(
+  record: StackRecord,
+  offer: DispatchBody,
+  fallback: string | null,
+  now: ClockReading,
+): StackRecord {
   const rollout: RolloutRecord = {
     id: offer.rollout_id,
     release: offer.release,

@@ -11,6 +11,6 @@ export function requireFiles(count: number): void {
   const limit = openFileLimit();
   if (limit >= count) return;
   throw new Error(
-    `${count} open files are needed and ${limit} are allowed: run «ulimit -n ${count}» first, or ask for fewer hosts with --hosts`,
+    `${count} open files are needed and ${limit} are allowed: run 'ulimit -n ${count}' first, or ask for fewer hosts with --hosts`,
   );
 }

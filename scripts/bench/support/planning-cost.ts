@@ -4,7 +4,7 @@ import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../../src/domai
 import type { RolloutPlan } from '../../../src/domain/rollout.ts';
 import { plan } from '../../../src/rollout/plan.ts';
 import { addHost } from '../../../src/server/commands/hosts.ts';
-import { loadWorld, type World } from '../../../src/server/state/state.ts';
+import { loadState, type State } from '../../../src/server/state/state.ts';
 import { openStore } from '../../../src/sqlite/open-store.ts';
 import { figure, ratio, Samples, say } from './samples.ts';
 
@@ -21,8 +21,8 @@ const POLICY: ReleasePolicy = {
 };
 
 /** A fleet of which nobody is online yet, and a rollout to all of it. */
-function openFleet(directory: string, size: number): World {
-  const world = loadWorld(openStore(directory, CREATED_AT_MS));
+function openFleet(directory: string, size: number): State {
+  const world = loadState(openStore(directory, CREATED_AT_MS));
   const names = Array.from({ length: size }, (_, index) => `host-${index}`);
   const asked: RolloutPlan = {
     id: 'ro_bench',
@@ -37,38 +37,38 @@ function openFleet(directory: string, size: number): World {
   world.store.transact(() => {
     const one = { kind: 'add_host', labels: {}, offlineAfterSeconds: 120, token: null, nowMs: CREATED_AT_MS } as const;
     for (const name of names) addHost(world.store, world.fleet, { ...one, name });
-    world.runner.create(asked, CREATED_AT_MS);
-    do world.runner.settle(CREATED_AT_MS);
-    while (world.runner.hasMore);
+    world.driver.create(asked, CREATED_AT_MS);
+    do world.driver.settle(CREATED_AT_MS);
+    while (world.driver.hasMore);
   });
   return world;
 }
 
 /** One host comes online: it is dispatched, and nobody else is asked. */
-function settleOne(world: World, name: string): number {
+function settleOne(world: State, name: string): number {
   const host = world.fleet.hostByName(name);
   if (host === undefined) throw new Error(`${name} is of this fleet`);
   return world.store.transact(() => {
     host.stored = { ...host.stored, status: 'online' };
     world.fleet.news.add(name);
     const beganMs = performance.now();
-    world.runner.settle(CREATED_AT_MS + 1);
+    world.driver.settle(CREATED_AT_MS + 1);
     return performance.now() - beganMs;
   });
 }
 
-function settleNone(world: World): number {
+function settleNone(world: State): number {
   const beganMs = performance.now();
-  world.runner.settle(CREATED_AT_MS + 2);
+  world.driver.settle(CREATED_AT_MS + 2);
   return performance.now() - beganMs;
 }
 
 /** The same decision without the waiting line. */
-function askEverybody(world: World): number {
-  const rollout = world.book.rollout('ro_bench');
+function askEverybody(world: State): number {
+  const rollout = world.index.rollout('ro_bench');
   if (rollout === undefined) throw new Error('the rollout is open');
   const beganMs = performance.now();
-  plan(rollout, world.runner.view, rollout.hosts.keys(), CREATED_AT_MS + 1);
+  plan(rollout, world.driver.view, rollout.hosts.keys(), CREATED_AT_MS + 1);
   return performance.now() - beganMs;
 }
 

@@ -17,7 +17,7 @@ function readHostName(text: string): string {
   const nearest = text.toLowerCase().replaceAll('_', '-');
   throw new NexusError(
     'usage',
-    `«${text}» is no host name: use lower-case letters, digits, «-» and «.», at most 253 characters (RFC 1123).`,
+    `'${text}' is no host name: use lower-case letters, digits, '-' and '.', at most 253 characters (RFC 1123).`,
     isHostName(nearest) ? { details: { did_you_mean: nearest } } : {},
   );
 }

@@ -1,7 +1,7 @@
 import { NexusError } from '../../domain/errors.ts';
 
 function badLabel(text: string, forms: string): NexusError {
-  return new NexusError('usage', `«${text}» is no label: write ${forms}.`);
+  return new NexusError('usage', `'${text}' is no label: write ${forms}.`);
 }
 
 /** `role=web` → ['role', 'web']; only the first `=` separates, so that a value may hold more of them. */

@@ -18,7 +18,7 @@ async function containerIdOf(client: NexusClient, host: string, wanted: string):
   const matching = named.length > 0 ? named : containers.filter((one) => one.container_id.startsWith(wanted));
   const best = matching.find((one) => one.removed_at === null) ?? matching.at(-1);
   if (best === undefined) {
-    throw new NexusError('not_found', `${host} has no container «${wanted}». See them: nexus host containers ${host}`);
+    throw new NexusError('not_found', `${host} has no container '${wanted}'. See them: nexus host containers ${host}`);
   }
   return best.container_id;
 }

@@ -22,6 +22,6 @@ export function printAgentStart(
   printLine(terminal, `\nStart the agent on ${hostName}. The token is in this command and is not shown again:\n`);
   printLine(terminal, `  NEXUS_URL=${serverUrl} NEXUS_AGENT_TOKEN=${minted.token} nexus agent\n`);
   if (/\/\/(127\.|localhost|\[::1\])/.test(serverUrl)) {
-    printLine(terminal, `From another machine ${serverUrl} does not reach this server; see «nexus serve --help».`);
+    printLine(terminal, `From another machine ${serverUrl} does not reach this server; see 'nexus serve --help'.`);
   }
 }

@@ -47,7 +47,7 @@ export async function openClient(
   if (token === undefined) {
     throw new NexusError(
       'usage',
-      '--url needs an admin token in NEXUS_ADMIN_TOKEN. Mint one on the server with «nexus token create --admin», then export it.',
+      "--url needs an admin token in NEXUS_ADMIN_TOKEN. Mint one on the server with 'nexus token create --admin', then export it.",
     );
   }
   return new NexusClient({ url: flags.url, token }, options);

@@ -13,11 +13,11 @@ function matchOf(wanted: string): Match {
   const digits = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(wanted.toLowerCase())?.[1];
   if (digits !== undefined) {
     if (digits.length >= MIN_DIGITS) return (release) => release.digest.startsWith(`sha256:${digits}`);
-    throw new NexusError('usage', `«${wanted}» is too short to name a release: give ${FORMS}.`);
+    throw new NexusError('usage', `'${wanted}' is too short to name a release: give ${FORMS}.`);
   }
   const at = wanted.indexOf('@');
   if (at < 1 || at === wanted.length - 1) {
-    throw new NexusError('usage', `«${wanted}» does not name a release: give ${FORMS}.`);
+    throw new NexusError('usage', `'${wanted}' does not name a release: give ${FORMS}.`);
   }
   const [stack, version] = [wanted.slice(0, at), wanted.slice(at + 1)];
   return (release) => release.stack === stack && release.version === version;
@@ -28,11 +28,11 @@ export function chooseRelease(releases: readonly ReleaseBody[], wanted: string):
   const found = releases.filter(matchOf(wanted));
   const [first, second] = found;
   if (first === undefined) {
-    throw new NexusError('not_found', `there is no release «${wanted}». See them: nexus release list`);
+    throw new NexusError('not_found', `there is no release '${wanted}'. See them: nexus release list`);
   }
   if (second === undefined) return first;
   const choices = found.map((one) => `${shortDigest(one.digest)} (${one.stack}@${one.version}, ${one.created_at})`);
-  throw new NexusError('usage', `«${wanted}» names ${found.length} releases, say which: ${choices.join(', ')}.`);
+  throw new NexusError('usage', `'${wanted}' names ${found.length} releases, say which: ${choices.join(', ')}.`);
 }
 
 /** As {@link chooseRelease}, of all that the server knows. */

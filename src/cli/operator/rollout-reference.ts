@@ -12,14 +12,14 @@ export function chooseRollout(rollouts: readonly RolloutSummaryBody[], wanted: s
   const found = rollouts.filter((rollout) => rollout.id.startsWith(wanted));
   const [first, second] = found;
   if (first === undefined) {
-    throw new NexusError('not_found', `there is no rollout «${wanted}». See them: nexus rollout list`);
+    throw new NexusError('not_found', `there is no rollout '${wanted}'. See them: nexus rollout list`);
   }
   if (second === undefined) return first;
   const choices = found.slice(0, 5).map((one) => `${one.id} (${one.stack} ${one.version ?? ''}, ${one.created_at})`);
   const more = found.length > choices.length ? `, and ${found.length - choices.length} more` : '';
   throw new NexusError(
     'usage',
-    `«${wanted}» begins ${found.length} rollouts, say which: ${choices.join(', ')}${more}.`,
+    `'${wanted}' begins ${found.length} rollouts, say which: ${choices.join(', ')}${more}.`,
   );
 }
 

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, normalize, relative, resolve } from 'node:pa
 import { text } from 'node:stream/consumers';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 
-/** How a shell says «standard input». */
+/** How a shell says 'standard input'. */
 const STDIN = '-';
 
 export interface ReleaseSources {

@@ -25,12 +25,12 @@ export interface ManifestFlags extends ProbeFlags {
 function readSeconds(flag: string, text: string): number {
   const seconds = parseDuration(text);
   if (seconds !== undefined) return seconds;
-  throw new NexusError('usage', `${flag} is «${text}», which is no duration: write 0, 45s, 10m or 1h30m.`);
+  throw new NexusError('usage', `${flag} is '${text}', which is no duration: write 0, 45s, 10m or 1h30m.`);
 }
 
 function readNumber(flag: string, text: string): number {
   if (/^\d{1,9}(?:\.\d{1,6})?$/.test(text)) return Number(text);
-  throw new NexusError('usage', `${flag} is «${text}», which is no number: write one like 2 or 1.5.`);
+  throw new NexusError('usage', `${flag} is '${text}', which is no number: write one like 2 or 1.5.`);
 }
 
 /** The field with what `read` makes of the flag, or nothing where the flag was not given. */

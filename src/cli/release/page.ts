@@ -36,7 +36,7 @@ function textBlock(text: string): string[] {
 
 /** What stands against a release: whose failure, of what, and its last words. */
 export function quarantineLines(terminal: Terminal, quarantine: QuarantineBody): string[] {
-  const probes = quarantine.failing_probes.map((name) => `«${printable(name)}»`).join(', ');
+  const probes = quarantine.failing_probes.map((name) => `'${printable(name)}'`).join(', ');
   const what = probes === '' ? 'could not be activated' : `failed at ${probes}`;
   const since = timeCell(terminal, quarantine.since);
   return [

@@ -19,7 +19,7 @@ function splitAt(text: string, separator: string): [string, string] | undefined 
 function readAssignment(flag: string, text: string, form: string): [name: string, value: string] {
   const assignment = splitAt(text, '=');
   if (assignment !== undefined) return assignment;
-  throw new NexusError('usage', `${flag} is «${text}», which is no probe: write ${form}.`);
+  throw new NexusError('usage', `${flag} is '${text}', which is no probe: write ${form}.`);
 }
 
 const HTTP_FORM = 'NAME=URL, like front=http://127.0.0.1:8080/health';
@@ -29,13 +29,13 @@ const EXEC_FORM = 'NAME=SERVICE:COMMAND as one word, like "ready=db:pg_isready -
 function readHttp(text: string): Probe {
   const [name, url] = readAssignment('--probe-http', text, HTTP_FORM);
   if (/^https?:\/\//i.test(url) && URL.canParse(url)) return { name, mode: 'enforce', http: { url } };
-  throw new NexusError('usage', `--probe-http is «${text}», but «${url}» is no http URL: write ${HTTP_FORM}.`);
+  throw new NexusError('usage', `--probe-http is '${text}', but '${url}' is no http URL: write ${HTTP_FORM}.`);
 }
 
 function readTcp(text: string): Probe {
   const [name, address] = readAssignment('--probe-tcp', text, TCP_FORM);
   if (/^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$/.test(address)) return { name, mode: 'enforce', tcp: { address } };
-  throw new NexusError('usage', `--probe-tcp is «${text}», but «${address}» is no HOST:PORT: write ${TCP_FORM}.`);
+  throw new NexusError('usage', `--probe-tcp is '${text}', but '${address}' is no HOST:PORT: write ${TCP_FORM}.`);
 }
 
 function readExec(text: string): Probe {
@@ -43,7 +43,7 @@ function readExec(text: string): Probe {
   const [service, line] = splitAt(value, ':') ?? ['', ''];
   const command = commandLineWords(line.trim());
   if (service === '' || command[0] === '') {
-    throw new NexusError('usage', `--probe-exec is «${text}», which names no service and command: write ${EXEC_FORM}.`);
+    throw new NexusError('usage', `--probe-exec is '${text}', which names no service and command: write ${EXEC_FORM}.`);
   }
   return { name, mode: 'enforce', exec: { service, command } };
 }
@@ -52,7 +52,7 @@ function refuseDuplicates(probes: readonly Probe[]): void {
   const names = probes.map((probe) => probe.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;
-  throw new NexusError('usage', `two probes are named «${twice}»: give each a name of its own.`);
+  throw new NexusError('usage', `two probes are named '${twice}': give each a name of its own.`);
 }
 
 /** The probes of the flags: http, then tcp, then exec, each in the order given. Throws `usage`. */
@@ -68,7 +68,7 @@ export function readProbes(flags: ProbeFlags): Probe[] {
   const unknown = [...observed].find((name) => !known.has(name));
   if (unknown !== undefined) {
     const names = probes.length === 0 ? 'there is none' : `there is ${[...known].join(', ')}`;
-    throw new NexusError('usage', `--observe is «${unknown}», but no probe is named so: ${names}.`);
+    throw new NexusError('usage', `--observe is '${unknown}', but no probe is named so: ${names}.`);
   }
   return probes.map((probe) => (observed.has(probe.name) ? { ...probe, mode: 'observe' } : probe));
 }

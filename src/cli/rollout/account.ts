@@ -20,7 +20,7 @@ interface EventFlags extends OperatorFlags {
 
 function readAfter(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new NexusError('usage', `--after is «${text}», which is no whole number: give the id of an event, like 42.`);
+  throw new NexusError('usage', `--after is '${text}', which is no whole number: give the id of an event, like 42.`);
 }
 
 function numberedLine(terminal: Terminal, event: LogEventBody): string {
@@ -78,7 +78,7 @@ async function explain(
     if (hostName !== undefined && host === undefined) {
       throw new NexusError(
         'not_found',
-        `the rollout ${rollout.id} has no host «${hostName}». See its hosts: nexus rollout show ${rollout.id} --all`,
+        `the rollout ${rollout.id} has no host '${hostName}'. See its hosts: nexus rollout show ${rollout.id} --all`,
       );
     }
     const moment = await momentToExplain(client, terminal, rollout);
@@ -103,7 +103,7 @@ export function addRolloutAccountCommands(rollout: Command, terminal: Terminal):
   addOperatorFlags(explainCommand).action((id, host, flags) => explain(terminal, id, host, flags));
   explainCommand.addHelpText(
     'after',
-    '\nWith --json the rollout as the API answers it, with an «explanation» of it and of each host.',
+    "\nWith --json the rollout as the API answers it, with an 'explanation' of it and of each host.",
   );
   addExamples(explainCommand, [
     ['nexus rollout explain latest', 'The rollout, then hosts that are neither through nor untouched'],

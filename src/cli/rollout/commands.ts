@@ -20,7 +20,7 @@ async function listRollouts(terminal: Terminal, flags: OperatorFlags): Promise<v
   if (list.rollouts.length === 0) {
     printNote(
       terminal,
-      'No rollouts yet. Begin one: nexus rollout create RELEASE --selector KEY=VALUE (see «nexus release list»)',
+      "No rollouts yet. Begin one: nexus rollout create RELEASE --selector KEY=VALUE (see 'nexus release list')",
     );
     return;
   }

@@ -59,7 +59,7 @@ export function addRolloutCreateCommands(rollout: Command, terminal: Terminal): 
   const create = rollout.command('create').description('bring a release to hosts, wave by wave; prints its id');
   addRequestFlags(create.addArgument(releaseArgument())).option(
     '--watch',
-    'follow it to its end, as «rollout watch» does',
+    "follow it to its end, as 'rollout watch' does",
   );
   addOperatorFlags(create).action((wanted, flags: CreateFlags) => createRollout(terminal, wanted, flags));
   addExamples(create, [

@@ -1,5 +1,5 @@
 import type { NexusClient } from '../../client/nexus-client.ts';
-import { agentFactOf, eventWords, textOf } from '../../explain/log-entry.ts';
+import { agentEventOf, eventWords, textOf } from '../../explain/log-entry.ts';
 import type { LogEventBody } from '../../wire/operator.ts';
 import { printable } from '../terminal/printable.ts';
 import { UNKNOWN } from '../terminal/quantity.ts';
@@ -30,7 +30,7 @@ export class News {
   readonly #probes = new Map<string, string>();
 
   isNews(event: LogEventBody): boolean {
-    const fact = agentFactOf(event);
+    const fact = agentEventOf(event);
     if (fact?.type !== 'probe_result') return true;
     const key = JSON.stringify([event.host, textOf(fact.fields, 'probe')]);
     const status = textOf(fact.fields, 'status') ?? '';

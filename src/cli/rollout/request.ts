@@ -32,7 +32,7 @@ export function addRequestFlags(command: Command): Command {
 
 function readCount(flag: string, text: string, least: number): number {
   if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
-  throw new NexusError('usage', `${flag} is «${text}», which is no whole number from ${least} on.`);
+  throw new NexusError('usage', `${flag} is '${text}', which is no whole number from ${least} on.`);
 }
 
 /** What to ask for beside the release; what was not given is left to the server's defaults. Throws `usage`. */

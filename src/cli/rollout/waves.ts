@@ -6,7 +6,7 @@ type Wave = NonNullable<CreateRolloutBody['waves']>[number];
 function badWaves(text: string, reason: string): NexusError {
   return new NexusError(
     'usage',
-    `--waves is «${text}», ${reason}: write counts of hosts, or the percentage of all of them that is reached by then, like 1,25%,100%.`,
+    `--waves is '${text}', ${reason}: write counts of hosts, or the percentage of all of them that is reached by then, like 1,25%,100%.`,
   );
 }
 
@@ -20,7 +20,7 @@ function readWave(part: string): Wave | undefined {
 export function readWaves(text: string): Wave[] {
   return text.split(',').map((part) => {
     const wave = readWave(part.trim());
-    if (wave === undefined) throw badWaves(text, `where «${part.trim()}» is neither a count nor a percentage`);
+    if (wave === undefined) throw badWaves(text, `where '${part.trim()}' is neither a count nor a percentage`);
     return wave;
   });
 }

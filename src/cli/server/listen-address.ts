@@ -16,7 +16,7 @@ export function parseListenAddress(text: string): ListenAddress {
   if (host === undefined || port > 65_535 || (bracketed !== undefined && !isIPv6(bracketed))) {
     throw new NexusError(
       'usage',
-      `--listen is «${text}», which is not HOST:PORT: write 127.0.0.1:8470 for this machine only, 0.0.0.0:8470 for every network, or [::1]:8470.`,
+      `--listen is '${text}', which is not HOST:PORT: write 127.0.0.1:8470 for this machine only, 0.0.0.0:8470 for every network, or [::1]:8470.`,
     );
   }
   return { host, port };

@@ -30,7 +30,7 @@ function readRateLimit(text: string): number {
   if (!/^\d{1,9}$/.test(text)) {
     throw new NexusError(
       'usage',
-      `--agent-rate-limit is «${text}», which is no whole number: give requests per minute and token, or 0 for no limit.`,
+      `--agent-rate-limit is '${text}', which is no whole number: give requests per minute and token, or 0 for no limit.`,
     );
   }
   return Number(text);
@@ -45,7 +45,7 @@ function readRemoteWrite(text: string | undefined, terminal: Terminal): Pick<App
   if (url !== null && (url.username !== '' || url.password !== '')) {
     throw new NexusError(
       'usage',
-      `--remote-write holds credentials, which other users could read: put the header into ${REMOTE_WRITE_AUTHORIZATION}, e.g. «Bearer …».`,
+      `--remote-write holds credentials, which other users could read: put the header into ${REMOTE_WRITE_AUTHORIZATION}, e.g. 'Bearer …'.`,
     );
   }
   if (url !== null && /^https?:$/.test(url.protocol)) {
@@ -53,7 +53,7 @@ function readRemoteWrite(text: string | undefined, terminal: Terminal): Pick<App
   }
   throw new NexusError(
     'usage',
-    `--remote-write is «${text}», which is no address: write https://HOST:PORT/api/v1/write`,
+    `--remote-write is '${text}', which is no address: write https://HOST:PORT/api/v1/write`,
   );
 }
 
@@ -71,7 +71,7 @@ async function noteAddress(dataDir: string, url: string, log: Log): Promise<void
   try {
     rememberServerAddress(dataDir, url);
   } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the address could not be noted: «host add» will print the default one');
+    log.warn({ reason: messageOf(error) }, "the address could not be noted: 'host add' will print the default one");
   }
 }
 

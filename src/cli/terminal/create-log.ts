@@ -19,7 +19,7 @@ const STDERR = 2;
 export function createLog(terminal: Terminal): Log {
   const level = settingOf(terminal, 'NEXUS_LOG_LEVEL') ?? 'info';
   if (!isLevel(level)) {
-    throw new NexusError('usage', `NEXUS_LOG_LEVEL is «${level}», which is no level: set one of ${LEVELS.join(', ')}.`);
+    throw new NexusError('usage', `NEXUS_LOG_LEVEL is '${level}', which is no level: set one of ${LEVELS.join(', ')}.`);
   }
   const destination = pino.destination({ fd: STDERR, sync: true });
   // With nobody reading stderr any more there is nowhere to say so, and a server must not die of it.

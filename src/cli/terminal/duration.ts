@@ -25,7 +25,7 @@ export function parseDuration(text: string): number | undefined {
 export function readDuration(flag: string, text: string): number {
   const seconds = parseDuration(text);
   if (seconds === undefined || seconds === 0) {
-    throw new NexusError('usage', `${flag} is «${text}», which is no duration: write 45s, 30m, 12h, 90d or 1h30m.`);
+    throw new NexusError('usage', `${flag} is '${text}', which is no duration: write 45s, 30m, 12h, 90d or 1h30m.`);
   }
   return seconds;
 }
@@ -44,7 +44,7 @@ export function readPointInTime(flag: string, text: string, nowMs: number): stri
   if (agoSeconds === undefined) {
     throw new NexusError(
       'usage',
-      `${flag} is «${text}», which is no point in time: write how long ago (1h, 7d), now, or 2026-01-31T12:00:00Z.`,
+      `${flag} is '${text}', which is no point in time: write how long ago (1h, 7d), now, or 2026-01-31T12:00:00Z.`,
     );
   }
   return formatInstant(nowMs - agoSeconds * 1000);

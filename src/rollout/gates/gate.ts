@@ -12,7 +12,7 @@ export interface Holding extends Hold {
 }
 
 /** One moment of a rollout, as every gate sees it. */
-export interface Scene {
+export interface GateContext {
   readonly rollout: RolloutView & {
     readonly hosts: ReadonlyMap<string, RolloutHost>;
     readonly pending: readonly ReadonlySet<string>[];
@@ -28,8 +28,8 @@ export interface Scene {
 
 /** `rollout`: what it says of one host it says of every other, so nobody else need be asked. */
 export type Gate =
-  | { readonly scope: 'rollout'; readonly check: (scene: Scene) => Holding | null }
-  | { readonly scope: 'host'; readonly check: (scene: Scene, host: RolloutHost) => Holding | null };
+  | { readonly scope: 'rollout'; readonly check: (scene: GateContext) => Holding | null }
+  | { readonly scope: 'host'; readonly check: (scene: GateContext, host: RolloutHost) => Holding | null };
 
 /** How long after a failed reading it is tried again. */
 const RETRY_READING_MS = 10_000;
@@ -47,12 +47,12 @@ export function holdUnread(gate: string, reason: string, nowMs: number): Holding
   return holdUntil(gate, reason, nowMs + RETRY_READING_MS);
 }
 
-export function sceneOf(rollout: Scene['rollout'], fleet: FleetView, nowMs: number): Scene {
+export function gateContextOf(rollout: GateContext['rollout'], fleet: FleetView, nowMs: number): GateContext {
   return { rollout, fleet, nowMs, inFlight: rollout.inFlight.size, memo: new Map() };
 }
 
 /** Worked out once per scene. */
-export function remember<T>(scene: Scene, key: string, work: () => T): T {
+export function remember<T>(scene: GateContext, key: string, work: () => T): T {
   if (!scene.memo.has(key)) scene.memo.set(key, work());
   return scene.memo.get(key) as T;
 }

@@ -13,7 +13,7 @@
  * An offer that is out stands only while every gate but that last one would let it be made again.
  */
 import type { RolloutHost } from '../../domain/rollout.ts';
-import type { Gate, Holding, Scene } from './gate.ts';
+import type { Gate, GateContext, Holding } from './gate.ts';
 import { checkHost } from './host.ts';
 import { checkMaintenanceWindow } from './maintenance-window.ts';
 import { checkMaxInFlight } from './max-in-flight.ts';
@@ -37,7 +37,7 @@ const STANDING_GATES: readonly Gate[] = [
 
 const GATES: readonly Gate[] = [...STANDING_GATES, { scope: 'rollout', check: checkMaxInFlight }];
 
-function firstHold(gates: readonly Gate[], scene: Scene, host: RolloutHost): Holding | null {
+function firstHold(gates: readonly Gate[], scene: GateContext, host: RolloutHost): Holding | null {
   for (const gate of gates) {
     const holding = gate.scope === 'rollout' ? gate.check(scene) : gate.check(scene, host);
     if (holding !== null) return holding;
@@ -46,17 +46,17 @@ function firstHold(gates: readonly Gate[], scene: Scene, host: RolloutHost): Hol
 }
 
 /** What keeps a pending host from being dispatched. */
-export function holdOf(scene: Scene, host: RolloutHost): Holding | null {
+export function holdOf(scene: GateContext, host: RolloutHost): Holding | null {
   return firstHold(GATES, scene, host);
 }
 
 /** What an offer that is out would meet if it were made now. */
-export function holdOfOffer(scene: Scene, host: RolloutHost): Holding | null {
+export function holdOfOffer(scene: GateContext, host: RolloutHost): Holding | null {
   return firstHold(STANDING_GATES, scene, host);
 }
 
 /** What keeps every host from being dispatched; `places` leaves out whether one is free. */
-export function holdOfAll(scene: Scene, options: { readonly places: boolean }): Holding | null {
+export function holdOfAll(scene: GateContext, options: { readonly places: boolean }): Holding | null {
   for (const gate of options.places ? GATES : STANDING_GATES) {
     const holding = gate.scope === 'rollout' ? gate.check(scene) : null;
     if (holding !== null) return holding;

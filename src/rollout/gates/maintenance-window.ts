@@ -1,13 +1,13 @@
 import { formatInstant } from '../../domain/instant.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { quote } from '../sentences.ts';
-import { type Holding, hold, holdUnread, holdUntil, type Scene } from './gate.ts';
+import { quote } from '../../domain/words.ts';
+import { type GateContext, type Holding, hold, holdUnread, holdUntil } from './gate.ts';
 import { isWithin, nextOpeningMs, parseWindows } from './parse-windows.ts';
 
 export const WINDOW_LABEL = 'maintenance-window';
 
 /** A host with such a label is only changed within it. */
-export function checkMaintenanceWindow({ fleet, nowMs }: Scene, { name }: RolloutHost): Holding | null {
+export function checkMaintenanceWindow({ fleet, nowMs }: GateContext, { name }: RolloutHost): Holding | null {
   const reading = fleet.host(name);
   if (!reading.ok)
     return holdUnread('maintenance_window', `the labels of ${quote(name)} cannot be read: ${reading.why}`, nowMs);
@@ -15,7 +15,7 @@ export function checkMaintenanceWindow({ fleet, nowMs }: Scene, { name }: Rollou
   if (text === undefined) return null;
   const parsed = parseWindows(text);
   if (!parsed.ok) {
-    const advice = 'write e.g. «Mon-Fri 22:00-04:00», in UTC';
+    const advice = "write e.g. 'Mon-Fri 22:00-04:00', in UTC";
     return hold(
       'maintenance_window',
       `label ${WINDOW_LABEL} of ${quote(name)} is unreadable: ${parsed.why}; ${advice}`,

@@ -1,13 +1,13 @@
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { plural, quote } from '../sentences.ts';
-import { type Holding, hold, holdUntil, type Scene } from './gate.ts';
+import { plural, quote } from '../../domain/words.ts';
+import { type GateContext, type Holding, hold, holdUntil } from './gate.ts';
 import { AFTER_LABEL, findCircle, predecessorsOf } from './predecessors.ts';
 
 /** How soon a label that names nobody is looked at again: the host may be added without this one being touched. */
 const RECHECK_MS = 60_000;
 
 /** The database before what needs it: see the `after` label. */
-export function checkOrdering(scene: Scene, { name }: RolloutHost): Holding | null {
+export function checkOrdering(scene: GateContext, { name }: RolloutHost): Holding | null {
   const predecessors = predecessorsOf(scene, name);
   if (!predecessors.ok) return holdUntil('ordering', predecessors.why, scene.nowMs + RECHECK_MS);
   const groups = predecessors.value;

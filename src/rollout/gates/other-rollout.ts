@@ -1,9 +1,9 @@
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { quote } from '../sentences.ts';
-import { type Holding, hold, holdUnread, type Scene } from './gate.ts';
+import { quote } from '../../domain/words.ts';
+import { type GateContext, type Holding, hold, holdUnread } from './gate.ts';
 
 /** Two rollouts at work on one stack of one host would leave it mixed: also one that has ended finishes first. */
-export function checkOtherRollout({ rollout, fleet, nowMs }: Scene, { name }: RolloutHost): Holding | null {
+export function checkOtherRollout({ rollout, fleet, nowMs }: GateContext, { name }: RolloutHost): Holding | null {
   const { id, stack } = rollout.plan;
   const reading = fleet.occupant(stack, name, id);
   if (!reading.ok) {

@@ -25,15 +25,15 @@ export function parseWindows(text: string): ParsedWindows {
   for (const part of text.split(';')) {
     const written = part.trim();
     const match = WINDOW.exec(written.toLowerCase());
-    if (match === null) return { ok: false, why: `«${written}» is no window` };
+    if (match === null) return { ok: false, why: `'${written}' is no window` };
     const days = parseDays(match[1]);
-    if (days === undefined) return { ok: false, why: `«${match[1]}» names no days` };
+    if (days === undefined) return { ok: false, why: `'${match[1]}' names no days` };
     const start = minuteOf(match[2], match[3]);
     const end = minuteOf(match[4], match[5]);
     if (start === undefined || start === DAY_MINUTES || end === undefined) {
-      return { ok: false, why: `«${written}» holds a time that does not exist` };
+      return { ok: false, why: `'${written}' holds a time that does not exist` };
     }
-    if (start === end) return { ok: false, why: `«${written}» ends when it begins` };
+    if (start === end) return { ok: false, why: `'${written}' ends when it begins` };
     const minutes = end > start ? end - start : end + DAY_MINUTES - start;
     for (const day of days) windows.push({ startMinute: day * DAY_MINUTES + start, minutes });
   }

@@ -5,9 +5,9 @@
  */
 import { isHostName } from '../../domain/host.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
+import { quote } from '../../domain/words.ts';
 import type { Reading } from '../fleet-view.ts';
-import { quote } from '../sentences.ts';
-import { remember, type Scene } from './gate.ts';
+import { type GateContext, remember } from './gate.ts';
 
 export const AFTER_LABEL = 'after';
 
@@ -24,7 +24,7 @@ function isThrough(host: RolloutHost): boolean {
 }
 
 /** The hosts of this rollout that `name` still waits for, in groups; a group may hold `name` itself. */
-export function predecessorsOf(scene: Scene, name: string): Reading<readonly Group[]> {
+export function predecessorsOf(scene: GateContext, name: string): Reading<readonly Group[]> {
   return remember(scene, `before ${name}`, () => {
     const reading = scene.fleet.host(name);
     if (!reading.ok) return { ok: false, why: `the labels of ${quote(name)} cannot be read: ${reading.why}` };
@@ -40,7 +40,7 @@ export function predecessorsOf(scene: Scene, name: string): Reading<readonly Gro
   });
 }
 
-function findHost(scene: Scene, name: string, wanted: string): Reading<Group> {
+function findHost(scene: GateContext, name: string, wanted: string): Reading<Group> {
   const host = scene.rollout.host(wanted);
   if (host !== undefined) return { ok: true, value: isThrough(host) ? [] : [wanted] };
   const label = `label ${AFTER_LABEL} of ${quote(name)}`;
@@ -52,7 +52,7 @@ function findHost(scene: Scene, name: string, wanted: string): Reading<Group> {
 }
 
 /** Reads every host of the rollout. One whose labels cannot be read may be meant, so it counts. */
-function selectHosts(scene: Scene, selector: string): Reading<Group> {
+function selectHosts(scene: GateContext, selector: string): Reading<Group> {
   return remember(scene, `selected by ${selector}`, () => {
     const [key = '', ...rest] = selector.split('=');
     const wanted = rest.join('=');
@@ -67,7 +67,7 @@ function selectHosts(scene: Scene, selector: string): Reading<Group> {
 }
 
 /** Hosts that wait for one another, as far as `name` leads to such a circle; it begins and ends with the same host. */
-export function findCircle(scene: Scene, name: string): readonly string[] | null {
+export function findCircle(scene: GateContext, name: string): readonly string[] | null {
   const search = remember(scene, 'search for circles', () => ({ looks: 0, clear: new Set<string>() }));
   const trail: string[] = [];
   const walk = (at: string): readonly string[] | null => {

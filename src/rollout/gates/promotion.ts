@@ -6,18 +6,19 @@
  * A wave where nothing has converged proves nothing: a canary that is offline holds the fleet. Only a wave that
  * everybody has left (archived) is passed, since there is nobody left to wait for.
  */
+
+import { plural, quote } from '../../domain/words.ts';
 import type { FleetView } from '../fleet-view.ts';
 import { isLive } from '../fleet-view.ts';
-import { plural, quote } from '../sentences.ts';
 import { sizeOf } from '../wave-counts.ts';
-import type { Scene } from './gate.ts';
+import type { GateContext } from './gate.ts';
 
 export type Promotion =
   | { readonly ok: true; readonly skipped: readonly string[] }
-  /** `reason` completes «the wave is not through: …»; `unread`: only trying again can tell. */
+  /** `reason` completes 'the wave is not through: …'; `unread`: only trying again can tell. */
   | { readonly ok: false; readonly reason: string; readonly unread: boolean };
 
-export function judgePromotion(rollout: Scene['rollout'], fleet: FleetView): Promotion {
+export function judgePromotion(rollout: GateContext['rollout'], fleet: FleetView): Promotion {
   const { currentWave, waves } = rollout.progress;
   const counts = waves[currentWave];
   if (counts === undefined) return refuse('there is no such wave');

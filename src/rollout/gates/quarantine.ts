@@ -1,9 +1,9 @@
 import { formatInstant } from '../../domain/instant.ts';
-import { quote, shortDigest } from '../sentences.ts';
-import { type Holding, hold, holdUnread, type Scene } from './gate.ts';
+import { quote, shortDigest } from '../../domain/words.ts';
+import { type GateContext, type Holding, hold, holdUnread } from './gate.ts';
 
 /** A release that has failed its stack goes nowhere until an operator lifts that. */
-export function checkQuarantine({ rollout, fleet, nowMs }: Scene): Holding | null {
+export function checkQuarantine({ rollout, fleet, nowMs }: GateContext): Holding | null {
   const { stack, release } = rollout.plan;
   const reading = fleet.quarantine(stack, release);
   const name = `release ${shortDigest(release)} of stack ${quote(stack)}`;

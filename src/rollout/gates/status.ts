@@ -1,9 +1,9 @@
 import { assertNever } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/instant.ts';
-import { type Holding, hold, type Scene } from './gate.ts';
+import { type GateContext, type Holding, hold } from './gate.ts';
 
 /** Only an active rollout dispatches. */
-export function checkStatus({ rollout }: Scene): Holding | null {
+export function checkStatus({ rollout }: GateContext): Holding | null {
   const { status, statusSinceMs, reason } = rollout.progress;
   const since = `since ${formatInstant(statusSinceMs)}`;
   switch (status) {

@@ -1,10 +1,10 @@
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { waveName } from '../sentences.ts';
-import { type Holding, hold, remember, type Scene } from './gate.ts';
+import { waveName } from '../../domain/words.ts';
+import { type GateContext, type Holding, hold, remember } from './gate.ts';
 import { judgePromotion } from './promotion.ts';
 
 /** Later waves wait for what the one before proves. */
-export function checkWave(scene: Scene, host: RolloutHost): Holding | null {
+export function checkWave(scene: GateContext, host: RolloutHost): Holding | null {
   const { plan, progress } = scene.rollout;
   if (host.wave <= progress.currentWave) return null;
   const promotion = remember(scene, 'promotion', () => judgePromotion(scene.rollout, scene.fleet));

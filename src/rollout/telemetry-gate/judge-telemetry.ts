@@ -7,7 +7,7 @@
  */
 import type { TelemetryLimits } from '../../domain/release.ts';
 import type { TelemetryVerdict } from '../../domain/rollout.ts';
-import { plural } from '../sentences.ts';
+import { plural } from '../../domain/words.ts';
 import { median, type Reading, slopePerMinute, steepestPerMinute, WINDOW_SAMPLES } from './memory-slope.ts';
 
 /** All containers of the stack on one host, summed, at one tick; null: no container said. */

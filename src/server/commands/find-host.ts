@@ -12,9 +12,9 @@ export function findHost(fleet: Fleet, name: string): LiveHost {
   const names = fleet.hostNames();
   const near = names.length === 0 ? undefined : closest(name, names);
   if (near !== undefined && distance(name, near) <= Math.min(MAX_SLIPS, Math.ceil(name.length / 2))) {
-    throw new NexusError('not_found', `there is no host «${name}»; did you mean «${near}»?`, {
+    throw new NexusError('not_found', `there is no host '${name}'; did you mean '${near}'?`, {
       details: { did_you_mean: near },
     });
   }
-  throw new NexusError('not_found', `there is no host «${name}»; add it with: nexus host add ${name}`);
+  throw new NexusError('not_found', `there is no host '${name}'; add it with: nexus host add ${name}`);
 }

@@ -2,42 +2,42 @@ import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
 import type { Store } from '../../domain/store.ts';
-import type { RolloutBook } from '../state/rollout-index.ts';
-import type { World } from '../state/state.ts';
+import type { RolloutIndex } from '../state/rollout-index.ts';
+import type { State } from '../state/state.ts';
 
 /** The same manifest again is the same release: nothing is written. */
 export function addRelease(
   store: Store,
-  book: RolloutBook,
+  index: RolloutIndex,
   command: CommandOf<'add_release'>,
 ): Outcomes['add_release'] {
-  const known = book.release(command.release.digest);
+  const known = index.release(command.release.digest);
   if (known !== undefined) return { release: known, created: false };
   const { digest, stack, version } = command.release;
   store.releases.insert(command.release, command.manifest);
-  book.addRelease(command.release);
+  index.addRelease(command.release);
   const data = { release: digest, stack, version };
   store.events.append({ atMs: command.nowMs, kind: 'release_added', host: null, rolloutId: null, data });
   return { release: command.release, created: true };
 }
 
 /** Throws `not_found`. */
-export function findRelease(book: RolloutBook, digest: string): Release {
-  const release = book.release(digest);
+export function findRelease(index: RolloutIndex, digest: string): Release {
+  const release = index.release(digest);
   if (release === undefined) {
-    throw new NexusError('not_found', `there is no release «${digest}»; list them with: nexus release list`);
+    throw new NexusError('not_found', `there is no release '${digest}'; list them with: nexus release list`);
   }
   return release;
 }
 
-export function liftQuarantine(world: World, command: CommandOf<'lift_quarantine'>): Outcomes['lift_quarantine'] {
-  const { store, book, runner } = world;
-  const { stack, digest } = findRelease(book, command.release);
-  const quarantine = book.quarantine(stack, digest);
+export function liftQuarantine(state: State, command: CommandOf<'lift_quarantine'>): Outcomes['lift_quarantine'] {
+  const { store, index, driver } = state;
+  const { stack, digest } = findRelease(index, command.release);
+  const quarantine = index.quarantine(stack, digest);
   if (quarantine === null) return { lifted: 0 };
   store.quarantines.lift(quarantine.id, command.nowMs, command.reason);
-  book.dropQuarantine(quarantine);
-  runner.touchStack(stack);
+  index.dropQuarantine(quarantine);
+  driver.touchStack(stack);
   store.events.append({
     atMs: command.nowMs,
     kind: 'quarantine_lifted',

@@ -1,33 +1,37 @@
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
-import type { NumberedFact, RolloutHost } from '../../domain/rollout.ts';
+import type { NumberedEvent, RolloutHost } from '../../domain/rollout.ts';
 import type { Store } from '../../domain/store.ts';
 import { judgeSeq } from '../../rollout/judge-seq.ts';
 import { receiveReport } from '../../rollout/receive-report.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { SoakJudge } from '../rollouts/soak-judge.ts';
 import { restoreRollout } from '../state/rollout-index.ts';
-import type { World } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { authorize } from './authorize.ts';
 
 /** One numbered event of one host. Throws `forbidden`, `not_found`, or `conflict` with where the host stands. */
-export function reportFact(world: World, judge: SoakJudge, command: CommandOf<'report_fact'>): Outcomes['report_fact'] {
-  const { host } = authorize(world.fleet, command.identity);
+export function reportEvent(
+  state: State,
+  judge: SoakJudge,
+  command: CommandOf<'report_event'>,
+): Outcomes['report_event'] {
+  const { host } = authorize(state.fleet, command.identity);
   const { name } = host.stored;
   if (command.hostname !== name) {
-    throw new NexusError('forbidden', `this token belongs to «${name}», not to «${command.hostname}»`);
+    throw new NexusError('forbidden', `this token belongs to '${name}', not to '${command.hostname}'`);
   }
   const part =
-    world.book.rollout(command.rolloutId)?.host(name) ?? world.store.rollouts.findHost(command.rolloutId, name);
+    state.index.rollout(command.rolloutId)?.host(name) ?? state.store.rollouts.findHost(command.rolloutId, name);
   if (part === undefined) {
-    throw new NexusError('not_found', `there is no rollout «${command.rolloutId}» with the host «${name}»`);
+    throw new NexusError('not_found', `there is no rollout '${command.rolloutId}' with the host '${name}'`);
   }
-  if (isDuplicate(world.store, command.rolloutId, part, command.numbered)) return { applied: false };
-  const rollout = openRollout(world, command.rolloutId);
-  if (command.numbered.fact.type === 'converged') judge.judgeLast(world, rollout, part, command.nowMs);
+  if (isDuplicate(state.store, command.rolloutId, part, command.numbered)) return { applied: false };
+  const rollout = openRollout(state, command.rolloutId);
+  if (command.numbered.fact.type === 'converged') judge.judgeLast(state, rollout, part, command.nowMs);
   const received = receiveReport(rollout, name, command.numbered, command.nowMs);
   if (!received.ok) throw refusal(part, received.refusal);
-  for (const entry of received.entries) world.runner.apply(rollout, entry, command.nowMs);
+  for (const entry of received.entries) state.driver.apply(rollout, entry, command.nowMs);
   return { applied: true };
 }
 
@@ -36,7 +40,7 @@ function refusal(part: RolloutHost, detail: string): NexusError {
 }
 
 /** Throws `conflict` when another fact has that number. */
-function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbered: NumberedFact): boolean {
+function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbered: NumberedEvent): boolean {
   const { seq, bodyDigest } = numbered;
   const stored = seq > part.lastSeq ? undefined : storedDigest(store, rolloutId, part.name, seq);
   const verdict = judgeSeq(part.lastSeq, seq, bodyDigest, stored);
@@ -47,7 +51,7 @@ function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbere
 function storedDigest(store: Store, rolloutId: string, name: string, seq: number): string | undefined {
   for (const event of store.events.ofRolloutHost(rolloutId, name)) {
     if (event.kind !== 'host_reported') continue;
-    const { numbered } = event.data as { numbered: NumberedFact };
+    const { numbered } = event.data as { numbered: NumberedEvent };
     if (numbered.seq === seq) return numbered.bodyDigest;
     if (numbered.seq < seq) return undefined;
   }
@@ -55,12 +59,12 @@ function storedDigest(store: Store, rolloutId: string, name: string, seq: number
 }
 
 /** The rollout in memory; one that had been put away because nothing was expected of it is taken up again. */
-function openRollout(world: World, id: string): Rollout {
-  const known = world.book.rollout(id);
+function openRollout(state: State, id: string): Rollout {
+  const known = state.index.rollout(id);
   if (known !== undefined) return known;
-  const rollout = restoreRollout(world.store, id);
-  if (rollout === undefined) throw new NexusError('not_found', `there is no rollout «${id}»`);
-  world.book.addRollout(rollout);
-  world.runner.open(rollout);
+  const rollout = restoreRollout(state.store, id);
+  if (rollout === undefined) throw new NexusError('not_found', `there is no rollout '${id}'`);
+  state.index.addRollout(rollout);
+  state.driver.open(rollout);
   return rollout;
 }

@@ -6,7 +6,7 @@ import { commandRollout } from '../../rollout/command-rollout.ts';
 import { layOutWaves } from '../../rollout/lay-out-waves.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import { restoreRollout } from '../state/rollout-index.ts';
-import type { World } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { findHost } from './find-host.ts';
 import { findRelease } from './releases.ts';
 
@@ -16,32 +16,32 @@ function mintRolloutId(nowMs: number): string {
 }
 
 /** The hosts that are meant, in a stable order. Throws `not_found` for a name that is none, `invalid` for nobody. */
-function chooseHosts(world: World, request: RolloutRequest): string[] {
+function chooseHosts(state: State, request: RolloutRequest): string[] {
   if ('names' in request.hosts) {
     for (const name of request.hosts.names) {
-      if (findHost(world.fleet, name).stored.status !== 'archived') continue;
-      throw new NexusError('invalid', `host «${name}» is archived: it gets no release any more`);
+      if (findHost(state.fleet, name).stored.status !== 'archived') continue;
+      throw new NexusError('invalid', `host '${name}' is archived: it gets no release any more`);
     }
     return [...request.hosts.names];
   }
   const wanted = Object.entries(request.hosts.selector);
   if (wanted.length === 0) throw new NexusError('invalid', 'an empty selector would mean every host: name a label');
   const names: string[] = [];
-  for (const { stored } of world.fleet.hosts()) {
+  for (const { stored } of state.fleet.hosts()) {
     if (stored.status !== 'archived' && wanted.every(([key, value]) => stored.labels[key] === value))
       names.push(stored.name);
   }
   if (names.length === 0) {
     const selector = wanted.map(([key, value]) => `${key}=${value}`).join(', ');
-    throw new NexusError('invalid', `no host has the labels ${selector}: see «nexus host list»`);
+    throw new NexusError('invalid', `no host has the labels ${selector}: see 'nexus host list'`);
   }
   return names.sort();
 }
 
 /** What the request comes to. Changes nothing. */
-export function planRollout(world: World, request: RolloutRequest, nowMs: number): RolloutPlan {
-  const release = findRelease(world.book, request.release);
-  const laidOut = layOutWaves(request.waves, chooseHosts(world, request));
+export function planRollout(state: State, request: RolloutRequest, nowMs: number): RolloutPlan {
+  const release = findRelease(state.index, request.release);
+  const laidOut = layOutWaves(request.waves, chooseHosts(state, request));
   if (!laidOut.ok) throw new NexusError('invalid', laidOut.reason);
   return {
     id: mintRolloutId(nowMs),
@@ -55,31 +55,31 @@ export function planRollout(world: World, request: RolloutRequest, nowMs: number
   };
 }
 
-export function createRollout(world: World, command: CommandOf<'create_rollout'>): Outcomes['create_rollout'] {
-  const asked = planRollout(world, command, command.nowMs);
-  world.runner.create(asked, command.nowMs);
+export function createRollout(state: State, command: CommandOf<'create_rollout'>): Outcomes['create_rollout'] {
+  const asked = planRollout(state, command, command.nowMs);
+  state.driver.create(asked, command.nowMs);
   return { id: asked.id };
 }
 
 /** Throws `not_found`. */
-export function findRollout(world: World, id: string): Rollout {
-  const rollout = world.book.rollout(id) ?? restoreRollout(world.store, id);
+export function findRollout(state: State, id: string): Rollout {
+  const rollout = state.index.rollout(id) ?? restoreRollout(state.store, id);
   if (rollout === undefined) {
-    throw new NexusError('not_found', `there is no rollout «${id}»; list them with: nexus rollout list`);
+    throw new NexusError('not_found', `there is no rollout '${id}'; list them with: nexus rollout list`);
   }
   return rollout;
 }
 
-export function steerRollout(world: World, command: CommandOf<'steer_rollout'>): Outcomes['steer_rollout'] {
-  const rollout = findRollout(world, command.id);
+export function steerRollout(state: State, command: CommandOf<'steer_rollout'>): Outcomes['steer_rollout'] {
+  const rollout = findRollout(state, command.id);
   const reason = command.order.kind === 'abort' ? command.order.reason || 'aborted by an operator' : '';
   const commanded = commandRollout(rollout.progress.status, command.order.kind, reason);
   if (!commanded.ok)
     throw new NexusError('conflict', commanded.refusal, { details: { current_state: rollout.progress.status } });
   const rollbacks =
-    command.order.kind === 'abort' && command.order.rollback ? planRollbacks(world, rollout, command.nowMs) : [];
-  world.runner.apply(rollout, commanded.entry, command.nowMs);
-  for (const asked of rollbacks) world.runner.create(asked, command.nowMs);
+    command.order.kind === 'abort' && command.order.rollback ? planRollbacks(state, rollout, command.nowMs) : [];
+  state.driver.apply(rollout, commanded.entry, command.nowMs);
+  for (const asked of rollbacks) state.driver.create(asked, command.nowMs);
   return { id: command.id, rollbacks: rollbacks.map((asked) => asked.id) };
 }
 
@@ -87,7 +87,7 @@ export function steerRollout(world: World, command: CommandOf<'steer_rollout'>):
  * Back to what each touched host ran before, as rollouts of their own: one for every release that has to come back, in
  * one wave. A host that ran nothing before has nothing to go back to, and keeps what it has.
  */
-function planRollbacks(world: World, rollout: Rollout, nowMs: number): RolloutPlan[] {
+function planRollbacks(state: State, rollout: Rollout, nowMs: number): RolloutPlan[] {
   const byRelease = new Map<string, string[]>();
   for (const host of rollout.hosts.values()) {
     const touched = host.state !== 'pending' && host.state !== 'reverted' && !host.left;
@@ -98,6 +98,6 @@ function planRollbacks(world: World, rollout: Rollout, nowMs: number): RolloutPl
   return [...byRelease].map(([release, names]) => {
     const waves = [{ percent: 100 }];
     const { maxInFlight } = rollout.plan;
-    return planRollout(world, { release, hosts: { names }, waves, maxInFlight, failureThreshold: names.length }, nowMs);
+    return planRollout(state, { release, hosts: { names }, waves, maxInFlight, failureThreshold: names.length }, nowMs);
   });
 }

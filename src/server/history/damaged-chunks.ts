@@ -6,7 +6,7 @@ import type { Tier } from '../../domain/history.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import type { Log } from '../../domain/log.ts';
 import { ChunkDamaged } from '../../history/bytes.ts';
-import type { World } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 
 interface Damage {
   readonly hostId: number;
@@ -15,7 +15,7 @@ interface Damage {
   readonly reason: string;
 }
 
-export class DamageBook {
+export class DamagedChunks {
   readonly #log: Log;
   readonly #noted = new Map<string, Damage>();
 
@@ -59,8 +59,8 @@ export class DamageBook {
   }
 
   /** Marks and reports what was noted. */
-  settle(world: World, nowMs: number): void {
-    const { store, fleet } = world;
+  settle(state: State, nowMs: number): void {
+    const { store, fleet } = state;
     store.transact(() => {
       for (const { hostId, tier, startMs, reason } of this.#noted.values()) {
         if (!store.chunks.markDamaged(hostId, tier, startMs)) continue;

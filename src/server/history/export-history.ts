@@ -6,7 +6,7 @@ import { CONTAINER_METRICS, HOST_METRICS } from '../../domain/telemetry.ts';
 import { HOST_SERIES } from '../../history/tick-block.ts';
 import { CELL_MS, startOfSpan } from '../../history/tiers.ts';
 import { decodeContainerMetrics, decodeHostMetrics, decodeSample } from '../../telemetry/sample-codec.ts';
-import { DamageBook } from './damaged-chunks.ts';
+import { DamagedChunks } from './damaged-chunks.ts';
 import { readHistory } from './read-history.ts';
 
 export interface ExportRequest {
@@ -30,17 +30,17 @@ const PAGE = 1000;
 export class HistoryExport {
   readonly #reader: HistoryReader;
   readonly #request: ExportRequest;
-  readonly #damage: DamageBook;
+  readonly #damage: DamagedChunks;
   readonly #hosts: ReadonlyMap<string, StoredHost>;
 
   /** Throws `not_found` for a host that does not exist. */
   constructor(reader: HistoryReader, request: ExportRequest, log: Log) {
     this.#reader = reader;
     this.#request = request;
-    this.#damage = new DamageBook(log);
+    this.#damage = new DamagedChunks(log);
     const all = new Map(reader.hosts.all().map((host) => [host.name, host]));
     for (const name of request.hosts) {
-      if (!all.has(name)) throw new NexusError('not_found', `there is no host «${name}»`);
+      if (!all.has(name)) throw new NexusError('not_found', `there is no host '${name}'`);
     }
     const wanted = new Set(request.hosts);
     this.#hosts = wanted.size === 0 ? all : new Map([...all].filter(([name]) => wanted.has(name)));

@@ -1,29 +1,29 @@
 /** Drives the compactor in pieces, reports damaged chunks, and gives space back; never fails its caller. */
 import { messageOf, NexusError } from '../../domain/errors.ts';
+import type { CompactionFigures } from '../../domain/figures.ts';
 import type { Retention } from '../../domain/history.ts';
 import type { Log } from '../../domain/log.ts';
-import type { CompactionFigures } from '../../domain/ports.ts';
-import type { World } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { Compactor } from './compactor.ts';
-import { DamageBook } from './damaged-chunks.ts';
+import { DamagedChunks } from './damaged-chunks.ts';
 
 /** After a failure (a full disk, a lock, a defect) compaction rests this long: posts show by themselves what is wrong. */
 const REST_AFTER_FAILURE_MS = 30_000;
 /** Pages given back to the disk at once: about a megabyte. */
 const MAX_RECLAIMED_PAGES = 256;
 
-export class HistoryKeeper {
-  readonly damage: DamageBook;
+export class HistoryMaintenance {
+  readonly damage: DamagedChunks;
   readonly #compactor: Compactor;
   readonly #log: Log;
-  #round: { readonly world: World; readonly work: Generator<void, boolean> } | null = null;
+  #round: { readonly state: State; readonly work: Generator<void, boolean> } | null = null;
   #restUntilMs = 0;
   #workedMs = 0;
   #failures = 0;
 
   constructor(log: Log, retention: Retention) {
     this.#log = log;
-    this.damage = new DamageBook(log);
+    this.damage = new DamagedChunks(log);
     this.#compactor = new Compactor(retention, this.damage);
   }
 
@@ -32,11 +32,11 @@ export class HistoryKeeper {
   }
 
   /** Works until `isOver` or until nothing is left to do now; returns whether something is. */
-  work(world: World, nowMs: number, isOver: () => boolean): boolean {
+  work(state: State, nowMs: number, isOver: () => boolean): boolean {
     if (nowMs < this.#restUntilMs) return false;
     const startedAt = performance.now();
     try {
-      return this.#work(world, nowMs, isOver);
+      return this.#work(state, nowMs, isOver);
     } catch (error) {
       this.#round = null;
       this.#failures += 1;
@@ -50,19 +50,19 @@ export class HistoryKeeper {
     }
   }
 
-  #work(world: World, nowMs: number, isOver: () => boolean): boolean {
-    if (!this.damage.isEmpty) this.damage.settle(world, nowMs);
-    // The engine loads its world anew after a failure; what was read of the old one is stale then.
-    if (this.#round?.world !== world) this.#round = { world, work: this.#compactor.round(world, nowMs) };
+  #work(state: State, nowMs: number, isOver: () => boolean): boolean {
+    if (!this.damage.isEmpty) this.damage.settle(state, nowMs);
+    // The writer loads its state anew after a failure; what was read of the old one is stale then.
+    if (this.#round?.state !== state) this.#round = { state, work: this.#compactor.round(state, nowMs) };
     for (;;) {
       const step = this.#round.work.next();
       if (step.done === true) {
         this.#round = null;
-        return step.value || world.store.reclaim(MAX_RECLAIMED_PAGES) > 0;
+        return step.value || state.store.reclaim(MAX_RECLAIMED_PAGES) > 0;
       }
       if (isOver()) return true;
       // Marked before anything is written in its place.
-      if (!this.damage.isEmpty) this.damage.settle(world, nowMs);
+      if (!this.damage.isEmpty) this.damage.settle(state, nowMs);
     }
   }
 }

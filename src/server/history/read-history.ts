@@ -7,12 +7,12 @@
  */
 import { NexusError } from '../../domain/errors.ts';
 import { TIERS, type Tier } from '../../domain/history.ts';
-import type { History, HistoryRequest } from '../../domain/ports.ts';
+import type { History, HistoryRequest } from '../../domain/history-query.ts';
 import type { Store, StoredTick } from '../../domain/store.ts';
 import { decodeRolled, decodeTicks, finishNow } from '../../history/chunk-codec.ts';
 import { type Piece, StepFolder, type StepPoint } from '../../history/history-steps.ts';
 import { CELL_MS, shapeOf, startOfSpan, tiersToAsk } from '../../history/tiers.ts';
-import type { DamageBook } from './damaged-chunks.ts';
+import type { DamagedChunks } from './damaged-chunks.ts';
 
 type Tables = Pick<Store, 'ticks' | 'chunks'>;
 
@@ -82,7 +82,7 @@ function loadPiece(store: Tables, hostId: number, seriesId: number, { tier, star
 /** Plans again without every chunk that turns out to be damaged: another tier may hold the same time. */
 function loadStretches(
   store: Tables,
-  damage: DamageBook,
+  damage: DamagedChunks,
   hostId: number,
   seriesId: number,
   request: HistoryRequest,
@@ -130,7 +130,7 @@ class PointList<N extends string> {
 /** Throws `invalid` when there would be more points than allowed. */
 export function readHistory<N extends string>(
   store: Tables,
-  damage: DamageBook,
+  damage: DamagedChunks,
   wanted: SeriesRequest<N>,
   request: HistoryRequest,
 ): History<Record<N, number | null>> {

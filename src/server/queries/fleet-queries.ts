@@ -2,8 +2,10 @@
 import type { Container } from '../../domain/container.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { LogEvent } from '../../domain/event-log.ts';
+import type { CompactionFigures, QueueFigures } from '../../domain/figures.ts';
+import type { History, HistoryRequest } from '../../domain/history-query.ts';
 import type { Host } from '../../domain/host.ts';
-import type { CompactionFigures, History, HistoryRequest, Queries, QueueFigures } from '../../domain/ports.ts';
+import type { Queries } from '../../domain/ports.ts';
 import type { PageRequest, StoredTick, StoreSize } from '../../domain/store.ts';
 import {
   CONTAINER_METRICS,
@@ -19,7 +21,7 @@ import { findHost } from '../commands/find-host.ts';
 import { describeToken } from '../commands/tokens.ts';
 import { readHistory } from '../history/read-history.ts';
 import { type LiveHost, lastSeenAtMs, summarize } from '../state/fleet.ts';
-import type { Engine } from '../writer.ts';
+import type { Writer } from '../writer.ts';
 
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
@@ -27,14 +29,14 @@ function compareText(a: string, b: string): number {
 }
 
 export class FleetReader implements Queries {
-  readonly #engine: Engine;
+  readonly #writer: Writer;
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(writer: Writer) {
+    this.#writer = writer;
   }
 
   hosts(page: PageRequest<string>): Host[] {
-    const { fleet } = this.#engine.committed();
+    const { fleet } = this.#writer.committed();
     return [...fleet.hosts()]
       .filter((host) => page.after === null || host.stored.name > page.after)
       .sort((a, b) => compareText(a.stored.name, b.stored.name))
@@ -47,7 +49,7 @@ export class FleetReader implements Queries {
   }
 
   #find(name: string): LiveHost {
-    return findHost(this.#engine.committed().fleet, name);
+    return findHost(this.#writer.committed().fleet, name);
   }
 
   tokensOfHost(name: string, page: PageRequest<string>): Token[] {
@@ -59,7 +61,7 @@ export class FleetReader implements Queries {
   }
 
   #tokens(hostId: number | null, { after, limit }: PageRequest<string>): Token[] {
-    const { fleet } = this.#engine.committed();
+    const { fleet } = this.#writer.committed();
     const last = after === null ? undefined : fleet.tokenById(after);
     if (after !== null && last?.hostId !== hostId) {
       throw new NexusError('invalid', 'cursor must be the next_cursor of the page before');
@@ -72,7 +74,7 @@ export class FleetReader implements Queries {
   }
 
   containers(name: string, page: PageRequest<number>): Array<Container & { readonly number: number }> {
-    const { store } = this.#engine.committed();
+    const { store } = this.#writer.committed();
     const host = this.#find(name);
     const latest = latestMetrics(host);
     return store.containers.page(host.stored.id, page).map((stored) => {
@@ -89,23 +91,23 @@ export class FleetReader implements Queries {
   }
 
   hostHistory(name: string, request: HistoryRequest): History<HostMetrics> {
-    const { store } = this.#engine.committed();
+    const { store } = this.#writer.committed();
     const wanted = {
       hostId: this.#find(name).stored.id,
       seriesId: HOST_SERIES,
       names: HOST_METRICS,
       read: (tick: StoredTick) => decodeHostMetrics(tick.sample),
     };
-    return readHistory(store, this.#engine.history.damage, wanted, request);
+    return readHistory(store, this.#writer.history.damage, wanted, request);
   }
 
   containerHistory(name: string, containerId: string, request: HistoryRequest): History<ContainerMetrics> {
-    const { store } = this.#engine.committed();
+    const { store } = this.#writer.committed();
     const host = this.#find(name);
     const known = host.containers.get(containerId)?.id;
     const id = known ?? store.containers.find(host.stored.id, containerId)?.id;
     if (id === undefined) {
-      throw new NexusError('not_found', `host «${name}» has never reported a container «${containerId}»`);
+      throw new NexusError('not_found', `host '${name}' has never reported a container '${containerId}'`);
     }
     const wanted = {
       hostId: host.stored.id,
@@ -113,23 +115,23 @@ export class FleetReader implements Queries {
       names: CONTAINER_METRICS,
       read: (tick: StoredTick) => decodeContainerMetrics(tick.sample, id),
     };
-    return readHistory(store, this.#engine.history.damage, wanted, request);
+    return readHistory(store, this.#writer.history.damage, wanted, request);
   }
 
   events(after: number, limit: number, of: { host?: string | null; rolloutId?: string | null }): LogEvent[] {
-    return this.#engine.committed().store.events.page(after, limit, of);
+    return this.#writer.committed().store.events.page(after, limit, of);
   }
 
   queue(): QueueFigures {
-    return this.#engine.queue();
+    return this.#writer.queue();
   }
 
   compaction(): CompactionFigures {
-    return this.#engine.history.figures;
+    return this.#writer.history.figures;
   }
 
   storeSize(): StoreSize {
-    return this.#engine.committed().store.size();
+    return this.#writer.committed().store.size();
   }
 }
 

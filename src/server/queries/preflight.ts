@@ -1,13 +1,14 @@
 /** What an operator should know of a host before a rollout comes to it. */
-import type { PreflightFinding } from '../../domain/ports.ts';
+
 import type { RolloutPlan } from '../../domain/rollout.ts';
+import type { PreflightFinding } from '../../domain/rollout-queries.ts';
 import { explainHold } from '../../rollout/explain-hold.ts';
-import type { Scene } from '../../rollout/gates/gate.ts';
+import type { GateContext } from '../../rollout/gates/gate.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import { stackOf } from '../../telemetry/container-presence.ts';
 import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import type { LiveHost } from '../state/fleet.ts';
-import type { World } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 
 /** Less free than this is hardly enough to pull images. */
 const LOW_DISK_GB = 2;
@@ -16,8 +17,8 @@ const EXPECTED_GATES = new Set(['wave', 'max_in_flight', 'ordering']);
 
 /** `superseded`: rollouts that will have ended by then. One scene, of the rollout as it would begin, serves all hosts. */
 export function preflight(
-  world: World,
-  scene: Scene,
+  state: State,
+  scene: GateContext,
   name: string,
   superseded: readonly Rollout[],
 ): PreflightFinding[] {
@@ -30,12 +31,12 @@ export function preflight(
       findings.push({ severity: 'warning', message: `ends rollout ${rollout.plan.id} of ${rollout.plan.stack} here` });
     }
   }
-  const host = world.fleet.hostByName(name);
-  if (host !== undefined) findings.push(...judgeHost(world, asked, host));
+  const host = state.fleet.hostByName(name);
+  if (host !== undefined) findings.push(...judgeHost(state, asked, host));
   return findings;
 }
 
-function judgeHost(world: World, asked: RolloutPlan, host: LiveHost): PreflightFinding[] {
+function judgeHost(state: State, asked: RolloutPlan, host: LiveHost): PreflightFinding[] {
   const findings: PreflightFinding[] = [];
   const warn = (message: string) => void findings.push({ severity: 'warning', message });
   const metrics = host.latest === null ? null : decodeHostMetrics(host.latest.sample);
@@ -45,17 +46,17 @@ function judgeHost(world: World, asked: RolloutPlan, host: LiveHost): PreflightF
   }
   if (host.latest !== null && host.stored.facts.dockerVersion === null)
     warn('its agent has never seen a Docker Engine');
-  for (const message of takenPorts(world, asked, host)) warn(message);
+  for (const message of takenPorts(state, asked, host)) warn(message);
   return findings;
 }
 
 /** Ports that the release publishes and that a container of another stack holds already. */
-function takenPorts(world: World, asked: RolloutPlan, host: LiveHost): string[] {
-  const wanted = new Set(world.book.release(asked.release)?.publishedPorts ?? []);
+function takenPorts(state: State, asked: RolloutPlan, host: LiveHost): string[] {
+  const wanted = new Set(state.index.release(asked.release)?.publishedPorts ?? []);
   if (wanted.size === 0) return [];
   const taken: string[] = [];
   for (const [containerId, known] of host.containers) {
-    const stored = known.absence === null ? world.store.containers.find(host.stored.id, containerId) : undefined;
+    const stored = known.absence === null ? state.store.containers.find(host.stored.id, containerId) : undefined;
     if (stored === undefined || stackOf(stored.identity) === asked.stack) continue;
     for (const text of stored.identity.ports) {
       const port = /(?:^|:)(\d+)->/.exec(text)?.[1];

@@ -1,5 +1,6 @@
 /** Reads of releases and rollouts, committed ones only. */
 import type { RolloutRequest } from '../../domain/command.ts';
+import type { RolloutEntry, RolloutPlan, WaveCounts } from '../../domain/rollout.ts';
 import type {
   PreflightFinding,
   ReleaseView,
@@ -8,17 +9,16 @@ import type {
   RolloutPreview,
   RolloutQueries,
   RolloutView,
-} from '../../domain/ports.ts';
-import type { RolloutEntry, RolloutPlan, WaveCounts } from '../../domain/rollout.ts';
+} from '../../domain/rollout-queries.ts';
 import type { PageRequest, Store, StoredRollout } from '../../domain/store.ts';
 import { explainHold } from '../../rollout/explain-hold.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
-import { sceneOf } from '../../rollout/gates/gate.ts';
+import { gateContextOf } from '../../rollout/gates/gate.ts';
 import { Rollout, type TimedEntry } from '../../rollout/rollout.ts';
 import { findRelease } from '../commands/releases.ts';
 import { findRollout, planRollout } from '../commands/rollouts.ts';
-import type { World } from '../state/state.ts';
-import type { Engine } from '../writer.ts';
+import type { State } from '../state/state.ts';
+import type { Writer } from '../writer.ts';
 import { preflight } from './preflight.ts';
 
 const BUCKETS = ['pending', 'inFlight', 'converged', 'failed', 'left'] as const satisfies ReadonlyArray<
@@ -33,62 +33,64 @@ function addUp(waves: readonly WaveCounts[]): WaveCounts {
 }
 
 export class RolloutReader implements RolloutQueries {
-  readonly #engine: Engine;
+  readonly #writer: Writer;
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(writer: Writer) {
+    this.#writer = writer;
   }
 
-  get #world(): World {
-    return this.#engine.committed();
+  get #state(): State {
+    return this.#writer.committed();
   }
 
   releases(): ReleaseView[] {
-    const { book } = this.#world;
-    return book.releases().map((release) => ({ release, quarantine: book.quarantine(release.stack, release.digest) }));
+    const { index } = this.#state;
+    return index
+      .releases()
+      .map((release) => ({ release, quarantine: index.quarantine(release.stack, release.digest) }));
   }
 
   release(digest: string): ReleaseView {
-    const { book } = this.#world;
-    const release = findRelease(book, digest);
-    return { release, quarantine: book.quarantine(release.stack, release.digest) };
+    const { index } = this.#state;
+    const release = findRelease(index, digest);
+    return { release, quarantine: index.quarantine(release.stack, release.digest) };
   }
 
   manifest(digest: string): Uint8Array {
-    const { store, book } = this.#world;
-    findRelease(book, digest);
+    const { store, index } = this.#state;
+    findRelease(index, digest);
     return store.releases.manifest(digest) ?? new Uint8Array();
   }
 
   rollouts(page: PageRequest<string>): RolloutView[] {
-    return this.#world.store.rollouts.page(page).map((stored) => this.#present(stored));
+    return this.#state.store.rollouts.page(page).map((stored) => this.#present(stored));
   }
 
   rollout(id: string): RolloutView {
-    return this.#present(findRollout(this.#world, id));
+    return this.#present(findRollout(this.#state, id));
   }
 
   #present({ plan, progress }: StoredRollout): RolloutView {
-    const version = this.#world.book.release(plan.release)?.version ?? null;
+    const version = this.#state.index.release(plan.release)?.version ?? null;
     return { plan, progress, version, counts: addUp(progress.waves) };
   }
 
   rolloutHosts(id: string, nowMs: number): RolloutHostView[] {
-    const world = this.#world;
-    const rollout = findRollout(world, id);
-    const scene = sceneOf(rollout, world.runner.view, nowMs);
+    const state = this.#state;
+    const rollout = findRollout(state, id);
+    const scene = gateContextOf(rollout, state.driver.view, nowMs);
     return [...rollout.hosts.values()].map((part) => {
-      const telemetry = this.#engine.judge.look(world, rollout, part, nowMs) ?? part.telemetry;
+      const telemetry = this.#writer.judge.look(state, rollout, part, nowMs) ?? part.telemetry;
       return { host: { ...part, telemetry }, heldBy: explainHold(scene, part.name) };
     });
   }
 
   preview(request: RolloutRequest, nowMs: number): RolloutPreview {
-    const world = this.#world;
-    const asked = planRollout(world, request, nowMs);
-    const superseded = findSuperseded(asked, world.book.rollouts());
-    const scene = sceneOf(Rollout.create(asked, nowMs), world.runner.view, nowMs);
-    const findings = (name: string): PreflightFinding[] => preflight(world, scene, name, superseded);
+    const state = this.#state;
+    const asked = planRollout(state, request, nowMs);
+    const superseded = findSuperseded(asked, state.index.rollouts());
+    const scene = gateContextOf(Rollout.create(asked, nowMs), state.driver.view, nowMs);
+    const findings = (name: string): PreflightFinding[] => preflight(state, scene, name, superseded);
     return {
       stack: asked.stack,
       release: asked.release,
@@ -98,8 +100,8 @@ export class RolloutReader implements RolloutQueries {
   }
 
   replay(id: string): ReplayReport {
-    const { store } = this.#world;
-    findRollout(this.#world, id);
+    const { store } = this.#state;
+    findRollout(this.#state, id);
     let entries = 0;
     function* read(): Generator<TimedEntry> {
       for (const event of store.events.ofRollout(id)) {

@@ -1,12 +1,12 @@
 /** What a host's agent is to be told. */
-import type { AgentRollout, Dispatch } from '../../domain/ports.ts';
+import type { AgentRollout, Dispatch } from '../../domain/dispatch.ts';
 import { isOffered } from '../../rollout/host-bucket.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
-import type { RolloutBook } from '../state/rollout-index.ts';
+import type { RolloutIndex } from '../state/rollout-index.ts';
 
 /** The offer that is out, or the verdict that its soaking release is to be failed; null: nothing. */
-export function findDispatch(book: RolloutBook, name: string): Dispatch | null {
-  for (const rollout of book.rolloutsOfHost(name)) {
+export function findDispatch(index: RolloutIndex, name: string): Dispatch | null {
+  for (const rollout of index.rolloutsOfHost(name)) {
     const dispatch = dispatchOf(rollout, name);
     if (dispatch !== null) return dispatch;
   }
@@ -24,8 +24,8 @@ function dispatchOf(rollout: Rollout, name: string): Dispatch | null {
 }
 
 /** The host's part in every rollout that it has been dispatched in and that expects something of it. */
-export function findParts(book: RolloutBook, name: string): AgentRollout[] {
-  return book.expecting(name).flatMap((rollout) => {
+export function findParts(index: RolloutIndex, name: string): AgentRollout[] {
+  return index.expecting(name).flatMap((rollout) => {
     const host = rollout.host(name);
     return host === undefined ? [] : [{ plan: rollout.plan, host }];
   });

@@ -1,6 +1,6 @@
 /**
  * Applies the entries of rollouts (log, rows and memory together) and lets them go on by themselves as far as they can,
- * all inside the engine's transaction. What is decided lies in `src/rollout`; here is only where it is put.
+ * all inside the writer's transaction. What is decided lies in `src/rollout`; here is only where it is put.
  */
 import { invariant } from '../../domain/errors.ts';
 import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
@@ -10,12 +10,12 @@ import { findSuperseded } from '../../rollout/find-superseded.ts';
 import type { FleetView, Reading } from '../../rollout/fleet-view.ts';
 import { occupies } from '../../rollout/host-bucket.ts';
 import { checkOnlyOpen } from '../../rollout/invariants.ts';
-import { WaitingLine } from '../../rollout/pending-hosts.ts';
+import { PendingHosts } from '../../rollout/pending-hosts.ts';
 import { plan } from '../../rollout/plan.ts';
 import { reconsider } from '../../rollout/reconsider.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import type { Fleet } from '../state/fleet.ts';
-import type { RolloutBook } from '../state/rollout-index.ts';
+import type { RolloutIndex } from '../state/rollout-index.ts';
 
 /** A rollout that has not come to rest after this many rounds is caught in a defect. */
 const MAX_ROUNDS = 1000;
@@ -36,55 +36,55 @@ interface Unsaved {
   readonly hosts: Set<string>;
 }
 
-export function fleetView(fleet: Fleet, book: RolloutBook): FleetView {
+export function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
   return {
     host: (name) => {
       const stored = fleet.hostByName(name)?.stored;
       return known(stored === undefined ? null : { status: stored.status, labels: stored.labels });
     },
-    quarantine: (stack, release) => known(book.quarantine(stack, release)),
-    occupant: (stack, host, except) => known(book.occupant(stack, host, except)),
-    nextEpoch: (stack, host) => known(book.nextEpoch(stack, host)),
+    quarantine: (stack, release) => known(index.quarantine(stack, release)),
+    occupant: (stack, host, except) => known(index.occupant(stack, host, except)),
+    nextEpoch: (stack, host) => known(index.nextEpoch(stack, host)),
   };
 }
 
-export class RolloutRunner {
+export class RolloutDriver {
   readonly view: FleetView;
   /** Names of hosts that have something new to be told; emptied after the commit. */
   readonly toWake = new Set<string>();
   readonly #store: Store;
   readonly #fleet: Fleet;
-  readonly #book: RolloutBook;
-  readonly #lines = new Map<Rollout, WaitingLine>();
+  readonly #index: RolloutIndex;
+  readonly #lines = new Map<Rollout, PendingHosts>();
   readonly #dirty = new Set<Rollout>();
   /** Written when the transaction settles: a row that changed many times is written once. */
   readonly #unsaved = new Map<Rollout, Unsaved>();
 
-  constructor(store: Store, fleet: Fleet, book: RolloutBook) {
+  constructor(store: Store, fleet: Fleet, index: RolloutIndex) {
     this.#store = store;
     this.#fleet = fleet;
-    this.#book = book;
-    this.view = fleetView(fleet, book);
-    for (const rollout of book.rollouts()) this.open(rollout);
+    this.#index = index;
+    this.view = fleetView(fleet, index);
+    for (const rollout of index.rollouts()) this.open(rollout);
   }
 
   /** Takes a rollout into the round: it is planned when the next batch settles. */
   open(rollout: Rollout): void {
-    this.#lines.set(rollout, new WaitingLine(rollout));
+    this.#lines.set(rollout, new PendingHosts(rollout));
     this.#dirty.add(rollout);
   }
 
   /** Ends the open rollouts that the new one replaces, and begins it. */
   create(asked: RolloutPlan, nowMs: number): void {
-    for (const other of findSuperseded(asked, this.#book.rollouts())) {
+    for (const other of findSuperseded(asked, this.#index.rollouts())) {
       this.apply(other, { kind: 'rollout_superseded', by: asked.id }, nowMs);
     }
     const rollout = Rollout.create(asked, nowMs);
-    checkOnlyOpen(rollout, this.#book.rollouts());
+    checkOnlyOpen(rollout, this.#index.rollouts());
     this.#log(asked.id, { kind: 'rollout_created', plan: asked }, nowMs);
     this.#store.rollouts.insert({ plan: asked, progress: rollout.progress });
     for (const host of rollout.hosts.values()) this.#store.rollouts.saveHost(asked.id, host);
-    this.#book.addRollout(rollout);
+    this.#index.addRollout(rollout);
     this.open(rollout);
   }
 
@@ -102,7 +102,7 @@ export class RolloutRunner {
       if (wasOccupied && !occupies(rollout.plan, host)) this.#tellOthers(rollout, host.name);
     }
     if (entry.kind === 'host_dispatched') {
-      this.#book.noteEpoch(stack, entry.host, entry.epoch);
+      this.#index.noteEpoch(stack, entry.host, entry.epoch);
       this.#store.rollouts.saveEpoch(stack, entry.host, entry.epoch);
     }
     for (const effect of change.effects) this.#carryOut(rollout, effect, nowMs);
@@ -123,7 +123,7 @@ export class RolloutRunner {
       if (rollout.progress !== progress) this.#store.rollouts.saveProgress(id, rollout.progress);
       for (const name of hosts) {
         const host = rollout.host(name);
-        invariant(host !== undefined, `rollout ${id} has the host «${name}» that changed`);
+        invariant(host !== undefined, `rollout ${id} has the host '${name}' that changed`);
         this.#store.rollouts.saveHost(id, host);
       }
     }
@@ -142,10 +142,10 @@ export class RolloutRunner {
       return;
     }
     const { stack, release, id: rolloutId } = rollout.plan;
-    if (this.#book.quarantine(stack, release) !== null) return;
+    if (this.#index.quarantine(stack, release) !== null) return;
     const { host, failingProbes, output } = effect;
     const quarantine = { stack, release, rolloutId, host, failingProbes, output, sinceMs: nowMs };
-    this.#book.putQuarantine(this.#store.quarantines.insert(quarantine));
+    this.#index.putQuarantine(this.#store.quarantines.insert(quarantine));
     const data = { stack, release, failing_probes: failingProbes, output };
     this.#store.events.append({
       atMs: nowMs,
@@ -159,7 +159,7 @@ export class RolloutRunner {
 
   /** The stack on this host is in nobody's hands any more. */
   #tellOthers(rollout: Rollout, name: string): void {
-    for (const other of this.#book.rolloutsOfHost(name)) {
+    for (const other of this.#index.rolloutsOfHost(name)) {
       if (other === rollout || other.plan.stack !== rollout.plan.stack) continue;
       this.#lines.get(other)?.noteHost(name);
       this.#dirty.add(other);
@@ -168,7 +168,7 @@ export class RolloutRunner {
 
   /** Something changed that every rollout of the stack may depend on. */
   touchStack(stack: string): void {
-    for (const rollout of this.#book.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
+    for (const rollout of this.#index.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
   }
 
   /** Whether the last transaction left more to do than one may. */
@@ -210,7 +210,7 @@ export class RolloutRunner {
 
   #hearNews(nowMs: number): void {
     for (const name of this.#fleet.news) {
-      for (const rollout of this.#book.rolloutsOfHost(name)) {
+      for (const rollout of this.#index.rolloutsOfHost(name)) {
         for (const entry of reconsider(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
         this.#lines.get(rollout)?.noteHost(name);
         this.#dirty.add(rollout);
@@ -227,7 +227,7 @@ export class RolloutRunner {
     const { entries, holds } = plan(rollout, this.view, asked, nowMs);
     line.park(rollout.hosts, holds);
     for (const entry of entries) this.apply(rollout, entry, nowMs);
-    if (entries.length === 0 && this.#book.closeIfSettled(rollout)) this.#lines.delete(rollout);
+    if (entries.length === 0 && this.#index.closeIfSettled(rollout)) this.#lines.delete(rollout);
     else if (asked.isCut) this.#dirty.add(rollout);
     return asked.count;
   }

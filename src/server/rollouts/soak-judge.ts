@@ -11,7 +11,7 @@ import {
 } from '../../rollout/telemetry-gate/judge-telemetry.ts';
 import { decodeSample } from '../../telemetry/sample-codec.ts';
 import type { LiveHost } from '../state/fleet.ts';
-import type { World } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 
 /** How long before its dispatch a host is its own baseline. */
 const BASELINE_MS = 3_600_000;
@@ -52,12 +52,12 @@ export class SoakJudge {
   #roundAtMs = 0;
 
   /** Hosts in their soak whose release wants to be judged, and of which there may be news. */
-  *#unjudged(world: World): Generator<Soaking> {
-    for (const rollout of world.book.rollouts()) {
+  *#unjudged(state: State): Generator<Soaking> {
+    for (const rollout of state.index.rollouts()) {
       if (rollout.plan.policy.telemetry.mode === 'off') continue;
       for (const name of rollout.inFlight) {
         const part = rollout.host(name);
-        const host = world.fleet.hostByName(name);
+        const host = state.fleet.hostByName(name);
         if (part?.state !== 'soaking' || host === undefined) continue;
         const known = this.#lastLook(rollout, host);
         if (known === undefined || isNews(part.telemetry, known, false)) yield { rolloutId: rollout.plan.id, name };
@@ -65,8 +65,8 @@ export class SoakJudge {
     }
   }
 
-  isDue(world: World, nowMs: number): boolean {
-    return this.#isRoundDue(nowMs) && this.#unjudged(world).next().done !== true;
+  isDue(state: State, nowMs: number): boolean {
+    return this.#isRoundDue(nowMs) && this.#unjudged(state).next().done !== true;
   }
 
   #isRoundDue(nowMs: number): boolean {
@@ -79,50 +79,50 @@ export class SoakJudge {
   }
 
   /** Has everybody judged of whom there may be news, if it is time for that. */
-  beginRound(world: World, nowMs: number): void {
+  beginRound(state: State, nowMs: number): void {
     if (!this.#isRoundDue(nowMs)) return;
     this.#roundAtMs = nowMs;
-    this.#line = [...this.#unjudged(world)];
+    this.#line = [...this.#unjudged(state)];
   }
 
   /** Goes on with the round as far as one transaction may; writes down every verdict that is news. */
-  goOn(world: World, nowMs: number): void {
+  goOn(state: State, nowMs: number): void {
     for (const { rolloutId, name } of this.#line.splice(0, MAX_LOOKS)) {
-      const rollout = world.book.rollout(rolloutId);
+      const rollout = state.index.rollout(rolloutId);
       const part = rollout?.host(name);
-      if (rollout !== undefined && part !== undefined) this.#judgeOne(world, rollout, part, false, nowMs);
+      if (rollout !== undefined && part !== undefined) this.#judgeOne(state, rollout, part, false, nowMs);
     }
   }
 
   /** One more look at a host whose soak is over: the last tick may be the one that tells. */
-  judgeLast(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): void {
-    this.#judgeOne(world, rollout, part, true, nowMs);
+  judgeLast(state: State, rollout: Rollout, part: RolloutHost, nowMs: number): void {
+    this.#judgeOne(state, rollout, part, true, nowMs);
   }
 
-  #judgeOne(world: World, rollout: Rollout, part: RolloutHost, isSoakOver: boolean, nowMs: number): void {
-    const verdict = this.look(world, rollout, part, nowMs);
+  #judgeOne(state: State, rollout: Rollout, part: RolloutHost, isSoakOver: boolean, nowMs: number): void {
+    const verdict = this.look(state, rollout, part, nowMs);
     if (verdict === null || !isNews(part.telemetry, verdict, isSoakOver)) return;
-    world.runner.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
+    state.driver.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
   }
 
   /** The verdict as of now, with its figures; null for a host that is not in a soak that is judged. */
-  look(world: World, rollout: Rollout, part: RolloutHost, nowMs: number): TelemetryVerdict | null {
+  look(state: State, rollout: Rollout, part: RolloutHost, nowMs: number): TelemetryVerdict | null {
     const { policy } = rollout.plan;
-    const host = world.fleet.hostByName(part.name);
+    const host = state.fleet.hostByName(part.name);
     if (host === undefined || part.state !== 'soaking' || part.left || part.soakDueAtMs === null) return null;
     if (policy.telemetry.mode === 'off') return null;
     const known = this.#lastLook(rollout, host);
     if (known !== undefined) return known;
     const soakStartedAtMs = part.soakDueAtMs - policy.soakSeconds * 1000;
     const fromMs = Math.max(soakStartedAtMs, nowMs - RECENT_MS);
-    const soak = readSeries(world, host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
+    const soak = readSeries(state, host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
     const isSilent = soak.samples.length === 0;
     const seen: SoakTelemetry = {
       soakStartedAtMs,
       soak,
       // Silence is compared with nothing.
-      baseline: isSilent ? null : this.#baselineOf(world, rollout, part, host),
-      peers: isSilent ? [] : this.#peersOf(world, rollout, nowMs),
+      baseline: isSilent ? null : this.#baselineOf(state, rollout, part, host),
+      peers: isSilent ? [] : this.#peersOf(state, rollout, nowMs),
     };
     const verdict = judgeTelemetry(policy.telemetry, policy.sustainedFailureSeconds, seen, part.telemetry, nowMs);
     const looked = this.#looked.get(rollout) ?? new Map<string, Looked>();
@@ -139,26 +139,26 @@ export class SoakJudge {
     return looked?.tickCount === host.tickCount && host.incidents.length === 0 ? looked.verdict : undefined;
   }
 
-  #baselineOf(world: World, rollout: Rollout, part: RolloutHost, host: LiveHost): StackSeries | null {
+  #baselineOf(state: State, rollout: Rollout, part: RolloutHost, host: LiveHost): StackSeries | null {
     const known = this.#baselines.get(rollout) ?? new Map<string, StackSeries | null>();
     this.#baselines.set(rollout, known);
     const kept = known.get(part.name);
     if (kept !== undefined) return kept;
     const untilMs = part.dispatchedAtMs ?? 0;
-    const series = readSeries(world, host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs, untilMs);
+    const series = readSeries(state, host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs, untilMs);
     const baseline = part.previousRelease === null || series.samples.length === 0 ? null : series;
     known.set(part.name, baseline);
     return baseline;
   }
 
-  #peersOf(world: World, rollout: Rollout, nowMs: number): readonly StackSeries[] {
+  #peersOf(state: State, rollout: Rollout, nowMs: number): readonly StackSeries[] {
     const kept = this.#peers.get(rollout);
     if (kept !== undefined && nowMs - kept.atMs < PEERS_KEPT_MS) return kept.value;
     const value: StackSeries[] = [];
     for (const name of rollout.pending.flatMap((names) => [...names].slice(0, 4 * MAX_PEERS))) {
-      const host = world.fleet.hostByName(name);
+      const host = state.fleet.hostByName(name);
       if (value.length >= MAX_PEERS || host?.stored.status !== 'online') continue;
-      const series = readSeries(world, host, rollout.plan.stack, nowMs - RECENT_MS, nowMs, nowMs - RECENT_MS);
+      const series = readSeries(state, host, rollout.plan.stack, nowMs - RECENT_MS, nowMs, nowMs - RECENT_MS);
       if (series.samples.length > 0) value.push(series);
     }
     this.#peers.set(rollout, { atMs: nowMs, value });
@@ -168,7 +168,7 @@ export class SoakJudge {
 
 /** The stack's samples from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`. */
 function readSeries(
-  world: World,
+  state: State,
   host: LiveHost,
   stack: string,
   fromMs: number,
@@ -178,9 +178,9 @@ function readSeries(
   const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
   const incidents = readIncidents(host, stack, incidentsFromMs, toMs);
   if (host.newestMs < fromMs + skewMs) return { samples: [], ...incidents };
-  const ids = new Set(world.store.containers.numbersOfStack(host.stored.id, stack));
+  const ids = new Set(state.store.containers.numbersOfStack(host.stored.id, stack));
   const samples: StackSample[] = [];
-  for (const tick of world.store.ticks.range(host.stored.id, fromMs + skewMs, toMs + skewMs)) {
+  for (const tick of state.store.ticks.range(host.stored.id, fromMs + skewMs, toMs + skewMs)) {
     const sample = sumStack(tick, ids, skewMs);
     if (sample !== null) samples.push(sample);
   }

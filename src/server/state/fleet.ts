@@ -1,6 +1,6 @@
 /**
- * The fleet in memory: what the engine must know to judge the next command without reading the database. It is a copy
- * of what is stored, changed only inside the engine's transaction; when a transaction fails, it is loaded anew.
+ * The fleet in memory: what the writer must know to judge the next command without reading the database. It is a copy
+ * of what is stored, changed only inside the writer's transaction; when a transaction fails, it is loaded anew.
  */
 import { invariant } from '../../domain/errors.ts';
 import type { Host } from '../../domain/host.ts';

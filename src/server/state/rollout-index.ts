@@ -1,5 +1,5 @@
 /**
- * Releases, quarantines and open rollouts in memory: a copy of what is stored, changed only inside the engine's
+ * Releases, quarantines and open rollouts in memory: a copy of what is stored, changed only inside the writer's
  * transaction, and loaded anew when one fails.
  */
 import { invariant } from '../../domain/errors.ts';
@@ -23,13 +23,13 @@ export function restoreRollout(store: Store, id: string): Rollout | undefined {
   for (const host of store.rollouts.hosts(id)) rows.set(host.name, host);
   const hosts = stored.plan.waves.flat().map((name) => {
     const host = rows.get(name);
-    invariant(host !== undefined, `rollout ${id} has a row for «${name}»`);
+    invariant(host !== undefined, `rollout ${id} has a row for '${name}'`);
     return host;
   });
   return Rollout.restore({ ...stored, hosts });
 }
 
-export class RolloutBook {
+export class RolloutIndex {
   readonly #releases = new Map<string, Release>();
   readonly #quarantines = new Map<string, StoredQuarantine>();
   /** Open ones, and ended ones that some host is still on its way in. */
@@ -37,17 +37,17 @@ export class RolloutBook {
   readonly #byHost = new Map<string, Set<Rollout>>();
   readonly #epochs = new Map<string, number>();
 
-  static load(store: Store): RolloutBook {
-    const book = new RolloutBook();
-    for (const release of store.releases.all()) book.addRelease(release);
-    for (const quarantine of store.quarantines.active()) book.putQuarantine(quarantine);
-    for (const { stack, host, epoch } of store.rollouts.epochs()) book.noteEpoch(stack, host, epoch);
+  static load(store: Store): RolloutIndex {
+    const index = new RolloutIndex();
+    for (const release of store.releases.all()) index.addRelease(release);
+    for (const quarantine of store.quarantines.active()) index.putQuarantine(quarantine);
+    for (const { stack, host, epoch } of store.rollouts.epochs()) index.noteEpoch(stack, host, epoch);
     for (const id of store.rollouts.open()) {
       const rollout = restoreRollout(store, id);
       invariant(rollout !== undefined, `the open rollout ${id} is stored`);
-      book.addRollout(rollout);
+      index.addRollout(rollout);
     }
-    return book;
+    return index;
   }
 
   release(digest: string): Release | undefined {

@@ -1,19 +1,19 @@
 import type { Store } from '../../domain/store.ts';
-import { RolloutRunner } from '../rollouts/rollout-driver.ts';
+import { RolloutDriver } from '../rollouts/rollout-driver.ts';
 import { Fleet } from './fleet.ts';
-import { RolloutBook } from './rollout-index.ts';
+import { RolloutIndex } from './rollout-index.ts';
 
-/** The store and what is remembered of it. The copies change only inside the engine's transaction. */
-export interface World {
+/** The store and what is remembered of it. The copies change only inside the writer's transaction. */
+export interface State {
   readonly store: Store;
   readonly fleet: Fleet;
-  readonly book: RolloutBook;
-  readonly runner: RolloutRunner;
+  readonly index: RolloutIndex;
+  readonly driver: RolloutDriver;
 }
 
 /** Reads everything; nothing of an earlier state survives. */
-export function loadWorld(store: Store): World {
+export function loadState(store: Store): State {
   const fleet = Fleet.load(store);
-  const book = RolloutBook.load(store);
-  return { store, fleet, book, runner: new RolloutRunner(store, fleet, book) };
+  const index = RolloutIndex.load(store);
+  return { store, fleet, index, driver: new RolloutDriver(store, fleet, index) };
 }

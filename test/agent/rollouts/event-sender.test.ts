@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Bell } from '../../../agent/async/wake-up.ts';
+import { WakeUp } from '../../../agent/async/wake-up.ts';
 import { EventSender } from '../../../agent/rollouts/event-sender.ts';
 import { queueEvents } from '../../../agent/rollouts/record/queue-events.ts';
 import type { EventDraft } from '../../../agent/rollouts/record/stack-record.ts';
@@ -13,7 +13,7 @@ import { ServerViews } from '../../../agent/rollouts/server-view.ts';
 import { RolloutApi } from '../../../agent/server/rollout-api.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
-import { HandMoments, MemoryLog, NOON, NOON_TEXT, soaking, V2 } from './sample.ts';
+import { HandClock, MemoryLog, NOON, NOON_TEXT, soaking, V2 } from './sample.ts';
 
 const OFFER = { id: 'r2', stack: 'shop', release: V2, soakSeconds: 0, epoch: 7 };
 const COMPLETED: EventDraft = {
@@ -28,8 +28,8 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const folder = mkdtempSync(join(tmpdir(), 'sender-'));
   const server = await FakeServer.start(t);
   const api = new RolloutApi(server.url, token);
-  const [log, moments, bell, stop] = [new MemoryLog(), new HandMoments(), new Bell(), new AbortController()];
-  const store = await StackStore.open(folder, 'shop', moments, log, () => bell.ring());
+  const [log, moments, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(), new AbortController()];
+  const store = await StackStore.open(folder, 'shop', moments, log, () => wakeUp.notify());
   let unauthorized = 0;
   const sender = new EventSender({
     stack: 'shop',
@@ -39,7 +39,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
     moments,
     log,
     random: () => 0,
-    bell,
+    wakeUp,
     onUnauthorized: () => {
       unauthorized++;
     },

@@ -1,6 +1,6 @@
 /** Values that tests of rollouts start from. Every builder takes what matters to the test, and fills in the rest. */
 
-import type { Moment, Moments } from '../../../agent/async/moment.ts';
+import type { ClockReading, MonotonicClock } from '../../../agent/async/clock-reading.ts';
 import type { ProjectContainer } from '../../../agent/docker/project-container.ts';
 import type { Observed, Tried } from '../../../agent/rollouts/decide/observed.ts';
 import type {
@@ -14,7 +14,7 @@ import type {
 import type { Log } from '../../../src/domain/log.ts';
 
 /** 2026-01-31T12:00:00.000Z, 1,000 s after the host was started. */
-export const NOON: Moment = { wallMs: Date.UTC(2026, 0, 31, 12), monotonicMs: 1_000_000 };
+export const NOON: ClockReading = { wallMs: Date.UTC(2026, 0, 31, 12), monotonicMs: 1_000_000 };
 export const NOON_TEXT = '2026-01-31T12:00:00.000Z';
 
 export const V1 = `sha256:${'1'.repeat(64)}`;
@@ -22,7 +22,7 @@ export const V2 = `sha256:${'2'.repeat(64)}`;
 export const V3 = `sha256:${'3'.repeat(64)}`;
 
 /** So many seconds after noon; before it when negative. */
-export function at(seconds: number): Moment {
+export function at(seconds: number): ClockReading {
   return { wallMs: NOON.wallMs + seconds * 1000, monotonicMs: NOON.monotonicMs + seconds * 1000 };
 }
 
@@ -130,18 +130,18 @@ export function succeeded(attempts = 1, when = NOON): Tried {
 
 export function failed(
   output: string,
-  changes: { attempts?: number; exitCode?: number; isFinal?: boolean; when?: Moment } = {},
+  changes: { attempts?: number; exitCode?: number; isFinal?: boolean; when?: ClockReading } = {},
 ): Tried {
   const { attempts = 1, exitCode = 1, isFinal = false, when = NOON } = changes;
   return { attempts, last: { ok: false, at: when, exitCode, output, isFinal } };
 }
 
 /** A clock that stands still until it is moved. */
-export class HandMoments implements Moments {
+export class HandClock implements MonotonicClock {
   bootId = 'boot-1';
   moment = NOON;
 
-  now(): Moment {
+  now(): ClockReading {
     return this.moment;
   }
 }

@@ -18,7 +18,7 @@ import {
 } from '../../client/sample-rollouts.ts';
 import { memoryTerminal } from '../memory-terminal.ts';
 
-const ENTRY = resolve(import.meta.dirname, '../../bin/nexus.ts');
+const ENTRY = resolve(import.meta.dirname, '../../../bin/nexus.ts');
 const BASH_READLINE = resolve(import.meta.dirname, 'complete-in-bash.sh');
 const data = mkdtempSync(join(tmpdir(), 'nexus-tab-'));
 const bin = join(data, 'bin');
@@ -77,7 +77,7 @@ describe('completion offers', () => {
     ['nexus rollout explain latest ', ['words', 'web-1', 'web-2']],
     ['nexus rollout events latest --host ', ['words', 'web-1', 'web-2']],
   ];
-  for (const [line, offered] of rows) it(`for «${line}»`, async () => assert.deepEqual(await complete(line), offered));
+  for (const [line, offered] of rows) it(`for '${line}'`, async () => assert.deepEqual(await complete(line), offered));
 });
 
 describe('the bash script', () => {
@@ -111,7 +111,7 @@ describe('the bash script', () => {
     ['nexus host show $(touch owned)w', ['nexus', 'host', 'show', '$(touch owned)w'], []],
   ];
   for (const [line, words, offered] of rows) {
-    it(`completes «${line}»`, async () => assert.deepEqual(await completeInBash(line, words), offered));
+    it(`completes '${line}'`, async () => assert.deepEqual(await completeInBash(line, words), offered));
   }
 
   it('runs nothing of what was typed', () => {

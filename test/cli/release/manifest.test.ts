@@ -47,12 +47,12 @@ describe('probes of flags', () => {
   const refused: Array<[ProbeFlags, RegExp]> = [
     [{ probeHttp: ['http://127.0.0.1'] }, /no probe: write NAME=URL/],
     [{ probeHttp: ['front='] }, /no probe: write NAME=URL/],
-    [{ probeHttp: ['front=ftp://h'] }, /«ftp:\/\/h» is no http URL/],
-    [{ probeTcp: ['db=5432'] }, /«5432» is no HOST:PORT/],
+    [{ probeHttp: ['front=ftp://h'] }, /'ftp:\/\/h' is no http URL/],
+    [{ probeTcp: ['db=5432'] }, /'5432' is no HOST:PORT/],
     [{ probeExec: ['ready=db'] }, /names no service and command/],
     [{ probeExec: ['ready=db: '] }, /names no service and command/],
-    [{ probeHttp: ['a=http://h'], probeTcp: ['a=h:1'] }, /two probes are named «a»/],
-    [{ probeHttp: ['a=http://h'], observe: ['b'] }, /--observe is «b», but no probe is named so: there is a\./],
+    [{ probeHttp: ['a=http://h'], probeTcp: ['a=h:1'] }, /two probes are named 'a'/],
+    [{ probeHttp: ['a=http://h'], observe: ['b'] }, /--observe is 'b', but no probe is named so: there is a\./],
   ];
   for (const [flags, reason] of refused) {
     it(`refuses ${JSON.stringify(flags)}`, () => assert.throws(() => readProbes(flags), usage(reason)));
@@ -125,8 +125,8 @@ describe('a manifest', () => {
   }
 
   const refused: Array<[Partial<ManifestFlags>, RegExp]> = [
-    [{ soak: 'long' }, /--soak is «long»/],
-    [{ maxCpuRatio: 'x3' }, /--max-cpu-ratio is «x3», which is no number/],
+    [{ soak: 'long' }, /--soak is 'long'/],
+    [{ maxCpuRatio: 'x3' }, /--max-cpu-ratio is 'x3', which is no number/],
   ];
   for (const [flags, reason] of refused) {
     it(`refuses ${JSON.stringify(flags)}`, () => assert.throws(() => build(flags), usage(reason)));

@@ -68,7 +68,7 @@ describe('a rollout under way', () => {
       'wave 1 of 3  1 converged',
       '  ✓ web-1  converged',
       'wave 2 of 3  2 in flight, 1 pending',
-      '  ◕ web-2  soaking     22 s         38 s of soak left · «front» failing for 4 s: HTTP 502',
+      "  ◕ web-2  soaking     22 s         38 s of soak left · 'front' failing for 4 s: HTTP 502",
       '  ◐ web-3  activating  5 s          its agent pulls and starts',
       '  · web-4  pending     2 min        2 hosts in flight, and max_in_flight is 2',
       'wave 3 of 3  1 pending',
@@ -78,7 +78,7 @@ describe('a rollout under way', () => {
 
   it('cuts its lines where the terminal ends', () => {
     const lines = draw(rollout, 60);
-    assert.equal(lines[6], '  ◕ web-2  soaking     22 s         38 s of soak left · «fr…');
+    assert.equal(lines[6], "  ◕ web-2  soaking     22 s         38 s of soak left · 'fr…");
     assert.ok(lines.every((line) => line.length <= 60));
   });
 
@@ -89,7 +89,7 @@ describe('a rollout under way', () => {
       '',
       'wave 1 of 3  1 converged',
       'wave 2 of 3  2 in flight, 1 pending',
-      '  ◕ web-2  soaking     22 s         38 s of soak left · «front» failing for 4 s: HTTP 502',
+      "  ◕ web-2  soaking     22 s         38 s of soak left · 'front' failing for 4 s: HTTP 502",
       '  ◐ web-3  activating  5 s          its agent pulls and starts',
       '  · 1 waits: 2 hosts in flight, and max_in_flight is 2',
       'wave 3 of 3  1 pending',
@@ -115,17 +115,17 @@ describe('a canary that was caught', () => {
   const halted: Partial<RolloutBody> = {
     state: 'halted',
     state_since: '2026-05-01T11:59:30.000Z',
-    reason: '«web-1» failed («front»): 1 host failed, and failure_threshold is 0',
+    reason: "'web-1' failed ('front'): 1 host failed, and failure_threshold is 0",
   };
 
   it('goes back, and the others are not touched', () => {
     assert.deepEqual(draw(sampleRollout([failed, ...untouched], halted)), [
       'shop 1.5  9ad49925e0e3  halted for 30 s  ro_1',
-      '«web-1» failed («front»): 1 host failed, and failure_threshold is 0',
+      "'web-1' failed ('front'): 1 host failed, and failure_threshold is 0",
       '██████████░░░░░░░░░░░░░░░░░░░░  1 failed, 2 pending of 3 hosts',
       '',
       'wave 1 of 2  1 failed',
-      '  ✗ web-1  failed      30 s         «front» failed · going back',
+      "  ✗ web-1  failed      30 s         'front' failed · going back",
       'wave 2 of 2  2 pending',
       '  · web-2  pending     2 min        not touched',
       '  · web-3  pending     2 min        not touched',
@@ -135,7 +135,7 @@ describe('a canary that was caught', () => {
   it('is back', () => {
     const reverted = { ...failed, state: 'reverted', state_since: '2026-05-01T11:59:58.000Z' } as const;
     const lines = draw(sampleRollout([reverted, ...untouched], halted));
-    assert.equal(lines[5], '  ↩ web-1  reverted    2 s          «front» failed · back on shop 1.4 (4f2a9c01b7de)');
+    assert.equal(lines[5], "  ↩ web-1  reverted    2 s          'front' failed · back on shop 1.4 (4f2a9c01b7de)");
   });
 });
 
@@ -148,7 +148,7 @@ describe('ten thousand hosts', () => {
       return rolloutHost(name, { ...SOAKING, wave: 1, probes: [{ ...FRONT, status: 'fail', reason: null }] });
     }
     if (index < 2_500) {
-      const held_by = index < 2_033 ? { gate: 'host', reason: `«${name}» is offline` } : FULL;
+      const held_by = index < 2_033 ? { gate: 'host', reason: `'${name}' is offline` } : FULL;
       return rolloutHost(name, { wave: 1, held_by });
     }
     return rolloutHost(name, { wave: 2, held_by: WAVE_3 });
@@ -162,14 +162,14 @@ describe('ten thousand hosts', () => {
       '',
       'wave 1 of 3  1 converged',
       'wave 2 of 3  1999 converged, 31 in flight, 469 pending',
-      '  ◕ edge-2030  soaking     22 s         38 s of soak left · «front» failing for 4 s',
+      "  ◕ edge-2030  soaking     22 s         38 s of soak left · 'front' failing for 4 s",
       '  ◐ edge-2000  activating  5 s          its agent pulls and starts',
       '  ◐ edge-2001  activating  5 s          its agent pulls and starts',
       '  ◐ edge-2002  activating  5 s          its agent pulls and starts',
       '  ◐ edge-2003  activating  5 s          its agent pulls and starts',
       '  ◐ edge-2004  activating  5 s          its agent pulls and starts',
       '    and 25 more on their way',
-      '  · 2 wait: «edge-2031» is offline',
+      "  · 2 wait: 'edge-2031' is offline",
       '  · 467 wait: 2 hosts in flight, and max_in_flight is 2',
       'wave 3 of 3  7500 pending',
     ]);

@@ -58,7 +58,7 @@ const soaking = sampleRollout([
 ]);
 const failure = { failing_probes: ['front'], output: 'front: HTTP 502', at: '2026-05-01T11:58:03.000Z' };
 const failed = rolloutHost('web-1', { state: 'failed', epoch: 1, failure });
-const halted: Partial<RolloutBody> = { state: 'halted', reason: '«web-1» failed («front»)' };
+const halted: Partial<RolloutBody> = { state: 'halted', reason: "'web-1' failed ('front')" };
 const goingBack = sampleRollout([failed, WAITING], halted);
 const back = sampleRollout([{ ...failed, state: 'reverted' }, WAITING], halted);
 
@@ -73,7 +73,7 @@ const BEGINNING = [
 const FAILURE = [
   ...BEGINNING,
   reported(5, 3, 'web-1', { type: 'failed', failing_probes: ['front'], sustained_seconds: 15 }),
-  logEntry(6, 3, 'rollout_halted', 'web-1', { reason: '«web-1» failed («front»)' }),
+  logEntry(6, 3, 'rollout_halted', 'web-1', { reason: "'web-1' failed ('front')" }),
 ];
 const ROLLBACK = [...FAILURE, reported(7, 9, 'web-1', { type: 'rollback_completed', reverted_to_release: null })];
 
@@ -94,14 +94,14 @@ describe('in a pipe', () => {
     assert.deepEqual(terminal.out().split('\n'), [
       '2026-05-01T11:58:00.000Z  –                     the rollout of shop 9ad49925e0e3 begins: 2 hosts in 2 waves',
       '2026-05-01T11:58:00.000Z  web-1                 is offered the release (epoch 1)',
-      '2026-05-01T11:58:01.000Z  web-1                 probe «front» passes',
-      '2026-05-01T11:58:03.000Z  web-1                 failed: «front» failing for 15 s',
-      '2026-05-01T11:58:03.000Z  web-1                 the rollout halts: «web-1» failed («front»)',
+      "2026-05-01T11:58:01.000Z  web-1                 probe 'front' passes",
+      "2026-05-01T11:58:03.000Z  web-1                 failed: 'front' failing for 15 s",
+      "2026-05-01T11:58:03.000Z  web-1                 the rollout halts: 'web-1' failed ('front')",
       '2026-05-01T11:58:09.000Z  web-1                 is back on nothing',
       '',
     ]);
     assert.deepEqual(terminal.err().split('\n'), [
-      'The rollout ro_1 of shop 1.5 (9ad49925e0e3) was halted 2 min ago: «web-1» failed («front»); of 2 hosts 1 failed, 1 pending.',
+      "The rollout ro_1 of shop 1.5 (9ad49925e0e3) was halted 2 min ago: 'web-1' failed ('front'); of 2 hosts 1 failed, 1 pending.",
       'Why each host is where it is: nexus rollout explain ro_1',
       'What stands against the release: nexus release show 9ad49925e0e3',
       '',

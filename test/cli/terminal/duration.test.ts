@@ -27,11 +27,11 @@ describe('durations', () => {
     it(`${text} is ${seconds} s`, () => assert.equal(parseDuration(text), seconds));
   }
   for (const text of ['', 'd', '1.5h', '-1h', '1 h', '90x', '1h ', '٣d']) {
-    it(`«${text}» is none`, () => assert.equal(parseDuration(text), undefined));
+    it(`'${text}' is none`, () => assert.equal(parseDuration(text), undefined));
   }
   it('of nothing are wrong usage in a flag', () => {
     assert.throws(() => readDuration('--expires', '0s'), isUsage);
-    assert.throws(() => readDuration('--expires', 'soon'), /--expires is «soon»/);
+    assert.throws(() => readDuration('--expires', 'soon'), /--expires is 'soon'/);
   });
 
   const shown: Array<[number, string]> = [
@@ -45,7 +45,7 @@ describe('durations', () => {
     [8_640_000, '100 d'],
   ];
   for (const [seconds, text] of shown)
-    it(`of ${seconds} s read «${text}»`, () => assert.equal(formatDuration(seconds), text));
+    it(`of ${seconds} s read '${text}'`, () => assert.equal(formatDuration(seconds), text));
 });
 
 describe('relative times', () => {
@@ -59,7 +59,7 @@ describe('relative times', () => {
     [3 * 3_600_000, 'in 3 h'],
   ];
   for (const [offsetMs, text] of rows) {
-    it(`${offsetMs} ms away read «${text}»`, () => assert.equal(formatRelativeTime(NOON_MS + offsetMs, NOON_MS), text));
+    it(`${offsetMs} ms away read '${text}'`, () => assert.equal(formatRelativeTime(NOON_MS + offsetMs, NOON_MS), text));
   }
 });
 
@@ -75,6 +75,6 @@ describe('points in time', () => {
     it(`${text} is ${instant}`, () => assert.equal(readPointInTime('--from', text, NOON_MS), instant));
   }
   for (const text of ['yesterday', '2026-01-31', '2026-02-30T00:00:00Z']) {
-    it(`«${text}» is wrong usage`, () => assert.throws(() => readPointInTime('--from', text, NOON_MS), isUsage));
+    it(`'${text}' is wrong usage`, () => assert.throws(() => readPointInTime('--from', text, NOON_MS), isUsage));
   }
 });

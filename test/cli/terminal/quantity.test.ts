@@ -35,5 +35,5 @@ describe('quantities', () => {
     [formatTransfer(1024, null), '1.0 KB / –'],
     [formatTransfer(null, null), '–'],
   ];
-  for (const [actual, expected] of rows) it(`read «${expected}»`, () => assert.equal(actual, expected));
+  for (const [actual, expected] of rows) it(`read '${expected}'`, () => assert.equal(actual, expected));
 });

@@ -36,7 +36,7 @@ export function readTree(file: string, name: string): Tree {
     .prepare<[string], { rootpage: number }>('SELECT rootpage FROM sqlite_schema WHERE name = ?')
     .get(name);
   database.close();
-  if (row === undefined) throw new Error(`${file} has no «${name}»`);
+  if (row === undefined) throw new Error(`${file} has no '${name}'`);
   return { root: row.rootpage, leaves: leavesBelow(readFileSync(file), row.rootpage) };
 }
 

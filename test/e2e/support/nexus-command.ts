@@ -21,11 +21,11 @@ export function findExecutable(): { readonly path: string } | { readonly obstacl
       : { obstacle: `NEXUS_E2E_EXECUTABLE names ${named}, which is not there` };
   }
   const built = path.join(ROOT, 'dist', 'nexus');
-  if (!existsSync(built)) return { obstacle: 'dist/nexus is missing: run «npm run build» first (npm test does)' };
+  if (!existsSync(built)) return { obstacle: "dist/nexus is missing: run 'npm run build' first (npm test does)" };
   const builtMs = statSync(built).mtimeMs;
   const newer = globSync(INPUTS, { cwd: ROOT }).find((file) => statSync(path.join(ROOT, file)).mtimeMs > builtMs);
   if (newer === undefined) return { path: built };
-  return { obstacle: `dist/nexus is older than ${newer}: run «npm run build» again (npm test does)` };
+  return { obstacle: `dist/nexus is older than ${newer}: run 'npm run build' again (npm test does)` };
 }
 
 /** How to start Nexus. */

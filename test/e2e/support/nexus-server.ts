@@ -92,7 +92,7 @@ export class NexusServer {
       throw new Error(`nexus serve ended (${JSON.stringify(line)}): ${readFileSync(launch.logFile, 'utf8')}`);
     }
     const url = READY_LINE.exec(line)?.[1];
-    if (url === undefined) throw new Error(`nexus serve printed «${line}», not where it listens`);
+    if (url === undefined) throw new Error(`nexus serve printed '${line}', not where it listens`);
     return new NexusServer(options, launch, url);
   }
 

@@ -41,7 +41,7 @@ export function composeFile(services: Readonly<Record<string, string>>, ...more:
   const blocks = Object.entries(services).flatMap(([name, image]) => [
     `  ${name}:`,
     `    image: ${image}`,
-    // Not «unless-stopped»: an engine that was killed takes its containers for ones that somebody stopped.
+    // Not 'unless-stopped': an engine that was killed takes its containers for ones that somebody stopped.
     '    restart: always',
     `    healthcheck: ${HEALTHCHECK}`,
     ...more.map((line) => `    ${line}`),

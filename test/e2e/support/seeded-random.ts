@@ -32,6 +32,6 @@ export class SeededRandom {
 export function chooseSeed(): number {
   const given = process.env['NEXUS_SEED'];
   if (given === undefined) return Math.floor(Math.random() * 0xffff_ffff);
-  if (!/^\d{1,10}$/.test(given)) throw new Error(`NEXUS_SEED is «${given}»: give a whole number`);
+  if (!/^\d{1,10}$/.test(given)) throw new Error(`NEXUS_SEED is '${given}': give a whole number`);
   return Number(given);
 }

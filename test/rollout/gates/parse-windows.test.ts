@@ -34,7 +34,7 @@ for (const { text, now, open } of [
   { text: '00:00-24:00', now: at(12, '23:59:59'), open: true },
   { text: 'mon, tue 10:00 - 11:00', now: at(7, '10:30'), open: true },
 ]) {
-  test(`«${text}» is ${open ? 'open' : 'closed'} at ${new Date(now).toISOString()}`, () => {
+  test(`'${text}' is ${open ? 'open' : 'closed'} at ${new Date(now).toISOString()}`, () => {
     assert.equal(isWithin(windows(text), now), open);
   });
 }
@@ -45,26 +45,26 @@ for (const { text, now, opens } of [
   { text: 'Mon 10:00-11:00', now: at(6, '11:00'), opens: at(13, '10:00') },
   { text: 'Tue 10:00-11:00; Sun 08:00-09:00', now: at(8, '00:00'), opens: at(12, '08:00') },
 ]) {
-  test(`«${text}» opens next at ${new Date(opens).toISOString()}`, () => {
+  test(`'${text}' opens next at ${new Date(opens).toISOString()}`, () => {
     assert.equal(nextOpeningMs(windows(text), now), opens);
   });
 }
 
 for (const { text, why } of [
-  { text: '', why: '«» is no window' },
-  { text: 'at night', why: '«at night» is no window' },
-  { text: '22:00', why: '«22:00» is no window' },
-  { text: '9:00-10:00', why: '«9:00-10:00» is no window' },
-  { text: '22:00-25:00', why: '«22:00-25:00» holds a time that does not exist' },
-  { text: '22:60-23:00', why: '«22:60-23:00» holds a time that does not exist' },
-  { text: '24:00-01:00', why: '«24:00-01:00» holds a time that does not exist' },
-  { text: '10:00-10:00', why: '«10:00-10:00» ends when it begins' },
-  { text: 'Someday 10:00-11:00', why: '«someday» names no days' },
-  { text: 'Never-Mon 10:00-11:00', why: '«never-mon» names no days' },
-  { text: 'Mon-Never 10:00-11:00', why: '«mon-never» names no days' },
-  { text: 'Mon-Tue-Wed 10:00-11:00', why: '«mon-tue-wed» names no days' },
-  { text: 'Mon, 10:00-11:00', why: '«mon,» names no days' },
-  { text: '10:00-11:00;', why: '«» is no window' },
+  { text: '', why: "'' is no window" },
+  { text: 'at night', why: "'at night' is no window" },
+  { text: '22:00', why: "'22:00' is no window" },
+  { text: '9:00-10:00', why: "'9:00-10:00' is no window" },
+  { text: '22:00-25:00', why: "'22:00-25:00' holds a time that does not exist" },
+  { text: '22:60-23:00', why: "'22:60-23:00' holds a time that does not exist" },
+  { text: '24:00-01:00', why: "'24:00-01:00' holds a time that does not exist" },
+  { text: '10:00-10:00', why: "'10:00-10:00' ends when it begins" },
+  { text: 'Someday 10:00-11:00', why: "'someday' names no days" },
+  { text: 'Never-Mon 10:00-11:00', why: "'never-mon' names no days" },
+  { text: 'Mon-Never 10:00-11:00', why: "'mon-never' names no days" },
+  { text: 'Mon-Tue-Wed 10:00-11:00', why: "'mon-tue-wed' names no days" },
+  { text: 'Mon, 10:00-11:00', why: "'mon,' names no days" },
+  { text: '10:00-11:00;', why: "'' is no window" },
 ]) {
   test(`unreadable: ${why}`, () => assert.deepEqual(parseWindows(text), { ok: false, why }));
 }

@@ -40,7 +40,7 @@ for (const [version, objection] of [
   ],
   ['', 'Docker Compose 2.17 or later is needed, and the one here does not say its version'],
 ] as const) {
-  test(`Compose that calls itself «${version.trim()}»`, () => {
+  test(`Compose that calls itself '${version.trim()}'`, () => {
     assert.equal(objectToComposeVersion(version), objection);
   });
 }

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import canonicalize from 'canonicalize';
-import { ReleaseShelf } from '../../../../agent/rollouts/compose/release-cache.ts';
+import { ReleaseCache } from '../../../../agent/rollouts/compose/release-cache.ts';
 import { locateRelease } from '../../../../agent/rollouts/compose/release-folder.ts';
 import { ComposeRunner } from '../../../../agent/rollouts/compose/runner.ts';
 import { digestOf } from '../../../../agent/rollouts/compose/verify-manifest.ts';
@@ -44,7 +44,7 @@ function fakeDocker(
 }
 
 function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), config?: string) {
-  const root = mkdtempSync(join(tmpdir(), 'shelf-'));
+  const root = mkdtempSync(join(tmpdir(), 'cache-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const folder = join(root, 'shop');
   const env = { PATH: process.env['PATH'] };
@@ -57,9 +57,9 @@ function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), co
     },
   };
   const log = new MemoryLog();
-  const shelf = new ReleaseShelf({ stack: 'shop', folder, api, compose, log });
+  const cache = new ReleaseCache({ stack: 'shop', folder, api, compose, log });
   const calls = (): string[] => readFileSync(join(root, 'calls'), 'utf8').trim().split('\n');
-  return { shelf, folder, calls, log, fetched: () => fetched, place: locateRelease(folder, DIGEST) };
+  return { cache, folder, calls, log, fetched: () => fetched, place: locateRelease(folder, DIGEST) };
 }
 
 function answer(status: number, body: Buffer): Reply {
@@ -67,8 +67,8 @@ function answer(status: number, body: Buffer): Reply {
 }
 
 test('fetched, verified, written, resolved once, labelled', async (t) => {
-  const { shelf, place, calls, fetched } = bench(t);
-  const { plan, files } = await shelf.prepare(DIGEST, LIMIT_MS);
+  const { cache, place, calls, fetched } = bench(t);
+  const { plan, files } = await cache.prepare(DIGEST, LIMIT_MS);
   assert.deepEqual(plan.services, [{ name: 'web', isJob: false }]);
   assert.deepEqual(files, { stack: 'shop', directory: place.project, file: place.resolved });
   assert.deepEqual(JSON.parse(readFileSync(place.resolved, 'utf8')), {
@@ -82,7 +82,7 @@ test('fetched, verified, written, resolved once, labelled', async (t) => {
     `compose --ansi never --project-name shop --project-directory ${place.project} --file ${place.project}/compose.yaml config --format json`,
   ]);
 
-  const again = await shelf.prepare(DIGEST, LIMIT_MS);
+  const again = await cache.prepare(DIGEST, LIMIT_MS);
   assert.deepEqual(again.plan, plan);
   assert.equal(calls().length, 2, 'the stored project runs, whatever Compose would say now');
   assert.equal(fetched(), 1);
@@ -91,8 +91,8 @@ test('fetched, verified, written, resolved once, labelled', async (t) => {
 test('secrets are for the agent alone; what a container mounts is readable inside its folder', async (t) => {
   const previous = process.umask(0o077);
   t.after(() => process.umask(previous));
-  const { shelf, place } = bench(t);
-  await shelf.prepare(DIGEST, LIMIT_MS);
+  const { cache, place } = bench(t);
+  await cache.prepare(DIGEST, LIMIT_MS);
   const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
   assert.deepEqual([place.folder, place.manifest, place.resolved].map(modeOf), ['700', '600', '600']);
   assert.deepEqual(
@@ -104,28 +104,28 @@ test('secrets are for the agent alone; what a container mounts is readable insid
 });
 
 test('a manifest that is not what its digest says leaves nothing behind', async (t) => {
-  const { shelf, folder } = bench(t, () => answer(200, Buffer.concat([BYTES, Buffer.from(' ')])));
-  await assert.rejects(shelf.prepare(DIGEST, LIMIT_MS), { code: 'invalid', message: /was changed on its way/ });
+  const { cache, folder } = bench(t, () => answer(200, Buffer.concat([BYTES, Buffer.from(' ')])));
+  await assert.rejects(cache.prepare(DIGEST, LIMIT_MS), { code: 'invalid', message: /was changed on its way/ });
   assert.equal(existsSync(folder), false);
 });
 
 test('a crash before the project was resolved: begun anew, without what was left', async (t) => {
-  const { shelf, place, fetched } = bench(t);
-  await shelf.prepare(DIGEST, LIMIT_MS);
+  const { cache, place, fetched } = bench(t);
+  await cache.prepare(DIGEST, LIMIT_MS);
   rmSync(place.resolved);
   writeFileSync(join(place.project, 'left-over'), '');
-  await shelf.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT_MS);
   assert.equal(existsSync(place.resolved), true);
   assert.equal(existsSync(join(place.project, 'left-over')), false);
   assert.equal(fetched(), 1, 'the manifest was there');
 });
 
 test('a stored manifest that is damaged is fetched anew; a stored project that is damaged is resolved anew', async (t) => {
-  const { shelf, place, fetched, log } = bench(t);
-  await shelf.prepare(DIGEST, LIMIT_MS);
+  const { cache, place, fetched, log } = bench(t);
+  await cache.prepare(DIGEST, LIMIT_MS);
   writeFileSync(place.manifest, BYTES.subarray(0, 20));
   writeFileSync(place.resolved, '{"services":');
-  await shelf.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT_MS);
   assert.equal(fetched(), 2);
   assert.deepEqual(readFileSync(place.manifest), BYTES);
   assert.deepEqual(log.lines, [
@@ -141,13 +141,13 @@ for (const [name, reply, code] of [
   ['without that release', answer(404, Buffer.alloc(0)), 'invalid'],
 ] as const) {
   test(`the server is ${name}`, async (t) => {
-    await assert.rejects(bench(t, () => reply).shelf.prepare(DIGEST, LIMIT_MS), { code });
+    await assert.rejects(bench(t, () => reply).cache.prepare(DIGEST, LIMIT_MS), { code });
   });
 }
 
 test('Compose does not accept the release: its own words', async (t) => {
-  const { shelf } = bench(t, undefined, 'echo "services.web additional properties not allowed" >&2; exit 15');
-  await assert.rejects(shelf.prepare(DIGEST, LIMIT_MS), {
+  const { cache } = bench(t, undefined, 'echo "services.web additional properties not allowed" >&2; exit 15');
+  await assert.rejects(cache.prepare(DIGEST, LIMIT_MS), {
     code: 'invalid',
     message: 'Docker Compose does not accept the release:\nservices.web additional properties not allowed',
     details: { exit_code: 15 },
@@ -155,18 +155,18 @@ test('Compose does not accept the release: its own words', async (t) => {
 });
 
 test('old releases go, those that are kept stay', async (t) => {
-  const { shelf, folder } = bench(t);
-  await shelf.prepare(DIGEST, LIMIT_MS);
-  await shelf.prune([DIGEST]);
+  const { cache, folder } = bench(t);
+  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prune([DIGEST]);
   assert.deepEqual(readdirSync(join(folder, 'releases')), [DIGEST.slice('sha256:'.length)]);
-  await shelf.prune([]);
+  await cache.prune([]);
   assert.deepEqual(readdirSync(join(folder, 'releases')), []);
 });
 
 test('which image each name stood for is remembered', async (t) => {
-  const { shelf } = bench(t);
-  assert.deepEqual(await shelf.readPins(DIGEST), []);
-  await shelf.prepare(DIGEST, LIMIT_MS);
-  await shelf.writePins(DIGEST, [{ reference: 'shop/web:2', id: 'sha256:a' }]);
-  assert.deepEqual(await shelf.readPins(DIGEST), [{ reference: 'shop/web:2', id: 'sha256:a' }]);
+  const { cache } = bench(t);
+  assert.deepEqual(await cache.readPins(DIGEST), []);
+  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.writePins(DIGEST, [{ reference: 'shop/web:2', id: 'sha256:a' }]);
+  assert.deepEqual(await cache.readPins(DIGEST), [{ reference: 'shop/web:2', id: 'sha256:a' }]);
 });

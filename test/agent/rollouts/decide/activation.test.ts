@@ -258,7 +258,7 @@ const ROWS: readonly Row[] = [
     expected: [
       activationFailed(
         -1,
-        'containers of this project run here that Nexus has not deployed (theirs): they are left alone. Remove them with «docker compose down», or give the release another stack name',
+        "containers of this project run here that Nexus has not deployed (theirs): they are left alone. Remove them with 'docker compose down', or give the release another stack name",
       ),
     ],
   },

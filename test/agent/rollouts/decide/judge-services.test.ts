@@ -65,8 +65,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'it has ended well, and nobody said that it may',
     containers: [container({ state: 'exited' })],
-    reason:
-      'container shop-web-1 has exited with code 0; a service that is meant to end says so with «restart: "no"», or another depends on it with «condition: service_completed_successfully»',
+    reason: `container shop-web-1 has exited with code 0; a service that is meant to end says so with 'restart: "no"', or another depends on it with 'condition: service_completed_successfully'`,
   },
   {
     name: 'it waits to be restarted',

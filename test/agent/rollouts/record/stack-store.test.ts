@@ -14,13 +14,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
 import { StackStore } from '../../../../agent/rollouts/record/stack-store.ts';
-import { at, HandMoments, MemoryLog, NOON, probe, record, rollout, soaking } from '../sample.ts';
+import { at, HandClock, MemoryLog, NOON, probe, record, rollout, soaking } from '../sample.ts';
 
 function bench(t: TestContext) {
   const folder = join(mkdtempSync(join(tmpdir(), 'stack-')), 'shop');
   t.after(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
   const log = new MemoryLog();
-  const moments = new HandMoments();
+  const moments = new HandClock();
   let changes = 0;
   const open = () => StackStore.open(folder, 'shop', moments, log, () => changes++);
   return { folder, file: join(folder, 'stack.json'), log, moments, open, changes: () => changes };

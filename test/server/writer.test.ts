@@ -4,10 +4,10 @@ import type { CommandOf } from '../../src/domain/command.ts';
 import { NexusError } from '../../src/domain/errors.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
-import { ENGINE_LIMITS, Engine } from '../../src/server/writer.ts';
+import { WRITER_LIMITS, Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { addHost, NOON_MS, type OpenEngine, openEngine, reportedTickAt, tickAt } from './open-engine.ts';
+import { addHost, NOON_MS, type OpenWriter, openWriter, reportedTickAt, tickAt } from './open-writer.ts';
 import { watchWrites } from './watch-writes.ts';
 
 function reportTick(identity: AgentIdentity, recordedAtMs: number): CommandOf<'report_tick'> {
@@ -15,10 +15,10 @@ function reportTick(identity: AgentIdentity, recordedAtMs: number): CommandOf<'r
 }
 
 /** A host and who its agent is. */
-async function addAgent(engine: Engine, name: string): Promise<AgentIdentity> {
-  const { minted } = await engine.submit(addHost(name));
+async function addAgent(writer: Writer, name: string): Promise<AgentIdentity> {
+  const { minted } = await writer.submit(addHost(name));
   assert(minted !== null);
-  const identity = engine.identify(minted.plaintext, NOON_MS);
+  const identity = writer.identify(minted.plaintext, NOON_MS);
   assert(identity?.kind === 'agent');
   return identity;
 }
@@ -45,31 +45,31 @@ function countTicks(store: Store, identity: AgentIdentity): number {
 
 test('all commands of one turn share one transaction', async (t) => {
   const writes: string[] = [];
-  const { engine, store } = openEngine(t, (inner) => watchWrites(inner, writes));
-  const identity = await addAgent(engine, 'web-1');
+  const { writer, store } = openWriter(t, (inner) => watchWrites(inner, writes));
+  const identity = await addAgent(writer, 'web-1');
   writes.length = 0;
-  const answers = Array.from({ length: 500 }, (_, index) => engine.submit(reportTick(identity, NOON_MS + index)));
-  assert.equal(engine.queue().depth, 500);
+  const answers = Array.from({ length: 500 }, (_, index) => writer.submit(reportTick(identity, NOON_MS + index)));
+  assert.equal(writer.queue().depth, 500);
   assert.deepEqual([...new Set(await outcomes(answers))], ['done']);
   assert.equal(writes.filter((write) => write === 'transact').length, 1);
   assert.equal(countTicks(store, identity), 500);
-  assert.equal(engine.queue().depth, 0);
+  assert.equal(writer.queue().depth, 0);
 });
 
 test('more commands than a transaction holds take a second one', async (t) => {
   const writes: string[] = [];
-  const { engine, store } = openEngine(t, (inner) => watchWrites(inner, writes));
-  const identity = await addAgent(engine, 'web-1');
+  const { writer, store } = openWriter(t, (inner) => watchWrites(inner, writes));
+  const identity = await addAgent(writer, 'web-1');
   writes.length = 0;
-  const count = ENGINE_LIMITS.maxBatch + 1;
-  await Promise.all(Array.from({ length: count }, (_, index) => engine.submit(reportTick(identity, NOON_MS + index))));
+  const count = WRITER_LIMITS.maxBatch + 1;
+  await Promise.all(Array.from({ length: count }, (_, index) => writer.submit(reportTick(identity, NOON_MS + index))));
   assert.equal(writes.filter((write) => write === 'transact').length, 2);
   assert.equal(countTicks(store, identity), 513);
 });
 
 test('a command alone is committed within the turn, without waiting for others', async (t) => {
-  const { engine, store } = openEngine(t);
-  const answer = engine.submit(addHost('web-1'));
+  const { writer, store } = openWriter(t);
+  const answer = writer.submit(addHost('web-1'));
   assert.deepEqual(hostNames(store), []);
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(hostNames(store), ['web-1']);
@@ -78,15 +78,15 @@ test('a command alone is committed within the turn, without waiting for others',
 
 test('commands of several turns share a transaction while the writer rests from the one before', async (t) => {
   const writes: string[] = [];
-  const { engine } = openEngine(t, (inner) => watchWrites(inner, writes));
+  const { writer } = openWriter(t, (inner) => watchWrites(inner, writes));
   const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
   // Each answer comes at the beginning of a rest; a machine that is busy may sleep through some of them.
   for (let attempt = 0; attempt < 50; attempt += 1) {
-    await engine.submit(addHost(`host-${attempt}`));
+    await writer.submit(addHost(`host-${attempt}`));
     writes.length = 0;
-    const first = engine.submit(addHost(`first-${attempt}`));
+    const first = writer.submit(addHost(`first-${attempt}`));
     await nextTurn();
-    const second = engine.submit(addHost(`second-${attempt}`));
+    const second = writer.submit(addHost(`second-${attempt}`));
     await Promise.all([first, second]);
     if (writes.filter((write) => write === 'transact').length === 1) return;
   }
@@ -95,7 +95,7 @@ test('commands of several turns share a transaction while the writer rests from 
 
 test('nobody is answered before the commit that holds the command has returned', async (t) => {
   const order: string[] = [];
-  const { engine } = openEngine(t, (inner) => ({
+  const { writer } = openWriter(t, (inner) => ({
     ...inner,
     transact<T>(work: () => T): T {
       const result = inner.transact(work);
@@ -103,15 +103,15 @@ test('nobody is answered before the commit that holds the command has returned',
       return result;
     },
   }));
-  const first = engine.submit(addHost('web-1')).then(() => order.push('first answered'));
-  const second = engine.submit(addHost('web-2')).then(() => order.push('second answered'));
+  const first = writer.submit(addHost('web-1')).then(() => order.push('first answered'));
+  const second = writer.submit(addHost('web-2')).then(() => order.push('second answered'));
   await Promise.all([first, second]);
   assert.deepEqual(order, ['committed', 'first answered', 'second answered']);
 });
 
 test('a refusal undoes nothing of the others in its transaction', async (t) => {
-  const { engine, store } = openEngine(t);
-  const answers = ['web-1', 'web-1', 'web-2'].map((name) => engine.submit(addHost(name)));
+  const { writer, store } = openWriter(t);
+  const answers = ['web-1', 'web-1', 'web-2'].map((name) => writer.submit(addHost(name)));
   assert.deepEqual(await outcomes(answers), ['done', 'conflict', 'done']);
   assert.deepEqual(hostNames(store), ['web-1', 'web-2']);
   assert.deepEqual(
@@ -121,24 +121,24 @@ test('a refusal undoes nothing of the others in its transaction', async (t) => {
 });
 
 test('commands of one turn see what those before them did', async (t) => {
-  const { engine, store } = openEngine(t);
-  const identity = await addAgent(engine, 'web-1');
+  const { writer, store } = openWriter(t);
+  const identity = await addAgent(writer, 'web-1');
   const answers = [
-    engine.submit(reportTick(identity, NOON_MS)),
-    engine.submit({ kind: 'revoke_token', id: identity.tokenId, nowMs: NOON_MS }),
-    engine.submit(reportTick(identity, NOON_MS + 1)),
-    engine.submit({ kind: 'back_fill', identity, ticks: [tickAt(NOON_MS - 1)], nowMs: NOON_MS }),
+    writer.submit(reportTick(identity, NOON_MS)),
+    writer.submit({ kind: 'revoke_token', id: identity.tokenId, nowMs: NOON_MS }),
+    writer.submit(reportTick(identity, NOON_MS + 1)),
+    writer.submit({ kind: 'back_fill', identity, ticks: [tickAt(NOON_MS - 1)], nowMs: NOON_MS }),
   ];
   assert.deepEqual(await outcomes(answers), ['done', 'done', 'unauthorized', 'unauthorized']);
   assert.equal(countTicks(store, identity), 1);
 });
 
 test('a host that is archived while its tick is on its way takes no tick', async (t) => {
-  const { engine, store } = openEngine(t);
-  const identity = await addAgent(engine, 'web-1');
+  const { writer, store } = openWriter(t);
+  const identity = await addAgent(writer, 'web-1');
   const answers = [
-    engine.submit({ kind: 'archive_host', name: 'web-1', nowMs: NOON_MS }),
-    engine.submit(reportTick(identity, NOON_MS)),
+    writer.submit({ kind: 'archive_host', name: 'web-1', nowMs: NOON_MS }),
+    writer.submit(reportTick(identity, NOON_MS)),
   ];
   assert.deepEqual(await outcomes(answers), ['done', 'unauthorized']);
   assert.equal(countTicks(store, identity), 0);
@@ -148,16 +148,16 @@ test('a host that is archived while its tick is on its way takes no tick', async
 
 const DISK_FULL = new NexusError('store_unavailable', 'the disk is full');
 
-interface Failing extends OpenEngine {
+interface Failing extends OpenWriter {
   /** From now on the store fails at this point of its transactions. */
   breakAt(point: 'begin' | 'commit' | 'statement'): void;
   closed(): number;
 }
 
-function openFailing(t: Parameters<typeof openEngine>[0]): Failing {
+function openFailing(t: Parameters<typeof openWriter>[0]): Failing {
   let broken: string | undefined;
   let closed = 0;
-  const opened = openEngine(t, (inner) => ({
+  const opened = openWriter(t, (inner) => ({
     ...inner,
     ticks: {
       ...inner.ticks,
@@ -190,13 +190,13 @@ function openFailing(t: Parameters<typeof openEngine>[0]): Failing {
 
 for (const point of ['begin', 'statement', 'commit'] as const) {
   test(`when the store fails at ${point}, everything in the transaction fails and nothing of it is kept`, async (t) => {
-    const { engine, breakAt, closed, detachments, log, dataDir } = openFailing(t);
-    const identity = await addAgent(engine, 'web-1');
+    const { writer, breakAt, closed, detachments, log, dataDir } = openFailing(t);
+    const identity = await addAgent(writer, 'web-1');
     breakAt(point);
     const answers = [
-      engine.submit(addHost('web-2')),
-      engine.submit(addHost('web-1')),
-      engine.submit(reportTick(identity, NOON_MS)),
+      writer.submit(addHost('web-2')),
+      writer.submit(addHost('web-1')),
+      writer.submit(reportTick(identity, NOON_MS)),
     ];
     assert.deepEqual(await outcomes(answers), ['store_unavailable', 'store_unavailable', 'store_unavailable']);
     assert.deepEqual(detachments, ['the disk is full']);
@@ -211,38 +211,38 @@ for (const point of ['begin', 'statement', 'commit'] as const) {
 }
 
 test('those that wait behind a failed transaction are refused as well', async (t) => {
-  const { engine, breakAt } = openFailing(t);
-  const identity = await addAgent(engine, 'web-1');
+  const { writer, breakAt } = openFailing(t);
+  const identity = await addAgent(writer, 'web-1');
   breakAt('commit');
-  const count = ENGINE_LIMITS.maxBatch + 100;
-  const answers = Array.from({ length: count }, (_, index) => engine.submit(reportTick(identity, NOON_MS + index)));
+  const count = WRITER_LIMITS.maxBatch + 100;
+  const answers = Array.from({ length: count }, (_, index) => writer.submit(reportTick(identity, NOON_MS + index)));
   assert.deepEqual([...new Set(await outcomes(answers))], ['store_unavailable']);
-  assert.equal(engine.queue().depth, 0);
+  assert.equal(writer.queue().depth, 0);
 });
 
 test('without a store nothing is taken, read or identified, until one is attached again', async (t) => {
-  const { engine, breakAt, dataDir } = openFailing(t);
-  const { minted } = await engine.submit(addHost('web-1'));
+  const { writer, breakAt, dataDir } = openFailing(t);
+  const { minted } = await writer.submit(addHost('web-1'));
   breakAt('commit');
-  await outcomes([engine.submit(addHost('web-2'))]);
-  assert.equal(engine.unreadyReason(), 'the disk is full');
-  assert.deepEqual(await outcomes([engine.submit(addHost('web-3'))]), ['store_unavailable']);
-  assert.throws(() => engine.identify(minted?.plaintext ?? '', NOON_MS), { code: 'store_unavailable' });
-  assert.throws(() => engine.committed(), { code: 'store_unavailable' });
-  engine.noteUse(minted?.token.id ?? '', NOON_MS);
-  await engine.tick(NOON_MS + 3_600_000);
+  await outcomes([writer.submit(addHost('web-2'))]);
+  assert.equal(writer.unreadyReason(), 'the disk is full');
+  assert.deepEqual(await outcomes([writer.submit(addHost('web-3'))]), ['store_unavailable']);
+  assert.throws(() => writer.identify(minted?.plaintext ?? '', NOON_MS), { code: 'store_unavailable' });
+  assert.throws(() => writer.committed(), { code: 'store_unavailable' });
+  writer.noteUse(minted?.token.id ?? '', NOON_MS);
+  await writer.tick(NOON_MS + 3_600_000);
 
-  engine.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {});
-  assert.equal(engine.unreadyReason(), null);
-  assert.equal(engine.identify(minted?.plaintext ?? '', NOON_MS)?.kind, 'agent');
-  assert.deepEqual(await outcomes([engine.submit(addHost('web-2'))]), ['done']);
+  writer.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {});
+  assert.equal(writer.unreadyReason(), null);
+  assert.equal(writer.identify(minted?.plaintext ?? '', NOON_MS)?.kind, 'agent');
+  assert.deepEqual(await outcomes([writer.submit(addHost('web-2'))]), ['done']);
 });
 
 test('a store that cannot be read is closed again and not attached', (t) => {
-  const { dataDir } = openEngine(t);
+  const { dataDir } = openWriter(t);
   const store = openStore(dataDir, NOON_MS);
   let closed = 0;
-  const engine = new Engine(new RecordingLog());
+  const writer = new Writer(new RecordingLog());
   const unreadable: Store = {
     ...store,
     hosts: {
@@ -256,19 +256,19 @@ test('a store that cannot be read is closed again and not attached', (t) => {
       store.close();
     },
   };
-  assert.throws(() => engine.attach(unreadable, NOON_MS, () => {}), { code: 'store_unavailable' });
+  assert.throws(() => writer.attach(unreadable, NOON_MS, () => {}), { code: 'store_unavailable' });
   assert.equal(closed, 1);
-  assert.equal(engine.unreadyReason(), 'the store is being opened');
+  assert.equal(writer.unreadyReason(), 'the store is being opened');
 });
 
 test('a damaged sample keeps its store from being attached, with a sentence that says what to do', async (t) => {
-  const { engine, store, dataDir } = openEngine(t);
-  const { hostId } = await addAgent(engine, 'web-1');
+  const { writer, store, dataDir } = openWriter(t);
+  const { hostId } = await addAgent(writer, 'web-1');
   const sample = Uint8Array.from([1, 255, 3]);
   store.transact(() =>
     store.ticks.insert({ hostId, recordedAtMs: NOON_MS, receivedAtMs: NOON_MS, tokenNumber: 1, live: true, sample }),
   );
-  const second = new Engine(new RecordingLog());
+  const second = new Writer(new RecordingLog());
   assert.throws(
     () => second.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {}),
     (error) =>
@@ -279,7 +279,7 @@ test('a damaged sample keeps its store from being attached, with a sentence that
 // ── A defect of ours ──
 
 test('a command that fails on a defect fails alone, and leaves nothing behind', async (t) => {
-  const { engine, store, log } = openEngine(t, (inner) => ({
+  const { writer, store, log } = openWriter(t, (inner) => ({
     ...inner,
     events: {
       ...inner.events,
@@ -289,25 +289,25 @@ test('a command that fails on a defect fails alone, and leaves nothing behind', 
       },
     },
   }));
-  const answers = ['web-1', 'bad', 'web-2'].map((name) => engine.submit(addHost(name)));
+  const answers = ['web-1', 'bad', 'web-2'].map((name) => writer.submit(addHost(name)));
   assert.deepEqual(await outcomes(answers), ['done', 'internal', 'done']);
   assert.deepEqual(hostNames(store), ['web-1', 'web-2']);
   assert.deepEqual(
     store.tokens.all().map((token) => token.hostId),
     store.hosts.all().map((host) => host.id),
   );
-  assert.equal(engine.unreadyReason(), null);
+  assert.equal(writer.unreadyReason(), null);
   assert.deepEqual(
     log.said('a command failed on a defect').map(({ fields }) => [fields['command'], fields['reason']]),
     [['add_host', 'cannot read properties of undefined']],
   );
   // What was remembered of it is gone as well: the name is free.
-  assert.equal(engine.committed().fleet.hostByName('bad'), undefined);
-  assert.deepEqual(await outcomes([engine.submit(addHost('web-3'))]), ['done']);
+  assert.equal(writer.committed().fleet.hostByName('bad'), undefined);
+  assert.deepEqual(await outcomes([writer.submit(addHost('web-3'))]), ['done']);
 });
 
 test('the sentence of a defect says nothing of its inside', async (t) => {
-  const { engine } = openEngine(t, (inner) => ({
+  const { writer } = openWriter(t, (inner) => ({
     ...inner,
     hosts: {
       ...inner.hosts,
@@ -316,7 +316,7 @@ test('the sentence of a defect says nothing of its inside', async (t) => {
       },
     },
   }));
-  await assert.rejects(engine.submit(addHost('web-1')), {
+  await assert.rejects(writer.submit(addHost('web-1')), {
     code: 'internal',
     message: 'this request failed on a defect of Nexus; see the server log',
   });
@@ -325,15 +325,15 @@ test('the sentence of a defect says nothing of its inside', async (t) => {
 // ── Bounds ──
 
 test('the inbox refuses telemetry first and everything at its limit', async (t) => {
-  const { engine } = openEngine(t);
-  const identity = await addAgent(engine, 'web-1');
+  const { writer } = openWriter(t);
+  const identity = await addAgent(writer, 'web-1');
   const taken: Array<Promise<unknown>> = [];
-  for (let index = 0; index < 6144; index += 1) taken.push(engine.submit(reportTick(identity, NOON_MS + index)));
-  const tick = engine.submit(reportTick(identity, NOON_MS + 6144));
-  const batch = engine.submit({ kind: 'back_fill', identity, ticks: [tickAt(NOON_MS - 1)], nowMs: NOON_MS });
-  for (let index = 0; index < 2048; index += 1) taken.push(engine.submit(addHost('web-2')));
-  assert.equal(engine.queue().depth, 8192);
-  const host = engine.submit(addHost('web-3'));
+  for (let index = 0; index < 6144; index += 1) taken.push(writer.submit(reportTick(identity, NOON_MS + index)));
+  const tick = writer.submit(reportTick(identity, NOON_MS + 6144));
+  const batch = writer.submit({ kind: 'back_fill', identity, ticks: [tickAt(NOON_MS - 1)], nowMs: NOON_MS });
+  for (let index = 0; index < 2048; index += 1) taken.push(writer.submit(addHost('web-2')));
+  assert.equal(writer.queue().depth, 8192);
+  const host = writer.submit(addHost('web-3'));
   assert.deepEqual(await outcomes([tick, batch, host]), ['overloaded', 'overloaded', 'overloaded']);
 
   const settled = await outcomes(taken);
@@ -342,25 +342,25 @@ test('the inbox refuses telemetry first and everything at its limit', async (t) 
     true,
   );
   assert.deepEqual(settled.slice(6144, 6146), ['done', 'conflict']);
-  assert.deepEqual(await outcomes([engine.submit(reportTick(identity, NOON_MS + 6144))]), ['done']);
+  assert.deepEqual(await outcomes([writer.submit(reportTick(identity, NOON_MS + 6144))]), ['done']);
 });
 
 // ── The end ──
 
-test('an engine that closes finishes what it has taken, and takes nothing more', async (t) => {
-  const { engine, dataDir } = openEngine(t);
-  const answers = ['web-1', 'web-2'].map((name) => engine.submit(addHost(name)));
-  engine.close(NOON_MS);
+test('an writer that closes finishes what it has taken, and takes nothing more', async (t) => {
+  const { writer, dataDir } = openWriter(t);
+  const answers = ['web-1', 'web-2'].map((name) => writer.submit(addHost(name)));
+  writer.close(NOON_MS);
   assert.deepEqual(await outcomes(answers), ['done', 'done']);
-  assert.deepEqual(await outcomes([engine.submit(addHost('web-3'))]), ['store_unavailable']);
+  assert.deepEqual(await outcomes([writer.submit(addHost('web-3'))]), ['store_unavailable']);
   const reopened = openStore(dataDir, NOON_MS);
   t.after(() => reopened.close());
   assert.deepEqual(hostNames(reopened), ['web-1', 'web-2']);
 });
 
-test('an engine without a store refuses, and can be closed', async () => {
-  const engine = new Engine(new RecordingLog());
-  assert.equal(engine.unreadyReason(), 'the store is being opened');
-  assert.deepEqual(await outcomes([engine.submit(addHost('web-1'))]), ['store_unavailable']);
-  engine.close(NOON_MS);
+test('an writer without a store refuses, and can be closed', async () => {
+  const writer = new Writer(new RecordingLog());
+  assert.equal(writer.unreadyReason(), 'the store is being opened');
+  assert.deepEqual(await outcomes([writer.submit(addHost('web-1'))]), ['store_unavailable']);
+  writer.close(NOON_MS);
 });

@@ -1,4 +1,4 @@
-/** An engine on a store of its own in a temporary directory. */
+/** An writer on a store of its own in a temporary directory. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import type { CommandOf } from '../../src/domain/command.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS, type ReportedTick, type Tick } from '../../src/domain/telemetry.ts';
-import { Engine } from '../../src/server/writer.ts';
+import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
@@ -14,31 +14,31 @@ import { RecordingLog } from '../domain/recording-log.ts';
 /** Noon of 1 March 2026. */
 export const NOON_MS = 1_772_366_400_000;
 
-export interface OpenEngine {
-  readonly engine: Engine;
+export interface OpenWriter {
+  readonly writer: Writer;
   /** The store behind whatever was put before it. */
   readonly store: Store;
   readonly log: RecordingLog;
-  /** Why the engine had to let go of its store, each time it did. */
+  /** Why the writer had to let go of its store, each time it did. */
   readonly detachments: string[];
   readonly dataDir: string;
 }
 
-export function openEngine(
+export function openWriter(
   t: Pick<TestContext, 'after'>,
   watch: (store: Store) => Store = (store) => store,
-): OpenEngine {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-engine-'));
+): OpenWriter {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-writer-'));
   const log = new RecordingLog();
-  const engine = new Engine(log);
+  const writer = new Writer(log);
   const detachments: string[] = [];
   const store = openStore(dataDir, NOON_MS);
-  engine.attach(watch(store), NOON_MS, (reason) => detachments.push(reason));
+  writer.attach(watch(store), NOON_MS, (reason) => detachments.push(reason));
   t.after(() => {
-    engine.close(NOON_MS);
+    writer.close(NOON_MS);
     rmSync(dataDir, { recursive: true, force: true });
   });
-  return { engine, store, log, detachments, dataDir };
+  return { writer, store, log, detachments, dataDir };
 }
 
 export function addHost(name: string): CommandOf<'add_host'> {
@@ -46,7 +46,7 @@ export function addHost(name: string): CommandOf<'add_host'> {
   return { kind: 'add_host', name, labels: {}, offlineAfterSeconds: 120, token, nowMs: NOON_MS };
 }
 
-/** A tick in the form that the engine takes. */
+/** A tick in the form that the writer takes. */
 export function reportedTickAt(recordedAtMs: number): ReportedTick {
   return packTick(tickAt(recordedAtMs), (text) => text);
 }

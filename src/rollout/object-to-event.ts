@@ -1,12 +1,12 @@
 /** The conditions of the contract's table that a pair of state and type does not express. */
-import type { AgentFact, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import type { AgentEvent, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import { quote } from '../domain/words.ts';
 import { failingEnforced, MAX_PROBES } from './probe-records.ts';
-import { quote } from './sentences.ts';
 
-type FactOf<T extends AgentFact['type']> = Extract<AgentFact, { readonly type: T }>;
+type EventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { readonly type: T }>;
 
 /** Why a fact of a legal type is refused all the same, as a sentence; null: it is taken. */
-export function objectToFact(host: RolloutHost, fact: AgentFact, plan: RolloutPlan, nowMs: number): string | null {
+export function objectToEvent(host: RolloutHost, fact: AgentEvent, plan: RolloutPlan, nowMs: number): string | null {
   switch (fact.type) {
     case 'dispatch_ack':
       return host.epoch === null
@@ -24,7 +24,7 @@ export function objectToFact(host: RolloutHost, fact: AgentFact, plan: RolloutPl
     case 'probe_result':
     case 'probe_failure_first':
       return host.probes.length >= MAX_PROBES && !host.probes.some((probe) => probe.name === fact.probe)
-        ? `«${fact.probe}» would be one more probe than the ${MAX_PROBES} that are taken`
+        ? `'${fact.probe}' would be one more probe than the ${MAX_PROBES} that are taken`
         : null;
     case 'converged':
       return objectToConverged(host, fact, plan, nowMs);
@@ -36,7 +36,7 @@ export function objectToFact(host: RolloutHost, fact: AgentFact, plan: RolloutPl
 /** Every `enforce` probe and the server's own look must agree, by the server's clock. */
 function objectToConverged(
   host: RolloutHost,
-  fact: FactOf<'converged'>,
+  fact: EventOf<'converged'>,
   plan: RolloutPlan,
   nowMs: number,
 ): string | null {

@@ -1,0 +1,63 @@
+/** What operators read about releases and rollouts. */
+import type { RolloutRequest } from './command.ts';
+import type { Quarantine, Release } from './release.ts';
+import type { Hold, RolloutHost, WaveCounts } from './rollout.ts';
+import type { PageRequest, StoredRollout } from './store.ts';
+
+/** A release with what stands against it. */
+export interface ReleaseView {
+  readonly release: Release;
+  readonly quarantine: Quarantine | null;
+}
+
+export interface RolloutHostView {
+  readonly host: RolloutHost;
+  /** Why it is not dispatched; null once it is, or when nothing holds it any more. */
+  readonly heldBy: Hold | null;
+}
+
+export interface RolloutView extends StoredRollout {
+  readonly version: string | null;
+  /** Of all waves together. */
+  readonly counts: WaveCounts;
+}
+
+export interface PreflightFinding {
+  /** `hold`: the host would not be dispatched as things stand. */
+  readonly severity: 'hold' | 'warning';
+  readonly message: string;
+}
+
+export interface RolloutPreview {
+  readonly stack: string;
+  readonly release: string;
+  readonly waves: ReadonlyArray<
+    ReadonlyArray<{ readonly name: string; readonly findings: readonly PreflightFinding[] }>
+  >;
+  /** Rollouts that this one would end. */
+  readonly supersedes: readonly string[];
+}
+
+export interface ReplayReport {
+  readonly equal: boolean;
+  readonly entries: number;
+  readonly hosts: number;
+  /** `rollout`, or names of hosts. */
+  readonly differences: readonly string[];
+}
+
+/** Reads about releases and rollouts; `not_found` as in {@link Queries}. */
+export interface RolloutQueries {
+  /** In the order they came. */
+  releases(): ReleaseView[];
+  release(digest: string): ReleaseView;
+  /** RFC 8785 bytes. */
+  manifest(digest: string): Uint8Array;
+  /** Newest first. */
+  rollouts(page: PageRequest<string>): RolloutView[];
+  rollout(id: string): RolloutView;
+  rolloutHosts(id: string, nowMs: number): RolloutHostView[];
+  preview(request: RolloutRequest, nowMs: number): RolloutPreview;
+  /** Folds the log again and compares it with what is stored. */
+  replay(id: string): ReplayReport;
+}
