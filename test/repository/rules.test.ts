@@ -10,6 +10,7 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 /** Room → what it may import: other rooms, packages, `node:` (any built-in). A room may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/domain': [],
+  'src/runtime': ['src/domain', 'node:'],
   'src/rollout': ['src/domain'],
   'src/telemetry': ['src/domain'],
   'src/history': ['src/domain', 'src/telemetry'],
@@ -17,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/explain': ['src/domain', 'src/wire', 'src/cli'],
   'src/server': [
     'src/domain',
+    'src/runtime',
     'src/rollout',
     'src/telemetry',
     'src/history',
@@ -25,8 +27,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'fastest-levenshtein',
   ],
   'src/wire': ['src/domain', 'zod'],
-  'src/intake': ['src/domain', 'src/wire', 'src/telemetry', 'node:'],
-  'src/sqlite': ['src/domain', 'src/telemetry', 'src/history', 'node:', 'better-sqlite3'],
+  'src/intake': ['src/domain', 'src/runtime', 'src/wire', 'src/telemetry', 'node:'],
+  'src/sqlite': ['src/domain', 'src/runtime', 'src/telemetry', 'src/history', 'node:', 'better-sqlite3'],
   'src/http': [
     'src/domain',
     'src/wire',
@@ -38,11 +40,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'yaml',
     'canonicalize',
   ],
-  'src/remote-write': ['src/domain', 'src/telemetry', 'src/history', 'src/export', 'hyparquet-writer', 'node:'],
+  'src/remote-write': [
+    'src/domain',
+    'src/runtime',
+    'src/telemetry',
+    'src/history',
+    'src/export',
+    'hyparquet-writer',
+    'node:',
+  ],
   'src/export': ['src/domain', 'hyparquet-writer'],
-  'src/client': ['src/domain', 'src/wire', 'node:', 'undici', 'zod'],
+  'src/client': ['src/domain', 'src/runtime', 'src/wire', 'node:', 'undici', 'zod'],
   'src/cli': [
     'src/domain',
+    'src/runtime',
     'src/wire',
     'src/client',
     'src/explain',
@@ -55,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/main.ts': [
     'src/domain',
+    'src/runtime',
     'src/rollout',
     'src/telemetry',
     'src/server',
@@ -69,8 +81,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/client',
     'node:',
   ],
-  agent: ['src/domain', 'src/rollout', 'src/wire', 'src/client', 'node:', 'undici', 'zod'],
-  bin: ['src/cli', 'src/domain', 'src/intake', 'node:'],
+  agent: ['src/domain', 'src/runtime', 'src/rollout', 'src/wire', 'src/client', 'node:', 'undici', 'zod'],
+  bin: ['src/runtime', 'src/cli', 'src/domain', 'src/intake', 'node:'],
 };
 
 const PURE_ROOMS = ['src/domain', 'src/rollout', 'src/telemetry', 'src/history'];

@@ -1,6 +1,6 @@
 /** The releases of the simulation: how each one behaves once it runs. */
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
-import type { Random } from './random.ts';
+import type { SeededRandom } from '../domain/seeded-random.ts';
 
 /** `bad` fails its probe in the soak, `broken` does not start, `leaky` only grows. */
 export type Behaviour = 'good' | 'bad' | 'broken' | 'leaky';
@@ -14,7 +14,7 @@ export interface SimRelease {
 
 const BEHAVIOURS: readonly Behaviour[] = ['good', 'good', 'good', 'good', 'bad', 'broken', 'leaky'];
 
-export function makeRelease(random: Random, number: number): SimRelease {
+export function makeRelease(random: SeededRandom, number: number): SimRelease {
   const stack = random.chance(0.85) ? 'shop' : 'mail';
   const behaviour = random.pick(BEHAVIOURS);
   const policy: ReleasePolicy = {

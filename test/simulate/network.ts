@@ -1,5 +1,5 @@
 /** A network that loses, repeats, delays, reorders and cuts off, until it is told to behave. */
-import type { Random } from './random.ts';
+import type { SeededRandom } from '../domain/seeded-random.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Faults {
@@ -15,10 +15,10 @@ export class Network {
   faults: Faults;
   /** Hosts that nothing reaches and nothing leaves. */
   readonly cutOff = new Set<string>();
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #timeline: Timeline;
 
-  constructor(random: Random, timeline: Timeline, faults: Faults) {
+  constructor(random: SeededRandom, timeline: Timeline, faults: Faults) {
     this.#random = random;
     this.#timeline = timeline;
     this.faults = faults;

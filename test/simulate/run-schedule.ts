@@ -6,10 +6,10 @@ import { explainHold } from '../../src/rollout/explain-hold.ts';
 import { gateContextOf } from '../../src/rollout/gates/gate.ts';
 import { layOutWaves, type WaveSize } from '../../src/rollout/lay-out-waves.ts';
 import { plan } from '../../src/rollout/plan.ts';
+import { SeededRandom } from '../domain/seeded-random.ts';
 import { makeRelease, mustFail, type SimRelease } from './catalog.ts';
 import { type Faults, Network } from './network.ts';
 import { Oracle } from './oracle.ts';
-import { Random } from './random.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimServer } from './sim-server.ts';
 import { Timeline } from './timeline.ts';
@@ -33,7 +33,7 @@ const WAVES: ReadonlyArray<readonly WaveSize[]> = [
 export type Summary = ReadonlyMap<string, number>;
 
 class Schedule {
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly timeline: Timeline;
   readonly network: Network;
   readonly oracle = new Oracle();
@@ -51,7 +51,7 @@ class Schedule {
 
   constructor(seed: number, tell: ((line: string) => void) | null) {
     this.#tell = tell;
-    const random = new Random(seed);
+    const random = new SeededRandom(seed);
     this.random = random;
     this.timeline = new Timeline(START_MS + random.between(0, 600_000));
     const rough = random.chance(0.6);

@@ -3,10 +3,10 @@
  * before it sends them, goes back by itself when its release fails, and after a refusal believes the server.
  */
 import type { AgentEvent, NumberedEvent } from '../../src/domain/rollout.ts';
+import type { SeededRandom } from '../domain/seeded-random.ts';
 import type { SimRelease } from './catalog.ts';
 import type { Network } from './network.ts';
 import type { Oracle } from './oracle.ts';
-import type { Random } from './random.ts';
 import type { HostPart, Offer, SimServer } from './sim-server.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -27,7 +27,7 @@ export interface Surroundings {
   readonly server: SimServer;
   readonly network: Network;
   readonly timeline: Timeline;
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly oracle: Oracle;
   readonly releases: ReadonlyMap<string, SimRelease>;
 }

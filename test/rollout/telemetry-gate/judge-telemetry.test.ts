@@ -10,7 +10,7 @@ import {
   type StackSeries,
 } from '../../../src/rollout/telemetry-gate/judge-telemetry.ts';
 import { median, slopePerMinute, steepestPerMinute } from '../../../src/rollout/telemetry-gate/memory-slope.ts';
-import { Random } from '../../simulate/random.ts';
+import { SeededRandom } from '../../domain/seeded-random.ts';
 
 const TICK_SECONDS = 5;
 const SUSTAINED_SECONDS = 30;
@@ -36,7 +36,7 @@ function series(
   program: Program,
   fromSecond: number,
   toSecond: number,
-  random: Random,
+  random: SeededRandom,
   tick = TICK_SECONDS,
 ): StackSeries {
   const noise = (): number => Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
@@ -68,7 +68,7 @@ interface Setting {
 /** Judges a soak at every tick of it, as the server does. */
 function watch(program: Program, setting: Setting = {}): Watched {
   const { before = flat, peers = [], seconds = 240, tick = TICK_SECONDS, seed = 1 } = setting;
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   const soak = series(program, 0, seconds, random, tick);
   const baseline = before === null ? null : series(before, -300, -tick, random, tick);
   const peerSeries = peers.map((peer) => series(peer, -300, 0, random, tick));
@@ -236,7 +236,7 @@ test('a soak without telemetry of the stack is not judged', () => {
 test('silence neither clears a suspicion nor confirms it', () => {
   const suspicion: TelemetryVerdict = { status: 'watch', sinceMs: 0, reason: 'memory grows', figures: {} };
   assert.equal(judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, silence, suspicion, 900_000), suspicion);
-  const leak = { ...silence, soak: series(growing(60), 0, 45, new Random(1)) };
+  const leak = { ...silence, soak: series(growing(60), 0, 45, new SeededRandom(1)) };
   const first = judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, leak, null, 45_000);
   const later = judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, leak, first, 900_000);
   assert.deepEqual([first.status, later.status], ['watch', 'watch']);
@@ -244,7 +244,7 @@ test('silence neither clears a suspicion nor confirms it', () => {
 
 test('what says only memory is judged by that, and what says nothing is silence', () => {
   const judge = (sample: (taken: StackSample) => StackSample) => {
-    const leak = series(growing(60), 0, 45, new Random(1));
+    const leak = series(growing(60), 0, 45, new SeededRandom(1));
     const soak = { ...leak, samples: leak.samples.map(sample) };
     return judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, { ...silence, soak }, null, 45_000).status;
   };
@@ -265,7 +265,7 @@ test('what says only memory is judged by that, and what says nothing is silence'
 test('a regression stays, whatever comes after it', () => {
   const { final } = watch(growing(60), { seconds: 70 });
   assert.equal(final.status, 'regressed');
-  const well = { ...silence, soak: series(flat, 0, 200, new Random(1)) };
+  const well = { ...silence, soak: series(flat, 0, 200, new SeededRandom(1)) };
   assert.equal(judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, well, final, 200_000), final);
 });
 

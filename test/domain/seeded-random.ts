@@ -1,5 +1,5 @@
 /** A seeded source of chance: equal seeds give equal schedules. */
-export class Random {
+export class SeededRandom {
   #state: number;
 
   constructor(seed: number) {
