@@ -1,8 +1,9 @@
-import type { Clock } from '../src/domain/clock.ts';
 import { NexusError } from '../src/domain/errors.ts';
 import type { Log } from '../src/domain/log.ts';
+import type { Runtime } from '../src/domain/runtime.ts';
 import { TELEMETRY_LIMITS } from '../src/domain/telemetry.ts';
-import { pause } from './async/pause.ts';
+import { delay } from '../src/runtime/wait.ts';
+import { readBootId } from './async/boot-id.ts';
 import { EngineFollower } from './docker/engine-follower.ts';
 import { SmallFileReader } from './kernel/small-file-reader.ts';
 import type { Rollouts } from './rollouts/start-rollouts.ts';
@@ -20,7 +21,7 @@ import { HostSampler, hostPathsBelow } from './telemetry/sampling/host-sampler.t
 
 export interface AgentPorts {
   readonly log: Log;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   /** Aborts on SIGTERM or SIGINT: the agent keeps what it has not delivered, and stops. */
   readonly signal: AbortSignal;
   readonly stdout: { write(text: string): unknown };
@@ -52,19 +53,18 @@ export async function runAgent(settings: AgentSettings, ports: AgentPorts): Prom
 }
 
 async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number> {
-  const { log, clock, signal } = ports;
+  const { log, runtime, signal } = ports;
   warnOfPlainHttp(settings.url, log);
-  const { outbox, close: closeOutbox } = await openOutboxFor(settings, log);
+  const { outbox, close: closeOutbox } = await openOutboxFor(settings, log, runtime);
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
   const connection = new ServerConnection(settings.url, settings.token, REQUEST_TIMEOUT_MS);
   const delivery = new Delivery({
     post: connection.post,
     outbox,
-    clock,
+    runtime,
     log,
     pacing: ports.pacing ?? DEFAULT_PACING,
-    random: Math.random,
   });
   const { collector, engine } = assemble(settings, ports);
   const following = engine.run(stop);
@@ -76,13 +76,13 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
   };
   let rollouts: Rollouts | null = null;
   try {
-    if (settings.action === 'once') return await runOnce(collector, delivery, log, signal);
+    if (settings.action === 'once') return await runOnce(collector, delivery, ports);
     // On abort nothing under way may hold up the end: what it carried is kept.
     stop.addEventListener('abort', () => void connection.close(), { once: true });
     if (settings.rollouts) rollouts = await openRollouts(settings, ports);
     void rollouts?.ended.then(refuse);
     const delivering = delivery.run(stop).then(refuse);
-    await Promise.all([tickForEver(collector, delivery, settings, clock, stop), delivering]);
+    await Promise.all([tickForEver(collector, delivery, settings, runtime, stop), delivering]);
     return isRefused ? explainUnauthorized(log) : AGENT_EXIT.done;
   } finally {
     over.abort();
@@ -94,9 +94,9 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
 }
 
 /** A single tick beside an agent that runs is fine: it only does without the outbox, which is the other's. */
-async function openOutboxFor({ action, stateDir }: RunSettings, log: Log): Promise<OpenedOutbox> {
+async function openOutboxFor({ action, stateDir }: RunSettings, log: Log, runtime: Runtime): Promise<OpenedOutbox> {
   try {
-    return await openOutbox(stateDir, log);
+    return await openOutbox(stateDir, log, runtime);
   } catch (error) {
     if (action === 'once' && error instanceof NexusError && error.code === 'conflict') return openMemoryOutbox();
     throw error;
@@ -104,25 +104,31 @@ async function openOutboxFor({ action, stateDir }: RunSettings, log: Log): Promi
 }
 
 /** Loaded only where it is wanted: with its schemas it costs more memory than all of telemetry. */
-async function openRollouts(settings: RunSettings, { log, clock }: AgentPorts): Promise<Rollouts> {
+async function openRollouts(settings: RunSettings, { log, runtime }: AgentPorts): Promise<Rollouts> {
   const { startRollouts } = await import('./rollouts/start-rollouts.ts');
-  return startRollouts({ ...settings, env: process.env, log, clock });
+  return startRollouts({ ...settings, env: process.env, log, runtime, bootId: readBootId() });
 }
 
-function assemble(settings: RunSettings, { log, clock }: AgentPorts): { collector: Collector; engine: EngineFollower } {
+function assemble(
+  settings: RunSettings,
+  { log, runtime }: AgentPorts,
+): { collector: Collector; engine: EngineFollower } {
   const reader = new SmallFileReader();
   const paths = hostPathsBelow(settings.hostRoot);
-  const containers = new ContainerSampler(new ContainerFileReader(reader, paths.proc), () => performance.now() * 1e6);
+  const containers = new ContainerSampler(
+    new ContainerFileReader(reader, paths.proc),
+    () => runtime.monotonicMs() * 1e6,
+  );
   const engine = new EngineFollower({
     socketPath: settings.dockerSocketPath,
     maxContainers: TELEMETRY_LIMITS.maxContainers,
     resyncMs: RESYNC_MS,
     backoffMs: ENGINE_BACKOFF_MS,
     log,
-    random: Math.random,
+    runtime,
     onInspected: (view) => containers.watch(view),
   });
-  const collector = new Collector({ host: new HostSampler(reader, paths), engine, containers, clock, log });
+  const collector = new Collector({ host: new HostSampler(reader, paths, runtime), engine, containers, runtime, log });
   return { collector, engine };
 }
 
@@ -130,22 +136,26 @@ async function tickForEver(
   collector: Collector,
   delivery: Delivery,
   { intervalMs, token }: RunSettings,
-  clock: Clock,
+  runtime: Runtime,
   signal: AbortSignal,
 ): Promise<void> {
   const offsetMs = tickOffsetMs(token, intervalMs);
   await collector.prime();
   // The first tick does not wait for its place on the clock: a host that starts is online at once.
-  await pause(FIRST_INTERVAL_MS, signal);
+  await delay(runtime, FIRST_INTERVAL_MS, signal);
   while (!signal.aborted) {
     delivery.offer(await collector.collect());
-    await pause(untilNextTickMs(clock.nowMs(), intervalMs, offsetMs, EARLY_TIMER_MS), signal);
+    await delay(runtime, untilNextTickMs(runtime.nowMs(), intervalMs, offsetMs, EARLY_TIMER_MS), signal);
   }
 }
 
-async function runOnce(collector: Collector, delivery: Delivery, log: Log, signal: AbortSignal): Promise<number> {
+async function runOnce(
+  collector: Collector,
+  delivery: Delivery,
+  { log, runtime, signal }: AgentPorts,
+): Promise<number> {
   await collector.prime();
-  await pause(FIRST_INTERVAL_MS, signal);
+  await delay(runtime, FIRST_INTERVAL_MS, signal);
   delivery.offer(await collector.collect());
   const verdict = await delivery.flushOnce();
   if (verdict.kind === 'delivered') return AGENT_EXIT.done;

@@ -1,8 +1,9 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
+import { delay } from '../../src/runtime/wait.ts';
 import { planBackoffMs } from '../async/backoff.ts';
-import { finishesWithin, pause } from '../async/pause.ts';
+import { finishesWithin } from '../async/finishes-within.ts';
 import { ContainerInventory } from './container-inventory.ts';
 import type { ContainerView } from './container-view.ts';
 import { EngineConnection } from './engine-connection.ts';
@@ -17,8 +18,7 @@ export interface EngineFollowerOptions {
   /** First wait before connecting anew, milliseconds. */
   readonly backoffMs: number;
   readonly log: Log;
-  /** In [0, 1). */
-  readonly random: () => number;
+  readonly runtime: Runtime;
   /** Called with every container as it is inspected, so that its counters have a start to be compared with. */
   readonly onInspected: (view: ContainerView) => void;
 }
@@ -75,31 +75,32 @@ export class EngineFollower {
   /** Waits, at most `limitMs`, until everything the engine has announced by now is known. */
   async settle(limitMs: number): Promise<void> {
     // Two turns let an event that already lies in the socket be read and taken in.
-    await nextTurn();
-    await nextTurn();
+    await this.#nextTurn();
+    await this.#nextTurn();
     const work = this.#connecting.then(() => {
       this.#refreshSoon();
       return this.#refreshing;
     });
-    await finishesWithin(work, limitMs);
+    await finishesWithin(this.#options.runtime, work, limitMs);
   }
 
   /** Follows until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
+    const { runtime, backoffMs, log } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      const startedAt = performance.now();
+      const startedAtMs = runtime.monotonicMs();
       try {
         await this.#followOnce(signal);
-        if (!signal.aborted) this.#options.log.info({}, 'the Docker Engine closed its event stream: connecting anew');
+        if (!signal.aborted) log.info({}, 'the Docker Engine closed its event stream: connecting anew');
       } catch (error) {
         if (!signal.aborted) this.#sayFailure(error);
       }
       this.#synced = false;
       this.#inventory.clear();
-      failures = performance.now() - startedAt > SETTLED_MS ? 1 : failures + 1;
-      const waitMs = planBackoffMs(failures, this.#options.backoffMs, this.#options.random());
-      await pause(Math.min(MAX_WAIT_MS, waitMs), signal);
+      failures = runtime.monotonicMs() - startedAtMs > SETTLED_MS ? 1 : failures + 1;
+      const waitMs = planBackoffMs(failures, backoffMs, runtime.random());
+      await delay(runtime, Math.min(MAX_WAIT_MS, waitMs), signal);
     }
   }
 
@@ -147,7 +148,8 @@ export class EngineFollower {
 
   /** Until the stream ends, compares the list with the engine's now and then: a slow reader may have lost events. */
   async #keepInStep(connection: EngineConnection, stream: Promise<void>): Promise<void> {
-    while (!(await finishesWithin(stream, this.#options.resyncMs))) {
+    const { runtime, resyncMs } = this.#options;
+    while (!(await finishesWithin(runtime, stream, resyncMs))) {
       try {
         this.#inventory.reconcile(await connection.list(), false);
         if (this.#lastFailure !== null) this.#sayConnected();
@@ -169,13 +171,17 @@ export class EngineFollower {
   }
 
   async #refresh(connection: EngineConnection): Promise<void> {
-    await sleep(GATHER_MS);
+    await delay(this.#options.runtime, GATHER_MS);
     try {
       await this.#inspectStale(connection);
       if (this.#synced && this.#lastFailure !== null) this.#sayConnected();
     } catch (error) {
       if (connection === this.#connection) this.#sayFailure(error);
     }
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#options.runtime.defer(resolve));
   }
 
   /** Inspects until nothing is stale. Throws the first failure; what it was about stays stale. */

@@ -1,15 +1,15 @@
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
+import { delay } from '../../src/runtime/wait.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
 import { planBackoffMs } from '../async/backoff.ts';
-import { pause } from '../async/pause.ts';
 import { parseDispatch, type RolloutApi } from '../server/rollout-api.ts';
 
 export interface DispatchPollOptions {
   readonly api: Pick<RolloutApi, 'poll'>;
   readonly log: Log;
-  /** In [0, 1). */
-  readonly random: () => number;
+  readonly runtime: Runtime;
   /** Called with every dispatch, also with one that is offered again. */
   readonly onDispatch: (dispatch: DispatchBody) => Promise<void>;
   /** The server has answered. */
@@ -38,7 +38,7 @@ export class DispatchPoll {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const waitMs = await this.#turn();
-      if (waitMs > 0) await pause(waitMs, signal);
+      if (waitMs > 0) await delay(this.#options.runtime, waitMs, signal);
     }
   }
 
@@ -60,22 +60,22 @@ export class DispatchPoll {
     }
     this.#sayUp();
     onReachable();
-    if (dispatch === null) return BREATH_MS * this.#options.random();
+    if (dispatch === null) return BREATH_MS * this.#options.runtime.random();
     try {
       await onDispatch(dispatch);
     } catch (error) {
       log.error({ stack: dispatch.stack, reason: messageOf(error) }, 'a dispatch cannot be taken up now');
       return TROUBLE_MS;
     }
-    return BREATH_MS * (1 + this.#options.random());
+    return BREATH_MS * (1 + this.#options.runtime.random());
   }
 
   #failed(reason: string): number {
-    const { log, random } = this.#options;
+    const { log, runtime } = this.#options;
     if (!this.#saidDown) log.warn({ reason }, 'the server cannot be asked for releases: trying again');
     this.#saidDown = true;
     this.#failures++;
-    return Math.min(MAX_BACKOFF_MS, planBackoffMs(this.#failures, BACKOFF_BASE_MS, random()));
+    return Math.min(MAX_BACKOFF_MS, planBackoffMs(this.#failures, BACKOFF_BASE_MS, runtime.random()));
   }
 
   #sayUp(): void {

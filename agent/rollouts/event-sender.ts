@@ -1,5 +1,6 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
 import { planBackoffMs } from '../async/backoff.ts';
 import type { MonotonicClock } from '../async/clock-reading.ts';
 import { WakeUp } from '../async/wake-up.ts';
@@ -16,10 +17,9 @@ export interface EventSenderOptions {
   readonly store: StackStore;
   readonly api: Pick<RolloutApi, 'report'>;
   readonly views: ServerViews;
-  readonly moments: MonotonicClock;
+  readonly clock: MonotonicClock;
   readonly log: Log;
-  /** In [0, 1). */
-  readonly random: () => number;
+  readonly runtime: Runtime;
   /** Rung when the record changes. */
   readonly wakeUp: WakeUp;
   readonly onUnauthorized: () => void;
@@ -40,11 +40,12 @@ export class EventSender {
   #isInDoubt = true;
   /** The server could not be reached the last time; waiting on is of no use once somebody else has reached it. */
   #isCutOff = false;
-  readonly #retry = new WakeUp();
+  readonly #retry: WakeUp;
   #saidDown = false;
 
   constructor(options: EventSenderOptions) {
     this.#options = options;
+    this.#retry = new WakeUp(options.runtime);
   }
 
   /** Has the record compared with what the server knows, before the next event. */
@@ -80,27 +81,27 @@ export class EventSender {
 
   /** Returns how long nothing may be sent; null: there is nothing to send. */
   async #turn(): Promise<number | null> {
-    const { store, views, api, moments } = this.#options;
+    const { store, views, api, clock } = this.#options;
     const { hostname } = views;
     if (this.#isInDoubt || hostname === null) return this.#consult();
     const { rollout } = store.record;
     const [event] = rollout?.outbox ?? [];
     if (rollout === null || event === undefined) return null;
-    const verdict = judgeReport(await api.report(hostname, rollout.id, event), event.type, moments.now().wallMs);
+    const verdict = judgeReport(await api.report(hostname, rollout.id, event), event.type, clock.now().wallMs);
     return this.#settle(event, rollout.id, verdict);
   }
 
   async #settle(event: QueuedEvent, rolloutId: string, verdict: ReportVerdict): Promise<number> {
-    const { store, moments, log, stack, onUnauthorized } = this.#options;
+    const { store, clock, log, stack, onUnauthorized } = this.#options;
     const fields = { stack, rollout_id: rolloutId, event: event.type, seq: event.seq };
     if (verdict.kind !== 'again') this.#sayUp();
     switch (verdict.kind) {
       case 'applied':
-        await store.update((record) => confirmEvent(record, event.seq, moments.now()));
+        await store.update((record) => confirmEvent(record, event.seq, clock.now()));
         return 0;
       case 'too_early':
         log.debug({ ...fields, reason: verdict.reason }, 'the soak is not over for the server yet');
-        await store.update((record) => postponeConvergence(record, event.seq, moments.now()));
+        await store.update((record) => postponeConvergence(record, event.seq, clock.now()));
         return 0;
       case 'refused':
         log.warn({ ...fields, status: verdict.status, reason: verdict.reason }, 'the server refuses an event');
@@ -126,13 +127,13 @@ export class EventSender {
   }
 
   async #consult(): Promise<number> {
-    const { views, store, moments, stack, onUnauthorized } = this.#options;
+    const { views, store, clock, stack, onUnauthorized } = this.#options;
     this.#isInDoubt = false;
     const refreshed = await views.refresh();
     switch (refreshed.kind) {
       case 'known':
         this.#sayUp();
-        await store.update((record) => reconcile(record, viewsOf(refreshed.state, stack), moments.now()));
+        await store.update((record) => reconcile(record, viewsOf(refreshed.state, stack), clock.now()));
         return 0;
       case 'unauthorized':
         onUnauthorized();
@@ -149,7 +150,7 @@ export class EventSender {
 
   #backOff(): number {
     this.#failures++;
-    return Math.min(MAX_BACKOFF_MS, planBackoffMs(this.#failures, BACKOFF_BASE_MS, this.#options.random()));
+    return Math.min(MAX_BACKOFF_MS, planBackoffMs(this.#failures, BACKOFF_BASE_MS, this.#options.runtime.random()));
   }
 
   #sayDown(reason: string): void {

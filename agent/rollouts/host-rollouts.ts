@@ -1,9 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
+import { delay } from '../../src/runtime/wait.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
 import { stackSchema } from '../../src/wire/release.ts';
 import { planBackoffMs } from '../async/backoff.ts';
-import { pause } from '../async/pause.ts';
 import { judgeOffer } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
 import { DispatchPoll } from './dispatch-poll.ts';
@@ -29,12 +29,12 @@ export class HostRollouts {
 
   /** Until the signal aborts. What a crash has left is picked up from disk first, with or without the server. */
   async run(): Promise<void> {
-    const { api, log, random, signal, onUnauthorized } = this.#commons;
+    const { api, log, runtime, signal, onUnauthorized } = this.#commons;
     await this.#openFolders();
     const poll = new DispatchPoll({
       api,
       log,
-      random,
+      runtime,
       onDispatch: (dispatch) => this.#take(dispatch),
       onReachable: () => void this.#noteReachable(),
       onUnauthorized,
@@ -45,7 +45,7 @@ export class HostRollouts {
 
   /** Every stack that this agent has a folder of; tried until the state directory can be used. */
   async #openFolders(): Promise<void> {
-    const { stacksFolder, signal, log } = this.#commons;
+    const { stacksFolder, signal, log, runtime } = this.#commons;
     while (!signal.aborted) {
       try {
         await mkdir(stacksFolder, { recursive: true, mode: 0o700 });
@@ -58,14 +58,14 @@ export class HostRollouts {
           { directory: stacksFolder, reason: messageOf(error) },
           'releases cannot be taken up: they need a state directory that can be read and written. Trying again',
         );
-        await pause(TROUBLE_MS, signal);
+        await delay(runtime, TROUBLE_MS, signal);
       }
     }
   }
 
   /** Stacks that the server expects something of and that left no folder: the disk was lost. */
   async #openKnownToServer(): Promise<void> {
-    const { views, signal, random, onUnauthorized } = this.#commons;
+    const { views, signal, runtime, onUnauthorized } = this.#commons;
     for (let failures = 1; !signal.aborted; failures++) {
       const refreshed = await views.refresh();
       if (refreshed.kind === 'unauthorized') return onUnauthorized();
@@ -75,7 +75,8 @@ export class HostRollouts {
         }
         return;
       }
-      await pause(Math.min(MAX_BACKOFF_MS, planBackoffMs(failures, BACKOFF_BASE_MS, random())), signal);
+      const waitMs = Math.min(MAX_BACKOFF_MS, planBackoffMs(failures, BACKOFF_BASE_MS, runtime.random()));
+      await delay(runtime, waitMs, signal);
     }
   }
 
@@ -95,7 +96,7 @@ export class HostRollouts {
   }
 
   async #take(dispatch: DispatchBody): Promise<void> {
-    const { engine, moments, log } = this.#commons;
+    const { engine, clock, log } = this.#commons;
     const { store, sender } = await this.#stack(dispatch.stack);
     const { rollout_id, regressed, stack, release, epoch } = dispatch;
     const fields = { stack, rollout_id, release, epoch };
@@ -117,7 +118,7 @@ export class HostRollouts {
       case 'take': {
         const fallback = findFallback(await engine.containers(stack));
         await store.update((record) =>
-          judgeOffer(record, dispatch).kind === 'take' ? takeOffer(record, dispatch, fallback, moments.now()) : record,
+          judgeOffer(record, dispatch).kind === 'take' ? takeOffer(record, dispatch, fallback, clock.now()) : record,
         );
         return;
       }

@@ -1,5 +1,6 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
 import { type ClockReading, elapsedMs, type MonotonicClock } from '../async/clock-reading.ts';
 import type { Semaphore } from '../async/semaphore.ts';
 import type { WakeUp } from '../async/wake-up.ts';
@@ -23,7 +24,8 @@ export interface StackWorkerOptions {
   readonly engine: ProjectEngine;
   /** Bounds how many stacks change at once; going back never waits for it. */
   readonly semaphore: Semaphore;
-  readonly moments: MonotonicClock;
+  readonly clock: MonotonicClock;
+  readonly runtime: Runtime;
   readonly log: Log;
   /** Rung when the record changes. */
   readonly wakeUp: WakeUp;
@@ -72,7 +74,7 @@ export class StackWorker {
 
   /** One look and what follows from it; returns how long nothing is to be done. */
   async #turn(): Promise<number> {
-    const { store, moments } = this.#options;
+    const { store, clock } = this.#options;
     const { rollout } = store.record;
     this.#enterPhase(rollout);
     if (rollout === null) return IDLE_MS;
@@ -80,7 +82,7 @@ export class StackWorker {
     if (rollout.phase.at === 'offered') return IDLE_MS;
     const observed = await this.#observe(rollout);
     let waitMs = 0;
-    for (const action of decide(rollout, observed, moments.now())) waitMs = await this.#apply(rollout, action);
+    for (const action of decide(rollout, observed, clock.now())) waitMs = await this.#apply(rollout, action);
     return waitMs;
   }
 
@@ -98,10 +100,10 @@ export class StackWorker {
   }
 
   async #observe(rollout: RolloutRecord): Promise<Observed> {
-    const { engine, stack, moments } = this.#options;
+    const { engine, stack, clock, runtime } = this.#options;
     const memory = this.#memory;
     const containers = await this.#look();
-    memory.seenSince = containers === null ? null : (memory.seenSince ?? moments.now());
+    memory.seenSince = containers === null ? null : (memory.seenSince ?? clock.now());
     if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
     if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
       const { probes } = rollout.plan;
@@ -109,7 +111,8 @@ export class StackWorker {
         stack,
         probes,
         engine,
-        moments,
+        clock,
+        runtime,
         onChange: () => this.#options.wakeUp.notify(),
       });
     }
@@ -157,14 +160,14 @@ export class StackWorker {
   }
 
   async #runStep(rollout: RolloutRecord, action: StepAction): Promise<void> {
-    const { steps, semaphore, moments, log, stack } = this.#options;
+    const { steps, semaphore, clock, log, stack } = this.#options;
     const memory = this.#memory;
-    const decidedAt = moments.now();
+    const decidedAt = clock.now();
     const work = async (): Promise<void> => {
-      const waitedMs = elapsedMs(decidedAt, moments.now());
-      const startedAt = moments.now();
+      const waitedMs = elapsedMs(decidedAt, clock.now());
+      const startedAt = clock.now();
       const result = await steps.run({ ...action, limitMs: Math.max(1, action.limitMs - waitedMs) });
-      const at = moments.now();
+      const at = clock.now();
       const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
       if (result.ok) log.info(fields, 'rollout: a step is done');
       // Not a failure yet: what runs decides, and Compose also ends with 1 when a job has ended well.

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
 import type { MonotonicClock } from '../async/clock-reading.ts';
 import type { Semaphore } from '../async/semaphore.ts';
 import { WakeUp } from '../async/wake-up.ts';
@@ -22,9 +23,9 @@ export interface StackCommons {
   readonly compose: ComposeRunner;
   readonly engine: ProjectEngine;
   readonly semaphore: Semaphore;
-  readonly moments: MonotonicClock;
+  readonly clock: MonotonicClock;
   readonly log: Log;
-  readonly random: () => number;
+  readonly runtime: Runtime;
   readonly signal: AbortSignal;
   readonly onUnauthorized: () => void;
 }
@@ -38,26 +39,36 @@ export interface Stack {
 }
 
 export async function startStack(stack: string, commons: StackCommons): Promise<Stack> {
-  const { api, views, compose, engine, semaphore, moments, log, random, signal, onUnauthorized } = commons;
+  const { api, views, compose, engine, semaphore, clock, log, runtime, signal, onUnauthorized } = commons;
   const folder = join(commons.stacksFolder, stack);
-  const [workWakeUp, sendWakeUp] = [new WakeUp(), new WakeUp()];
-  const store = await StackStore.open(folder, stack, moments, log, () => {
+  const [workWakeUp, sendWakeUp] = [new WakeUp(runtime), new WakeUp(runtime)];
+  const store = await StackStore.open(folder, stack, clock, log, () => {
     workWakeUp.notify();
     sendWakeUp.notify();
   });
   const cache = new ReleaseCache({ stack, folder, api, compose, log });
   const steps = new StepRunner({ stack, folder, cache, compose, engine, log, onUnauthorized });
-  const worker = new StackWorker({ stack, store, cache, steps, engine, semaphore, moments, log, wakeUp: workWakeUp });
+  const worker = new StackWorker({
+    stack,
+    store,
+    cache,
+    steps,
+    engine,
+    semaphore,
+    clock,
+    runtime,
+    log,
+    wakeUp: workWakeUp,
+  });
   const sender = new EventSender({
     stack,
     store,
     api,
     views,
-    moments,
+    clock,
     log,
-    random,
+    runtime,
     wakeUp: sendWakeUp,
-
     onUnauthorized,
   });
   return { store, sender, ended: Promise.all([worker.run(signal), sender.run(signal)]) };

@@ -1,10 +1,10 @@
 /** The half of the agent that changes what runs: takes up releases that the server dispatches to this host. */
 import { join } from 'node:path';
-import type { Clock } from '../../src/domain/clock.ts';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
+import { type MonotonicClock, monotonicClock } from '../async/clock-reading.ts';
 import { Semaphore } from '../async/semaphore.ts';
-import { systemClock } from '../async/system-clock.ts';
 import { ProjectEngine } from '../docker/project-engine.ts';
 import { RolloutApi } from '../server/rollout-api.ts';
 import type { Environment } from '../settings.ts';
@@ -24,7 +24,9 @@ export interface RolloutsOptions {
   readonly stateDir: string;
   readonly env: Environment;
   readonly log: Log;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
+  /** See {@link MonotonicClock}. */
+  readonly bootId: string;
 }
 
 export type RolloutsEnd = 'stopped' | 'unauthorized';
@@ -57,7 +59,7 @@ export function startRollouts(options: RolloutsOptions): Rollouts {
 }
 
 async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized: () => void): Promise<void> {
-  const { url, token, dockerSocketPath, stateDir, env, log, clock } = options;
+  const { url, token, dockerSocketPath, stateDir, env, log, runtime, bootId } = options;
   const api = new RolloutApi(url, token);
   const engine = new ProjectEngine(dockerSocketPath);
   const program = env['NEXUS_AGENT_DOCKER_CLI'] || 'docker';
@@ -65,18 +67,18 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     stacksFolder: join(stateDir, 'stacks'),
     api,
     views: new ServerViews(api),
-    compose: new ComposeRunner(program, composeEnvironment(env, dockerSocketPath, stateDir), signal),
+    compose: new ComposeRunner(program, composeEnvironment(env, dockerSocketPath, stateDir), signal, runtime),
     engine,
     semaphore: new Semaphore(STACKS_AT_ONCE),
-    moments: systemClock(clock),
+    clock: monotonicClock(runtime, bootId),
+    runtime,
     log,
-    random: Math.random,
     signal,
     onUnauthorized,
   });
   signal.addEventListener('abort', () => void api.close(), { once: true });
   try {
-    await endStrays(stateDir, log);
+    await endStrays(stateDir, log, runtime);
     await host.run();
   } catch (error) {
     log.error({ reason: messageOf(error) }, 'releases are not taken up any more, because of a defect in the agent');

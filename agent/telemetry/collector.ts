@@ -1,6 +1,6 @@
-import type { Clock } from '../../src/domain/clock.ts';
 import type { Log } from '../../src/domain/log.ts';
-import { pause } from '../async/pause.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
+import { delay } from '../../src/runtime/wait.ts';
 import type { EngineFollower } from '../docker/engine-follower.ts';
 import { composeTick, rememberIdentities, slimIdentity, type TickContent } from './compose-tick.ts';
 import type { EncodedTick } from './outbox/stored-tick.ts';
@@ -15,7 +15,7 @@ export interface CollectorParts {
   readonly host: HostSampler;
   readonly engine: EngineFollower;
   readonly containers: ContainerSampler;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
 }
 
@@ -34,7 +34,7 @@ export class Collector {
   async prime(): Promise<void> {
     const { host, engine, containers } = this.#parts;
     host.prime();
-    await withinLimit(async (late) => {
+    await this.#withinLimit(async (late) => {
       await engine.settle(TICK_LIMIT_MS);
       const readStats = this.#statsReader();
       if (readStats !== null) await containers.prime(readStats, late);
@@ -43,15 +43,15 @@ export class Collector {
 
   /** One tick, within about five seconds even when the engine hangs: what is known by then is what it says. */
   collect(): Promise<EncodedTick> {
-    return withinLimit((late) => this.#collect(late));
+    return this.#withinLimit((late) => this.#collect(late));
   }
 
   async #collect(late: Promise<unknown>): Promise<EncodedTick> {
-    const { host, engine, containers, clock } = this.#parts;
-    const startedAt = performance.now();
+    const { host, engine, containers, runtime } = this.#parts;
+    const startedAtMs = runtime.monotonicMs();
     await engine.settle(TICK_LIMIT_MS);
-    const recordedAtMs = clock.nowMs();
-    const left = Math.max(0, TICK_LIMIT_MS - (performance.now() - startedAt));
+    const recordedAtMs = runtime.nowMs();
+    const left = Math.max(0, TICK_LIMIT_MS - (runtime.monotonicMs() - startedAtMs));
     const hostSample = await host.sample(left);
     const views = engine.containers;
     const samples = await containers.sample(views ?? [], this.#statsReader(), late, hostSample.memoryBytes);
@@ -92,13 +92,13 @@ export class Collector {
       'the cgroups of these containers cannot be seen from here: the engine is asked for their figures, at a higher cost (see NEXUS_AGENT_HOST_ROOT)',
     );
   }
-}
 
-async function withinLimit<T>(work: (late: Promise<void>) => Promise<T>): Promise<T> {
-  const done = new AbortController();
-  try {
-    return await work(pause(TICK_LIMIT_MS, done.signal));
-  } finally {
-    done.abort();
+  async #withinLimit<T>(work: (late: Promise<void>) => Promise<T>): Promise<T> {
+    const done = new AbortController();
+    try {
+      return await work(delay(this.#parts.runtime, TICK_LIMIT_MS, done.signal));
+    } finally {
+      done.abort();
+    }
   }
 }

@@ -1,9 +1,9 @@
-import type { Clock } from '../../src/domain/clock.ts';
 import { assertNever } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
+import type { Runtime } from '../../src/domain/runtime.ts';
 import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
+import { delay } from '../../src/runtime/wait.ts';
 import { planBackoffMs } from '../async/backoff.ts';
-import { pause } from '../async/pause.ts';
 import { judgeAnswer, type Verdict } from '../server/judge-answer.ts';
 import type { Post } from '../server/server-connection.ts';
 import { DeliveryStory } from './delivery-log.ts';
@@ -31,11 +31,9 @@ export const DEFAULT_PACING: DeliveryPacing = { backoffMs: 1_000, batchPauseMs: 
 export interface DeliveryOptions {
   readonly post: Post;
   readonly outbox: Outbox;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly pacing: DeliveryPacing;
-  /** In [0, 1). */
-  readonly random: () => number;
 }
 
 /** The newest tick. `entry` once it lies in the outbox too, `tried` once the server did not take it. */
@@ -123,7 +121,7 @@ export class Delivery {
 
   async #step(): Promise<StepEnd> {
     await this.#keepOvertaken();
-    const now = performance.now();
+    const now = this.#options.runtime.monotonicMs();
     const newest = this.#newest;
     if (now < this.#silentUntilMs) {
       if (newest !== null) await this.#keep(newest);
@@ -178,8 +176,8 @@ export class Delivery {
   }
 
   async #sendBatch(): Promise<StepEnd> {
-    const { outbox, clock, pacing } = this.#options;
-    const notBeforeMs = clock.nowMs() - TELEMETRY_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
+    const { outbox, runtime, pacing } = this.#options;
+    const notBeforeMs = runtime.nowMs() - TELEMETRY_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
     const entries = await outbox.oldest(this.#batchTicks, MAX_BATCH_JSON_BYTES, notBeforeMs);
     this.#story.lost(this.#options.outbox.takeLosses());
     const restored = await Promise.all(entries.map(({ tick }) => restoreJson(tick)));
@@ -189,7 +187,7 @@ export class Delivery {
       return 'go on';
     }
     const verdict = await this.#send(BATCH_PATH, composeBatch(sound));
-    this.#nextBatchAtMs = performance.now() + pacing.batchPauseMs;
+    this.#nextBatchAtMs = runtime.monotonicMs() + pacing.batchPauseMs;
     switch (verdict.kind) {
       case 'delivered':
         this.#batchTicks = Math.min(TELEMETRY_LIMITS.maxBatchTicks, this.#batchTicks * 2);
@@ -225,14 +223,14 @@ export class Delivery {
   }
 
   async #send(path: string, json: Buffer): Promise<Verdict> {
-    const { post, clock, pacing, random } = this.#options;
+    const { post, runtime, pacing } = this.#options;
     const gzipped = json.length >= GZIP_FROM_BYTES;
     const answer = await post(path, { bytes: gzipped ? await compress(json) : json, gzipped });
-    const backoffMs = planBackoffMs(this.#failures + 1, pacing.backoffMs, random());
+    const backoffMs = planBackoffMs(this.#failures + 1, pacing.backoffMs, runtime.random());
     const verdict: Verdict =
       'unreachable' in answer
         ? { kind: 'failed', reason: answer.unreachable }
-        : judgeAnswer(answer, clock.nowMs(), backoffMs);
+        : judgeAnswer(answer, runtime.nowMs(), backoffMs);
     this.#account(verdict, backoffMs);
     return verdict;
   }
@@ -240,7 +238,7 @@ export class Delivery {
   #account(verdict: Verdict, backoffMs: number): void {
     // A request that was cut off by stopping says nothing of the server.
     if (this.#stopping?.aborted) return;
-    const now = performance.now();
+    const now = this.#options.runtime.monotonicMs();
     if (verdict.kind === 'failed' || verdict.kind === 'wait') {
       this.#failures++;
       if (verdict.kind === 'wait') this.#silentUntilMs = now + verdict.waitMs;
@@ -253,7 +251,7 @@ export class Delivery {
   }
 
   #isTooOldToBeLive({ tick }: NewestTick): boolean {
-    return this.#options.clock.nowMs() - tick.recordedAtMs > TELEMETRY_LIMITS.maxAgeMs - AGE_MARGIN_MS;
+    return this.#options.runtime.nowMs() - tick.recordedAtMs > TELEMETRY_LIMITS.maxAgeMs - AGE_MARGIN_MS;
   }
 
   async #keep(newest: NewestTick): Promise<void> {
@@ -285,7 +283,7 @@ export class Delivery {
 
   async #waitUntil(monotonicMs: number): Promise<void> {
     // A timer holds 2^31 − 1 milliseconds at most; waking up for nothing once an hour is nothing.
-    const waitMs = Math.min(3_600_000, Math.max(1, Math.ceil(monotonicMs - performance.now())));
-    await pause(waitMs, this.#wake.signal);
+    const waitMs = Math.min(3_600_000, Math.max(1, Math.ceil(monotonicMs - this.#options.runtime.monotonicMs())));
+    await delay(this.#options.runtime, waitMs, this.#wake.signal);
   }
 }

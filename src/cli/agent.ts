@@ -5,6 +5,7 @@ import {
   DEFAULT_INTERVAL_SECONDS,
   resolveAgentSettings,
 } from '../../agent/settings.ts';
+import { systemRuntime } from '../runtime/system-runtime.ts';
 import { CommandEnd, EXIT_DONE } from './exit-code.ts';
 import { completedBy } from './operator/completion-source.ts';
 import { addExamples } from './operator/examples.ts';
@@ -18,8 +19,12 @@ async function runAgentCommand(terminal: Terminal, flags: AgentFlags): Promise<v
     import('../../agent/run-agent.ts'),
   ]);
   const log = createLog(terminal);
-  const { clock, stdout } = terminal;
-  const code = await runAgent(settings, { log, clock, signal: stopSignal(log), stdout });
+  const code = await runAgent(settings, {
+    log,
+    runtime: systemRuntime,
+    signal: stopSignal(log),
+    stdout: terminal.stdout,
+  });
   if (code !== EXIT_DONE) throw new CommandEnd(code);
 }
 

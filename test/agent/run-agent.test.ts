@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runAgent } from '../../agent/run-agent.ts';
 import type { RunSettings } from '../../agent/settings.ts';
+import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { type ScriptedServer, startScriptedServer } from './telemetry/scripted-server.ts';
 import { waitUntil } from './telemetry/wait-until.ts';
@@ -45,7 +46,7 @@ async function startBench(t: TestContext): Promise<Bench> {
         { ...settings, ...changes },
         {
           log,
-          clock: { nowMs: () => Date.now() },
+          runtime: systemRuntime,
           signal: stop.signal,
           stdout: { write: () => assert.fail('nothing is printed') },
           pacing: { backoffMs: 50, batchPauseMs: 10 },

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { runAgent } from '../../agent/run-agent.ts';
 import { currentCommand, renderSystemdUnit } from '../../agent/systemd-unit.ts';
+import { HandDrivenRuntime } from '../domain/hand-driven-runtime.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 
 const COMMAND_ROWS: [readonly string[], string][] = [
@@ -37,7 +38,7 @@ test('printing the unit prints this program’s own, and nothing else', async ()
     { action: 'print-systemd-unit' },
     {
       log: new RecordingLog(),
-      clock: { nowMs: () => 0 },
+      runtime: new HandDrivenRuntime(),
       signal: new AbortController().signal,
       stdout: { write: (text: string) => (printed += text) },
     },

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../../src/domain/log.ts';
+import type { Runtime } from '../../../src/domain/runtime.ts';
+import { delay } from '../../../src/runtime/wait.ts';
 
 /**
  * Marks every process that a rollout starts, with the agent's state directory as its value. A Compose that outlived an
@@ -12,8 +13,8 @@ const END_LIMIT_MS = 5_000;
 const POLL_MS = 20;
 
 /** Ends what an earlier agent on this state directory has left running. */
-export async function endStrays(stateDir: string, log: Log): Promise<void> {
-  const due = performance.now() + END_LIMIT_MS;
+export async function endStrays(stateDir: string, log: Log, runtime: Runtime): Promise<void> {
+  const dueMs = runtime.monotonicMs() + END_LIMIT_MS;
   let said = false;
   for (;;) {
     const strays = await findMarked(`${CHILD_MARK}=${stateDir}`);
@@ -21,11 +22,11 @@ export async function endStrays(stateDir: string, log: Log): Promise<void> {
     if (!said) log.warn({ pids: strays }, 'commands of an earlier agent still run: they are ended');
     said = true;
     for (const pid of strays) kill(pid);
-    if (performance.now() > due) {
+    if (runtime.monotonicMs() > dueMs) {
       log.error({ pids: strays }, 'commands of an earlier agent do not end, and may disturb what this one does');
       return;
     }
-    await sleep(POLL_MS);
+    await delay(runtime, POLL_MS);
   }
 }
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Runtime, Timer } from '../../../src/domain/runtime.ts';
 import type { Environment } from '../../settings.ts';
 
 export interface CommandOptions {
@@ -7,6 +8,7 @@ export interface CommandOptions {
   /** Then it is ended, with everything it has started. */
   readonly limitMs: number;
   readonly signal: AbortSignal;
+  readonly runtime: Pick<Runtime, 'setTimer'>;
 }
 
 export interface CommandResult {
@@ -54,7 +56,7 @@ function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
  * be started is a result too.
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const { cwd, env, limitMs, signal } = options;
+  const { cwd, env, limitMs, signal, runtime } = options;
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ exitCode: -1, stdout: '', errorTail: 'it was not started: the agent stops' });
     const child = spawn(file, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -62,21 +64,21 @@ export function runCommand(file: string, args: readonly string[], options: Comma
     let stdoutBytes = 0;
     const tail = new Tail();
     let ended: string | null = null;
-    let force: NodeJS.Timeout | undefined;
+    let force: Timer | null = null;
 
     const end = (why: string): void => {
       if (ended !== null || child.pid === undefined) return;
       ended = why;
       const { pid } = child;
       signalGroup(pid, 'SIGTERM');
-      force = setTimeout(() => signalGroup(pid, 'SIGKILL'), GRACE_MS);
+      force = runtime.setTimer(GRACE_MS, () => signalGroup(pid, 'SIGKILL'));
     };
     const onAbort = (): void => end('it was cut off: the agent stops');
-    const limit = setTimeout(() => end(`it was ended after ${Math.round(limitMs / 1000)} s`), Math.max(0, limitMs));
+    const limit = runtime.setTimer(limitMs, () => end(`it was ended after ${Math.round(limitMs / 1000)} s`));
     signal.addEventListener('abort', onAbort);
     const finish = (exitCode: number, words: string): void => {
-      clearTimeout(limit);
-      clearTimeout(force);
+      limit.cancel();
+      force?.cancel();
       signal.removeEventListener('abort', onAbort);
       const errorTail = [tail.toString(), words].filter((part) => part !== '').join('\n');
       resolve({ exitCode, stdout: Buffer.concat(stdout).toString('utf8'), errorTail });

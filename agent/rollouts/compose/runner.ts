@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { NexusError } from '../../../src/domain/errors.ts';
+import type { Runtime } from '../../../src/domain/runtime.ts';
 import type { Environment } from '../../settings.ts';
 import { objectToComposeVersion, versionCommand } from './command.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
@@ -11,18 +12,26 @@ export class ComposeRunner {
   readonly #program: string;
   readonly #env: Environment;
   readonly #signal: AbortSignal;
+  readonly #runtime: Pick<Runtime, 'setTimer'>;
 
   /** `program`: `docker`, or the path of one. */
-  constructor(program: string, env: Environment, signal: AbortSignal) {
+  constructor(program: string, env: Environment, signal: AbortSignal, runtime: Pick<Runtime, 'setTimer'>) {
     this.#program = program;
     this.#env = env;
     this.#signal = signal;
+    this.#runtime = runtime;
   }
 
   /** Runs one command to its end; what it came to is the result, whatever it is. */
   async run(args: readonly string[], folder: string, limitMs: number): Promise<CommandResult> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return runCommand(this.#program, args, { cwd: folder, env: this.#env, limitMs, signal: this.#signal });
+    return runCommand(this.#program, args, {
+      cwd: folder,
+      env: this.#env,
+      limitMs,
+      signal: this.#signal,
+      runtime: this.#runtime,
+    });
   }
 
   /** Throws `invalid` with a sentence when there is no Compose that can be used. */

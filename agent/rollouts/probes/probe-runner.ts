@@ -1,6 +1,7 @@
 import { assertNever, messageOf, NexusError } from '../../../src/domain/errors.ts';
+import type { Runtime } from '../../../src/domain/runtime.ts';
+import { delay } from '../../../src/runtime/wait.ts';
 import type { MonotonicClock } from '../../async/clock-reading.ts';
-import { pause } from '../../async/pause.ts';
 import { failureOf } from '../../docker/explain-engine-failure.ts';
 import type { ProjectEngine } from '../../docker/project-engine.ts';
 import type { ProbeReading } from '../decide/observed.ts';
@@ -12,7 +13,8 @@ export interface ProbeRunnerOptions {
   readonly stack: string;
   readonly probes: readonly CustomProbe[];
   readonly engine: ProjectEngine;
-  readonly moments: MonotonicClock;
+  readonly clock: MonotonicClock;
+  readonly runtime: Runtime;
   /** Called with every reading that differs from the one before it. */
   readonly onChange: () => void;
 }
@@ -39,28 +41,29 @@ export class ProbeRunner {
 
   async #repeat(probe: CustomProbe): Promise<void> {
     const { signal } = this.#stopped;
+    const { runtime } = this.#options;
     const check = this.#checkOf(probe);
     while (!signal.aborted) {
-      const startedMs = performance.now();
+      const startedAtMs = runtime.monotonicMs();
       const complaint = await attempt(check, probe.timeoutMs);
       if (complaint !== 'unknown' && !signal.aborted) this.#note(probe.name, complaint);
-      await pause(probe.intervalMs - (performance.now() - startedMs), signal);
+      await delay(runtime, probe.intervalMs - (runtime.monotonicMs() - startedAtMs), signal);
     }
   }
 
   #note(name: string, complaint: Complaint): void {
     const before = this.#readings.get(name);
     const status = complaint === null ? 'pass' : 'fail';
-    this.#readings.set(name, { name, status, at: this.#options.moments.now(), reason: complaint });
+    this.#readings.set(name, { name, status, at: this.#options.clock.now(), reason: complaint });
     if (before?.status !== status) this.#options.onChange();
   }
 
   #checkOf({ check }: CustomProbe): (timeoutMs: number) => Promise<Complaint> {
     switch (check.kind) {
       case 'http':
-        return (timeoutMs) => checkHttp(check.url, check.status, timeoutMs);
+        return (timeoutMs) => checkHttp(this.#options.runtime, check.url, check.status, timeoutMs);
       case 'tcp':
-        return (timeoutMs) => checkTcp(check.address, timeoutMs);
+        return (timeoutMs) => checkTcp(this.#options.runtime, check.address, timeoutMs);
       case 'exec': {
         const exec = new ExecCheck(this.#options.engine, this.#options.stack, check.service, check.command);
         return (timeoutMs) => exec.run(timeoutMs);

@@ -2,25 +2,35 @@
 import { connect } from 'node:net';
 import Client from 'undici/lib/dispatcher/client.js';
 import { messageOf } from '../../../src/domain/errors.ts';
+import type { Runtime } from '../../../src/domain/runtime.ts';
+import { timeLimit } from '../../../src/runtime/wait.ts';
 import { httpRequest } from '../../http-request.ts';
 
 /** Null: it passes. Otherwise why it does not, as a sentence. */
 export type Complaint = string | null;
+
+type Timers = Pick<Runtime, 'setTimer'>;
 
 const FIRST_BAD_STATUS = 400;
 /** Only the status counts; a large page is not read to its end. */
 const MOST_BODY_BYTES = 65_536;
 
 /** One GET without following redirects. `status` null: anything below 400 will do. */
-export async function checkHttp(url: string, status: number | null, timeoutMs: number): Promise<Complaint> {
+export async function checkHttp(
+  runtime: Timers,
+  url: string,
+  status: number | null,
+  timeoutMs: number,
+): Promise<Complaint> {
   const { origin, pathname, search } = new URL(url);
   const client = new Client(origin, { connectTimeout: timeoutMs, allowH2: false });
+  const limit = timeLimit(runtime, timeoutMs);
   try {
     const response = await httpRequest(client, {
       method: 'GET',
       path: pathname + search,
       headers: { 'user-agent': 'nexus-probe' },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: limit.signal,
     });
     await response.body.dump({ limit: MOST_BODY_BYTES });
     const answered = response.statusCode;
@@ -29,21 +39,25 @@ export async function checkHttp(url: string, status: number | null, timeoutMs: n
   } catch (error) {
     return `${url} ${explain(error, timeoutMs)}`;
   } finally {
+    limit.cancel();
     await client.destroy();
   }
 }
 
 /** Connects, and hangs up again. `address`: HOST:PORT, an IPv6 address in brackets. */
-export function checkTcp(address: string, timeoutMs: number): Promise<Complaint> {
+export function checkTcp(runtime: Timers, address: string, timeoutMs: number): Promise<Complaint> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(address.slice(colon + 1)) });
     const finish = (complaint: Complaint): void => {
+      limit.cancel();
       socket.destroy();
       resolve(complaint);
     };
-    socket.setTimeout(timeoutMs, () => finish(`${address} does not accept a connection within ${timeoutMs / 1000} s`));
+    const limit = runtime.setTimer(timeoutMs, () =>
+      finish(`${address} does not accept a connection within ${timeoutMs / 1000} s`),
+    );
     socket.once('connect', () => finish(null));
     socket.once('error', (error) => finish(`${address} cannot be connected to: ${explain(error, timeoutMs)}`));
   });

@@ -117,7 +117,7 @@ export const stackRecordSchema = z
   .object({
     version: z.literal(1),
     stack: z.string(),
-    /** The boot whose monotonic clock the moments in here are on. */
+    /** The boot whose monotonic clock the clock in here are on. */
     bootId: z.string(),
     /** The newest dispatch taken up; anything with a lower epoch is refused. */
     taken: z.object({ rolloutId: z.string(), epoch: z.number() }).readonly().nullable(),

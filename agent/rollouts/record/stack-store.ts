@@ -29,11 +29,11 @@ export class StackStore {
   static async open(
     folder: string,
     stack: string,
-    moments: MonotonicClock,
+    clock: MonotonicClock,
     log: Log,
     onChange: () => void,
   ): Promise<StackStore> {
-    const record = await load(folder, stack, moments, log);
+    const record = await load(folder, stack, clock, log);
     return new StackStore(folder, record, onChange);
   }
 
@@ -66,14 +66,14 @@ function fileIn(folder: string): string {
   return join(folder, 'stack.json');
 }
 
-async function load(folder: string, stack: string, moments: MonotonicClock, log: Log): Promise<StackRecord> {
+async function load(folder: string, stack: string, clock: MonotonicClock, log: Log): Promise<StackRecord> {
   const path = fileIn(folder);
   const text = await readFile(path, 'utf8').catch(ignoreMissing);
-  if (text === null) return emptyRecord(stack, moments.bootId);
+  if (text === null) return emptyRecord(stack, clock.bootId);
   try {
     const record = stackRecordSchema.parse(JSON.parse(text));
     if (record.stack !== stack) throw new Error(`it is the record of the stack ${record.stack}`);
-    return record.bootId === moments.bootId ? record : rebaseRecord(record, moments.bootId, moments.now());
+    return record.bootId === clock.bootId ? record : rebaseRecord(record, clock.bootId, clock.now());
   } catch (error) {
     log.error(
       { stack, path, reason: messageOf(error) },
@@ -81,7 +81,7 @@ async function load(folder: string, stack: string, moments: MonotonicClock, log:
     );
     await rename(path, `${path}.unreadable`);
     await syncDirectory(folder);
-    return emptyRecord(stack, moments.bootId);
+    return emptyRecord(stack, clock.bootId);
   }
 }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
+import type { Runtime } from '../../../src/domain/runtime.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 import type { Outbox, OutboxEntry, OutboxLosses } from './outbox.ts';
 import type { StoredTick } from './stored-tick.ts';
@@ -13,6 +14,7 @@ export interface FallbackOutboxOptions {
   /** For the log: where the disk outbox is. */
   readonly directory: string;
   readonly log: Log;
+  readonly runtime: Pick<Runtime, 'monotonicMs'>;
 }
 
 /** The outbox on disk, or in memory for as long as the disk is full, read-only or otherwise of no use. */
@@ -47,7 +49,8 @@ export class FallbackOutbox implements Outbox {
   }
 
   async append(tick: StoredTick): Promise<OutboxEntry> {
-    if (this.#failedAtMs !== null && performance.now() - this.#failedAtMs >= REOPEN_AFTER_MS) await this.open();
+    const failedAtMs = this.#failedAtMs;
+    if (failedAtMs !== null && this.#options.runtime.monotonicMs() - failedAtMs >= REOPEN_AFTER_MS) await this.open();
     if (this.#disk !== null) {
       try {
         const entry = await this.#disk.append(tick);
@@ -103,9 +106,9 @@ export class FallbackOutbox implements Outbox {
 
   #fail(error: unknown): void {
     const said = this.#failedAtMs !== null;
-    this.#failedAtMs = performance.now();
+    const { log, directory, memoryBytes, runtime } = this.#options;
+    this.#failedAtMs = runtime.monotonicMs();
     if (said) return;
-    const { log, directory, memoryBytes } = this.#options;
     log.warn(
       { reason: messageOf(error), directory },
       `the outbox cannot be written: unsent ticks are kept in memory only (up to ${Math.round(memoryBytes / 1_048_576)} MB) and lost when the agent stops. Free or mount the disk, or set NEXUS_AGENT_STATE_DIR`,

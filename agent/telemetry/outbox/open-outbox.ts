@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
+import type { Runtime } from '../../../src/domain/runtime.ts';
 import { lockStateDir, type StateDirLock } from '../lock-state-dir.ts';
 import { DiskOutbox } from './disk-outbox.ts';
 import { FallbackOutbox } from './fallback-outbox.ts';
@@ -27,7 +28,11 @@ export function openMemoryOutbox(): OpenedOutbox {
  * Opens the outbox of a state directory and locks it. A directory that cannot be used only means an outbox in memory;
  * throws `conflict` when another agent uses it.
  */
-export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutbox> {
+export async function openOutbox(
+  stateDir: string,
+  log: Log,
+  runtime: Pick<Runtime, 'monotonicMs'>,
+): Promise<OpenedOutbox> {
   let lock = await lockOrNull(stateDir);
   const outbox = new FallbackOutbox({
     openDisk: async () => {
@@ -37,6 +42,7 @@ export async function openOutbox(stateDir: string, log: Log): Promise<OpenedOutb
     memoryBytes: MAX_MEMORY_BYTES,
     directory: stateDir,
     log,
+    runtime,
   });
   await outbox.open();
   return {

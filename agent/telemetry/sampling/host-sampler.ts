@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { release } from 'node:os';
+import type { Runtime } from '../../../src/domain/runtime.ts';
 import type { HostFacts, HostMetrics } from '../../../src/domain/telemetry.ts';
-import { finishesWithin } from '../../async/pause.ts';
+import { finishesWithin } from '../../async/finishes-within.ts';
 import { chooseHostInterfaces, parseDefaultRoutes, sumInterfaces } from '../../kernel/choose-interfaces.ts';
 import { type CpuTimes, cpuPercentBetween, parseCpuTimes } from '../../kernel/parse-cpu-times.ts';
 import { parseMemoryInfo } from '../../kernel/parse-memory-info.ts';
@@ -45,15 +46,17 @@ export function hostPathsBelow(hostRoot: string): HostPaths {
 export class HostSampler {
   readonly #reader: SmallFileReader;
   readonly #paths: HostPaths;
+  readonly #runtime: Pick<Runtime, 'setTimer'>;
   #previousCpu: CpuTimes | null = null;
   #os: string | null = null;
   #disk: { usedGb: number; totalGb: number } | null = null;
   /** At most one at a time: on a file system that hangs, every further one would hold a thread for ever. */
   #measuringDisk: Promise<void> | null = null;
 
-  constructor(reader: SmallFileReader, paths: HostPaths) {
+  constructor(reader: SmallFileReader, paths: HostPaths, runtime: Pick<Runtime, 'setTimer'>) {
     this.#reader = reader;
     this.#paths = paths;
+    this.#runtime = runtime;
   }
 
   /** Takes the CPU reading that the next sample is measured from. */
@@ -69,7 +72,7 @@ export class HostSampler {
     this.#measuringDisk ??= this.#measureDisk().finally(() => {
       this.#measuringDisk = null;
     });
-    await finishesWithin(this.#measuringDisk, limitMs);
+    await finishesWithin(this.#runtime, this.#measuringDisk, limitMs);
     const metrics: HostMetrics = {
       cpu_percent: cpuPercentBetween(this.#previousCpu, cpu),
       load_average: this.#read('/loadavg', parseLoadAverage),

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Semaphore } from '../../../agent/async/semaphore.ts';
 import { WakeUp } from '../../../agent/async/wake-up.ts';
+import { HandDrivenRuntime } from '../../domain/hand-driven-runtime.ts';
 
 test('two at once, the others in the order they came, whatever becomes of them', async () => {
   const semaphore = new Semaphore(2);
@@ -25,23 +26,32 @@ test('two at once, the others in the order they came, whatever becomes of them',
   );
 });
 
-test('a ring while nobody waits is not lost, and wakes only once', async () => {
-  const wakeUp = new WakeUp();
+test('a notification while nobody waits is not lost, and wakes only once', async () => {
+  const runtime = new HandDrivenRuntime();
+  const wakeUp = new WakeUp(runtime);
   const never = new AbortController().signal;
   wakeUp.notify();
   wakeUp.notify();
   await wakeUp.wait(60_000, never);
-  const startedAt = performance.now();
-  await wakeUp.wait(30, never);
-  assert.ok(performance.now() - startedAt >= 25);
+  let isAwake = false;
+  void wakeUp.wait(30, never).then(() => {
+    isAwake = true;
+  });
+  await runtime.advance(29);
+  assert.equal(isAwake, false);
+  await runtime.advance(1);
+  assert.equal(isAwake, true);
 });
 
-test('a ring and an abort wake whoever waits', async () => {
-  const wakeUp = new WakeUp();
+test('a notification and an abort both end a wait, and an aborted signal allows none', async () => {
+  const runtime = new HandDrivenRuntime();
+  const wakeUp = new WakeUp(runtime);
   const stop = new AbortController();
-  setTimeout(() => wakeUp.notify(), 5);
-  await wakeUp.wait(60_000, stop.signal);
-  setTimeout(() => stop.abort(), 5);
-  await wakeUp.wait(60_000, stop.signal);
+  const first = wakeUp.wait(60_000, stop.signal);
+  wakeUp.notify();
+  await first;
+  const second = wakeUp.wait(60_000, stop.signal);
+  stop.abort();
+  await second;
   await wakeUp.wait(60_000, stop.signal);
 });

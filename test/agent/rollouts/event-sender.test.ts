@@ -11,6 +11,7 @@ import { StackStore } from '../../../agent/rollouts/record/stack-store.ts';
 import { takeOffer } from '../../../agent/rollouts/record/take-offer.ts';
 import { ServerViews } from '../../../agent/rollouts/server-view.ts';
 import { RolloutApi } from '../../../agent/server/rollout-api.ts';
+import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { HandClock, MemoryLog, NOON, NOON_TEXT, soaking, V2 } from './sample.ts';
@@ -28,17 +29,18 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const folder = mkdtempSync(join(tmpdir(), 'sender-'));
   const server = await FakeServer.start(t);
   const api = new RolloutApi(server.url, token);
-  const [log, moments, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(), new AbortController()];
-  const store = await StackStore.open(folder, 'shop', moments, log, () => wakeUp.notify());
+  const runtime = { ...systemRuntime, random: () => 0 };
+  const [log, clock, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(runtime), new AbortController()];
+  const store = await StackStore.open(folder, 'shop', clock, log, () => wakeUp.notify());
   let unauthorized = 0;
   const sender = new EventSender({
     stack: 'shop',
     store,
     api,
     views: new ServerViews(api),
-    moments,
+    clock,
     log,
-    random: () => 0,
+    runtime,
     wakeUp,
     onUnauthorized: () => {
       unauthorized++;

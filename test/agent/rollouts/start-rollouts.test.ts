@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
+import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { MemoryLog, V1, V2 } from './sample.ts';
@@ -37,7 +38,8 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
       // Nothing that could really be run.
       env: { NEXUS_AGENT_DOCKER_CLI: join(folder, 'no-docker') },
       log,
-      clock: { nowMs: Date.now },
+      runtime: systemRuntime,
+      bootId: 'boot-1',
     });
     started.push(rollouts);
     return rollouts;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerConnection } from '../../../agent/server/server-connection.ts';
 import { Delivery, type DeliveryEnd } from '../../../agent/telemetry/delivery.ts';
 import { MemoryOutbox } from '../../../agent/telemetry/outbox/memory-outbox.ts';
+import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { RecordingLog } from '../../domain/recording-log.ts';
 import { sampleStoredTick, sampleTick } from './sample-tick.ts';
 import { type ScriptedServer, startScriptedServer } from './scripted-server.ts';
@@ -33,10 +34,9 @@ async function startBench(t: TestContext, options: { timeoutMs?: number; run?: b
   const delivery = new Delivery({
     post: connection.post,
     outbox,
-    clock: { nowMs: () => Date.now() },
+    runtime: { ...systemRuntime, random: () => 0.99 },
     log,
     pacing: { backoffMs: BACKOFF_MS, batchPauseMs: 1 },
-    random: () => 0.99,
   });
   const stopping = new AbortController();
   stopping.signal.addEventListener('abort', () => void connection.close());

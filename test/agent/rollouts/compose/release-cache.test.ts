@@ -18,6 +18,7 @@ import { locateRelease } from '../../../../agent/rollouts/compose/release-folder
 import { ComposeRunner } from '../../../../agent/rollouts/compose/runner.ts';
 import { digestOf } from '../../../../agent/rollouts/compose/verify-manifest.ts';
 import type { Reply } from '../../../../agent/server/rollout-api.ts';
+import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 import { MemoryLog } from '../sample.ts';
 
 const MANIFEST = {
@@ -48,7 +49,7 @@ function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), co
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const folder = join(root, 'shop');
   const env = { PATH: process.env['PATH'] };
-  const compose = new ComposeRunner(fakeDocker(root, config), env, new AbortController().signal);
+  const compose = new ComposeRunner(fakeDocker(root, config), env, new AbortController().signal, systemRuntime);
   let fetched = 0;
   const api = {
     release: async () => {

@@ -6,11 +6,18 @@ import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { CHILD_MARK, endStrays } from '../../../../agent/rollouts/compose/end-strays.ts';
 import { runCommand } from '../../../../agent/rollouts/compose/run-command.ts';
+import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../../e2e/support/wait-until.ts';
 import { MemoryLog } from '../sample.ts';
 
 const NEVER = new AbortController().signal;
-const BASE = { cwd: tmpdir(), env: { PATH: process.env['PATH'] }, limitMs: 10_000, signal: NEVER };
+const BASE = {
+  cwd: tmpdir(),
+  env: { PATH: process.env['PATH'] },
+  limitMs: 10_000,
+  signal: NEVER,
+  runtime: systemRuntime,
+};
 
 function run(script: string, changes: Partial<typeof BASE> = {}) {
   return runCommand('sh', ['-c', script], { ...BASE, ...changes });
@@ -74,10 +81,10 @@ test('what an earlier agent on this state directory left running is ended, and n
   const [own, other] = await Promise.all([start('/state/this'), start('/state/this-other')]);
   const ended = once(own, 'exit');
   const log = new MemoryLog();
-  await endStrays('/state/this', log);
+  await endStrays('/state/this', log, systemRuntime);
   await ended;
   assert.equal(other.exitCode ?? other.signalCode, null);
   assert.deepEqual(log.lines, ['warn commands of an earlier agent still run: they are ended']);
-  await endStrays('/state/this', log);
+  await endStrays('/state/this', log, systemRuntime);
   assert.equal(log.lines.length, 1);
 });

@@ -6,6 +6,7 @@ import type { ProjectEngine } from '../../../../agent/docker/project-engine.ts';
 import { ExecCheck } from '../../../../agent/rollouts/probes/exec-check.ts';
 import { checkHttp, checkTcp } from '../../../../agent/rollouts/probes/run-check.ts';
 import { NexusError } from '../../../../src/domain/errors.ts';
+import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 import { container } from '../sample.ts';
 
 async function listen(t: TestContext, server: Server): Promise<string> {
@@ -21,7 +22,8 @@ test('http: any status below 400 will do, or the one that is wanted', async (t) 
       response.writeHead(Number(request.url?.slice(1)), { location: '/500' }).end('x'.repeat(200_000)),
     ),
   );
-  const check = (status: number, wanted: number | null) => checkHttp(`http://${address}/${status}`, wanted, 2_000);
+  const check = (status: number, wanted: number | null) =>
+    checkHttp(systemRuntime, `http://${address}/${status}`, wanted, 2_000);
   assert.equal(await check(200, null), null);
   assert.equal(await check(302, null), null, 'a redirect is an answer, and not followed');
   assert.equal(await check(503, 503), null);
@@ -34,9 +36,12 @@ test('http: nobody answers', async (t) => {
     t,
     createServer((socket) => t.after(() => socket.destroy())),
   );
-  assert.equal(await checkHttp(`http://${silent}/`, null, 200), `http://${silent}/ does not answer within 0.2 s`);
+  assert.equal(
+    await checkHttp(systemRuntime, `http://${silent}/`, null, 200),
+    `http://${silent}/ does not answer within 0.2 s`,
+  );
   assert.match(
-    (await checkHttp('http://127.0.0.1:1/', null, 2_000)) ?? '',
+    (await checkHttp(systemRuntime, 'http://127.0.0.1:1/', null, 2_000)) ?? '',
     /^http:\/\/127\.0\.0\.1:1\/ connect ECONNREFUSED/,
   );
 });
@@ -46,12 +51,12 @@ test('tcp: accepted or not', async (t) => {
     t,
     createServer((socket) => socket.end()),
   );
-  assert.equal(await checkTcp(address, 2_000), null);
+  assert.equal(await checkTcp(systemRuntime, address, 2_000), null);
   assert.match(
-    (await checkTcp('127.0.0.1:1', 2_000)) ?? '',
+    (await checkTcp(systemRuntime, '127.0.0.1:1', 2_000)) ?? '',
     /^127\.0\.0\.1:1 cannot be connected to: connect ECONNREFUSED/,
   );
-  assert.match((await checkTcp('[::1]:1', 2_000)) ?? '', /^\[::1\]:1 cannot be connected to/);
+  assert.match((await checkTcp(systemRuntime, '[::1]:1', 2_000)) ?? '', /^\[::1\]:1 cannot be connected to/);
 });
 
 type EngineCalls = Pick<ProjectEngine, 'containers' | 'createExec' | 'startExec' | 'inspectExec'>;

@@ -20,10 +20,10 @@ function bench(t: TestContext) {
   const folder = join(mkdtempSync(join(tmpdir(), 'stack-')), 'shop');
   t.after(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
   const log = new MemoryLog();
-  const moments = new HandClock();
+  const clock = new HandClock();
   let changes = 0;
-  const open = () => StackStore.open(folder, 'shop', moments, log, () => changes++);
-  return { folder, file: join(folder, 'stack.json'), log, moments, open, changes: () => changes };
+  const open = () => StackStore.open(folder, 'shop', clock, log, () => changes++);
+  return { folder, file: join(folder, 'stack.json'), log, clock, open, changes: () => changes };
 }
 
 const SOAKING = record(rollout(soaking({ probes: [probe({ status: 'fail', failingSince: at(-5) })] })));
@@ -98,10 +98,10 @@ for (const [name, text] of [
 }
 
 test('after a reboot, what has passed is counted by the wall clock', async (t) => {
-  const { open, moments } = bench(t);
+  const { open, clock } = bench(t);
   await (await open()).update(() => SOAKING);
-  moments.bootId = 'boot-2';
-  moments.moment = { wallMs: NOON.wallMs + 20_000, monotonicMs: 8_000 };
+  clock.bootId = 'boot-2';
+  clock.moment = { wallMs: NOON.wallMs + 20_000, monotonicMs: 8_000 };
   const { bootId, rollout: rebased } = (await open()).record;
   assert.equal(bootId, 'boot-2');
   assert.deepEqual(
@@ -115,11 +115,11 @@ test('after a reboot, what has passed is counted by the wall clock', async (t) =
 });
 
 test('after a reboot with a clock that was set back, no time has passed', async (t) => {
-  const { open, moments } = bench(t);
+  const { open, clock } = bench(t);
   const reverting: StackRecord = record(rollout({ at: 'reverting', touched: true, since: NOON }));
   await (await open()).update(() => reverting);
-  moments.bootId = 'boot-2';
-  moments.moment = { wallMs: NOON.wallMs - 3_600_000, monotonicMs: 8_000 };
+  clock.bootId = 'boot-2';
+  clock.moment = { wallMs: NOON.wallMs - 3_600_000, monotonicMs: 8_000 };
   const { phase } = (await open()).record.rollout ?? {};
   assert.equal(phase?.at === 'reverting' && phase.since.monotonicMs, 8_000);
 });

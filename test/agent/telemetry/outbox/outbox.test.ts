@@ -10,6 +10,7 @@ import { MemoryOutbox } from '../../../../agent/telemetry/outbox/memory-outbox.t
 import { openOutbox } from '../../../../agent/telemetry/outbox/open-outbox.ts';
 import type { Outbox } from '../../../../agent/telemetry/outbox/outbox.ts';
 import { NexusError } from '../../../../src/domain/errors.ts';
+import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 import { RecordingLog } from '../../../domain/recording-log.ts';
 import { sampleStoredTick } from '../sample-tick.ts';
 
@@ -175,7 +176,13 @@ class FailingDisk extends MemoryOutbox {
 test('a disk that fills up: ticks wait in memory, said once, and go to disk when there is room again', async () => {
   const log = new RecordingLog();
   const disk = new FailingDisk(MB);
-  const outbox = new FallbackOutbox({ openDisk: async () => disk, memoryBytes: MB, directory: '/state', log });
+  const outbox = new FallbackOutbox({
+    openDisk: async () => disk,
+    memoryBytes: MB,
+    directory: '/state',
+    log,
+    runtime: systemRuntime,
+  });
   await outbox.open();
   await fill(outbox, 1);
   disk.failing = true;
@@ -198,7 +205,7 @@ test('a disk that fills up: ticks wait in memory, said once, and go to disk when
 test('a disk that never opens: memory takes its place', async () => {
   const log = new RecordingLog();
   const openDisk = (): Promise<Outbox> => Promise.reject(new Error('EROFS: read-only file system'));
-  const outbox = new FallbackOutbox({ openDisk, memoryBytes: MB, directory: '/state', log });
+  const outbox = new FallbackOutbox({ openDisk, memoryBytes: MB, directory: '/state', log, runtime: systemRuntime });
   await outbox.open();
   await fill(outbox, 1, 2);
   assert.deepEqual(await drain(outbox), [[1, 2]]);
@@ -227,7 +234,7 @@ test('a state directory that is none: the agent goes on with memory', async (t) 
   const log = new RecordingLog();
   const file = join(scratch(t), 'file');
   writeFileSync(file, '');
-  const { outbox, close } = await openOutbox(join(file, 'state'), log);
+  const { outbox, close } = await openOutbox(join(file, 'state'), log, systemRuntime);
   await fill(outbox, 1);
   assert.deepEqual(await oldest(outbox), [1]);
   assert.equal(log.lines.length, 1);
@@ -236,11 +243,11 @@ test('a state directory that is none: the agent goes on with memory', async (t) 
 
 test('closing gives the state directory free, with its ticks in it', async (t) => {
   const directory = scratch(t);
-  const first = await openOutbox(directory, new RecordingLog());
+  const first = await openOutbox(directory, new RecordingLog(), systemRuntime);
   await fill(first.outbox, 1);
-  await assert.rejects(openOutbox(directory, new RecordingLog()), { code: 'conflict' });
+  await assert.rejects(openOutbox(directory, new RecordingLog(), systemRuntime), { code: 'conflict' });
   await first.close();
-  const second = await openOutbox(directory, new RecordingLog());
+  const second = await openOutbox(directory, new RecordingLog(), systemRuntime);
   assert.deepEqual(await oldest(second.outbox), [1]);
   await second.close();
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SmallFileReader } from '../../../../agent/kernel/small-file-reader.ts';
 import { HostSampler, hostPathsBelow } from '../../../../agent/telemetry/sampling/host-sampler.ts';
+import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 
 test('a host whose root is mounted elsewhere is measured from there', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'host-'));
@@ -20,7 +21,7 @@ test('a host whose root is mounted elsewhere is measured from there', async (t) 
   write('sys/class/net/eth0/device/uevent', '');
   write('etc/os-release', 'PRETTY_NAME="Test Linux"\n');
 
-  const sampler = new HostSampler(new SmallFileReader(), hostPathsBelow(root));
+  const sampler = new HostSampler(new SmallFileReader(), hostPathsBelow(root), systemRuntime);
   sampler.prime();
   write('proc/stat', 'cpu  150 0 0 1050 0 0 0 0\ncpu0 1 \n');
   const { metrics, facts, memoryBytes } = await sampler.sample(5000);
@@ -42,7 +43,7 @@ test('a host whose root is mounted elsewhere is measured from there', async (t) 
 });
 
 test('a host that shows nothing is reported with nothing, not with errors', async () => {
-  const sampler = new HostSampler(new SmallFileReader(), hostPathsBelow('/nonexistent'));
+  const sampler = new HostSampler(new SmallFileReader(), hostPathsBelow('/nonexistent'), systemRuntime);
   sampler.prime();
   const { metrics, facts } = await sampler.sample(5000);
   assert.deepEqual(new Set(Object.values(metrics)), new Set([null]));
