@@ -1,0 +1,143 @@
+/** A database of an earlier version: it opens, its rollouts are what they were, byte for byte, and they go on. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import type { RolloutEntry } from '../../src/domain/rollout.ts';
+import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { FleetServer } from '../http/fleet-server.ts';
+import { eventOf } from '../http/rollout-fleet.ts';
+
+const DUMP = path.join(import.meta.dirname, 'schema-4.sql');
+/** Just after the last entry of the log. */
+const THEN = '2026-03-01T12:20:00Z';
+
+/** Each rollout of the log: where it stands, and how many entries it has. */
+const ROLLOUTS = {
+  ro_0mm7p6yo00fc6068a: ['converged', 78],
+  ro_0mm7pb2tc3f820e21: ['halted', 12],
+  ro_0mm7pbc2o09932d20: ['superseded', 36],
+  ro_0mm7ph91ce91392e4: ['converged', 24],
+  ro_0mm7pnm7c4864e0db: ['aborted', 18],
+  ro_0mm7poa4gdb79e937: ['active', 8],
+  ro_0mm7poa4g46e9cbf5: ['superseded', 2],
+  ro_0mm7posn4cfaef36f: ['halted', 19],
+  ro_0mm7pvp3k3bac807c: ['halted', 8],
+  ro_0mm7pvpvc93541938: ['active', 5],
+  ro_0mm7pvqn4f976088b: ['paused', 4],
+} as const;
+
+function writeDatabase(file: string): void {
+  const database = new Database(file);
+  database.exec(readFileSync(DUMP, 'utf8'));
+  database.close();
+}
+
+async function startServer(context: TestContext): Promise<FleetServer> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-golden-'));
+  writeDatabase(path.join(dataDir, 'nexus.db'));
+  const server = await FleetServer.start(context, { dataDir });
+  server.clock.set(THEN);
+  return server;
+}
+
+async function ask(server: FleetServer, method: string, requestPath: string, body?: unknown): Promise<unknown> {
+  const reply = await server.operator.send(method, requestPath, body);
+  assert.ok(reply.status < 300, `${method} ${requestPath}: ${reply.status} ${reply.body}`);
+  return JSON.parse(reply.body);
+}
+
+test('every rollout of the log stands where it stood, and its replay is equal', async (context) => {
+  const server = await startServer(context);
+  const found: Record<string, unknown> = {};
+  for (const id of Object.keys(ROLLOUTS)) {
+    const { state } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as { state: string };
+    const replayed = (await ask(server, 'POST', `/v1/rollouts/${id}/replay`)) as Record<string, unknown>;
+    assert.deepEqual([replayed['equal'], replayed['differences']], [true, []], id);
+    found[id] = [state, replayed['entries']];
+  }
+  assert.deepEqual(found, ROLLOUTS);
+});
+
+test('folding the log from nothing gives the rows of that version, byte for byte', () => {
+  const database = new Database(':memory:');
+  database.exec(readFileSync(DUMP, 'utf8'));
+  const rows = database.prepare<[], { number: number; id: string; plan: string; progress: string }>(
+    'SELECT number, id, plan, progress FROM rollouts JOIN rollout_progress ON rollout_number = number ORDER BY number',
+  );
+  const events = database.prepare<[string], { at_ms: number; kind: string; host: string | null; data: string }>(
+    'SELECT at_ms, kind, host, data FROM events WHERE rollout_id = ? ORDER BY id',
+  );
+  const hosts = database.prepare<[number], { host: string; body: string }>(
+    'SELECT host, body FROM rollout_hosts WHERE rollout_number = ?',
+  );
+  for (const { number, id, plan, progress } of rows.all()) {
+    const log = events.all(id).map(({ at_ms: atMs, kind, host, data }): TimedEntry => {
+      const of = host === null ? {} : { host };
+      return { atMs, entry: { kind, ...of, ...JSON.parse(data) } as RolloutEntry };
+    });
+    const folded = Rollout.replay(log);
+    assert.equal(JSON.stringify(folded.plan), plan);
+    assert.equal(JSON.stringify(folded.progress), progress);
+    const bodies = new Map(hosts.all(number).map(({ host, body }) => [host, body]));
+    assert.equal(bodies.size, folded.hosts.size);
+    for (const host of folded.hosts.values()) assert.equal(JSON.stringify(host), bodies.get(host.name));
+  }
+  assert.equal(rows.all().length, 11);
+  database.close();
+});
+
+test('a rollout that was under way goes on: rows of both versions replay as one', async (context) => {
+  const server = await startServer(context);
+  const id = 'ro_0mm7pvpvc93541938';
+  const { token } = await server.operator.createToken('web-1');
+  const tick = { recorded_at: THEN, host: { metrics: {} } };
+  assert.equal(await server.report(token, tick), 204);
+  const { release } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as { release: string };
+  const post = (seq: number, type: 'converged' | 'probe_result') => {
+    const body = { hostname: 'web-1', rollout_id: id, event: { ...eventOf(type, release), seq } };
+    return server.post('/v1/agent/events', token, body);
+  };
+  // Number 3 has been applied with another body, number 4 has not been used.
+  assert.equal((await post(3, 'converged')).status, 409);
+  assert.equal((await post(4, 'probe_result')).status, 204);
+  assert.equal((await post(5, 'converged')).status, 204);
+  await ask(server, 'POST', `/v1/rollouts/${id}/abort`, { reason: 'enough' });
+  const replayed = (await ask(server, 'POST', `/v1/rollouts/${id}/replay`)) as Record<string, unknown>;
+  assert.deepEqual([replayed['equal'], replayed['differences']], [true, []]);
+  const { state, hosts } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as {
+    state: string;
+    hosts: ReadonlyArray<{ name: string; state: string }>;
+  };
+  assert.deepEqual([state, hosts[0]?.name, hosts[0]?.state], ['aborted', 'web-1', 'converged']);
+});
+
+test('what makes a golden log makes one of this version, and each of its rollouts replays', (context) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'nexus-golden-'));
+  context.after(() => rmSync(directory, { recursive: true, force: true }));
+  const script = path.join(import.meta.dirname, 'record-fleet-life.ts');
+  const said = execFileSync(process.execPath, [script, directory], { encoding: 'utf8' });
+  assert.deepEqual(
+    said
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/^\S+ /, ''))
+      .toReversed(),
+    [
+      'converged: 78 entries, 6 hosts',
+      'halted: 12 entries, 6 hosts',
+      'superseded: 36 entries, 6 hosts',
+      'converged: 24 entries, 5 hosts',
+      'aborted: 18 entries, 4 hosts',
+      'active: 8 entries, 2 hosts',
+      'superseded: 2 entries, 1 hosts',
+      'halted: 19 entries, 3 hosts',
+      'halted: 8 entries, 2 hosts',
+      'active: 5 entries, 5 hosts',
+      'paused: 4 entries, 1 hosts',
+    ],
+  );
+});
