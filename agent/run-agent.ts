@@ -4,6 +4,8 @@ import type { Runtime } from '../src/domain/runtime.ts';
 import { TELEMETRY_LIMITS } from '../src/domain/telemetry.ts';
 import { delay } from '../src/runtime/wait.ts';
 import { readBootId } from './async/boot-id.ts';
+import { lockStateDir } from './disk/lock-state-dir.ts';
+import { nodeFileSystem } from './disk/node-file-system.ts';
 import { EngineFollower } from './docker/engine-follower.ts';
 import { SmallFileReader } from './kernel/small-file-reader.ts';
 import type { Rollouts } from './rollouts/start-rollouts.ts';
@@ -96,7 +98,7 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
 /** A single tick beside an agent that runs is fine: it only does without the outbox, which is the other's. */
 async function openOutboxFor({ action, stateDir }: RunSettings, log: Log, runtime: Runtime): Promise<OpenedOutbox> {
   try {
-    return await openOutbox(stateDir, log, runtime);
+    return await openOutbox(stateDir, { files: nodeFileSystem, lock: lockStateDir, log, runtime });
   } catch (error) {
     if (action === 'once' && error instanceof NexusError && error.code === 'conflict') return openMemoryOutbox();
     throw error;
@@ -106,7 +108,7 @@ async function openOutboxFor({ action, stateDir }: RunSettings, log: Log, runtim
 /** Loaded only where it is wanted: with its schemas it costs more memory than all of telemetry. */
 async function openRollouts(settings: RunSettings, { log, runtime }: AgentPorts): Promise<Rollouts> {
   const { startRollouts } = await import('./rollouts/start-rollouts.ts');
-  return startRollouts({ ...settings, env: process.env, log, runtime, bootId: readBootId() });
+  return startRollouts({ ...settings, files: nodeFileSystem, env: process.env, log, runtime, bootId: readBootId() });
 }
 
 function assemble(

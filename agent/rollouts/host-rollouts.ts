@@ -1,9 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
 import { stackSchema } from '../../src/wire/release.ts';
 import { planBackoffMs } from '../async/backoff.ts';
+import { makeDirectory } from '../disk/make-directory.ts';
 import { judgeOffer } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
 import { DispatchPoll } from './dispatch-poll.ts';
@@ -11,6 +11,7 @@ import { noteRegression } from './record/advance-record.ts';
 import { takeOffer } from './record/take-offer.ts';
 import { type Stack, type StackCommons, startStack } from './stack.ts';
 
+const FOLDER_MODE = 0o700;
 const BACKOFF_BASE_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 /** After a failure of this host itself, such as a disk that is read-only. */
@@ -45,11 +46,11 @@ export class HostRollouts {
 
   /** Every stack that this agent has a folder of; tried until the state directory can be used. */
   async #openFolders(): Promise<void> {
-    const { stacksFolder, signal, log, runtime } = this.#commons;
+    const { files, stacksFolder, signal, log, runtime } = this.#commons;
     while (!signal.aborted) {
       try {
-        await mkdir(stacksFolder, { recursive: true, mode: 0o700 });
-        for (const name of await readdir(stacksFolder)) {
+        await makeDirectory(files, stacksFolder, FOLDER_MODE);
+        for (const name of await files.readdir(stacksFolder)) {
           if (stackSchema.safeParse(name).success) await this.#stack(name);
         }
         return;

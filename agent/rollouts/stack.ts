@@ -4,6 +4,7 @@ import type { Runtime } from '../../src/domain/runtime.ts';
 import type { MonotonicClock } from '../async/clock-reading.ts';
 import type { Semaphore } from '../async/semaphore.ts';
 import { WakeUp } from '../async/wake-up.ts';
+import type { FileSystem } from '../disk/file-system.ts';
 import type { ProjectEngine } from '../docker/project-engine.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
 import { ReleaseCache } from './compose/release-cache.ts';
@@ -16,6 +17,7 @@ import { StackWorker } from './stack-worker.ts';
 
 /** What all stacks of a host share. */
 export interface StackCommons {
+  readonly files: FileSystem;
   /** Holds one folder for each stack. */
   readonly stacksFolder: string;
   readonly api: RolloutApi;
@@ -39,14 +41,21 @@ export interface Stack {
 }
 
 export async function startStack(stack: string, commons: StackCommons): Promise<Stack> {
-  const { api, views, compose, engine, semaphore, clock, log, runtime, signal, onUnauthorized } = commons;
+  const { files, api, views, compose, engine, semaphore, clock, log, runtime, signal, onUnauthorized } = commons;
   const folder = join(commons.stacksFolder, stack);
   const [workWakeUp, sendWakeUp] = [new WakeUp(runtime), new WakeUp(runtime)];
-  const store = await StackStore.open(folder, stack, clock, log, () => {
-    workWakeUp.notify();
-    sendWakeUp.notify();
+  const store = await StackStore.open({
+    files,
+    folder,
+    stack,
+    clock,
+    log,
+    onChange: () => {
+      workWakeUp.notify();
+      sendWakeUp.notify();
+    },
   });
-  const cache = new ReleaseCache({ stack, folder, api, compose, log });
+  const cache = new ReleaseCache({ files, stack, folder, api, compose, log });
   const steps = new StepRunner({ stack, folder, cache, compose, engine, log, onUnauthorized });
   const worker = new StackWorker({
     stack,

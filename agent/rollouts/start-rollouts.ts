@@ -5,6 +5,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { type MonotonicClock, monotonicClock } from '../async/clock-reading.ts';
 import { Semaphore } from '../async/semaphore.ts';
+import type { FileSystem } from '../disk/file-system.ts';
 import { ProjectEngine } from '../docker/project-engine.ts';
 import { RolloutApi } from '../server/rollout-api.ts';
 import type { Environment } from '../settings.ts';
@@ -22,6 +23,7 @@ export interface RolloutsOptions {
   readonly dockerSocketPath: string;
   /** The agent's own; nobody else may use it at the same time. */
   readonly stateDir: string;
+  readonly files: FileSystem;
   readonly env: Environment;
   readonly log: Log;
   readonly runtime: Runtime;
@@ -59,11 +61,12 @@ export function startRollouts(options: RolloutsOptions): Rollouts {
 }
 
 async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized: () => void): Promise<void> {
-  const { url, token, dockerSocketPath, stateDir, env, log, runtime, bootId } = options;
+  const { url, token, dockerSocketPath, stateDir, files, env, log, runtime, bootId } = options;
   const api = new RolloutApi(url, token);
   const engine = new ProjectEngine(dockerSocketPath);
   const program = env['NEXUS_AGENT_DOCKER_CLI'] || 'docker';
   const host = new HostRollouts({
+    files,
     stacksFolder: join(stateDir, 'stacks'),
     api,
     views: new ServerViews(api),

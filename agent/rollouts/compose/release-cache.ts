@@ -1,12 +1,13 @@
 /** The releases of one stack on disk. */
-import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import type { Manifest } from '../../../src/wire/release.ts';
+import { type FileSystem, isSystemError } from '../../disk/file-system.ts';
+import { makeDirectory } from '../../disk/make-directory.ts';
+import { writeDurably } from '../../disk/write-durably.ts';
 import type { RolloutApi } from '../../server/rollout-api.ts';
 import type { Plan } from '../record/stack-record.ts';
-import { writeDurably } from '../record/write-durably.ts';
 import { configCommand, type ProjectFiles } from './command.ts';
 import { type ImagePins, imagePinsSchema } from './image-pins.ts';
 import { type ComposeModel, labelServices, listServices, parseComposeModel } from './model.ts';
@@ -33,6 +34,7 @@ export interface PreparedRelease {
 
 export interface ReleaseCacheOptions {
   readonly stack: string;
+  readonly files: FileSystem;
   /** The stack's own folder. */
   readonly folder: string;
   readonly api: Pick<RolloutApi, 'release'>;
@@ -62,28 +64,31 @@ export class ReleaseCache {
 
   /** Which image each name stood for when the release was last brought up; none when that is not known. */
   async readPins(digest: string): Promise<ImagePins> {
-    const text = await readOrNull(locateRelease(this.#options.folder, digest).images);
+    const { files, folder } = this.#options;
+    const text = await readOrNull(files, locateRelease(folder, digest).images);
     return text === null ? [] : (imagePinsSchema.safeParse(parseJsonOrNull(text)).data ?? []);
   }
 
   async writePins(digest: string, pins: ImagePins): Promise<void> {
-    await writeDurably(locateRelease(this.#options.folder, digest).images, JSON.stringify(pins), SECRET_FILE_MODE);
+    const { files, folder } = this.#options;
+    await writeDurably(files, locateRelease(folder, digest).images, JSON.stringify(pins), SECRET_FILE_MODE);
   }
 
   /** Removes every release but these. */
   async prune(kept: readonly string[]): Promise<void> {
+    const { files } = this.#options;
     const folder = join(this.#options.folder, 'releases');
     const keptNames = new Set(kept.map((digest) => digest.replace(/^sha256:/, '')));
-    const names = await readdir(folder).catch(() => []);
+    const names = await files.readdir(folder).catch(() => []);
     for (const name of names) {
-      if (!keptNames.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+      if (!keptNames.has(name)) await files.remove(join(folder, name));
     }
   }
 
   /** From disk when what is there is what the digest says, else from the server. */
   async #manifest(place: ReleaseFolder, digest: string, limitMs: number): Promise<Manifest> {
-    const { stack, log } = this.#options;
-    const stored = await readFile(place.manifest).catch(() => null);
+    const { stack, log, files } = this.#options;
+    const stored = await files.readFile(place.manifest).catch(() => null);
     if (stored !== null) {
       try {
         return verifyManifest(stored, digest, stack);
@@ -96,8 +101,8 @@ export class ReleaseCache {
     }
     const bytes = await this.#fetch(digest, limitMs);
     const manifest = verifyManifest(bytes, digest, stack);
-    await mkdir(place.folder, { recursive: true, mode: FOLDER_MODE });
-    await writeDurably(place.manifest, bytes, SECRET_FILE_MODE);
+    await makeDirectory(files, place.folder, FOLDER_MODE);
+    await writeDurably(files, place.manifest, bytes, SECRET_FILE_MODE);
     return manifest;
   }
 
@@ -115,7 +120,7 @@ export class ReleaseCache {
   }
 
   async #readResolved(place: ReleaseFolder): Promise<ComposeModel | null> {
-    const text = await readOrNull(place.resolved);
+    const text = await readOrNull(this.#options.files, place.resolved);
     if (text === null) return null;
     try {
       return parseComposeModel(text);
@@ -128,13 +133,12 @@ export class ReleaseCache {
 
   /** Runs `docker compose config` once; its output, labelled, is what runs from now on. */
   async #resolve(place: ReleaseFolder, digest: string, manifest: Manifest, limitMs: number): Promise<ComposeModel> {
-    const { stack, compose } = this.#options;
+    const { stack, compose, files } = this.#options;
     await compose.requireCompose(place.folder);
-    const { composeFile, files } = layOutProject(manifest, place.project);
+    const { composeFile, files: content } = layOutProject(manifest, place.project);
     // Whatever an interrupted attempt left: also a link that would lead a write elsewhere.
-    await rm(place.project, { recursive: true, force: true });
-    await mkdir(place.project, { recursive: true, mode: MOUNTED_FOLDER_MODE });
-    for (const [path, content] of files) await writeMounted(place.project, path, content);
+    await files.remove(place.project);
+    for (const [path, text] of content) await writeMounted(files, place.project, path, text);
     const args = configCommand({ stack, directory: place.project, file: composeFile });
     const { exitCode, stdout, errorTail } = await compose.run(args, place.project, Math.min(limitMs, CONFIG_LIMIT_MS));
     if (exitCode !== 0) {
@@ -143,27 +147,27 @@ export class ReleaseCache {
       });
     }
     const model = labelServices(parseComposeModel(stdout), digest);
-    await writeDurably(place.resolved, JSON.stringify(model, null, 2), SECRET_FILE_MODE);
+    await writeDurably(files, place.resolved, JSON.stringify(model, null, 2), SECRET_FILE_MODE);
     return model;
   }
 }
 
-/** A file of the release, with the folders down to it, readable for whoever may reach it. */
-async function writeMounted(project: string, path: string, content: string): Promise<void> {
+/** A file of the release, with the folders down to it from `project` on, readable for everyone who may reach it. */
+async function writeMounted(files: FileSystem, project: string, path: string, content: string): Promise<void> {
   const folders: string[] = [];
   for (let folder = dirname(path); folder.length >= project.length; folder = dirname(folder)) folders.unshift(folder);
   for (const folder of folders) {
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, MOUNTED_FOLDER_MODE);
+    await makeDirectory(files, folder, MOUNTED_FOLDER_MODE);
+    await files.chmod(folder, MOUNTED_FOLDER_MODE);
   }
-  await writeDurably(path, content, MOUNTED_FILE_MODE);
+  await writeDurably(files, path, content, MOUNTED_FILE_MODE);
 }
 
-async function readOrNull(path: string): Promise<string | null> {
+async function readOrNull(files: FileSystem, path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    return (await files.readFile(path)).toString();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (isSystemError(error, 'ENOENT')) return null;
     throw error;
   }
 }

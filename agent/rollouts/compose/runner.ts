@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { NexusError } from '../../../src/domain/errors.ts';
 import type { Runtime } from '../../../src/domain/runtime.ts';
 import type { Environment } from '../../settings.ts';
@@ -22,9 +21,8 @@ export class ComposeRunner {
     this.#runtime = runtime;
   }
 
-  /** Runs one command to its end; what it came to is the result, whatever it is. */
-  async run(args: readonly string[], folder: string, limitMs: number): Promise<CommandResult> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+  /** Runs one command in `folder`, which is there, to its end; its result is a value, whatever it is. */
+  run(args: readonly string[], folder: string, limitMs: number): Promise<CommandResult> {
     return runCommand(this.#program, args, {
       cwd: folder,
       env: this.#env,

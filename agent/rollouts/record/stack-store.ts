@@ -1,40 +1,44 @@
-import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import { type ClockReading, type MonotonicClock, rebaseReading } from '../../async/clock-reading.ts';
+import { type FileSystem, isSystemError } from '../../disk/file-system.ts';
+import { makeDirectory } from '../../disk/make-directory.ts';
+import { writeDurably } from '../../disk/write-durably.ts';
 import { emptyRecord, type Phase, type RolloutRecord, type StackRecord, stackRecordSchema } from './stack-record.ts';
-import { syncDirectory, writeDurably } from './write-durably.ts';
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** The record of one stack, in memory and on disk: whoever reads it sees only what is on disk already. */
-export class StackStore {
+export interface StackStoreOptions {
+  readonly files: FileSystem;
+  /** The stack's own. */
   readonly folder: string;
-  readonly #onChange: () => void;
+  readonly stack: string;
+  readonly clock: MonotonicClock;
+  readonly log: Log;
+  /** Called after every change, once it is on disk. */
+  readonly onChange: () => void;
+}
+
+/** The record of one stack, in memory and on disk: a reader sees only what is on disk already. */
+export class StackStore {
+  readonly #options: StackStoreOptions;
   #record: StackRecord;
+  #hasFolder = false;
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(folder: string, record: StackRecord, onChange: () => void) {
-    this.folder = folder;
+  private constructor(options: StackStoreOptions, record: StackRecord) {
+    this.#options = options;
     this.#record = record;
-    this.#onChange = onChange;
   }
 
   /**
-   * Opens `folder`, the stack's own. A record that cannot be read is put aside and counts as lost: what the server and
+   * Reads what is on disk; an empty record when nothing is. A record that cannot be read is put aside and counts as lost: what the server and
    * the labels of the containers say replaces it.
    */
-  static async open(
-    folder: string,
-    stack: string,
-    clock: MonotonicClock,
-    log: Log,
-    onChange: () => void,
-  ): Promise<StackStore> {
-    const record = await load(folder, stack, clock, log);
-    return new StackStore(folder, record, onChange);
+  static async open(options: StackStoreOptions): Promise<StackStore> {
+    return new StackStore(options, await load(options));
   }
 
   get record(): StackRecord {
@@ -54,10 +58,12 @@ export class StackStore {
   async #write(change: (record: StackRecord) => StackRecord): Promise<StackRecord> {
     const next = change(this.#record);
     if (next === this.#record) return next;
-    await mkdir(this.folder, { recursive: true, mode: FOLDER_MODE });
-    await writeDurably(fileIn(this.folder), JSON.stringify(next), FILE_MODE);
+    const { files, folder, onChange } = this.#options;
+    if (!this.#hasFolder) await makeDirectory(files, folder, FOLDER_MODE);
+    this.#hasFolder = true;
+    await writeDurably(files, fileIn(folder), JSON.stringify(next), FILE_MODE);
     this.#record = next;
-    this.#onChange();
+    onChange();
     return next;
   }
 }
@@ -66,12 +72,12 @@ function fileIn(folder: string): string {
   return join(folder, 'stack.json');
 }
 
-async function load(folder: string, stack: string, clock: MonotonicClock, log: Log): Promise<StackRecord> {
+async function load({ files, folder, stack, clock, log }: StackStoreOptions): Promise<StackRecord> {
   const path = fileIn(folder);
-  const text = await readFile(path, 'utf8').catch(ignoreMissing);
-  if (text === null) return emptyRecord(stack, clock.bootId);
+  const bytes = await files.readFile(path).catch(ignoreMissing);
+  if (bytes === null) return emptyRecord(stack, clock.bootId);
   try {
-    const record = stackRecordSchema.parse(JSON.parse(text));
+    const record = stackRecordSchema.parse(JSON.parse(bytes.toString()));
     if (record.stack !== stack) throw new Error(`it is the record of the stack ${record.stack}`);
     return record.bootId === clock.bootId ? record : rebaseRecord(record, clock.bootId, clock.now());
   } catch (error) {
@@ -79,14 +85,14 @@ async function load(folder: string, stack: string, clock: MonotonicClock, log: L
       { stack, path, reason: messageOf(error) },
       'the record of this stack cannot be read: it is put aside, and what the server and the containers say counts',
     );
-    await rename(path, `${path}.unreadable`);
-    await syncDirectory(folder);
+    await files.rename(path, `${path}.unreadable`);
+    await files.syncDirectory(folder);
     return emptyRecord(stack, clock.bootId);
   }
 }
 
 function ignoreMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  if (isSystemError(error, 'ENOENT')) return null;
   throw error;
 }
 

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileSystem, OpenFile } from '../../disk/file-system.ts';
+import { makeDirectory } from '../../disk/make-directory.ts';
 import { planBatch } from '../plan-batch.ts';
 import { decodeSegment, encodeRecord } from './encode-segment.ts';
 import type { Outbox, OutboxEntry, OutboxLosses } from './outbox.ts';
@@ -11,6 +12,13 @@ interface Segment {
   bytes: number;
   /** `recorded_at` of the ticks in it that still wait; null until the file has been read. */
   waiting: Set<number> | null;
+}
+
+/** The segment that is appended to. */
+interface ActiveSegment {
+  readonly segment: Segment;
+  readonly file: OpenFile;
+  ticks: number;
 }
 
 /** An entry knows the file it lies in. */
@@ -25,6 +33,8 @@ function entryOf(tick: StoredTick, segment: Segment): DiskEntry {
 /** A file is one batch: delivered in one request and then deleted whole. */
 const SEGMENT_TICKS = 100;
 const SEGMENT_BYTES = 1_048_576;
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
 const NAME = /^(\d{12})\.ticks$/;
 
 /**
@@ -33,17 +43,19 @@ const NAME = /^(\d{12})\.ticks$/;
  * so a torn end stays an end. Methods throw the system's error when the disk fails them, and must not overlap.
  */
 export class DiskOutbox implements Outbox {
+  readonly #files: FileSystem;
   readonly #directory: string;
   readonly #maxBytes: number;
   readonly #segmentBytes: number;
   readonly #segments: Segment[];
   #nextNumber: number;
-  #active: { readonly segment: Segment; readonly file: FileHandle; ticks: number } | null = null;
+  #active: ActiveSegment | null = null;
   #dropped = 0;
   #expired = 0;
   #damaged = 0;
 
-  private constructor(directory: string, maxBytes: number, segments: Segment[], nextNumber: number) {
+  private constructor(files: FileSystem, directory: string, maxBytes: number, segments: Segment[], nextNumber: number) {
+    this.#files = files;
     this.#directory = directory;
     this.#maxBytes = maxBytes;
     this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.ceil(maxBytes / 8));
@@ -52,18 +64,18 @@ export class DiskOutbox implements Outbox {
   }
 
   /** Opens `directory`, making it where needed; `maxBytes` bounds all its files together. */
-  static async open(directory: string, maxBytes: number): Promise<DiskOutbox> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+  static async open(files: FileSystem, directory: string, maxBytes: number): Promise<DiskOutbox> {
+    await makeDirectory(files, directory, DIRECTORY_MODE);
     const segments: Segment[] = [];
     let nextNumber = 1;
-    for (const name of (await readdir(directory)).sort()) {
+    for (const name of (await files.readdir(directory)).sort()) {
       const match = NAME.exec(name);
       if (match === null) continue;
       const path = join(directory, name);
-      segments.push({ path, bytes: (await stat(path)).size, waiting: null });
+      segments.push({ path, bytes: (await files.stat(path)).sizeBytes, waiting: null });
       nextNumber = Number(match[1]) + 1;
     }
-    return new DiskOutbox(directory, maxBytes, segments, nextNumber);
+    return new DiskOutbox(files, directory, maxBytes, segments, nextNumber);
   }
 
   get isEmpty(): boolean {
@@ -78,7 +90,7 @@ export class DiskOutbox implements Outbox {
     const record = encodeRecord(tick);
     const active = await this.#activeFor(record.length);
     try {
-      await active.file.appendFile(record);
+      await active.file.write(record);
       await active.file.datasync();
     } catch (error) {
       // What was half written would hide the records after it.
@@ -132,9 +144,7 @@ export class DiskOutbox implements Outbox {
   }
 
   /** The file to append to, a new one when the current one is full. */
-  async #activeFor(
-    recordBytes: number,
-  ): Promise<{ readonly segment: Segment; readonly file: FileHandle; ticks: number }> {
+  async #activeFor(recordBytes: number): Promise<ActiveSegment> {
     const current = this.#active;
     if (
       current !== null &&
@@ -145,12 +155,18 @@ export class DiskOutbox implements Outbox {
     }
     await this.#seal();
     const path = join(this.#directory, `${String(this.#nextNumber).padStart(12, '0')}.ticks`);
-    const file = await open(path, 'ax', 0o600);
+    const file = await this.#files.open(path, 'create', FILE_MODE);
     this.#nextNumber++;
     const segment: Segment = { path, bytes: 0, waiting: new Set() };
     this.#segments.push(segment);
     this.#active = { segment, file, ticks: 0 };
-    await this.#syncDirectory();
+    try {
+      // A new file's name survives a power cut only once its directory is on disk.
+      await this.#files.syncDirectory(this.#directory);
+    } catch (error) {
+      await this.#seal();
+      throw error;
+    }
     return this.#active;
   }
 
@@ -159,7 +175,7 @@ export class DiskOutbox implements Outbox {
     if (this.#active?.segment === segment) await this.#seal();
     const { waiting } = segment;
     try {
-      const { ticks, damaged } = decodeSegment(await readFile(segment.path));
+      const { ticks, damaged } = decodeSegment(await this.#files.readFile(segment.path));
       if (waiting === null) this.#damaged += damaged;
       return waiting === null ? ticks : ticks.filter(({ recordedAtMs }) => waiting.has(recordedAtMs));
     } catch {
@@ -181,7 +197,7 @@ export class DiskOutbox implements Outbox {
     if (this.#active?.segment === segment) await this.#seal();
     const at = this.#segments.indexOf(segment);
     if (at >= 0) this.#segments.splice(at, 1);
-    await rm(segment.path, { force: true });
+    await this.#files.remove(segment.path);
   }
 
   async #seal(): Promise<void> {
@@ -190,15 +206,5 @@ export class DiskOutbox implements Outbox {
     await active?.file.close();
     // Opened, but nothing was ever written to it.
     if (active !== null && active.segment.bytes === 0) await this.#delete(active.segment);
-  }
-
-  /** A new file's name survives a power cut only once its directory is on disk. */
-  async #syncDirectory(): Promise<void> {
-    const directory = await open(this.#directory, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
   }
 }

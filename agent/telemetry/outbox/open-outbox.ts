@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import type { Runtime } from '../../../src/domain/runtime.ts';
-import { lockStateDir, type StateDirLock } from '../lock-state-dir.ts';
+import type { FileSystem } from '../../disk/file-system.ts';
+import type { LockStateDir, StateDirLock } from '../../disk/lock-state-dir.ts';
 import { DiskOutbox } from './disk-outbox.ts';
 import { FallbackOutbox } from './fallback-outbox.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
@@ -12,6 +13,13 @@ import type { Outbox } from './outbox.ts';
 export const MAX_OUTBOX_BYTES = 64 * 1_048_576;
 /** What stands in for it while the disk cannot be written. */
 const MAX_MEMORY_BYTES = 4 * 1_048_576;
+
+export interface OutboxParts {
+  readonly files: FileSystem;
+  readonly lock: LockStateDir;
+  readonly log: Log;
+  readonly runtime: Pick<Runtime, 'monotonicMs'>;
+}
 
 export interface OpenedOutbox {
   readonly outbox: Outbox;
@@ -28,16 +36,12 @@ export function openMemoryOutbox(): OpenedOutbox {
  * Opens the outbox of a state directory and locks it. A directory that cannot be used only means an outbox in memory;
  * throws `conflict` when another agent uses it.
  */
-export async function openOutbox(
-  stateDir: string,
-  log: Log,
-  runtime: Pick<Runtime, 'monotonicMs'>,
-): Promise<OpenedOutbox> {
-  let lock = await lockOrNull(stateDir);
+export async function openOutbox(stateDir: string, { files, lock, log, runtime }: OutboxParts): Promise<OpenedOutbox> {
+  let held = await lockOrNull(lock, stateDir);
   const outbox = new FallbackOutbox({
     openDisk: async () => {
-      lock ??= await lockStateDir(stateDir);
-      return DiskOutbox.open(join(stateDir, 'outbox'), MAX_OUTBOX_BYTES);
+      held ??= await lock(stateDir);
+      return DiskOutbox.open(files, join(stateDir, 'outbox'), MAX_OUTBOX_BYTES);
     },
     memoryBytes: MAX_MEMORY_BYTES,
     directory: stateDir,
@@ -49,15 +53,15 @@ export async function openOutbox(
     outbox,
     close: async () => {
       await outbox.close();
-      await lock?.release();
+      await held?.release();
     },
   };
 }
 
 /** Null when the directory cannot be used: opening the outbox in it will fail the same way, and say so. */
-async function lockOrNull(stateDir: string): Promise<StateDirLock | null> {
+async function lockOrNull(lock: LockStateDir, stateDir: string): Promise<StateDirLock | null> {
   try {
-    return await lockStateDir(stateDir);
+    return await lock(stateDir);
   } catch (error) {
     if (error instanceof NexusError && error.code === 'conflict') throw error;
     return null;

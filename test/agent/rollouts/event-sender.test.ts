@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { WakeUp } from '../../../agent/async/wake-up.ts';
+import { nodeFileSystem } from '../../../agent/disk/node-file-system.ts';
 import { EventSender } from '../../../agent/rollouts/event-sender.ts';
 import { queueEvents } from '../../../agent/rollouts/record/queue-events.ts';
 import type { EventDraft } from '../../../agent/rollouts/record/stack-record.ts';
@@ -31,7 +32,14 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const api = new RolloutApi(server.url, token);
   const runtime = { ...systemRuntime, random: () => 0 };
   const [log, clock, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(runtime), new AbortController()];
-  const store = await StackStore.open(folder, 'shop', clock, log, () => wakeUp.notify());
+  const store = await StackStore.open({
+    files: nodeFileSystem,
+    folder,
+    stack: 'shop',
+    clock,
+    log,
+    onChange: () => wakeUp.notify(),
+  });
   let unauthorized = 0;
   const sender = new EventSender({
     stack: 'shop',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFileSystem } from '../../../agent/disk/node-file-system.ts';
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
@@ -35,6 +36,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
       token,
       dockerSocketPath: socketPath,
       stateDir,
+      files: nodeFileSystem,
       // Nothing that could really be run.
       env: { NEXUS_AGENT_DOCKER_CLI: join(folder, 'no-docker') },
       log,

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import canonicalize from 'canonicalize';
+import { nodeFileSystem } from '../../../../agent/disk/node-file-system.ts';
 import { ReleaseCache } from '../../../../agent/rollouts/compose/release-cache.ts';
 import { locateRelease } from '../../../../agent/rollouts/compose/release-folder.ts';
 import { ComposeRunner } from '../../../../agent/rollouts/compose/runner.ts';
@@ -58,7 +59,7 @@ function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), co
     },
   };
   const log = new MemoryLog();
-  const cache = new ReleaseCache({ stack: 'shop', folder, api, compose, log });
+  const cache = new ReleaseCache({ files: nodeFileSystem, stack: 'shop', folder, api, compose, log });
   const calls = (): string[] => readFileSync(join(root, 'calls'), 'utf8').trim().split('\n');
   return { cache, folder, calls, log, fetched: () => fetched, place: locateRelease(folder, DIGEST) };
 }

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { nodeFileSystem } from '../../../../agent/disk/node-file-system.ts';
 import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
 import { StackStore } from '../../../../agent/rollouts/record/stack-store.ts';
 import { at, HandClock, MemoryLog, NOON, probe, record, rollout, soaking } from '../sample.ts';
@@ -22,7 +23,8 @@ function bench(t: TestContext) {
   const log = new MemoryLog();
   const clock = new HandClock();
   let changes = 0;
-  const open = () => StackStore.open(folder, 'shop', clock, log, () => changes++);
+  const onChange = () => changes++;
+  const open = () => StackStore.open({ files: nodeFileSystem, folder, stack: 'shop', clock, log, onChange });
   return { folder, file: join(folder, 'stack.json'), log, clock, open, changes: () => changes };
 }
 

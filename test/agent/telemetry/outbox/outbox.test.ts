@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { lockStateDir } from '../../../../agent/telemetry/lock-state-dir.ts';
+import { lockStateDir } from '../../../../agent/disk/lock-state-dir.ts';
+import { nodeFileSystem } from '../../../../agent/disk/node-file-system.ts';
 import { DiskOutbox } from '../../../../agent/telemetry/outbox/disk-outbox.ts';
 import { FallbackOutbox } from '../../../../agent/telemetry/outbox/fallback-outbox.ts';
 import { MemoryOutbox } from '../../../../agent/telemetry/outbox/memory-outbox.ts';
@@ -16,6 +17,7 @@ import { sampleStoredTick } from '../sample-tick.ts';
 
 const MB = 1_048_576;
 const FOREVER = Number.NEGATIVE_INFINITY;
+const PARTS = { files: nodeFileSystem, lock: lockStateDir, log: new RecordingLog(), runtime: systemRuntime };
 const NO_LOSSES = { dropped: 0, expired: 0, damaged: 0 };
 
 function scratch(t: TestContext): string {
@@ -44,7 +46,7 @@ async function drain(outbox: Outbox): Promise<number[][]> {
 }
 
 const KINDS: [string, (directory: string) => Promise<Outbox>][] = [
-  ['disk', (directory) => DiskOutbox.open(directory, 64 * MB)],
+  ['disk', (directory) => DiskOutbox.open(nodeFileSystem, directory, 64 * MB)],
   ['memory', async () => new MemoryOutbox(64 * MB)],
 ];
 for (const [kind, open] of KINDS) {
@@ -92,7 +94,7 @@ for (const [kind, open] of KINDS) {
 
 test('disk: a batch is a file of at most a hundred ticks, deleted when all of them are gone', async (t) => {
   const directory = scratch(t);
-  const outbox = await DiskOutbox.open(directory, 64 * MB);
+  const outbox = await DiskOutbox.open(nodeFileSystem, directory, 64 * MB);
   await fill(outbox, ...Array.from({ length: 250 }, (_, index) => index));
   assert.equal(readdirSync(directory).length, 3);
   assert.deepEqual(
@@ -104,10 +106,10 @@ test('disk: a batch is a file of at most a hundred ticks, deleted when all of th
 
 test('disk: what an earlier process left is there, and its files are not appended to', async (t) => {
   const directory = scratch(t);
-  const before = await DiskOutbox.open(directory, 64 * MB);
+  const before = await DiskOutbox.open(nodeFileSystem, directory, 64 * MB);
   await fill(before, 1, 2);
   // No close: the process was killed.
-  const after = await DiskOutbox.open(directory, 64 * MB);
+  const after = await DiskOutbox.open(nodeFileSystem, directory, 64 * MB);
   assert.equal(after.isEmpty, false);
   await fill(after, 3);
   assert.deepEqual(await drain(after), [[1, 2], [3]]);
@@ -117,7 +119,7 @@ test('disk: what an earlier process left is there, and its files are not appende
 test('disk: a torn end, a flipped bit, an empty and a foreign file', async (t) => {
   const directory = scratch(t);
   for (const times of [[1, 2], [3, 4], [5]]) {
-    const outbox = await DiskOutbox.open(directory, 64 * MB);
+    const outbox = await DiskOutbox.open(nodeFileSystem, directory, 64 * MB);
     await fill(outbox, ...times);
     await outbox.close();
   }
@@ -129,7 +131,7 @@ test('disk: a torn end, a flipped bit, an empty and a foreign file', async (t) =
   writeFileSync(join(directory, '000000000009.ticks'), '');
   writeFileSync(join(directory, 'notes.txt'), 'mine');
 
-  const outbox = await DiskOutbox.open(directory, 64 * MB);
+  const outbox = await DiskOutbox.open(nodeFileSystem, directory, 64 * MB);
   await fill(outbox, 10);
   assert.deepEqual(await drain(outbox), [[1], [4], [5], [10]]);
   assert.deepEqual(outbox.takeLosses(), { dropped: 0, expired: 0, damaged: 2 });
@@ -140,7 +142,7 @@ test('disk: a torn end, a flipped bit, an empty and a foreign file', async (t) =
 test('disk: beyond its size the oldest go, and are counted', async (t) => {
   const directory = scratch(t);
   const maxBytes = 8_192;
-  const outbox = await DiskOutbox.open(directory, maxBytes);
+  const outbox = await DiskOutbox.open(nodeFileSystem, directory, maxBytes);
   const count = 200;
   await fill(outbox, ...Array.from({ length: count }, (_, index) => index));
   const size = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
@@ -234,7 +236,7 @@ test('a state directory that is none: the agent goes on with memory', async (t) 
   const log = new RecordingLog();
   const file = join(scratch(t), 'file');
   writeFileSync(file, '');
-  const { outbox, close } = await openOutbox(join(file, 'state'), log, systemRuntime);
+  const { outbox, close } = await openOutbox(join(file, 'state'), { ...PARTS, log });
   await fill(outbox, 1);
   assert.deepEqual(await oldest(outbox), [1]);
   assert.equal(log.lines.length, 1);
@@ -243,11 +245,11 @@ test('a state directory that is none: the agent goes on with memory', async (t) 
 
 test('closing gives the state directory free, with its ticks in it', async (t) => {
   const directory = scratch(t);
-  const first = await openOutbox(directory, new RecordingLog(), systemRuntime);
+  const first = await openOutbox(directory, PARTS);
   await fill(first.outbox, 1);
-  await assert.rejects(openOutbox(directory, new RecordingLog(), systemRuntime), { code: 'conflict' });
+  await assert.rejects(openOutbox(directory, PARTS), { code: 'conflict' });
   await first.close();
-  const second = await openOutbox(directory, new RecordingLog(), systemRuntime);
+  const second = await openOutbox(directory, PARTS);
   assert.deepEqual(await oldest(second.outbox), [1]);
   await second.close();
 });

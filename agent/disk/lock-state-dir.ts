@@ -1,12 +1,18 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { NexusError } from '../../src/domain/errors.ts';
+import { makeDirectory } from './make-directory.ts';
+import { nodeFileSystem } from './node-file-system.ts';
 
 const NAME = 'agent.lock';
+const DIRECTORY_MODE = 0o700;
 
 export interface StateDirLock {
   release(): Promise<void>;
 }
+
+/** Locks a state directory, making it where needed; see {@link lockStateDir}. */
+export type LockStateDir = (directory: string) => Promise<StateDirLock>;
 
 function listen(path: string): Promise<Server | 'taken'> {
   return new Promise((resolve, reject) => {
@@ -40,7 +46,7 @@ function isAnswered(path: string): Promise<boolean> {
  * directory cannot be used.
  */
 export async function lockStateDir(directory: string): Promise<StateDirLock> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(nodeFileSystem, directory, DIRECTORY_MODE);
   const handle = await open(directory, 'r');
   // A socket's path may be 107 bytes at most; through the open directory it is always short.
   const path = `/proc/self/fd/${handle.fd}/${NAME}`;
