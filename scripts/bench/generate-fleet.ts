@@ -12,27 +12,14 @@
  * - Posts jitter by some milliseconds; about one in 2,000 is lost, and about once a week a host is silent for an hour.
  */
 import type { ContainerMetrics, HostMetrics } from '../../src/domain/telemetry.ts';
+import { SeededRandom } from '../../test/domain/seeded-random.ts';
 
 const DAY_MS = 86_400_000;
 const PAGE_BYTES = 4096;
 
-/** Mulberry32: small, fast and the same everywhere. */
-export class Random {
-  #state: number;
+/** Adds the normal distribution. */
+export class Random extends SeededRandom {
   #spare = Number.NaN;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 to 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  }
 
   /** Standard normal (Marsaglia's polar method). */
   normal(): number {
@@ -218,7 +205,7 @@ export class GeneratedHost {
   #tx: number;
 
   constructor(seed: number, containers: number, startMs: number, intervalMs: number) {
-    this.#random = new Random(seed * 2_654_435_761);
+    this.#random = new Random(seed);
     const random = this.#random;
     this.#services = Array.from({ length: containers }, (_, index) => {
       return new Service(KINDS[index % KINDS.length] ?? { ...(KINDS[0] as Kind) }, random);

@@ -1,4 +1,5 @@
 /** Bodies that are nearly right, from a seed: the same seed makes the same bodies. */
+import type { SeededRandom } from '../domain/seeded-random.ts';
 import { containerBody, telemetryBody } from '../wire/telemetry-body.ts';
 
 /** What a number, a string or a whole branch may be replaced by. */
@@ -49,32 +50,21 @@ const SNIPPETS: readonly string[] = [
   '\ufeff',
 ];
 
-/** Mulberry32: 32 bits of state, enough to wander through bodies. */
-export function createRandom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** The positions of values in a JSON text: a string that is no key, a number, a word, a whole list or object. */
 const VALUE = /(?<=[:[,])\s*("(?:[^"\\]|\\.)*"(?!\s*:)|-?\d[\d.eE+-]*|true|false|null|\[[^[\]]*\]|\{[^{}]*\})/g;
 
-function replaceValue(text: string, random: (below: number) => number): string {
+function replaceValue(text: string, random: SeededRandom): string {
   const values = [...text.matchAll(VALUE)];
-  const chosen = values[random(values.length)];
+  const chosen = values[random.below(values.length)];
   if (chosen === undefined) return text;
   const start = chosen.index;
-  return text.slice(0, start) + (VALUES[random(VALUES.length)] ?? '') + text.slice(start + chosen[0].length);
+  return text.slice(0, start) + random.pick(VALUES) + text.slice(start + chosen[0].length);
 }
 
-function slip(text: string, random: (below: number) => number): string {
-  const at = random(text.length);
-  const length = 1 + random(20);
-  switch (random(5)) {
+function slip(text: string, random: SeededRandom): string {
+  const at = random.below(text.length);
+  const length = 1 + random.below(20);
+  switch (random.below(5)) {
     case 0:
       return text.slice(0, at) + text.slice(at + length);
     case 1:
@@ -82,21 +72,23 @@ function slip(text: string, random: (below: number) => number): string {
     case 2:
       return text.slice(0, at);
     case 3:
-      return text.slice(0, at) + (SNIPPETS[random(SNIPPETS.length)] ?? '') + text.slice(at);
+      return text.slice(0, at) + random.pick(SNIPPETS) + text.slice(at);
     default:
-      return text.slice(0, at) + String.fromCharCode(random(0x250)) + text.slice(at + 1);
+      return text.slice(0, at) + String.fromCharCode(random.below(0x250)) + text.slice(at + 1);
   }
 }
 
 /** A body with one to three things changed, most of them still JSON; some damaged once more as bytes. */
-export function mutateBody(index: number, random: (below: number) => number): Buffer {
+export function mutateBody(index: number, random: SeededRandom): Buffer {
   const recordedAt = new Date(Date.UTC(2026, 2, 1, 11, 0) + (index % 3600) * 1000).toISOString();
-  const containers = Array.from({ length: random(4) }, (_, number) => containerBody({ container_id: `c${number}` }));
+  const containers = Array.from({ length: random.below(4) }, (_, number) =>
+    containerBody({ container_id: `c${number}` }),
+  );
   let text = JSON.stringify(telemetryBody({ recorded_at: recordedAt, containers }));
-  for (let changes = 1 + random(3); changes > 0; changes -= 1) {
-    text = random(4) === 0 ? slip(text, random) : replaceValue(text, random);
+  for (let changes = 1 + random.below(3); changes > 0; changes -= 1) {
+    text = random.below(4) === 0 ? slip(text, random) : replaceValue(text, random);
   }
   const bytes = Buffer.from(text);
-  if (bytes.length > 0 && random(10) === 0) bytes[random(bytes.length)] = random(256);
+  if (bytes.length > 0 && random.below(10) === 0) bytes[random.below(bytes.length)] = random.below(256);
   return bytes;
 }

@@ -7,13 +7,14 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Connection } from '../../src/sqlite/connection.ts';
+import { SeededRandom } from '../domain/seeded-random.ts';
 import { bareTick } from '../wire/telemetry-body.ts';
 import { ApplianceUnderTest } from './appliance-under-test.ts';
 import { BATCH_ROWS } from './batch-rows.ts';
 import { BODY_ROWS } from './body-rows.ts';
 import { FIELD_ROWS } from './field-rows.ts';
 import { IDENTITY_ROWS } from './identity-rows.ts';
-import { createRandom, mutateBody } from './mutate-body.ts';
+import { mutateBody } from './mutate-body.ts';
 import { RATE_ROWS } from './rate-rows.ts';
 import { agentHeaders, check, post, type Row, TELEMETRY } from './row.ts';
 import { TIME_ROWS } from './time-rows.ts';
@@ -104,12 +105,12 @@ test('bodies that are nearly right are never a 500, and leave nothing behind unl
        (SELECT json_group_array(json_array(status, os, cpu_count, memory_total_mb, disk_total_gb)) FROM hosts) ||
        (SELECT count(*) FROM events) AS text`,
   );
-  const random = createRandom(seed);
+  const random = new SeededRandom(seed);
   const counts = new Map<number, number>();
   let before = stored.get()?.text;
   for (let index = 0; index < bodies; index += 1) {
     const body = mutateBody(index, random);
-    const isPacked = random(8) === 0;
+    const isPacked = random.below(8) === 0;
     const reply = await server.agents.send({
       method: 'POST',
       path: TELEMETRY,

@@ -1,9 +1,9 @@
-/** A seeded source of chance: equal seeds give equal schedules. */
+/** The one random source of tests and benchmarks: equal seeds give equal sequences, so that a failure can be repeated. */
 export class SeededRandom {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = (seed * 0x9e3779b1) | 0;
+    this.#state = Math.imul(seed, 0x9e3779b1);
     for (let round = 0; round < 4; round += 1) this.next();
   }
 
@@ -19,15 +19,25 @@ export class SeededRandom {
     return this.next() < probability;
   }
 
-  /** Both ends included. */
-  between(from: number, to: number): number {
-    return from + Math.floor(this.next() * (to - from + 1));
+  /** A whole number from 0 up to, not including, `limit`. */
+  below(limit: number): number {
+    return Math.floor(this.next() * limit);
   }
 
-  pick<T>(from: readonly [T, ...T[]] | readonly T[]): T {
-    const item = from[this.between(0, from.length - 1)];
+  /** A whole number from `from` to `to`, both included. */
+  between(from: number, to: number): number {
+    return from + this.below(to - from + 1);
+  }
+
+  /** Throws when there is nothing to pick from. */
+  pick<T>(from: readonly T[]): T {
+    const item = from[this.below(from.length)];
     if (item === undefined) throw new Error('nothing to pick from');
     return item;
+  }
+
+  bytes(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => this.below(256));
   }
 
   /** A part of a list, in its order, of about that share; never empty. */
@@ -35,4 +45,12 @@ export class SeededRandom {
     const some = from.filter(() => this.chance(share));
     return some.length > 0 ? some : [this.pick(from)];
   }
+}
+
+/** The seed of a test run: NEXUS_SEED repeats a run, otherwise every run has a new one. */
+export function chooseSeed(): number {
+  const given = process.env['NEXUS_SEED'];
+  if (given === undefined) return Math.floor(Math.random() * 0xffff_ffff);
+  if (!/^\d{1,10}$/.test(given)) throw new Error(`NEXUS_SEED is '${given}': give a whole number`);
+  return Number(given);
 }

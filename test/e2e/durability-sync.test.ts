@@ -5,9 +5,9 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
+import { chooseSeed, SeededRandom } from '../domain/seeded-random.ts';
 import { HostLedger } from './support/host-ledger.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
-import { chooseSeed, SeededRandom } from './support/seeded-random.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
 import { SmallDisk, skipWithoutSmallDisks } from './support/small-disk.ts';
 import {

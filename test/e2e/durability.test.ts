@@ -8,12 +8,12 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { NexusClient } from '../../src/client/nexus-client.ts';
+import { chooseSeed, SeededRandom } from '../domain/seeded-random.ts';
 import { afterwards } from './support/afterwards.ts';
 import { HostLedger } from './support/host-ledger.ts';
 import { findExecutable } from './support/nexus-command.ts';
 import { launchServer, NexusServer, scratchDirectory } from './support/nexus-server.ts';
 import { OperatorTraffic } from './support/operator-traffic.ts';
-import { chooseSeed, SeededRandom } from './support/seeded-random.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
 import { waitUntil, within } from './support/wait-until.ts';
 

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { startThread } from '../../src/intake/telemetry-intake.ts';
-import { createRandom } from '../conformance/mutate-body.ts';
+import { SeededRandom } from '../domain/seeded-random.ts';
 import { bareTick, containerBody, type JsonObject } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 
@@ -20,38 +20,36 @@ const HEALTH = ['healthy', 'unhealthy', 'starting', null];
 /** What every host posts in every round. */
 type Story = ReadonlyArray<ReadonlyMap<string, JsonObject>>;
 
-type Below = (below: number) => number;
-
 function timeOf(round: number): string {
   return new Date(START_MS + round * ROUND_S * 1000).toISOString();
 }
 
 /** A host whose containers come and go, change and change places; most of the time nothing happens to them. */
 class StoryHost {
-  readonly #below: Below;
+  readonly #random: SeededRandom;
   #present: JsonObject[];
   #gone: JsonObject[] = [];
 
-  constructor(below: Below, count: number) {
-    this.#below = below;
+  constructor(random: SeededRandom, count: number) {
+    this.#random = random;
     this.#present = Array.from({ length: count }, (_, index) => containerBody({ container_id: `c${index}` }));
   }
 
   #anyIndex(): number {
-    return this.#below(this.#present.length);
+    return this.#random.below(this.#present.length);
   }
 
-  #change(fields: JsonObject): void {
-    const index = this.#anyIndex();
+  #change(fields: JsonObject, index = this.#anyIndex()): void {
     this.#present = this.#present.map((container, at) => (at === index ? { ...container, ...fields } : container));
   }
 
   #happen(round: number): void {
-    switch (this.#below(12)) {
+    switch (this.#random.below(12)) {
       case 0:
         return this.#change({ name: `renamed-${round}` });
       case 1:
-        return this.#change({ health_status: HEALTH[this.#below(HEALTH.length)] });
+        // Of the first few, so that one of them also recovers.
+        return this.#change({ health_status: this.#random.pick(HEALTH) }, this.#random.below(2));
       case 2:
         return this.#change({ started_at: timeOf(round), state: 'running' });
       case 3:
@@ -81,16 +79,16 @@ class StoryHost {
     );
     const first = listed[0];
     // The last report of a container that is listed twice counts.
-    if (this.#below(10) === 0 && first !== undefined) listed.push({ ...first, name: 'listed again' });
+    if (this.#random.below(10) === 0 && first !== undefined) listed.push({ ...first, name: 'listed again' });
     return listed;
   }
 
   post(round: number): JsonObject {
     this.#happen(round);
     // Now and then a tick comes late: it is older than one that was posted before it.
-    const isLate = round > 3 && this.#below(12) === 0;
+    const isLate = round > 3 && this.#random.below(12) === 0;
     const recordedAt = isLate ? new Date(Date.parse(timeOf(round - 2)) + 1000).toISOString() : timeOf(round);
-    const kind = this.#below(16);
+    const kind = this.#random.below(16);
     if (kind === 0) return bareTick(recordedAt);
     if (kind === 1) return bareTick(recordedAt, { containers: [] });
     return bareTick(recordedAt, { host: { metrics: { cpu_percent: round } }, containers: this.#listed(round) });
@@ -98,8 +96,8 @@ class StoryHost {
 }
 
 function tellStory(seed: number): Story {
-  const below = createRandom(seed);
-  const hosts = HOSTS.map((name, index) => ({ name, host: new StoryHost(below, index * 2) }));
+  const random = new SeededRandom(seed);
+  const hosts = HOSTS.map((name, index) => ({ name, host: new StoryHost(random, index * 2) }));
   return Array.from({ length: ROUNDS }, (_, round) => new Map(hosts.map(({ name, host }) => [name, host.post(round)])));
 }
 
@@ -155,10 +153,12 @@ async function readAll(server: FleetServer): Promise<Record<string, unknown>> {
   return all;
 }
 
+/** Their seeds. */
+const STORIES = [1, 2, 3];
 const ALONE: Telling = { together: false, restarts: () => false };
 const TOGETHER: Telling = { together: true, restarts: () => false };
 
-for (const seed of [1, 2, 3]) {
+for (const seed of STORIES) {
   test(`posts that come together are stored as those that come one by one (story ${seed})`, async (t) => {
     const story = tellStory(seed);
     const alone = await tell(t, story, ALONE);
@@ -179,8 +179,8 @@ test('a server that remembers no list of containers stores the same as one that 
 });
 
 test('the stories are eventful', async (t) => {
-  const { seen } = await tell(t, tellStory(1), ALONE);
-  const text = JSON.stringify(seen);
+  const told = await Promise.all(STORIES.map((seed) => tell(t, tellStory(seed), ALONE)));
+  const text = JSON.stringify(told.map(({ seen }) => seen));
   for (const kind of ['container_unhealthy', 'container_recovered']) assert.ok(text.includes(kind), kind);
   assert.match(text, /"removed_at":"2026/);
   assert.match(text, /"name":"listed again"/);

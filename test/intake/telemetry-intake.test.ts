@@ -6,8 +6,9 @@ import type { ReportedTick } from '../../src/domain/telemetry.ts';
 import { packed } from '../../src/intake/read-body.ts';
 import { startThread, TelemetryIntake } from '../../src/intake/telemetry-intake.ts';
 import { readBySchema } from '../../src/wire/telemetry.ts';
-import { createRandom, mutateBody } from '../conformance/mutate-body.ts';
+import { mutateBody } from '../conformance/mutate-body.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
+import { SeededRandom } from '../domain/seeded-random.ts';
 import { bareTick, containerBody, type JsonObject, telemetryBody } from '../wire/telemetry-body.ts';
 
 const FAILED = 'the thread that reads telemetry failed: it is read without it, more slowly';
@@ -106,10 +107,10 @@ const LARGE_GOOD = bytesOf(
 
 test('bodies that come together are read as each is read alone, in any mix', async (t) => {
   const { intake, log, threads, messages } = openIntake(t);
-  const random = createRandom(20_260_301);
+  const random = new SeededRandom(20_260_301);
   const kinds: readonly Uint8Array[] = [...GOOD, ...GOOD, ...DOUBTFUL, LARGE, LARGE_GOOD];
   for (const count of [1, 2, 33, 34, MANY, 3 * MANY]) {
-    const bodies = Array.from({ length: count }, () => kinds[random(kinds.length)] ?? LARGE);
+    const bodies = Array.from({ length: count }, () => random.pick(kinds));
     const ticks = await Promise.all(bodies.map((body) => intake.read(body)));
     for (const [index, body] of bodies.entries()) {
       assert.deepEqual(said(ticks[index] ?? null), await readAlone(body), body.toString().slice(0, 200));
@@ -122,7 +123,7 @@ test('bodies that come together are read as each is read alone, in any mix', asy
 
 test('bodies that are nearly right are read as each is read alone', async (t) => {
   const { intake } = openIntake(t);
-  const random = createRandom(7);
+  const random = new SeededRandom(7);
   const bodies = Array.from({ length: 1000 }, (_, index) => mutateBody(index, random));
   const ticks = await Promise.all(bodies.map((body) => intake.read(body)));
   let read = 0;

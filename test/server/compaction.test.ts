@@ -166,7 +166,7 @@ test('a tick that comes late for a compacted span is answered at once, kept once
   await send(server, token, ticks.filter((_, index) => !isLate(index)).map(body));
   compact(server);
   settle();
-  const span = '?from=2026-02-25T00:00:00Z&to=2026-03-01T09:59:59Z&step_seconds=600&spread=true';
+  const span = '?from=2026-02-25T00:00:00Z&to=2026-03-01T09:59:59.999Z&step_seconds=600&spread=true';
   const withoutLate = await server.operator.history('web-1', span);
 
   // Everything again, late ones and duplicates alike.

@@ -10,6 +10,7 @@ import type { Store } from '../../src/domain/store.ts';
 import { ChunkDamaged } from '../../src/history/bytes.ts';
 import { shapeOf } from '../../src/history/tiers.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
+import { SeededRandom } from '../domain/seeded-random.ts';
 
 interface Opened {
   readonly store: Store;
@@ -31,11 +32,7 @@ function open(t: TestContext): Opened {
 
 /** Bytes that do not compress. */
 function noise(length: number, seed: number): Uint8Array {
-  let state = seed;
-  return Uint8Array.from({ length }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state >>> 24;
-  });
+  return new SeededRandom(seed).bytes(length);
 }
 
 function put(store: Store, tier: Tier, index: number, values: Uint8Array | null): void {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { readPlainTick } from '../../src/wire/plain-telemetry.ts';
 import { readBySchema } from '../../src/wire/telemetry.ts';
-import { createRandom, mutateBody } from '../conformance/mutate-body.ts';
+import { mutateBody } from '../conformance/mutate-body.ts';
+import { SeededRandom } from '../domain/seeded-random.ts';
 import { containerBody, type JsonObject, telemetryBody } from './telemetry-body.ts';
 
 /** Undefined for what is no JSON. */
@@ -32,7 +33,7 @@ test('what agents send is read without the schema', () => {
 });
 
 test('bodies that are nearly right are read as the schema reads them, or left to it', (t) => {
-  const random = createRandom(20_260_301);
+  const random = new SeededRandom(20_260_301);
   let read = 0;
   for (let index = 0; index < 4000; index += 1) if (assertAgrees(parse(mutateBody(index, random)))) read += 1;
   t.diagnostic(`${read} of 4000 were read at first sight`);

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { Client } from 'undici';
 import type { NexusClient } from '../../../src/client/nexus-client.ts';
 import { NexusError } from '../../../src/domain/errors.ts';
+import type { SeededRandom } from '../../domain/seeded-random.ts';
 import { HostLedger } from './host-ledger.ts';
-import type { SeededRandom } from './seeded-random.ts';
 import { post } from './simulated-agent.ts';
 
 interface Grown {
@@ -38,10 +38,12 @@ export class OperatorTraffic {
   async run(operator: NexusClient, stop: AbortSignal): Promise<void> {
     let added = 0;
     while (!stop.aborted) {
-      const rotated = this.#random.chance(0.5) || added >= HOSTS_A_RUN ? this.#random.pick(this.#hosts) : undefined;
-      const answered = rotated === undefined ? await this.#add(operator) : await this.#rotate(operator, rotated);
+      const rotates = this.#hosts.length > 0 && (this.#random.chance(0.5) || added >= HOSTS_A_RUN);
+      const answered = rotates
+        ? await this.#rotate(operator, this.#random.pick(this.#hosts))
+        : await this.#add(operator);
       if (!answered) return;
-      if (rotated === undefined) added += 1;
+      if (!rotates) added += 1;
     }
   }
 

@@ -1,7 +1,7 @@
 /** An agent as the server sees one: real HTTP on one kept connection, ticks, repetitions and back-fill. */
 import { Client } from 'undici';
+import type { SeededRandom } from '../../domain/seeded-random.ts';
 import { bodyOf, type HostLedger, type LedgerTick, type Outcome } from './host-ledger.ts';
-import type { SeededRandom } from './seeded-random.ts';
 
 const ANSWER_LIMIT_MS = 15_000;
 
@@ -96,11 +96,8 @@ export class SimulatedAgent {
   }
 
   async #act(first: Client, second: Client): Promise<Outcome[]> {
-    const dice = this.#random.fraction();
-    if (dice < 0.12) {
-      const known = this.#random.pick(this.#recent);
-      if (known !== undefined) return [await this.send(first, [known])];
-    }
+    const dice = this.#random.next();
+    if (dice < 0.12 && this.#recent.length > 0) return [await this.send(first, [this.#random.pick(this.#recent)])];
     if (dice < 0.2) {
       // The same tick on two connections at once: each may answer only when it is stored.
       const twin = [this.#nextTick()];
