@@ -1,4 +1,6 @@
+import { NexusError } from './errors.ts';
 import { ROLLOUT_ENTRY_KINDS } from './rollout.ts';
+import { anything, MARKED, recordOf, StoredForm } from './stored-json.ts';
 
 /** The append-only log of everything that changed and why. Ids rise by one per entry and are never reused. */
 export const EVENT_KINDS = [
@@ -33,3 +35,25 @@ export interface NewLogEvent {
 export interface LogEvent extends NewLogEvent {
   readonly id: number;
 }
+
+const KNOWN_KINDS: ReadonlySet<string> = new Set(EVENT_KINDS);
+
+function isEventKind(kind: string): kind is EventKind {
+  return KNOWN_KINDS.has(kind);
+}
+
+/** Throws `store_unavailable` on a kind that only a newer Nexus writes. */
+export function parseEventKind(id: number, kind: string): EventKind {
+  if (isEventKind(kind)) return kind;
+  throw new NexusError(
+    'store_unavailable',
+    `entry ${id} of the log is of the kind '${kind}', which this Nexus does not know: a newer Nexus wrote it; ` +
+      'start that one again, or restore the backup made before the upgrade',
+  );
+}
+
+/**
+ * The `data` of an entry, as a store keeps it. What must lie in it depends on the kind: whoever reads an entry for more
+ * than showing it parses that as well (`rollout/stored-entry`).
+ */
+export const EVENT_DATA = new StoredForm<NewLogEvent['data']>('entry of the log', recordOf(anything), [MARKED]);

@@ -12,7 +12,7 @@ export type HostState = (typeof HOST_STATES)[number];
 
 export type ProbeMode = 'enforce' | 'observe';
 
-/** A fact that an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
+/** What an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
 export type AgentEvent =
   | { readonly type: 'dispatch_ack'; readonly currentRelease: string | null; readonly receivedAtMs: number }
   | { readonly type: 'activation_started'; readonly startedAtMs: number; readonly method: string }
@@ -71,7 +71,7 @@ export type AgentEvent =
 
 export type AgentEventType = AgentEvent['type'];
 
-export const AGENT_FACT_TYPES = [
+export const AGENT_EVENT_TYPES = [
   'dispatch_ack',
   'activation_started',
   'activation_completed',
@@ -86,12 +86,12 @@ export const AGENT_FACT_TYPES = [
   'converged',
 ] as const satisfies readonly AgentEventType[];
 
-/** A fact with its number and the digest of the body it came in. */
+/** An event with its number and the digest of the body it came in. */
 export interface NumberedEvent {
   readonly seq: number;
   /** SHA-256 of the event's RFC 8785 bytes, hex: tells a duplicate from a conflict. */
   readonly bodyDigest: string;
-  readonly fact: AgentEvent;
+  readonly event: AgentEvent;
 }
 
 export interface ProbeRecord {

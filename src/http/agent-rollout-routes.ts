@@ -9,7 +9,7 @@ import {
   agentStateBodySchema,
   type DispatchBody,
   dispatchBodySchema,
-  readFact,
+  readEvent,
 } from '../wire/agent-event.ts';
 import { dispatchQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
@@ -63,7 +63,7 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
       async handle(exchange, identity) {
         const body = await readJson(exchange, HTTP_LIMITS.eventBodyBytes);
         const { hostname, rollout_id: rolloutId, event } = requireValid(parseWith(agentEventSchema, body));
-        const numbered = { seq: event.seq, bodyDigest: digestEvent(body), fact: readFact(event) };
+        const numbered = { seq: event.seq, bodyDigest: digestEvent(body), event: readEvent(event) };
         await commands.submit({ kind: 'report_event', identity, hostname, rolloutId, numbered, nowMs: exchange.nowMs });
         return NO_CONTENT;
       },

@@ -97,16 +97,16 @@ function checkTerminal(was: RolloutHost, host: RolloutHost): void {
   hold('I4', next.includes(host.state), () => `${quote(host.name)} went from ${was.state} to ${host.state}`);
 }
 
-/** Looks at the fact itself, and not at what the guards made of it. */
+/** Looks at the event itself, and not at what the guards made of it. */
 function checkArrival(plan: RolloutPlan, host: RolloutHost, entry: LaterEntry, atMs: number): void {
-  const fact = entry.kind === 'host_reported' ? entry.numbered.fact : null;
+  const event = entry.kind === 'host_reported' ? entry.numbered.event : null;
   if (host.state === 'activating') hold('I7', host.epoch !== null, () => `${quote(host.name)} acts without an offer`);
   if (host.state === 'soaking') {
-    const onTarget = fact?.type === 'activation_completed' && fact.observedRelease === plan.release;
+    const onTarget = event?.type === 'activation_completed' && event.observedRelease === plan.release;
     hold('I7', onTarget && host.soakDueAtMs !== null, () => `${quote(host.name)} soaks on something else`);
   }
   if (host.state !== 'converged') return;
-  const onTarget = fact?.type === 'converged' && fact.currentRelease === plan.release;
+  const onTarget = event?.type === 'converged' && event.currentRelease === plan.release;
   const due = host.soakDueAtMs !== null && atMs >= host.soakDueAtMs;
   const quiet = host.telemetry?.status !== 'watch' && host.telemetry?.status !== 'regressed';
   hold('I7', onTarget && due, () => `${quote(host.name)} converged on something else, or early`);

@@ -5,29 +5,29 @@ import { failingEnforced, MAX_PROBES } from './probe-records.ts';
 
 type EventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { readonly type: T }>;
 
-/** Why a fact of a legal type is refused all the same, as a sentence; null: it is taken. */
-export function objectToEvent(host: RolloutHost, fact: AgentEvent, plan: RolloutPlan, nowMs: number): string | null {
-  switch (fact.type) {
+/** Why an event of a legal type is refused all the same, as a sentence; null: it is taken. */
+export function objectToEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, nowMs: number): string | null {
+  switch (event.type) {
     case 'dispatch_ack':
       return host.epoch === null
         ? `nothing is offered to ${quote(host.name)}: the offer was withdrawn or never made, so it must not act`
         : null;
     case 'activation_completed':
-      return fact.observedRelease === plan.release
+      return event.observedRelease === plan.release
         ? null
-        : `${quote(host.name)} runs ${fact.observedRelease}, not the release of this rollout (${plan.release})`;
+        : `${quote(host.name)} runs ${event.observedRelease}, not the release of this rollout (${plan.release})`;
     case 'probe_topology_declared':
-      return fact.probes.length > MAX_PROBES
-        ? `${fact.probes.length} probes are declared; at most ${MAX_PROBES} are taken`
+      return event.probes.length > MAX_PROBES
+        ? `${event.probes.length} probes are declared; at most ${MAX_PROBES} are taken`
         : null;
     case 'probe_observed_first':
     case 'probe_result':
     case 'probe_failure_first':
-      return host.probes.length >= MAX_PROBES && !host.probes.some((probe) => probe.name === fact.probe)
-        ? `'${fact.probe}' would be one more probe than the ${MAX_PROBES} that are taken`
+      return host.probes.length >= MAX_PROBES && !host.probes.some((probe) => probe.name === event.probe)
+        ? `'${event.probe}' would be one more probe than the ${MAX_PROBES} that are taken`
         : null;
     case 'converged':
-      return objectToConverged(host, fact, plan, nowMs);
+      return objectToConverged(host, event, plan, nowMs);
     default:
       return null;
   }
@@ -36,12 +36,12 @@ export function objectToEvent(host: RolloutHost, fact: AgentEvent, plan: Rollout
 /** Every `enforce` probe and the server's own look must agree, by the server's clock. */
 function objectToConverged(
   host: RolloutHost,
-  fact: EventOf<'converged'>,
+  event: EventOf<'converged'>,
   plan: RolloutPlan,
   nowMs: number,
 ): string | null {
-  if (fact.currentRelease !== plan.release) {
-    return `${quote(host.name)} runs ${fact.currentRelease}, not the release of this rollout (${plan.release})`;
+  if (event.currentRelease !== plan.release) {
+    return `${quote(host.name)} runs ${event.currentRelease}, not the release of this rollout (${plan.release})`;
   }
   const leftMs = host.soakDueAtMs === null ? Number.POSITIVE_INFINITY : host.soakDueAtMs - nowMs;
   if (leftMs > 0)

@@ -1,4 +1,4 @@
-/** What is known of a host's probes, kept from one fact to the next: one record per name, in order of appearance. */
+/** What is known of a host's probes, kept from one event to the next: one record per name, in order of appearance. */
 import type { ProbeMode, ProbeRecord } from '../domain/rollout.ts';
 import { lastBytes } from './last-bytes.ts';
 

@@ -1,4 +1,4 @@
-/** An agent's fact about one rollout: the entries it comes to, or why it is refused. */
+/** An agent's event about one rollout: the entries it comes to, or why it is refused. */
 import type { NumberedEvent } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import type { LaterEntry } from './apply-entry.ts';
@@ -19,7 +19,7 @@ export function receiveReport(
   const host = rollout.host(name);
   if (host === undefined) return { ok: false, refusal: `${quote(name)} is not part of rollout ${rollout.plan.id}` };
   const { status } = rollout.progress;
-  if (numbered.fact.type === 'dispatch_ack' && status !== 'active') {
+  if (numbered.event.type === 'dispatch_ack' && status !== 'active') {
     // Its withdrawal may still be on its way through the same transaction.
     return { ok: false, refusal: `the rollout is ${status}: what it offered to ${quote(name)} is withdrawn` };
   }

@@ -30,7 +30,7 @@ export const TRANSITIONS = {
   reverted: {},
 } as const satisfies Record<HostState, Partial<Record<AgentEventType, HostState>>>;
 
-/** The state that a fact leads to; undefined: the pair is refused. */
+/** The state that an event leads to; undefined: the pair is refused. */
 export function nextState(state: HostState, type: AgentEventType): HostState | undefined {
   const row: Partial<Record<AgentEventType, HostState>> = TRANSITIONS[state];
   return row[type];

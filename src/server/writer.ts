@@ -351,7 +351,7 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
       if (!(error instanceof NexusError) || error.code === 'store_unavailable') throw error;
       if (command.kind === 'report_event' && error.code === 'conflict') {
         const { hostname, rolloutId, numbered } = command;
-        const fields = { host: hostname, rollout_id: rolloutId, seq: numbered.seq, type: numbered.fact.type };
+        const fields = { host: hostname, rollout_id: rolloutId, seq: numbered.seq, type: numbered.event.type };
         this.#log.warn({ ...fields, ...error.details, reason: error.message }, 'event refused');
       }
       return { ok: false, error };

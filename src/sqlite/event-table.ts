@@ -1,11 +1,11 @@
-import type { EventKind, LogEvent } from '../domain/event-log.ts';
+import { EVENT_DATA, type LogEvent, parseEventKind } from '../domain/event-log.ts';
 import type { EventTable } from '../domain/store.ts';
 import type { Connection } from './connection.ts';
 
 interface EventRow {
   id: number;
   at_ms: number;
-  kind: EventKind;
+  kind: string;
   host: string | null;
   rollout_id: string | null;
   data: string;
@@ -15,10 +15,10 @@ function readRow(row: EventRow): LogEvent {
   return {
     id: row.id,
     atMs: row.at_ms,
-    kind: row.kind,
+    kind: parseEventKind(row.id, row.kind),
     host: row.host,
     rolloutId: row.rollout_id,
-    data: JSON.parse(row.data) as Record<string, unknown>,
+    data: EVENT_DATA.parse(row.data),
   };
 }
 
@@ -50,7 +50,7 @@ export function createEventTable(connection: Connection): EventTable {
   return {
     append: (event) => ({
       ...event,
-      id: insert.run(event.atMs, event.kind, event.host, event.rolloutId, JSON.stringify(event.data)).insertedId,
+      id: insert.run(event.atMs, event.kind, event.host, event.rolloutId, EVENT_DATA.encode(event.data)).insertedId,
     }),
     page,
     ofRollout: (rolloutId) => read(selectOfRollout.iterate(rolloutId)),

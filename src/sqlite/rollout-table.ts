@@ -1,6 +1,6 @@
 import { invariant } from '../domain/errors.ts';
-import type { RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import type { RolloutTable, StoredRollout } from '../domain/store.ts';
+import { HOST_ROW, PLAN_ROW, PROGRESS_ROW } from '../rollout/stored-rows.ts';
 import type { Connection } from './connection.ts';
 
 interface RolloutRow {
@@ -9,7 +9,7 @@ interface RolloutRow {
 }
 
 function readRow(row: RolloutRow): StoredRollout {
-  return { plan: JSON.parse(row.plan) as RolloutPlan, progress: JSON.parse(row.progress) as RolloutProgress };
+  return { plan: PLAN_ROW.parse(row.plan), progress: PROGRESS_ROW.parse(row.progress) };
 }
 
 /** Something is still to come from a host that is on its way, or that owes a rollback. */
@@ -72,17 +72,17 @@ export function createRolloutTable(connection: Connection): RolloutTable {
     insert: ({ plan, progress }) => {
       // A number that was noted in a transaction that failed is another rollout's now.
       numbers.delete(plan.id);
-      const { insertedId } = insert.run(plan.id, plan.stack, JSON.stringify(plan));
-      insertProgress.run(insertedId, JSON.stringify(progress));
+      const { insertedId } = insert.run(plan.id, plan.stack, PLAN_ROW.encode(plan));
+      insertProgress.run(insertedId, PROGRESS_ROW.encode(progress));
     },
-    saveProgress: (id, progress) => void updateProgress.run(JSON.stringify(progress), requireNumber(id)),
-    saveHost: (id, host) => void upsertHost.run(requireNumber(id), host.name, JSON.stringify(host)),
+    saveProgress: (id, progress) => void updateProgress.run(PROGRESS_ROW.encode(progress), requireNumber(id)),
+    saveHost: (id, host) => void upsertHost.run(requireNumber(id), host.name, HOST_ROW.encode(host)),
     find: (id) => {
       const row = selectOne.get(id);
       return row === undefined ? undefined : readRow(row);
     },
     *hosts(id) {
-      for (const { body } of rawHosts(id)) yield JSON.parse(body) as RolloutHost;
+      for (const { body } of rawHosts(id)) yield HOST_ROW.parse(body);
     },
     page: (page) => {
       const before = page.after === null ? Number.MAX_SAFE_INTEGER : (numberOf(page.after) ?? 0);
@@ -92,7 +92,7 @@ export function createRolloutTable(connection: Connection): RolloutTable {
     findHost: (id, host) => {
       const number = numberOf(id);
       const row = number === undefined ? undefined : selectHost.get(number, host);
-      return row === undefined ? undefined : (JSON.parse(row.body) as RolloutHost);
+      return row === undefined ? undefined : HOST_ROW.parse(row.body);
     },
     epochs: () => selectEpochs.iterate(),
     saveEpoch: (stack, host, epoch) => void upsertEpoch.run(stack, host, epoch),

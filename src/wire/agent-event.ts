@@ -83,7 +83,7 @@ export type AgentEventBody = z.input<typeof agentEventSchema>;
 type ParsedEvent = z.output<typeof eventSchema>;
 
 /** A parsed event as the core knows it. */
-export function readFact(event: ParsedEvent): AgentEvent {
+export function readEvent(event: ParsedEvent): AgentEvent {
   switch (event.type) {
     case 'dispatch_ack':
       return { type: event.type, currentRelease: event.current_release, receivedAtMs: event.received_at };

@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import type { RolloutEntry } from '../../src/domain/rollout.ts';
+import { EVENT_DATA, parseEventKind } from '../../src/domain/event-log.ts';
 import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { entryOf } from '../../src/rollout/stored-entry.ts';
+import { HOST_ROW, PLAN_ROW, PROGRESS_ROW } from '../../src/rollout/stored-rows.ts';
 import { FleetServer } from '../http/fleet-server.ts';
 import { eventOf } from '../http/rollout-fleet.ts';
 
@@ -68,23 +70,31 @@ test('folding the log from nothing gives the rows of that version, byte for byte
   const rows = database.prepare<[], { number: number; id: string; plan: string; progress: string }>(
     'SELECT number, id, plan, progress FROM rollouts JOIN rollout_progress ON rollout_number = number ORDER BY number',
   );
-  const events = database.prepare<[string], { at_ms: number; kind: string; host: string | null; data: string }>(
-    'SELECT at_ms, kind, host, data FROM events WHERE rollout_id = ? ORDER BY id',
-  );
+  const events = database.prepare<
+    [string],
+    { id: number; at_ms: number; kind: string; host: string | null; data: string }
+  >('SELECT id, at_ms, kind, host, data FROM events WHERE rollout_id = ? ORDER BY id');
   const hosts = database.prepare<[number], { host: string; body: string }>(
     'SELECT host, body FROM rollout_hosts WHERE rollout_number = ?',
   );
   for (const { number, id, plan, progress } of rows.all()) {
-    const log = events.all(id).map(({ at_ms: atMs, kind, host, data }): TimedEntry => {
-      const of = host === null ? {} : { host };
-      return { atMs, entry: { kind, ...of, ...JSON.parse(data) } as RolloutEntry };
+    const log = events.all(id).map((row): TimedEntry => {
+      const event = { id: row.id, atMs: row.at_ms, kind: parseEventKind(row.id, row.kind), host: row.host };
+      return { atMs: row.at_ms, entry: entryOf({ ...event, rolloutId: id, data: EVENT_DATA.parse(row.data) }) };
     });
     const folded = Rollout.replay(log);
+    // As that version wrote them: without a mark.
     assert.equal(JSON.stringify(folded.plan), plan);
     assert.equal(JSON.stringify(folded.progress), progress);
+    assert.ok(PLAN_ROW.isRowOf(plan, folded.plan) && PROGRESS_ROW.isRowOf(progress, folded.progress));
     const bodies = new Map(hosts.all(number).map(({ host, body }) => [host, body]));
     assert.equal(bodies.size, folded.hosts.size);
-    for (const host of folded.hosts.values()) assert.equal(JSON.stringify(host), bodies.get(host.name));
+    for (const host of folded.hosts.values()) {
+      const body = bodies.get(host.name) ?? '';
+      assert.equal(JSON.stringify(host), body);
+      assert.ok(HOST_ROW.isRowOf(body, host));
+      assert.deepEqual(HOST_ROW.parse(body), host);
+    }
   }
   assert.equal(rows.all().length, 11);
   database.close();

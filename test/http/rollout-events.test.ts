@@ -1,7 +1,7 @@
 /** The table of legal transitions over HTTP: 7 states × 12 events, and every number that an event can come with. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGENT_FACT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
+import { AGENT_EVENT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
 import { eventOf, RolloutFleet } from './rollout-fleet.ts';
 
 /** What each state accepts, and where that leads; every other pair is refused. */
@@ -34,7 +34,7 @@ interface Row {
 }
 
 const ROWS: readonly Row[] = HOST_STATES.flatMap((state) =>
-  AGENT_FACT_TYPES.map((type, index) => ({ host: `${state}-${index}`, state, type })),
+  AGENT_EVENT_TYPES.map((type, index) => ({ host: `${state}-${index}`, state, type })),
 );
 
 test('the table of transitions over HTTP', async (context) => {

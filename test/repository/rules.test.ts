@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/wire': ['src/domain', 'zod'],
   'src/intake': ['src/domain', 'src/runtime', 'src/wire', 'src/telemetry', 'node:'],
-  'src/sqlite': ['src/domain', 'src/runtime', 'src/telemetry', 'src/history', 'node:', 'better-sqlite3'],
+  'src/sqlite': ['src/domain', 'src/runtime', 'src/rollout', 'src/telemetry', 'src/history', 'node:', 'better-sqlite3'],
   'src/http': [
     'src/domain',
     'src/wire',

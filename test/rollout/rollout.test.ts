@@ -10,7 +10,7 @@ import { receiveReport } from '../../src/rollout/receive-report.ts';
 import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import {
-  FACTS,
+  EVENTS,
   lead,
   NOON_MS,
   numbered,
@@ -23,10 +23,10 @@ import {
 } from './sample-rollout.ts';
 
 const ONE_WAVE = { waves: [['web-1', 'web-2', 'web-3']] };
-const report = (host: string, seq: number, type: keyof typeof FACTS): LaterEntry => ({
+const report = (host: string, seq: number, type: keyof typeof EVENTS): LaterEntry => ({
   kind: 'host_reported',
   host,
-  numbered: numbered(seq, FACTS[type]),
+  numbered: numbered(seq, EVENTS[type]),
 });
 const verdict = (status: TelemetryVerdict['status']): TelemetryVerdict => ({
   status,
@@ -88,13 +88,13 @@ test('a dispatch asks for an offer, and its withdrawal leaves no trace of it', (
 
 test('a failure beyond the threshold halts the rollout in the same breath, and quarantines with the evidence', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' });
-  const fail = { ...FACTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
+  const fail = { ...EVENTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
   rollout.apply({ kind: 'host_reported', host: 'web-1', numbered: numbered(8, fail) }, NOON_MS);
-  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.failed), NOON_MS);
+  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.failed), NOON_MS);
   assert.deepEqual(received, {
     ok: true,
     entries: [
-      { kind: 'host_reported', host: 'web-1', numbered: numbered(9, FACTS.failed) },
+      { kind: 'host_reported', host: 'web-1', numbered: numbered(9, EVENTS.failed) },
       {
         kind: 'rollout_halted',
         host: 'web-1',
@@ -111,14 +111,14 @@ test('a failure beyond the threshold halts the rollout in the same breath, and q
 
 test('a failure within the threshold is only reported', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' }, { failureThreshold: 1 });
-  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.failed), NOON_MS);
+  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.failed), NOON_MS);
   assert.equal(received.ok && received.entries.length, 1);
 });
 
 test('a failure after the end quarantines by itself', () => {
   const rollout = sampleRollout({ 'web-1': 'activating' });
   rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
-  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.activation_failed), NOON_MS);
+  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.activation_failed), NOON_MS);
   assert(received.ok);
   assert.deepEqual(
     received.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects),
@@ -135,18 +135,18 @@ test('a tolerated failure after the end quarantines nothing', () => {
 
 test('a halt by an activation that failed names no probe', () => {
   const rollout = sampleRollout({ 'web-1': 'activating' });
-  const received = receiveReport(rollout, 'web-1', numbered(9, FACTS.activation_failed), NOON_MS);
+  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.activation_failed), NOON_MS);
   const reason = "'web-1' failed: 1 host failed, and failure_threshold is 0";
   assert.deepEqual(received.ok && received.entries[1], { kind: 'rollout_halted', host: 'web-1', reason });
 });
 
 test('a report is refused for a stranger, and by the table', () => {
   const rollout = sampleRollout();
-  assert.deepEqual(receiveReport(rollout, 'nobody', numbered(1, FACTS.dispatch_ack), NOON_MS), {
+  assert.deepEqual(receiveReport(rollout, 'nobody', numbered(1, EVENTS.dispatch_ack), NOON_MS), {
     ok: false,
     refusal: "'nobody' is not part of rollout r1",
   });
-  assert.deepEqual(receiveReport(rollout, 'web-1', numbered(1, FACTS.converged), NOON_MS), {
+  assert.deepEqual(receiveReport(rollout, 'web-1', numbered(1, EVENTS.converged), NOON_MS), {
     ok: false,
     refusal: 'a host that is pending reports no converged (event 1)',
   });
@@ -159,7 +159,7 @@ for (const entry of [
 ] as const) {
   test(`no offer is acknowledged after ${entry.kind}, withdrawn yet or not`, () => {
     const rollout = sampleRollout({ 'web-1': 'pending' });
-    const acknowledge = () => receiveReport(rollout, 'web-1', numbered(1, FACTS.dispatch_ack), NOON_MS);
+    const acknowledge = () => receiveReport(rollout, 'web-1', numbered(1, EVENTS.dispatch_ack), NOON_MS);
     assert.equal(acknowledge().ok, true);
     rollout.apply(entry, NOON_MS);
     const { status } = rollout.progress;
@@ -297,18 +297,18 @@ for (const { given, state, entry, atMs } of [
   {
     given: 'a soak on something else',
     state: 'soaking',
-    entry: { ...FACTS.activation_completed, observedRelease: OTHER },
+    entry: { ...EVENTS.activation_completed, observedRelease: OTHER },
     atMs: NOON_MS,
   },
   {
     given: 'convergence on something else',
     state: 'converged',
-    entry: { ...FACTS.converged, currentRelease: OTHER },
+    entry: { ...EVENTS.converged, currentRelease: OTHER },
     atMs: NOON_MS + SOAK_MS,
   },
-  { given: 'early convergence', state: 'converged', entry: FACTS.converged, atMs: NOON_MS + SOAK_MS - 1 },
+  { given: 'early convergence', state: 'converged', entry: EVENTS.converged, atMs: NOON_MS + SOAK_MS - 1 },
 ] as const) {
-  test(`I7: ${given} is seen in the fact itself`, () => {
+  test(`I7: ${given} is seen in the event itself`, () => {
     const rollout = sampleRollout({ 'web-1': state === 'soaking' ? 'activating' : 'soaking' });
     const host = rollout.host('web-1');
     assert(host !== undefined);

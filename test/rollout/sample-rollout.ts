@@ -1,4 +1,4 @@
-/** Rollouts, hosts and facts for tests: everything that a row does not name is in order. */
+/** Rollouts, hosts and events for tests: everything that a row does not name is in order. */
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
 import type {
   AgentEvent,
@@ -38,7 +38,7 @@ export function samplePlan(part: Partial<RolloutPlan> = {}): RolloutPlan {
   };
 }
 
-export const FACTS: { readonly [T in AgentEventType]: Extract<AgentEvent, { readonly type: T }> } = {
+export const EVENTS: { readonly [T in AgentEventType]: Extract<AgentEvent, { readonly type: T }> } = {
   dispatch_ack: { type: 'dispatch_ack', currentRelease: OTHER, receivedAtMs: NOON_MS },
   activation_started: { type: 'activation_started', startedAtMs: NOON_MS, method: 'compose' },
   activation_completed: {
@@ -76,8 +76,8 @@ export const FACTS: { readonly [T in AgentEventType]: Extract<AgentEvent, { read
 };
 
 /** `seq` is also the body's digest: the same number is the same body. */
-export function numbered(seq: number, fact: AgentEvent): NumberedEvent {
-  return { seq, bodyDigest: `body ${seq}`, fact };
+export function numbered(seq: number, event: AgentEvent): NumberedEvent {
+  return { seq, bodyDigest: `body ${seq}`, event };
 }
 
 /** A dispatched host in any state, its soak just over at noon. */
@@ -100,7 +100,7 @@ export function sampleHost(state: HostState, part: Partial<RolloutHost> = {}): R
   };
 }
 
-/** The facts that lead a dispatched host to a state. */
+/** The events that lead a dispatched host to a state. */
 const WAY = {
   pending: [],
   activating: ['dispatch_ack'],
@@ -116,7 +116,7 @@ export function lead(rollout: Rollout, name: string, state: HostState, atMs = NO
   rollout.apply({ kind: 'host_dispatched', host: name, epoch: 1 }, atMs);
   for (const [index, type] of WAY[state].entries()) {
     const laterMs = type === 'converged' ? atMs + SOAK_MS : atMs;
-    rollout.apply({ kind: 'host_reported', host: name, numbered: numbered(index + 1, FACTS[type]) }, laterMs);
+    rollout.apply({ kind: 'host_reported', host: name, numbered: numbered(index + 1, EVENTS[type]) }, laterMs);
   }
 }
 

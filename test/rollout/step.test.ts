@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentEvent, RolloutHost, TelemetryVerdict } from '../../src/domain/rollout.ts';
 import { step } from '../../src/rollout/step.ts';
-import { FACTS, NOON_MS, numbered, OTHER, POLICY, sampleHost, samplePlan, TARGET } from './sample-rollout.ts';
+import { EVENTS, NOON_MS, numbered, OTHER, POLICY, sampleHost, samplePlan, TARGET } from './sample-rollout.ts';
 
-function take(host: RolloutHost, fact: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {
-  const stepped = step(host, numbered(host.lastSeq + 1, fact), plan, nowMs);
+function take(host: RolloutHost, event: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {
+  const stepped = step(host, numbered(host.lastSeq + 1, event), plan, nowMs);
   assert(stepped.ok, stepped.ok ? '' : stepped.refusal);
   return stepped.host;
 }
 
-function refusal(host: RolloutHost, fact: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): string | null {
-  const stepped = step(host, numbered(host.lastSeq + 1, fact), plan, nowMs);
+function refusal(host: RolloutHost, event: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): string | null {
+  const stepped = step(host, numbered(host.lastSeq + 1, event), plan, nowMs);
   return stepped.ok ? null : stepped.refusal;
 }
 
@@ -20,44 +20,44 @@ function verdict(status: TelemetryVerdict['status']): TelemetryVerdict {
 }
 
 const required = samplePlan({ policy: { ...POLICY, telemetry: { ...POLICY.telemetry, mode: 'required' } } });
-const fail = { ...FACTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
+const fail = { ...EVENTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
 
 test('a number may leave a gap', () => {
-  const stepped = step(sampleHost('pending'), numbered(40, FACTS.dispatch_ack), samplePlan(), NOON_MS);
+  const stepped = step(sampleHost('pending'), numbered(40, EVENTS.dispatch_ack), samplePlan(), NOON_MS);
   assert.equal(stepped.ok && stepped.host.lastSeq, 40);
 });
 
 test('an acknowledgement is refused without an offer: the agent must not act on one that was withdrawn', () => {
   assert.equal(
-    refusal(sampleHost('pending', { epoch: null }), FACTS.dispatch_ack),
+    refusal(sampleHost('pending', { epoch: null }), EVENTS.dispatch_ack),
     "nothing is offered to 'web-1': the offer was withdrawn or never made, so it must not act",
   );
 });
 
 test('nothing is taken from an archived host', () => {
   const host = sampleHost('soaking', { left: true });
-  assert.equal(refusal(host, FACTS.converged), "'web-1' is archived: nothing is expected of it any more");
+  assert.equal(refusal(host, EVENTS.converged), "'web-1' is archived: nothing is expected of it any more");
 });
 
 test('the acknowledgement says what ran before, and null is a first deploy', () => {
-  assert.equal(take(sampleHost('pending'), FACTS.dispatch_ack).previousRelease, OTHER);
-  assert.equal(take(sampleHost('pending'), { ...FACTS.dispatch_ack, currentRelease: null }).previousRelease, null);
+  assert.equal(take(sampleHost('pending'), EVENTS.dispatch_ack).previousRelease, OTHER);
+  assert.equal(take(sampleHost('pending'), { ...EVENTS.dispatch_ack, currentRelease: null }).previousRelease, null);
 });
 
 test('a completed activation must show the target, and starts the soak by the clock of the server', () => {
   const host = sampleHost('activating', { soakDueAtMs: null });
-  assert.equal(take(host, FACTS.activation_completed, NOON_MS + 5).soakDueAtMs, NOON_MS + 60_005);
+  assert.equal(take(host, EVENTS.activation_completed, NOON_MS + 5).soakDueAtMs, NOON_MS + 60_005);
   assert.match(
-    refusal(host, { ...FACTS.activation_completed, observedRelease: OTHER }) ?? '',
+    refusal(host, { ...EVENTS.activation_completed, observedRelease: OTHER }) ?? '',
     /not the release of this/,
   );
 });
 
-for (const { given, host, fact, nowMs, plan, expected } of [
+for (const { given, host, event, nowMs, plan, expected } of [
   { given: 'everything in order', expected: null },
   {
     given: 'another release',
-    fact: { ...FACTS.converged, currentRelease: OTHER },
+    event: { ...EVENTS.converged, currentRelease: OTHER },
     expected: `'web-1' runs ${OTHER}, not the release of this rollout (${TARGET})`,
   },
   {
@@ -94,20 +94,20 @@ for (const { given, host, fact, nowMs, plan, expected } of [
 ] as ReadonlyArray<{
   given: string;
   host?: Partial<RolloutHost>;
-  fact?: AgentEvent;
+  event?: AgentEvent;
   nowMs?: number;
   plan?: ReturnType<typeof samplePlan>;
   expected: string | null;
 }>) {
   test(`convergence with ${given}: ${expected ?? 'taken'}`, () => {
-    assert.equal(refusal(sampleHost('soaking', host), fact ?? FACTS.converged, nowMs, plan), expected);
+    assert.equal(refusal(sampleHost('soaking', host), event ?? EVENTS.converged, nowMs, plan), expected);
   });
 }
 
 test('a probe that turns keeps since when, and passing forgets the reason', () => {
   const failing = take(sampleHost('soaking'), fail);
   const still = take(failing, { ...fail, observedAtMs: NOON_MS + 5_000, failureReason: 'timed out' });
-  const well = take(still, { ...FACTS.probe_result, observedAtMs: NOON_MS + 9_000 });
+  const well = take(still, { ...EVENTS.probe_result, observedAtMs: NOON_MS + 9_000 });
   assert.deepEqual(
     [failing, still, well].map((host) => host.probes),
     [
@@ -119,14 +119,14 @@ test('a probe that turns keeps since when, and passing forgets the reason', () =
 });
 
 test('a first failure fails the probe; a first observation only names it', () => {
-  assert.equal(take(sampleHost('soaking'), FACTS.probe_failure_first).probes[0]?.status, 'fail');
-  assert.equal(take(sampleHost('soaking'), FACTS.probe_observed_first).probes[0]?.status, null);
+  assert.equal(take(sampleHost('soaking'), EVENTS.probe_failure_first).probes[0]?.status, 'fail');
+  assert.equal(take(sampleHost('soaking'), EVENTS.probe_observed_first).probes[0]?.status, null);
 });
 
 test('declaring probes again keeps what was observed of them, and drops the others', () => {
   const seen = take(take(sampleHost('soaking'), fail), { ...fail, probe: 'old' });
   const declared = take(seen, {
-    ...FACTS.probe_topology_declared,
+    ...EVENTS.probe_topology_declared,
     probes: [
       { name: 'tcp', mode: 'observe' },
       { name: 'http', mode: 'enforce' },
@@ -145,12 +145,12 @@ test('a host has at most 100 probes', () => {
   const probes = Array.from({ length: 101 }, (_, index) => ({ name: `p${index}`, mode: 'observe' as const }));
   const soaking = sampleHost('soaking');
   assert.equal(
-    refusal(soaking, { ...FACTS.probe_topology_declared, probes }),
+    refusal(soaking, { ...EVENTS.probe_topology_declared, probes }),
     '101 probes are declared; at most 100 are taken',
   );
-  const full = take(soaking, { ...FACTS.probe_topology_declared, probes: probes.slice(1) });
-  assert.equal(refusal(full, FACTS.probe_result), "'http' would be one more probe than the 100 that are taken");
-  assert.equal(refusal(full, { ...FACTS.probe_result, probe: 'p7' }), null);
+  const full = take(soaking, { ...EVENTS.probe_topology_declared, probes: probes.slice(1) });
+  assert.equal(refusal(full, EVENTS.probe_result), "'http' would be one more probe than the 100 that are taken");
+  assert.equal(refusal(full, { ...EVENTS.probe_result, probe: 'p7' }), null);
 });
 
 test('a failure keeps the last words of what failed, and the verdict of the server', () => {
@@ -159,7 +159,7 @@ test('a failure keeps the last words of what failed, and the verdict of the serv
     probe: 'tcp',
     failureReason: 'not asked for',
   });
-  assert.deepEqual(take(host, FACTS.failed).failure, {
+  assert.deepEqual(take(host, EVENTS.failed).failure, {
     failingProbes: ['http'],
     output: 'http: connection refused\ntelemetry: memory grows',
     atMs: NOON_MS,
@@ -168,13 +168,13 @@ test('a failure keeps the last words of what failed, and the verdict of the serv
 
 test('a failed activation keeps the last 8 KiB of what it said, in whole characters', () => {
   const stderrTail = `${'é'.repeat(5_000)}the end`;
-  const { failure } = take(sampleHost('activating'), { ...FACTS.activation_failed, stderrTail });
+  const { failure } = take(sampleHost('activating'), { ...EVENTS.activation_failed, stderrTail });
   assert.deepEqual(failure?.failingProbes, []);
   assert.equal(new TextEncoder().encode(failure?.output).length, 8191);
   assert.match(failure?.output ?? '', /^é+the end$/);
 });
 
 test('a host that went back is through', () => {
-  const reverted = take(sampleHost('failed'), FACTS.rollback_completed, NOON_MS + 1);
+  const reverted = take(sampleHost('failed'), EVENTS.rollback_completed, NOON_MS + 1);
   assert.deepEqual([reverted.state, reverted.stateSinceMs], ['reverted', NOON_MS + 1]);
 });

@@ -1,10 +1,10 @@
 /** Every pair of state and event, each with a new, a duplicate, a regressed and a conflicting number. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGENT_FACT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
+import { AGENT_EVENT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
 import { judgeSeq } from '../../src/rollout/judge-seq.ts';
 import { step } from '../../src/rollout/step.ts';
-import { FACTS, NOON_MS, sampleHost, samplePlan } from './sample-rollout.ts';
+import { EVENTS, NOON_MS, sampleHost, samplePlan } from './sample-rollout.ts';
 
 /** The contract's table in full; null: refused. */
 const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
@@ -108,18 +108,18 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
   },
 };
 
-const PAIRS = HOST_STATES.flatMap((state) => AGENT_FACT_TYPES.map((type) => ({ state, type })));
+const PAIRS = HOST_STATES.flatMap((state) => AGENT_EVENT_TYPES.map((type) => ({ state, type })));
 
 test('there are 84 pairs', () => assert.equal(PAIRS.length, 84));
 
 for (const { state, type } of PAIRS) {
   const host = sampleHost(state);
-  const fact = FACTS[type];
+  const event = EVENTS[type];
   const next = NEXT[state][type];
 
   test(`${state} and a new ${type}: ${next ?? 'refused'}`, () => {
     assert.equal(judgeSeq(host.lastSeq, 5, 'this body', undefined), 'new');
-    const stepped = step(host, { seq: 5, bodyDigest: 'this body', fact }, samplePlan(), NOON_MS);
+    const stepped = step(host, { seq: 5, bodyDigest: 'this body', event }, samplePlan(), NOON_MS);
     if (next === null) {
       assert.deepEqual(stepped, { ok: false, refusal: `a host that is ${state} reports no ${type} (event 5)` });
     } else {
@@ -138,7 +138,7 @@ for (const { state, type } of PAIRS) {
   ] as const) {
     test(`${state} and ${what} ${type}: ${verdict}, and nothing moves`, () => {
       assert.equal(judgeSeq(host.lastSeq, seq, 'this body', stored), verdict);
-      const stepped = step(host, { seq, bodyDigest: 'this body', fact }, samplePlan(), NOON_MS);
+      const stepped = step(host, { seq, bodyDigest: 'this body', event }, samplePlan(), NOON_MS);
       assert.deepEqual(stepped, { ok: false, refusal: `event ${seq} is not beyond the last one, 4` });
     });
   }

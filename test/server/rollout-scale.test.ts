@@ -107,8 +107,8 @@ async function rollOut(writer: Writer, names: readonly string[]): Promise<string
   return id;
 }
 
-function report(rolloutId: string, hostname: string, identity: AgentIdentity, seq: number, fact: AgentEvent) {
-  const numbered = { seq, bodyDigest: `digest ${seq}`, fact };
+function report(rolloutId: string, hostname: string, identity: AgentIdentity, seq: number, event: AgentEvent) {
+  const numbered = { seq, bodyDigest: `digest ${seq}`, event };
   return { kind: 'report_event', identity, hostname, rolloutId, numbered, nowMs: NOON_MS } as const;
 }
 
@@ -206,8 +206,8 @@ test('what changes often in one transaction is written once, as it is at its end
   const identity = agents.get('web-1');
   assert(identity !== undefined);
   calls.length = 0;
-  const facts = [ACK, STARTED, COMPLETED];
-  await Promise.all(facts.map((fact, index) => writer.submit(report(id, 'web-1', identity, index + 1, fact))));
+  const events = [ACK, STARTED, COMPLETED];
+  await Promise.all(events.map((event, index) => writer.submit(report(id, 'web-1', identity, index + 1, event))));
   const logged = 'log host_reported';
   assert.deepEqual(calls, ['begin', logged, logged, logged, 'save web-1']);
   const replay = new RolloutReader(writer).replay(id);
@@ -220,8 +220,8 @@ test('of soaking hosts only those that have reported are read again', async (t) 
   const agents = await addFleet(writer, ['web-1', 'web-2']);
   const id = await rollOut(writer, ['web-1', 'web-2']);
   for (const [name, identity] of agents) {
-    for (const [index, fact] of [ACK, STARTED, COMPLETED].entries())
-      await writer.submit(report(id, name, identity, index + 1, fact));
+    for (const [index, event] of [ACK, STARTED, COMPLETED].entries())
+      await writer.submit(report(id, name, identity, index + 1, event));
   }
   await writer.tick(NOON_MS + 4_000);
   const identity = agents.get('web-2');

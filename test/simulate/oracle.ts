@@ -257,30 +257,30 @@ export class Oracle {
     host: ShadowHost,
     atMs: number,
   ): void {
-    const { fact, seq } = numbered;
+    const { event, seq } = numbered;
     const { plan } = shadow;
-    const next = LEGAL.get(`${host.state} ${fact.type}`);
-    assert(next !== undefined, `${fact.type} was taken from ${name}, which is ${host.state}`);
+    const next = LEGAL.get(`${host.state} ${event.type}`);
+    assert(next !== undefined, `${event.type} was taken from ${name}, which is ${host.state}`);
     assert(seq > host.lastSeq, `event ${seq} of ${name} was applied after ${host.lastSeq}`);
     assert(!host.left, `${name} has left`);
     host.lastSeq = seq;
     host.state = next;
-    switch (fact.type) {
+    switch (event.type) {
       case 'dispatch_ack':
         assert.equal(shadow.status, 'active');
         assert(host.offered, `${name} acknowledged an offer that was withdrawn`);
-        host.previous = fact.currentRelease;
+        host.previous = event.currentRelease;
         break;
       case 'activation_completed':
-        assert.equal(fact.observedRelease, plan.release);
+        assert.equal(event.observedRelease, plan.release);
         host.soakDueMs = atMs + plan.policy.soakSeconds * 1000;
         break;
       case 'probe_result':
-        if (fact.status === 'pass') host.failing.delete(fact.probe);
-        else if (fact.mode === 'enforce') host.failing.add(fact.probe);
+        if (event.status === 'pass') host.failing.delete(event.probe);
+        else if (event.mode === 'enforce') host.failing.add(event.probe);
         break;
       case 'converged':
-        assert.equal(fact.currentRelease, plan.release);
+        assert.equal(event.currentRelease, plan.release);
         assert(atMs >= host.soakDueMs, `${name} converged ${host.soakDueMs - atMs} ms early`);
         assert.equal([...host.failing].join(), '', `${name} converged with failing probes`);
         assert(!['watch', 'regressed'].includes(host.verdict), `${name} converged although its telemetry is bad`);

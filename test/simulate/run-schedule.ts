@@ -115,10 +115,10 @@ class Schedule {
     if (entry.kind === 'wave_promoted' && entry.skipped.length > 0) this.#note('hosts skipped');
     if (entry.kind === 'telemetry_judged') this.#note(`telemetry ${entry.verdict.status}`);
     if (entry.kind !== 'host_reported') return;
-    const { fact } = entry.numbered;
-    this.#note(fact.type);
-    if (fact.type !== 'converged') return;
-    const release = this.releases.get(fact.currentRelease);
+    const { event } = entry.numbered;
+    this.#note(event.type);
+    if (event.type !== 'converged') return;
+    const release = this.releases.get(event.currentRelease);
     assert(release !== undefined && !mustFail(release), `${entry.host} converged on what cannot work`);
   }
 

@@ -44,7 +44,7 @@ export class SimAgent {
   readonly #works = new Map<string, Work>();
   readonly #epochs = new Map<string, number>();
   readonly #startedAtMs = new Map<string, number>();
-  #facts = 0;
+  #events = 0;
   /** Counts the lives of the process: what an earlier one asked for does not reach it. */
   #life = 0;
   /** Counts what the agent learned: an answer that is older than that is no news. */
@@ -160,10 +160,10 @@ export class SimAgent {
     return work;
   }
 
-  #enqueue(work: Work, fact: AgentEvent): void {
-    this.#facts += 1;
+  #enqueue(work: Work, event: AgentEvent): void {
+    this.#events += 1;
     this.#version += 1;
-    work.outbox.push({ seq: work.nextSeq, bodyDigest: `${this.name} ${this.#facts}`, fact });
+    work.outbox.push({ seq: work.nextSeq, bodyDigest: `${this.name} ${this.#events}`, event });
     work.nextSeq += 1;
     this.#send();
   }
@@ -205,7 +205,7 @@ export class SimAgent {
   #taken(work: Work, numbered: NumberedEvent): void {
     if (work.outbox[0]?.seq === numbered.seq) work.outbox.shift();
     const goesBack = work.release.policy.onHealthFailure === 'rollback-and-halt';
-    switch (numbered.fact.type) {
+    switch (numbered.event.type) {
       case 'dispatch_ack':
         work.phase = 'activating';
         this.#activate(work);

@@ -123,7 +123,7 @@ export class SimServer implements FleetView {
     const stored = this.#digests.get(key + numbered.seq);
     const verdict = judgeSeq(part.lastSeq, numbered.seq, numbered.bodyDigest, stored);
     if (verdict !== 'new') return verdict === 'duplicate' ? 204 : 409;
-    if (numbered.fact.type === 'converged') this.#judge(host);
+    if (numbered.event.type === 'converged') this.#judge(host);
     const received = receiveReport(rollout, host, numbered, this.nowMs);
     if (received.ok) {
       for (const entry of received.entries) this.#apply(rolloutId, entry);

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGENT_FACT_TYPES } from '../../src/domain/rollout.ts';
+import { AGENT_EVENT_TYPES } from '../../src/domain/rollout.ts';
 import { runSchedule } from './run-schedule.ts';
 
 const SCHEDULES = Number(process.env['SIM_SCHEDULES'] ?? 20_000);
@@ -33,7 +33,7 @@ const TO_MEET = [
   'telemetry ok',
   'telemetry watch',
   'telemetry regressed',
-  ...AGENT_FACT_TYPES,
+  ...AGENT_EVENT_TYPES,
 ];
 
 if (ONE_SEED !== undefined) {

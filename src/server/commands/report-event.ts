@@ -5,6 +5,7 @@ import type { Store } from '../../domain/store.ts';
 import { judgeSeq } from '../../rollout/judge-seq.ts';
 import { receiveReport } from '../../rollout/receive-report.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
+import { entryOf } from '../../rollout/stored-entry.ts';
 import type { SoakJudge } from '../rollouts/soak-judge.ts';
 import { restoreRollout } from '../state/rollout-index.ts';
 import type { State } from '../state/state.ts';
@@ -28,7 +29,7 @@ export function reportEvent(
   }
   if (isDuplicate(state.store, command.rolloutId, part, command.numbered)) return { applied: false };
   const rollout = openRollout(state, command.rolloutId);
-  if (command.numbered.fact.type === 'converged') judge.judgeLast(state, rollout, part, command.nowMs);
+  if (command.numbered.event.type === 'converged') judge.judgeLast(state, rollout, part, command.nowMs);
   const received = receiveReport(rollout, name, command.numbered, command.nowMs);
   if (!received.ok) throw refusal(part, received.refusal);
   for (const entry of received.entries) state.driver.apply(rollout, entry, command.nowMs);
@@ -39,7 +40,7 @@ function refusal(part: RolloutHost, detail: string): NexusError {
   return new NexusError('conflict', detail, { details: { current_state: part.state, last_event_seq: part.lastSeq } });
 }
 
-/** Throws `conflict` when another fact has that number. */
+/** Throws `conflict` when another event has that number. */
 function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbered: NumberedEvent): boolean {
   const { seq, bodyDigest } = numbered;
   const stored = seq > part.lastSeq ? undefined : storedDigest(store, rolloutId, part.name, seq);
@@ -50,8 +51,9 @@ function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbere
 
 function storedDigest(store: Store, rolloutId: string, name: string, seq: number): string | undefined {
   for (const event of store.events.ofRolloutHost(rolloutId, name)) {
-    if (event.kind !== 'host_reported') continue;
-    const { numbered } = event.data as { numbered: NumberedEvent };
+    const entry = entryOf(event);
+    if (entry.kind !== 'host_reported') continue;
+    const { numbered } = entry;
     if (numbered.seq === seq) return numbered.bodyDigest;
     if (numbered.seq < seq) return undefined;
   }

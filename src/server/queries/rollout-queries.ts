@@ -1,6 +1,6 @@
 /** Reads of releases and rollouts, committed ones only. */
 import type { RolloutRequest } from '../../domain/command.ts';
-import type { RolloutEntry, RolloutPlan, WaveCounts } from '../../domain/rollout.ts';
+import type { RolloutPlan, WaveCounts } from '../../domain/rollout.ts';
 import type {
   PreflightFinding,
   ReleaseView,
@@ -15,6 +15,8 @@ import { explainHold } from '../../rollout/explain-hold.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import { gateContextOf } from '../../rollout/gates/gate.ts';
 import { Rollout, type TimedEntry } from '../../rollout/rollout.ts';
+import { entryOf } from '../../rollout/stored-entry.ts';
+import { HOST_ROW, PROGRESS_ROW } from '../../rollout/stored-rows.ts';
 import { findRelease } from '../commands/releases.ts';
 import { findRollout, planRollout } from '../commands/rollouts.ts';
 import type { State } from '../state/state.ts';
@@ -106,8 +108,7 @@ export class RolloutReader implements RolloutQueries {
     function* read(): Generator<TimedEntry> {
       for (const event of store.events.ofRollout(id)) {
         entries += 1;
-        const { atMs, kind, host, data } = event;
-        yield { atMs, entry: { kind, ...(host === null ? {} : { host }), ...data } as unknown as RolloutEntry };
+        yield { atMs: event.atMs, entry: entryOf(event) };
       }
     }
     const folded = Rollout.replay(read());
@@ -124,11 +125,13 @@ export class RolloutReader implements RolloutQueries {
 /** What is not the same byte for byte: `rollout`, or names of hosts. */
 function compare(store: Store, { id }: RolloutPlan, folded: Rollout): string[] {
   const differences: string[] = [];
-  if (store.rollouts.rawProgress(id) !== JSON.stringify(folded.progress)) differences.push('rollout');
+  const progress = store.rollouts.rawProgress(id);
+  if (progress === undefined || !PROGRESS_ROW.isRowOf(progress, folded.progress)) differences.push('rollout');
   const rows = new Map<string, string>();
   for (const { host, body } of store.rollouts.rawHosts(id)) rows.set(host, body);
   for (const host of folded.hosts.values()) {
-    if (rows.get(host.name) !== JSON.stringify(host)) differences.push(host.name);
+    const row = rows.get(host.name);
+    if (row === undefined || !HOST_ROW.isRowOf(row, host)) differences.push(host.name);
     rows.delete(host.name);
   }
   return [...differences, ...rows.keys()];

@@ -14,6 +14,7 @@ import { PendingHosts } from '../../rollout/pending-hosts.ts';
 import { plan } from '../../rollout/plan.ts';
 import { reconsider } from '../../rollout/reconsider.ts';
 import { Rollout } from '../../rollout/rollout.ts';
+import { logEventOf } from '../../rollout/stored-entry.ts';
 import type { Fleet } from '../state/fleet.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 
@@ -131,9 +132,7 @@ export class RolloutDriver {
   }
 
   #log(rolloutId: string, entry: RolloutEntry, atMs: number): void {
-    const { kind, ...rest } = entry;
-    const { host = null, ...data } = { host: null, ...rest };
-    this.#store.events.append({ atMs, kind, host, rolloutId, data });
+    this.#store.events.append(logEventOf(rolloutId, entry, atMs));
   }
 
   #carryOut(rollout: Rollout, effect: RolloutEffect, nowMs: number): void {
