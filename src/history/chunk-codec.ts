@@ -19,7 +19,8 @@
  * only the points with a count, as whole numbers; the last of them is 0 throughout where no more than two samples fall
  * into a step. Columns are described in `column-codec`.
  */
-import { ByteReader, ByteWriter, ChunkDamaged } from './bytes.ts';
+import { ByteReader, ByteWriter } from '../telemetry/bytes.ts';
+import { ChunkDamaged, chunkDamaged } from './chunk-damaged.ts';
 import { readColumn, readRuns, toWhole, writeColumn, writeRuns } from './column-codec.ts';
 import {
   type CounterColumns,
@@ -62,7 +63,7 @@ export function encodeInstants(times: readonly number[], unit: number): Uint8Arr
 
 /** Ascending. Throws {@link ChunkDamaged}. */
 export function decodeInstants(bytes: Uint8Array): number[] {
-  const reader = new ByteReader(bytes);
+  const reader = new ByteReader(bytes, chunkDamaged);
   requireVersion(reader);
   const count = reader.varint();
   if (count > MAX_POINTS || count > reader.left) throw new ChunkDamaged('it says to hold too many points');
@@ -220,7 +221,7 @@ interface Opened {
 }
 
 function open(bytes: Uint8Array, kind: number, points: number, only: number | null): Opened {
-  const reader = new ByteReader(bytes);
+  const reader = new ByteReader(bytes, chunkDamaged);
   requireVersion(reader);
   if (reader.byte() !== kind) throw new ChunkDamaged('it is of another kind');
   const count = reader.varint();
@@ -238,7 +239,7 @@ function open(bytes: Uint8Array, kind: number, points: number, only: number | nu
 }
 
 function* readTickSeries(id: number, bytes: Uint8Array, points: number): Generator<void, Series> {
-  const reader = new ByteReader(bytes);
+  const reader = new ByteReader(bytes, chunkDamaged);
   const present = readRuns(reader, points);
   const count = countOf(present);
   const stored = reader.byte();
@@ -295,7 +296,7 @@ function readRolledColumns(reader: ByteReader, name: string, present: Uint8Array
 }
 
 function* readRolledSeries(id: number, bytes: Uint8Array, points: number): Generator<void, RolledSeries> {
-  const reader = new ByteReader(bytes);
+  const reader = new ByteReader(bytes, chunkDamaged);
   const present = readRuns(reader, points);
   const stored = reader.byte();
   const names = metricsOf(id);

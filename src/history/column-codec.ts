@@ -14,7 +14,8 @@
  * The smallest of the whole-number forms is taken; numbers that are neither whole nor hundredths, or above 2^50, are
  * floats. Lossless: what is decoded is the number that was encoded.
  */
-import { type ByteReader, type ByteWriter, ChunkDamaged } from './bytes.ts';
+import type { ByteReader, ByteWriter } from '../telemetry/bytes.ts';
+import { ChunkDamaged } from './chunk-damaged.ts';
 
 const EMPTY = 0;
 const CONSTANT = 1;

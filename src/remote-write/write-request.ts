@@ -7,12 +7,12 @@
  * Four messages of length-delimited fields: written by hand, as a protobuf library would be larger than all of this.
  */
 import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
-import type { ByteWriter } from '../history/bytes.ts';
-import { ByteWriter as Bytes } from '../history/bytes.ts';
+import { ByteWriter } from '../telemetry/bytes.ts';
 
 const LENGTH_DELIMITED = 2;
 const FIXED_64 = 1;
 const VARINT = 0;
+const MAX_SAMPLE_BYTES = 1 + 8 + 1 + 8;
 const field = (number: number, type: number): number => (number << 3) | type;
 
 export type Labels = ReadonlyArray<readonly [name: string, value: string]>;
@@ -27,9 +27,9 @@ function putBytes(writer: ByteWriter, number: number, bytes: Uint8Array): void {
 
 /** The labels of one series, sorted by name as the specification wants them, as bytes that may be used again. */
 export function encodeLabels(labels: Labels): Uint8Array {
-  const writer = new Bytes();
+  const writer = new ByteWriter();
   for (const [name, value] of [...labels].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const label = new Bytes();
+    const label = new ByteWriter();
     putBytes(label, 1, text.encode(name));
     putBytes(label, 2, text.encode(value));
     putBytes(writer, 1, label.finish());
@@ -46,16 +46,14 @@ export interface SeriesSamples {
 
 /** The body of one request. */
 export function encodeWriteRequest(series: Iterable<SeriesSamples>): Uint8Array {
-  const request = new Bytes();
-  const number = new DataView(new ArrayBuffer(8));
+  const request = new ByteWriter();
   for (const { labels, samples } of series) {
-    const one = new Bytes();
+    const one = new ByteWriter();
     one.bytes(labels);
     for (const { value, atMs } of samples) {
-      const sample = new Bytes();
-      number.setFloat64(0, value, true);
+      const sample = new ByteWriter(MAX_SAMPLE_BYTES);
       sample.varint(field(1, FIXED_64));
-      sample.bytes(new Uint8Array(number.buffer));
+      sample.float64(value);
       sample.varint(field(2, VARINT));
       sample.varint(atMs);
       putBytes(one, 2, sample.finish());

@@ -14,8 +14,8 @@ import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zli
 import { messageOf } from '../domain/errors.ts';
 import { TIERS, type Tier } from '../domain/history.ts';
 import type { ChunkInfo, ChunkTable, StoredChunk } from '../domain/store.ts';
-import { ChunkDamaged } from '../history/bytes.ts';
 import { decodeInstants, encodeInstants } from '../history/chunk-codec.ts';
+import { ChunkDamaged } from '../history/chunk-damaged.ts';
 import { CELL_MS, shapeOf, startOfSpan } from '../history/tiers.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import type { Connection } from './connection.ts';

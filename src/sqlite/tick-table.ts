@@ -1,6 +1,6 @@
 import type { ChunkTable, StoredTick, TickTable } from '../domain/store.ts';
-import { ChunkDamaged } from '../history/bytes.ts';
 import { decodeTicks, finishNow } from '../history/chunk-codec.ts';
+import { ChunkDamaged } from '../history/chunk-damaged.ts';
 import { sampleAt } from '../history/tick-block.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
 import type { Connection } from './connection.ts';

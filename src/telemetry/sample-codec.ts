@@ -12,6 +12,7 @@
  */
 import { NexusError } from '../domain/errors.ts';
 import { CONTAINER_METRICS, type ContainerMetrics, HOST_METRICS, type HostMetrics } from '../domain/telemetry.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
 
 export interface ContainerSample {
   readonly id: number;
@@ -43,158 +44,102 @@ export class SampleDamaged extends NexusError {
   }
 }
 
-class SampleWriter {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #length = 0;
+function sampleDamaged(what: string): SampleDamaged {
+  return new SampleDamaged(what);
+}
 
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+type Metrics = Readonly<Record<string, number | null>>;
+
+function writeValue(writer: ByteWriter, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= MAX_VARINT_VALUE && !Object.is(value, -0)) {
+    writer.varint(value * 4 + INTEGER);
+    return;
   }
-
-  byte(value: number): void {
-    this.#bytes[this.#length++] = value;
+  const hundredths = Math.round(value * 100);
+  if (hundredths >= 0 && hundredths <= MAX_VARINT_VALUE && hundredths / 100 === value && !Object.is(value, -0)) {
+    writer.varint(hundredths * 4 + HUNDREDTHS);
+    return;
   }
+  writer.byte(FLOAT);
+  writer.float64(value);
+}
 
-  varint(value: number): void {
-    let rest = value;
-    while (rest >= 128) {
-      this.#bytes[this.#length++] = (rest % 128) + 128;
-      rest = Math.floor(rest / 128);
-    }
-    this.#bytes[this.#length++] = rest;
+function writeBlock(writer: ByteWriter, names: readonly string[], metrics: Metrics): void {
+  const bitmapAt = writer.length;
+  writer.byte(0);
+  let bitmap = 0;
+  for (let index = 0; index < names.length; index += 1) {
+    const value = metrics[names[index] ?? ''];
+    if (value === null || value === undefined) continue;
+    bitmap |= 1 << index;
+    writeValue(writer, value);
   }
+  writer.setByte(bitmapAt, bitmap);
+}
 
-  value(value: number): void {
-    if (Number.isInteger(value) && value >= 0 && value <= MAX_VARINT_VALUE && !Object.is(value, -0)) {
-      this.varint(value * 4 + INTEGER);
-      return;
-    }
-    const hundredths = Math.round(value * 100);
-    if (hundredths >= 0 && hundredths <= MAX_VARINT_VALUE && hundredths / 100 === value && !Object.is(value, -0)) {
-      this.varint(hundredths * 4 + HUNDREDTHS);
-      return;
-    }
-    this.byte(FLOAT);
-    this.#view.setFloat64(this.#length, value, true);
-    this.#length += 8;
+/** A block after its length, which one byte holds. */
+function writeMeasuredBlock(writer: ByteWriter, names: readonly string[], metrics: Metrics): void {
+  const lengthAt = writer.length;
+  writer.byte(0);
+  writeBlock(writer, names, metrics);
+  writer.setByte(lengthAt, writer.length - lengthAt - 1);
+}
+
+function readValue(reader: ByteReader): number {
+  if (reader.peek() === FLOAT) {
+    reader.skip(1);
+    return reader.float64();
   }
+  const tagged = reader.varint();
+  const tag = tagged % 4;
+  const value = (tagged - tag) / 4;
+  if (tag === INTEGER) return value;
+  if (tag === HUNDREDTHS) return value / 100;
+  throw new SampleDamaged('a number has an unknown form');
+}
 
-  block(names: readonly string[], metrics: Readonly<Record<string, number | null>>): void {
-    const bitmapAt = this.#length++;
-    let bitmap = 0;
-    for (let index = 0; index < names.length; index += 1) {
-      const value = metrics[names[index] ?? ''];
-      if (value === null || value === undefined) continue;
-      bitmap |= 1 << index;
-      this.value(value);
-    }
-    this.#bytes[bitmapAt] = bitmap;
-  }
+function readBlock<N extends string>(reader: ByteReader, names: readonly N[]): Record<N, number | null> {
+  const bitmap = reader.byte();
+  const metrics = {} as Record<N, number | null>;
+  names.forEach((name, index) => {
+    metrics[name] = (bitmap & (1 << index)) === 0 ? null : readValue(reader);
+  });
+  return metrics;
+}
 
-  /** A block after its length, which one byte holds. */
-  measuredBlock(names: readonly string[], metrics: Readonly<Record<string, number | null>>): void {
-    const lengthAt = this.#length++;
-    this.block(names, metrics);
-    this.#bytes[lengthAt] = this.#length - lengthAt - 1;
-  }
-
-  /** Byte by byte: a block is too short for anything that has to be set up. */
-  copy(from: Uint8Array, start: number, end: number): void {
-    for (let at = start; at < end; at += 1) this.#bytes[this.#length++] = from[at] ?? 0;
-  }
-
-  finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+function skipBlock(reader: ByteReader): void {
+  for (let bitmap = reader.byte(); bitmap !== 0; bitmap >>>= 1) {
+    if ((bitmap & 1) === 0) continue;
+    if (reader.peek() === FLOAT) reader.skip(1 + 8);
+    else reader.skipVarint();
   }
 }
 
-class SampleReader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  byte(): number {
-    const value = this.#bytes[this.#at++];
-    if (value === undefined) throw new SampleDamaged('the row ends too early');
-    return value;
-  }
-
-  varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let length = 0; length < 8; length += 1) {
-      const byte = this.byte();
-      value += (byte % 128) * scale;
-      if (byte < 128) return value;
-      scale *= 128;
-    }
-    throw new SampleDamaged('a number is too long');
-  }
-
-  value(): number {
-    if (this.#bytes[this.#at] === FLOAT) {
-      const start = this.#at + 1;
-      if (start + 8 > this.#bytes.length) throw new SampleDamaged('the row ends too early');
-      this.#at = start + 8;
-      return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + start, 8).getFloat64(0, true);
-    }
-    const tagged = this.varint();
-    const tag = tagged % 4;
-    const value = (tagged - tag) / 4;
-    if (tag === INTEGER) return value;
-    if (tag === HUNDREDTHS) return value / 100;
-    throw new SampleDamaged('a number has an unknown form');
-  }
-
-  block<N extends string>(names: readonly N[]): Record<N, number | null> {
-    const bitmap = this.byte();
-    const metrics = {} as Record<N, number | null>;
-    names.forEach((name, index) => {
-      metrics[name] = (bitmap & (1 << index)) === 0 ? null : this.value();
-    });
-    return metrics;
-  }
-
-  skipBlock(): void {
-    for (let bitmap = this.byte(); bitmap !== 0; bitmap >>>= 1) {
-      if ((bitmap & 1) === 1) this.#skipValue();
-    }
-  }
-
-  /** Beyond the end it goes on: whatever is read next throws then. */
-  #skipValue(): void {
-    if (this.#bytes[this.#at] === FLOAT) this.#at += 1 + 8;
-    else while ((this.#bytes[this.#at++] ?? 0) >= 128);
-  }
-
-  header(): void {
-    const version = this.byte();
-    if (version !== VERSION) throw new SampleDamaged(`the row has version ${version}, this Nexus reads ${VERSION}`);
-  }
+/** A reader behind the version. */
+function openSample(bytes: Uint8Array): ByteReader {
+  const reader = new ByteReader(bytes, sampleDamaged);
+  const version = reader.byte();
+  if (version !== VERSION) throw new SampleDamaged(`the row has version ${version}, this Nexus reads ${VERSION}`);
+  return reader;
 }
 
 /** The host's numbers of a row that {@link assembleSample} puts together. */
 export function packHost(metrics: HostMetrics): Uint8Array {
-  const writer = new SampleWriter(MAX_BLOCK_BYTES);
-  writer.block(HOST_METRICS, metrics);
+  const writer = new ByteWriter(MAX_BLOCK_BYTES);
+  writeBlock(writer, HOST_METRICS, metrics);
   return writer.finish();
 }
 
 /** The containers' numbers of a row that {@link assembleSample} puts together, each after its length in one byte. */
 export function packContainers(containers: readonly ContainerMetrics[]): Uint8Array {
-  const writer = new SampleWriter(containers.length * (1 + MAX_BLOCK_BYTES));
-  for (const metrics of containers) writer.measuredBlock(CONTAINER_METRICS, metrics);
+  const writer = new ByteWriter(containers.length * (1 + MAX_BLOCK_BYTES));
+  for (const metrics of containers) writeMeasuredBlock(writer, CONTAINER_METRICS, metrics);
   return writer.finish();
 }
 
 /** A row out of its parts. `ids`: of the packed containers, in their order; null when the tick said nothing of them. */
 export function assembleSample(host: Uint8Array, ids: readonly number[] | null, blocks: Uint8Array): Uint8Array {
-  const writer = new SampleWriter(1 + host.length + 1 + 8 + blocks.length + 8 * (ids?.length ?? 0));
+  const writer = new ByteWriter(1 + host.length + 1 + 8 + blocks.length + 8 * (ids?.length ?? 0));
   writer.byte(VERSION);
   writer.copy(host, 0, host.length);
   writer.byte(ids === null ? 0 : 1);
@@ -217,33 +162,30 @@ export function encodeSample({ metrics, containers }: Sample): Uint8Array {
 
 /** Throws {@link SampleDamaged}. */
 export function decodeSample(bytes: Uint8Array): Sample {
-  const reader = new SampleReader(bytes);
-  reader.header();
-  const metrics = reader.block(HOST_METRICS);
+  const reader = openSample(bytes);
+  const metrics = readBlock(reader, HOST_METRICS);
   if (reader.byte() === 0) return { metrics, containers: null };
   const containers: ContainerSample[] = [];
   for (let left = reader.varint(); left > 0; left -= 1) {
-    containers.push({ id: reader.varint(), metrics: reader.block(CONTAINER_METRICS) });
+    containers.push({ id: reader.varint(), metrics: readBlock(reader, CONTAINER_METRICS) });
   }
   return { metrics, containers };
 }
 
 /** The host's numbers alone. Throws {@link SampleDamaged}. */
 export function decodeHostMetrics(bytes: Uint8Array): HostMetrics {
-  const reader = new SampleReader(bytes);
-  reader.header();
-  return reader.block(HOST_METRICS);
+  const reader = openSample(bytes);
+  return readBlock(reader, HOST_METRICS);
 }
 
 /** One container's numbers alone; undefined when the row does not hold it. Throws {@link SampleDamaged}. */
 export function decodeContainerMetrics(bytes: Uint8Array, id: number): ContainerMetrics | undefined {
-  const reader = new SampleReader(bytes);
-  reader.header();
-  reader.skipBlock();
+  const reader = openSample(bytes);
+  skipBlock(reader);
   if (reader.byte() === 0) return undefined;
   for (let left = reader.varint(); left > 0; left -= 1) {
-    if (reader.varint() === id) return reader.block(CONTAINER_METRICS);
-    reader.skipBlock();
+    if (reader.varint() === id) return readBlock(reader, CONTAINER_METRICS);
+    skipBlock(reader);
   }
   return undefined;
 }

@@ -9,8 +9,8 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { snappyUncompress } from 'hyparquet/src/snappy.js';
 import { formatInstant } from '../../src/domain/instant.ts';
-import { ByteReader } from '../../src/history/bytes.ts';
 import { Forwarder, type ForwarderParts } from '../../src/remote-write/forwarder.ts';
+import { ByteReader } from '../../src/telemetry/bytes.ts';
 import { waitUntil } from '../e2e/support/wait-until.ts';
 import { FleetServer } from '../http/fleet-server.ts';
 import { telemetryBody } from '../wire/telemetry-body.ts';
@@ -47,10 +47,10 @@ function decode(body: Buffer): Received[] {
   snappyUncompress(body, plain);
   const samples: Received[] = [];
   const text = new TextDecoder();
-  for (const series of fields(new ByteReader(plain))) {
+  for (const series of fields(new ByteReader(plain, Error))) {
     const labels: Record<string, string> = {};
-    for (const { number, bytes } of fields(new ByteReader(series.bytes))) {
-      const parts = [...fields(new ByteReader(bytes))];
+    for (const { number, bytes } of fields(new ByteReader(series.bytes, Error))) {
+      const parts = [...fields(new ByteReader(bytes, Error))];
       if (number === 1) labels[text.decode(parts[0]?.bytes)] = text.decode(parts[1]?.bytes);
       else {
         const value = parts[0]?.bytes ?? new Uint8Array(8);

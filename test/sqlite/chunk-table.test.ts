@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { Tier } from '../../src/domain/history.ts';
 import type { Store } from '../../src/domain/store.ts';
-import { ChunkDamaged } from '../../src/history/bytes.ts';
+import { ChunkDamaged } from '../../src/history/chunk-damaged.ts';
 import { shapeOf } from '../../src/history/tiers.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { SeededRandom } from '../domain/seeded-random.ts';

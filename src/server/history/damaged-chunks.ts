@@ -5,7 +5,7 @@
 import type { Tier } from '../../domain/history.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import type { Log } from '../../domain/log.ts';
-import { ChunkDamaged } from '../../history/bytes.ts';
+import { ChunkDamaged } from '../../history/chunk-damaged.ts';
 import type { State } from '../state/state.ts';
 
 interface Damage {

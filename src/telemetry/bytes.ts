@@ -1,20 +1,18 @@
-/** The numbers of a chunk as bytes. Every failure to read is one error. */
-import { NexusError } from '../domain/errors.ts';
-
-/** Thrown on bytes that no encoder of a known version wrote: a damaged chunk, or one of a newer Nexus. */
-export class ChunkDamaged extends NexusError {
-  constructor(what: string) {
-    super('store_unavailable', `a stored chunk of history cannot be read (${what})`);
-  }
-}
+/** Numbers as bytes and back: what samples, chunks of history and remote-write requests are made of. */
 
 const LOW = 128;
 /** Longest varint: 2^56 is beyond every safe integer. */
 const MAX_VARINT_BYTES = 8;
+const FLOAT64_BYTES = 8;
 
 export class ByteWriter {
-  #bytes = new Uint8Array(1024);
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** It grows beyond `capacity` when it must; who knows the size spares the copying. */
+  constructor(capacity = 1024) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -30,6 +28,11 @@ export class ByteWriter {
   byte(value: number): void {
     this.#reserve(1);
     this.#bytes[this.#length++] = value;
+  }
+
+  /** Overwrites a byte that was written before, e.g. a length that was not known yet. */
+  setByte(at: number, value: number): void {
+    this.#bytes[at] = value;
   }
 
   /** A whole number from 0 to 2^53 - 1: seven bits a byte, the lowest first (LEB128). */
@@ -52,10 +55,23 @@ export class ByteWriter {
     this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
   }
 
+  /** IEEE 754, little endian. */
+  float64(value: number): void {
+    this.#reserve(FLOAT64_BYTES);
+    new DataView(this.#bytes.buffer).setFloat64(this.#length, value, true);
+    this.#length += FLOAT64_BYTES;
+  }
+
   bytes(values: Uint8Array): void {
     this.#reserve(values.length);
     this.#bytes.set(values, this.#length);
     this.#length += values.length;
+  }
+
+  /** A few bytes out of others, one by one: too few for anything that has to be set up. */
+  copy(from: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    for (let at = start; at < end; at += 1) this.#bytes[this.#length++] = from[at] ?? 0;
   }
 
   finish(): Uint8Array {
@@ -65,19 +81,27 @@ export class ByteWriter {
 
 export class ByteReader {
   readonly #bytes: Uint8Array;
+  readonly #damaged: (what: string) => Error;
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** `damaged` makes the error that is thrown on bytes which no {@link ByteWriter} wrote. */
+  constructor(bytes: Uint8Array, damaged: (what: string) => Error) {
     this.#bytes = bytes;
+    this.#damaged = damaged;
   }
 
   get left(): number {
     return this.#bytes.length - this.#at;
   }
 
+  /** The next byte, which stays the next; undefined at the end. */
+  peek(): number | undefined {
+    return this.#bytes[this.#at];
+  }
+
   byte(): number {
     const value = this.#bytes[this.#at];
-    if (value === undefined) throw new ChunkDamaged('it ends too early');
+    if (value === undefined) throw this.#endsEarly();
     this.#at += 1;
     return value;
   }
@@ -95,7 +119,7 @@ export class ByteReader {
       value += (byte - LOW) * scale;
       scale *= LOW;
     }
-    throw new ChunkDamaged('a number is too long');
+    throw this.#damaged('a number is too long');
   }
 
   zigzag(): number {
@@ -103,13 +127,34 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
+  float64(): number {
+    const start = this.#at;
+    this.skip(FLOAT64_BYTES);
+    if (this.#at > this.#bytes.length) throw this.#endsEarly();
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + start, FLOAT64_BYTES).getFloat64(0, true);
+  }
+
   bytes(count: number): Uint8Array {
-    if (count > this.left) throw new ChunkDamaged('it ends too early');
+    if (count > this.left) throw this.#endsEarly();
     this.#at += count;
     return this.#bytes.subarray(this.#at - count, this.#at);
   }
 
+  /** Beyond the end it goes on: whatever is read next throws then. */
+  skip(count: number): void {
+    this.#at += count;
+  }
+
+  /** As {@link skip}. */
+  skipVarint(): void {
+    while ((this.#bytes[this.#at++] ?? 0) >= LOW);
+  }
+
   requireEnd(): void {
-    if (this.left !== 0) throw new ChunkDamaged('it is longer than it says');
+    if (this.left !== 0) throw this.#damaged('it is longer than it says');
+  }
+
+  #endsEarly(): Error {
+    return this.#damaged('it ends too early');
   }
 }

@@ -1,0 +1,13 @@
+import { NexusError } from '../domain/errors.ts';
+
+/** Thrown on bytes that no encoder of a known version wrote: a damaged chunk, or one of a newer Nexus. */
+export class ChunkDamaged extends NexusError {
+  constructor(what: string) {
+    super('store_unavailable', `a stored chunk of history cannot be read (${what})`);
+  }
+}
+
+/** For a reader of bytes. */
+export function chunkDamaged(what: string): ChunkDamaged {
+  return new ChunkDamaged(what);
+}
