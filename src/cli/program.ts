@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { NEXUS_VERSION } from '../domain/version.ts';
-import { addAgentCommand } from './agent.ts';
-import { addCompletionCommand } from './completion/completion.ts';
-import { addEventCommands } from './event.ts';
+import { addAgentCommand } from './agent/command.ts';
+import { addCompletionCommand } from './completion/command.ts';
+import { addEventCommands } from './event/commands.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addExamples } from './operator/examples.ts';
 import { addReleaseCommands } from './release/commands.ts';
@@ -11,7 +11,7 @@ import { addBackupCommand } from './server/backup.ts';
 import { addExportCommand } from './server/export.ts';
 import { addServeCommand } from './server/serve.ts';
 import { paint, type Terminal } from './terminal/terminal.ts';
-import { addTokenCommands } from './token.ts';
+import { addTokenCommands } from './token/commands.ts';
 
 /**
  * The tree of commands. It only declares: what a command needs to do its work is imported when it runs, so that

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { CommandEnd, EXIT_DONE, exitCodeOf } from './exit-code.ts';
 import { createProgram } from './program.ts';
+import { CommandEnd, EXIT_DONE, exitCodeOf } from './terminal/exit-code.ts';
 import { type OutputStream, printNote, type Terminal } from './terminal/terminal.ts';
 
 /** What the completion scripts call; not a command, so that it neither shows in help nor completes itself. */
@@ -22,7 +22,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     // Those two have written their message already.
     if (!(error instanceof CommanderError || error instanceof CommandEnd)) {
-      const { describeFailure } = await import('./failure.ts');
+      const { describeFailure } = await import('./terminal/failure.ts');
       printNote(terminal, describeFailure(error));
     }
     return exitCodeOf(error);

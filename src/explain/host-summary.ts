@@ -9,7 +9,7 @@ import {
   type RolloutMoment,
   secondsSince,
   secondsUntil,
-} from './host-progress.ts';
+} from './snapshot.ts';
 
 /** The gate of hosts whose wave has not begun. */
 const WAVE_GATE = 'wave';

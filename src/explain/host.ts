@@ -3,6 +3,7 @@ import { assertNever } from '../domain/errors.ts';
 import { formatSpan, plural } from '../domain/words.ts';
 import { TELEMETRY_PROBE } from '../wire/agent-event.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
+import { enforcedProbes, failingProbes, failureWords, lastLine, quote } from './host-summary.ts';
 import {
   hasEnded,
   nameOfDigest,
@@ -12,8 +13,7 @@ import {
   releaseName,
   secondsSince,
   secondsUntil,
-} from './host-progress.ts';
-import { enforcedProbes, failingProbes, failureWords, lastLine, quote } from './host-summary.ts';
+} from './snapshot.ts';
 
 export interface ExplainedMoment extends RolloutMoment {
   /** Why hosts put their activation off, by host: only the log says that. */

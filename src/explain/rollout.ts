@@ -3,6 +3,7 @@ import { formatSpan, plural, shortDigest } from '../domain/words.ts';
 import type { LogEventBody } from '../wire/operator.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { type ExplainedMoment, explainHost, sentence } from './host.ts';
+import { agentEventOf, textOf } from './log-entry.ts';
 import {
   countsOf,
   formatCounts,
@@ -12,8 +13,7 @@ import {
   type RolloutMoment,
   releaseName,
   secondsSince,
-} from './host-progress.ts';
-import { agentEventOf, textOf } from './log-entry.ts';
+} from './snapshot.ts';
 
 /** Names that a sentence lists before it only counts. */
 const MAX_NAMES = 5;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commandLineWords } from '../../src/cli/completion/command-line-words.ts';
-import { formatLabels, readLabelChanges, readLabels } from '../../src/cli/host/label-argument.ts';
+import { formatLabels, readLabelChanges, readLabels } from '../../src/cli/operator/labels.ts';
 import { parseListenAddress } from '../../src/cli/server/listen-address.ts';
+import { commandLineWords } from '../../src/cli/terminal/command-line-words.ts';
 import { printable } from '../../src/cli/terminal/printable.ts';
 import { NexusError } from '../../src/domain/errors.ts';
 

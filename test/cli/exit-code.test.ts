@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { CommanderError } from 'commander';
-import { exitCodeOf } from '../../src/cli/exit-code.ts';
+import { exitCodeOf } from '../../src/cli/terminal/exit-code.ts';
 import { ERROR_CODES, NexusError } from '../../src/domain/errors.ts';
 import { startFakeApi } from '../client/fake-api.ts';
 import { pendingHost } from '../client/sample-answers.ts';

@@ -3,10 +3,10 @@ import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
 import { completionSourceOf } from '../operator/completion-source.ts';
 import { type OperatorFlags, openClient } from '../operator/operator-command.ts';
+import { commandLineWords } from '../terminal/command-line-words.ts';
 import { printable } from '../terminal/printable.ts';
 import { printLine, type Terminal } from '../terminal/terminal.ts';
 import type { Candidate } from './candidates.ts';
-import { commandLineWords } from './command-line-words.ts';
 
 type Offer =
   | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }

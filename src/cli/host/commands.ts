@@ -1,13 +1,13 @@
 import { Argument, type Command } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
 import { isHostName } from '../../domain/host.ts';
-import { printAgentStart, serverUrlFor } from '../operator/agent-start.ts';
 import { addExamples } from '../operator/examples.ts';
+import { formatLabels, readLabelChanges, readLabels } from '../operator/labels.ts';
 import { addOperatorFlags, hostArgument, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { readDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
-import { formatLabels, readLabelChanges, readLabels } from './label-argument.ts';
+import { printAgentStart, serverUrlFor } from './agent-start.ts';
 import { type MetricsFlags, showMetrics } from './metrics.ts';
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];

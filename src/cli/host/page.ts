@@ -1,4 +1,5 @@
 import type { ContainerBody, HostBody } from '../../wire/operator.ts';
+import { formatLabels } from '../operator/labels.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import {
@@ -15,7 +16,6 @@ import { renderTable } from '../terminal/table.ts';
 import { paint, type Style, type Terminal } from '../terminal/terminal.ts';
 import { timeCell } from '../terminal/time-cell.ts';
 import { renderContainers } from './container-table.ts';
-import { formatLabels } from './label-argument.ts';
 
 const STATUS_STYLES: Readonly<Record<HostBody['status'], Style>> = {
   pending: 'yellow',

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { shortDigest } from '../../domain/words.ts';
+import { releaseArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
-import { releaseArgument } from './argument.ts';
 import { addReleaseCreateCommand } from './create.ts';
 
 async function listReleases(terminal: Terminal, flags: OperatorFlags): Promise<void> {

@@ -1,6 +1,6 @@
 import { NexusError } from '../../domain/errors.ts';
 import type { ManifestBody } from '../../wire/release.ts';
-import { commandLineWords } from '../completion/command-line-words.ts';
+import { commandLineWords } from '../terminal/command-line-words.ts';
 
 export interface ProbeFlags {
   readonly probeHttp?: readonly string[];

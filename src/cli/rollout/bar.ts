@@ -1,4 +1,4 @@
-import type { PartCounts } from '../../explain/host-progress.ts';
+import type { PartCounts } from '../../explain/snapshot.ts';
 import type { Line } from './line.ts';
 
 const CELLS = 30;

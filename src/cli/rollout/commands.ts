@@ -4,9 +4,9 @@ import type { RolloutBody } from '../../wire/rollout.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
-import { addRolloutAccountCommands } from './account.ts';
 import { rolloutArgument } from './argument.ts';
 import { addRolloutCreateCommands } from './create.ts';
+import { addRolloutAccountCommands } from './explain.ts';
 import { addRolloutSteerCommands } from './steer.ts';
 
 async function findRollout(client: NexusClient, wanted: string): Promise<RolloutBody> {
@@ -37,7 +37,7 @@ async function showRollout(
     const rollout = await findRollout(client, wanted);
     if (flags.json) return printJson(terminal, rollout);
     const [{ loadFrame, momentOf }, { MAX_PAGE_HOSTS, notableHosts, renderRolloutPage }] = await Promise.all([
-      import('./moment.ts'),
+      import('./snapshot.ts'),
       import('./page.ts'),
     ]);
     const moment = momentOf(await loadFrame(client, rollout), rollout, terminal.clock.nowMs());

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { plural, shortDigest } from '../../domain/words.ts';
+import { releaseArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, withClient } from '../operator/operator-command.ts';
-import { releaseArgument } from '../release/argument.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { addRequestFlags, type RequestFlags, readRequest } from './request.ts';

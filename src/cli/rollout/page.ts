@@ -1,4 +1,5 @@
 import { formatSpan, plural, shortDigest } from '../../domain/words.ts';
+import { noteOf } from '../../explain/host-summary.ts';
 import {
   countParts,
   formatCounts,
@@ -8,8 +9,7 @@ import {
   ROLLOUT_STYLES,
   type RolloutMoment,
   releaseName,
-} from '../../explain/host-progress.ts';
-import { noteOf } from '../../explain/host-summary.ts';
+} from '../../explain/snapshot.ts';
 import type { RolloutHostBody, RolloutSummaryBody } from '../../wire/rollout.ts';
 import { printable } from '../terminal/printable.ts';
 import { renderTable } from '../terminal/table.ts';

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
 import type { CreateRolloutBody } from '../../wire/rollout.ts';
-import { readLabels } from '../host/label-argument.ts';
 import { completedBy } from '../operator/completion-source.ts';
+import { readLabels } from '../operator/labels.ts';
 import type { OperatorFlags } from '../operator/operator-command.ts';
 import { readWaves } from './waves.ts';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { plural } from '../../domain/words.ts';
-import { CommandEnd, EXIT_FAILED } from '../exit-code.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { rolloutArgument } from './argument.ts';

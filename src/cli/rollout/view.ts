@@ -1,6 +1,7 @@
 /** A rollout as `rollout watch` draws it: from one moment to lines that fit, and nothing else. */
 
 import { formatSpan, plural, shortDigest } from '../../domain/words.ts';
+import { isTroubled, noteOf } from '../../explain/host-summary.ts';
 import {
   countParts,
   countsOf,
@@ -12,8 +13,7 @@ import {
   type RolloutMoment,
   releaseName,
   secondsSince,
-} from '../../explain/host-progress.ts';
-import { isTroubled, noteOf } from '../../explain/host-summary.ts';
+} from '../../explain/snapshot.ts';
 import type { RolloutHostBody } from '../../wire/rollout.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { progressBar } from './bar.ts';

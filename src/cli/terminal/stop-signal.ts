@@ -1,5 +1,5 @@
 import type { Log } from '../../domain/log.ts';
-import { EXIT_FAILED } from '../exit-code.ts';
+import { EXIT_FAILED } from './exit-code.ts';
 
 /**
  * Aborts at the first SIGTERM or SIGINT. A second one means that whoever sent it does not want to wait for a graceful

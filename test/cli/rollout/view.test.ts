@@ -7,7 +7,7 @@ import { paintLine } from '../../../src/cli/rollout/line.ts';
 import { LiveScreen } from '../../../src/cli/rollout/screen.ts';
 import { renderRollout } from '../../../src/cli/rollout/view.ts';
 import { DEFAULT_TELEMETRY_LIMITS } from '../../../src/domain/release.ts';
-import type { RolloutMoment } from '../../../src/explain/host-progress.ts';
+import type { RolloutMoment } from '../../../src/explain/snapshot.ts';
 import type { RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
 import { rolloutHost, SHOP_1_4, sampleRollout } from '../../client/sample-rollouts.ts';
 import { memoryTerminal, NOON_MS } from '../memory-terminal.ts';

@@ -1,5 +1,5 @@
 import { Argument } from 'commander';
-import { completedBy } from '../operator/completion-source.ts';
+import { completedBy } from './completion-source.ts';
 
 /** Which release a command is about. */
 export function releaseArgument(source: 'release' | 'quarantined-release' = 'release'): Argument {

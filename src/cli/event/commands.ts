@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { NexusClient } from '../client/nexus-client.ts';
-import { NexusError } from '../domain/errors.ts';
-import type { LogEventBody } from '../wire/operator.ts';
-import { addExamples } from './operator/examples.ts';
-import { addOperatorFlags, hostOption, type OperatorFlags, withClient } from './operator/operator-command.ts';
-import { printable } from './terminal/printable.ts';
-import { UNKNOWN } from './terminal/quantity.ts';
-import { paint, printJson, printLine, printNote, type Style, type Terminal } from './terminal/terminal.ts';
-import { timeCell } from './terminal/time-cell.ts';
+import type { NexusClient } from '../../client/nexus-client.ts';
+import { NexusError } from '../../domain/errors.ts';
+import type { LogEventBody } from '../../wire/operator.ts';
+import { addExamples } from '../operator/examples.ts';
+import { addOperatorFlags, hostOption, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { printable } from '../terminal/printable.ts';
+import { UNKNOWN } from '../terminal/quantity.ts';
+import { paint, printJson, printLine, printNote, type Style, type Terminal } from '../terminal/terminal.ts';
+import { timeCell } from '../terminal/time-cell.ts';
 
 interface ListFlags extends OperatorFlags {
   readonly after?: string;

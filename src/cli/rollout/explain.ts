@@ -52,7 +52,7 @@ async function momentToExplain(
   rollout: RolloutBody,
 ): Promise<ExplainedMoment> {
   const [{ loadFrame, momentOf }, { deferralsOf }] = await Promise.all([
-    import('./moment.ts'),
+    import('./snapshot.ts'),
     import('../../explain/rollout.ts'),
   ]);
   const deferrals = new Map<string, string>();

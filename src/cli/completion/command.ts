@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { addExamples } from '../operator/examples.ts';
 import { printLine, type Terminal } from '../terminal/terminal.ts';
-import { completionScript, SHELLS, type Shell } from './completion-script.ts';
+import { completionScript, SHELLS, type Shell } from './script.ts';
 
 export function addCompletionCommand(program: Command, terminal: Terminal): void {
   const command = program

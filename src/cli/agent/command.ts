@@ -4,19 +4,19 @@ import {
   DEFAULT_DOCKER_HOST,
   DEFAULT_INTERVAL_SECONDS,
   resolveAgentSettings,
-} from '../../agent/settings.ts';
-import { systemRuntime } from '../runtime/system-runtime.ts';
-import { CommandEnd, EXIT_DONE } from './exit-code.ts';
-import { completedBy } from './operator/completion-source.ts';
-import { addExamples } from './operator/examples.ts';
-import { stopSignal } from './terminal/stop-signal.ts';
-import type { Terminal } from './terminal/terminal.ts';
+} from '../../../agent/settings.ts';
+import { systemRuntime } from '../../runtime/system-runtime.ts';
+import { completedBy } from '../operator/completion-source.ts';
+import { addExamples } from '../operator/examples.ts';
+import { CommandEnd, EXIT_DONE } from '../terminal/exit-code.ts';
+import { stopSignal } from '../terminal/stop-signal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 async function runAgentCommand(terminal: Terminal, flags: AgentFlags): Promise<void> {
   const settings = resolveAgentSettings(flags, terminal.env);
   const [{ createLog }, { runAgent }] = await Promise.all([
-    import('./terminal/create-log.ts'),
-    import('../../agent/run-agent.ts'),
+    import('../terminal/create-log.ts'),
+    import('../../../agent/run-agent.ts'),
   ]);
   const log = createLog(terminal);
   const code = await runAgent(settings, {

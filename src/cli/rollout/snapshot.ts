@@ -1,6 +1,6 @@
 import type { NexusClient } from '../../client/nexus-client.ts';
 import type { ReleasePolicy } from '../../domain/release.ts';
-import type { RolloutMoment } from '../../explain/host-progress.ts';
+import type { RolloutMoment } from '../../explain/snapshot.ts';
 import { readPolicy } from '../../wire/release.ts';
 import type { RolloutBody } from '../../wire/rollout.ts';
 

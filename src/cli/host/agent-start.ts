@@ -1,8 +1,8 @@
 import type { MintedTokenBody } from '../../wire/operator.ts';
+import { dataDirectoryOf } from '../operator/data-directory.ts';
+import type { OperatorFlags } from '../operator/operator-command.ts';
+import { recallServerAddress } from '../operator/server-address.ts';
 import { printLine, type Terminal } from '../terminal/terminal.ts';
-import { dataDirectoryOf } from './data-directory.ts';
-import type { OperatorFlags } from './operator-command.ts';
-import { recallServerAddress } from './server-address.ts';
 
 /** The default port of `nexus serve`; only used where no running server left its address. */
 const LOCAL_SERVER_URL = 'http://127.0.0.1:8470';

@@ -1,13 +1,13 @@
 import { Argument, type Command, Option } from 'commander';
-import { NexusError } from '../domain/errors.ts';
-import type { MintedTokenBody, TokenBody } from '../wire/operator.ts';
-import { addExamples } from './operator/examples.ts';
-import { addOperatorFlags, hostOption, type OperatorFlags, withClient } from './operator/operator-command.ts';
-import { readDuration } from './terminal/duration.ts';
-import { printable } from './terminal/printable.ts';
-import { renderTable } from './terminal/table.ts';
-import { paint, printJson, printLine, printNote, type Terminal } from './terminal/terminal.ts';
-import { timeCell } from './terminal/time-cell.ts';
+import { NexusError } from '../../domain/errors.ts';
+import type { MintedTokenBody, TokenBody } from '../../wire/operator.ts';
+import { addExamples } from '../operator/examples.ts';
+import { addOperatorFlags, hostOption, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { readDuration } from '../terminal/duration.ts';
+import { printable } from '../terminal/printable.ts';
+import { renderTable } from '../terminal/table.ts';
+import { paint, printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
+import { timeCell } from '../terminal/time-cell.ts';
 
 /** Whose tokens: one host's, or the operators'. */
 interface OwnerFlags extends OperatorFlags {

@@ -1,5 +1,5 @@
-import { messageOf, NexusError } from '../domain/errors.ts';
-import { printable } from './terminal/printable.ts';
+import { messageOf, NexusError } from '../../domain/errors.ts';
+import { printable } from './printable.ts';
 
 function brokenRules(errors: unknown): string[] {
   if (!Array.isArray(errors)) return [];

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { NexusError } from '../domain/errors.ts';
+import { NexusError } from '../../domain/errors.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
