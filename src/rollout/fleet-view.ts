@@ -1,23 +1,24 @@
-/** What the core needs to know of everything outside one rollout. Whoever holds the fleet implements it. */
+/**
+ * What the core needs to know of everything outside one rollout. It is all in memory before anything is decided, so an
+ * answer is an answer: a store that cannot be read fails the whole batch, and nothing is decided then.
+ */
 import type { HostStatus, Labels } from '../domain/host.ts';
 import type { Quarantine } from '../domain/release.ts';
 
-/** What could be read, or why it could not. A gate that cannot read what it needs holds. */
-export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
-
-export interface HostFigures {
+export interface FleetHost {
   readonly status: HostStatus;
   readonly labels: Labels;
 }
 
 export interface FleetView {
   /** Null: there is no such host. */
-  host(name: string): Reading<HostFigures | null>;
-  quarantine(stack: string, release: string): Reading<Quarantine | null>;
-  /** Another rollout than `except` in whose hands the stack on this host is (see `occupies`); null: nobody's. */
-  occupant(stack: string, host: string, except: string): Reading<string | null>;
+  host(name: string): FleetHost | null;
+  /** Null: the release may run. */
+  quarantine(stack: string, release: string): Quarantine | null;
+  /** The id of the rollout, other than `except`, that is still working on the stack on this host (see `occupies`). */
+  occupant(stack: string, host: string, except: string): string | null;
   /** One more than any epoch ever given out for this stack on this host, whichever rollout it was. */
-  nextEpoch(stack: string, host: string): Reading<number>;
+  nextEpoch(stack: string, host: string): number;
 }
 
 /** It reports, so what it is told it hears. */

@@ -4,11 +4,10 @@
  * once something holds the whole rollout, so its cost is that of what changed (see `waiting-line.ts`).
  */
 
-import { quote } from '../domain/words.ts';
 import type { LaterEntry } from './apply-entry.ts';
 import { decideEnd } from './decide-end.ts';
 import type { FleetView } from './fleet-view.ts';
-import { type GateContext, gateContextOf, type Holding, holdUnread } from './gates/gate.ts';
+import { type GateContext, gateContextOf, type Holding } from './gates/gate.ts';
 import { holdOf, holdOfAll } from './gates/gates.ts';
 import { judgePromotion } from './gates/promotion.ts';
 import { bucketOf, isOffered } from './host-bucket.ts';
@@ -38,7 +37,7 @@ export function plan(
 }
 
 function dispatch(scene: GateContext, candidates: Iterable<string>): Planned {
-  const { rollout, fleet, nowMs } = scene;
+  const { rollout, fleet } = scene;
   const entries: LaterEntry[] = [];
   const holds = new Map<string, Holding>();
   let hold = holdOfAll(scene, { places: true });
@@ -52,12 +51,8 @@ function dispatch(scene: GateContext, candidates: Iterable<string>): Planned {
       continue;
     }
     const epoch = fleet.nextEpoch(rollout.plan.stack, name);
-    if (!epoch.ok) {
-      holds.set(name, holdUnread('epoch', `the last epoch of ${quote(name)} cannot be read: ${epoch.why}`, nowMs));
-      continue;
-    }
-    checkDispatch(rollout.plan, host, epoch.value, fleet);
-    entries.push({ kind: 'host_dispatched', host: name, epoch: epoch.value });
+    checkDispatch(rollout.plan, host, epoch, fleet);
+    entries.push({ kind: 'host_dispatched', host: name, epoch });
     scene.inFlight += 1;
     hold = holdOfAll(scene, { places: true });
     if (hold !== null) break;
@@ -65,12 +60,12 @@ function dispatch(scene: GateContext, candidates: Iterable<string>): Planned {
   return { entries, holds, hold };
 }
 
-function promote({ rollout, fleet, nowMs }: GateContext, dispatched: Planned): Planned {
+function promote({ rollout, fleet }: GateContext, dispatched: Planned): Planned {
   const wave = rollout.progress.currentWave + 1;
   if (wave >= rollout.plan.waves.length) return dispatched;
   const promotion = judgePromotion(rollout, fleet);
-  if (promotion.ok) return { ...dispatched, entries: [{ kind: 'wave_promoted', wave, skipped: promotion.skipped }] };
-  return promotion.unread ? { ...dispatched, hold: holdUnread('wave', promotion.reason, nowMs) } : dispatched;
+  if (!promotion.ok) return dispatched;
+  return { ...dispatched, entries: [{ kind: 'wave_promoted', wave, skipped: promotion.skipped }] };
 }
 
 function withdrawAll(rollout: GateContext['rollout']): LaterEntry[] {

@@ -16,16 +16,14 @@ export function reconsider(
   name: string,
   nowMs: number,
 ): LaterEntry[] {
-  const reading = fleet.host(name);
-  if (reading.ok && reading.value?.status === 'archived') return leave(rollout, name);
+  if (fleet.host(name)?.status === 'archived') return leave(rollout, name);
   const host = rollout.host(name);
   if (host === undefined || !isOffered(host)) return [];
   const holding = holdOfOffer(gateContextOf(rollout, fleet, nowMs), host);
   return holding === null ? [] : [{ kind: 'dispatch_withdrawn', host: name }];
 }
 
-/** It was archived, for good. For whoever knows that without reading it: a reading that fails must not lose it. */
-export function leave(rollout: GateContext['rollout'], name: string): LaterEntry[] {
+function leave(rollout: GateContext['rollout'], name: string): LaterEntry[] {
   const host = rollout.host(name);
   return host !== undefined && isExpected(rollout.plan, host) ? [{ kind: 'host_left', host: name }] : [];
 }

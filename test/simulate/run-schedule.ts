@@ -198,7 +198,6 @@ class Schedule {
           ),
       ],
       [1, () => server.up && this.#archive(name)],
-      [1, () => this.#blind()],
       [1, () => server.up && server.label(name, this.#labels(name))],
       [3, () => this.#createRollout()],
       [2, () => server.up && some !== 'none' && this.#pause(some)],
@@ -239,13 +238,6 @@ class Schedule {
     this.agents.get(name)?.crash();
   }
 
-  #blind(): void {
-    const { random, server, timeline } = this;
-    const what = random.pick(['host', 'quarantine', 'occupant', 'epoch'] as const);
-    server.blind.add(what);
-    timeline.in(random.between(1_000, 30_000), () => server.blind.delete(what));
-  }
-
   #pause(id: string): void {
     const { random, server, timeline } = this;
     server.command(id, 'pause');
@@ -263,7 +255,6 @@ class Schedule {
     this.#faulty = false;
     network.faults = NO_FAULTS;
     network.cutOff.clear();
-    server.blind.clear();
     if (!server.up) {
       server.restart(false);
       server.up = true;

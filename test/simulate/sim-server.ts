@@ -9,7 +9,7 @@ import type { HostState, NumberedEvent, RolloutEntry, RolloutPlan } from '../../
 import { isOpen, type LaterEntry } from '../../src/rollout/apply-entry.ts';
 import { commandRollout, type RolloutCommand } from '../../src/rollout/command-rollout.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
-import type { FleetView, HostFigures, Reading } from '../../src/rollout/fleet-view.ts';
+import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';
 import type { Holding } from '../../src/rollout/gates/gate.ts';
 import { isOffered, occupies } from '../../src/rollout/host-bucket.ts';
 import { checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
@@ -17,7 +17,7 @@ import { judgeSeq } from '../../src/rollout/judge-seq.ts';
 import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { receiveReport } from '../../src/rollout/receive-report.ts';
-import { leave, reconsider } from '../../src/rollout/reconsider.ts';
+import { reconsider } from '../../src/rollout/reconsider.ts';
 import { Rollout, type StoredRollout, type TimedEntry } from '../../src/rollout/rollout.ts';
 import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/telemetry-gate/judge-telemetry.ts';
 import type { Oracle } from './oracle.ts';
@@ -66,8 +66,6 @@ export class SimServer implements FleetView {
   readonly log: Array<TimedEntry & { readonly rolloutId: string }> = [];
   readonly rollouts = new Map<string, Held>();
   readonly quarantines = new Map<string, Quarantine>();
-  /** Readings that fail for now. */
-  readonly blind = new Set<'host' | 'quarantine' | 'occupant' | 'epoch'>();
   readonly #oracle: Oracle;
   readonly #now: () => number;
   readonly #dirty = new Set<string>();
@@ -87,30 +85,24 @@ export class SimServer implements FleetView {
     return this.#now();
   }
 
-  host(name: string): Reading<HostFigures | null> {
-    return this.#read('host', () => this.hosts.get(name) ?? null);
+  host(name: string): FleetHost | null {
+    return this.hosts.get(name) ?? null;
   }
 
-  quarantine(stack: string, release: string): Reading<Quarantine | null> {
-    return this.#read('quarantine', () => this.quarantines.get(`${stack} ${release}`) ?? null);
+  quarantine(stack: string, release: string): Quarantine | null {
+    return this.quarantines.get(`${stack} ${release}`) ?? null;
   }
 
-  occupant(stack: string, host: string, except: string): Reading<string | null> {
-    return this.#read('occupant', () => {
-      for (const [id, { rollout }] of this.rollouts) {
-        const part = rollout.plan.stack === stack && id !== except ? rollout.host(host) : undefined;
-        if (part !== undefined && occupies(rollout.plan, part)) return id;
-      }
-      return null;
-    });
+  occupant(stack: string, host: string, except: string): string | null {
+    for (const [id, { rollout }] of this.rollouts) {
+      const part = rollout.plan.stack === stack && id !== except ? rollout.host(host) : undefined;
+      if (part !== undefined && occupies(rollout.plan, part)) return id;
+    }
+    return null;
   }
 
-  nextEpoch(stack: string, host: string): Reading<number> {
-    return this.#read('epoch', () => (this.#epochs.get(`${stack} ${host}`) ?? 0) + 1);
-  }
-
-  #read<T>(what: 'host' | 'quarantine' | 'occupant' | 'epoch', read: () => T): Reading<T> {
-    return this.blind.has(what) ? { ok: false, why: 'the disk is slow' } : { ok: true, value: read() };
+  nextEpoch(stack: string, host: string): number {
+    return (this.#epochs.get(`${stack} ${host}`) ?? 0) + 1;
   }
 
   /** An agent's event: the status of its answer. */
@@ -170,7 +162,7 @@ export class SimServer implements FleetView {
     this.#commit();
   }
 
-  /** Time alone: hosts gone silent, windows that open, readings to try again. */
+  /** Time alone: hosts gone silent, windows that open. */
   tick(): void {
     const now = this.nowMs;
     for (const host of this.hosts.values()) {
@@ -201,9 +193,6 @@ export class SimServer implements FleetView {
     const host = this.hosts.get(name);
     assert(host !== undefined);
     host.status = 'archived';
-    for (const [id, { rollout }] of this.rollouts) {
-      for (const entry of leave(rollout, name)) this.#apply(id, entry);
-    }
     this.#noteHost(name);
     this.#commit();
   }

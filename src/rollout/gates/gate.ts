@@ -31,20 +31,12 @@ export type Gate =
   | { readonly scope: 'rollout'; readonly check: (scene: GateContext) => Holding | null }
   | { readonly scope: 'host'; readonly check: (scene: GateContext, host: RolloutHost) => Holding | null };
 
-/** How long after a failed reading it is tried again. */
-const RETRY_READING_MS = 10_000;
-
 export function hold(gate: string, reason: string): Holding {
   return { gate, reason, wakeAtMs: null, waitsFor: null };
 }
 
 export function holdUntil(gate: string, reason: string, wakeAtMs: number): Holding {
   return { gate, reason, wakeAtMs, waitsFor: null };
-}
-
-/** Fails closed, and has the reading tried again. */
-export function holdUnread(gate: string, reason: string, nowMs: number): Holding {
-  return holdUntil(gate, reason, nowMs + RETRY_READING_MS);
 }
 
 export function gateContextOf(rollout: GateContext['rollout'], fleet: FleetView, nowMs: number): GateContext {

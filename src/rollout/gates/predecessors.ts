@@ -6,7 +6,6 @@
 import { isHostName } from '../../domain/host.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
 import { quote } from '../../domain/words.ts';
-import type { Reading } from '../fleet-view.ts';
 import { type GateContext, remember } from './gate.ts';
 
 export const AFTER_LABEL = 'after';
@@ -18,17 +17,18 @@ const MAX_TRAIL = 500;
 /** What one item of the label stands for, without those that nobody waits for any more. */
 type Group = readonly string[];
 
+/** `why`: what is wrong with the label, as a sentence. */
+type Found<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+
 /** Nobody waits for it: it is where the rollout wants it, or nothing is expected of it any more. */
 function isThrough(host: RolloutHost): boolean {
   return host.state === 'converged' || host.left;
 }
 
 /** The hosts of this rollout that `name` still waits for, in groups; a group may hold `name` itself. */
-export function predecessorsOf(scene: GateContext, name: string): Reading<readonly Group[]> {
+export function predecessorsOf(scene: GateContext, name: string): Found<readonly Group[]> {
   return remember(scene, `before ${name}`, () => {
-    const reading = scene.fleet.host(name);
-    if (!reading.ok) return { ok: false, why: `the labels of ${quote(name)} cannot be read: ${reading.why}` };
-    const items = (reading.value?.labels[AFTER_LABEL] ?? '').split(',').map((item) => item.trim());
+    const items = (scene.fleet.host(name)?.labels[AFTER_LABEL] ?? '').split(',').map((item) => item.trim());
     const groups: Group[] = [];
     for (const item of items) {
       if (item === '') continue;
@@ -40,27 +40,25 @@ export function predecessorsOf(scene: GateContext, name: string): Reading<readon
   });
 }
 
-function findHost(scene: GateContext, name: string, wanted: string): Reading<Group> {
+function findHost(scene: GateContext, name: string, wanted: string): Found<Group> {
   const host = scene.rollout.host(wanted);
   if (host !== undefined) return { ok: true, value: isThrough(host) ? [] : [wanted] };
   const label = `label ${AFTER_LABEL} of ${quote(name)}`;
   if (!isHostName(wanted)) return { ok: false, why: `${label} is unreadable: ${quote(wanted)} is no host name` };
-  const reading = scene.fleet.host(wanted);
-  if (!reading.ok) return { ok: false, why: `whether there is a host ${quote(wanted)} cannot be read: ${reading.why}` };
-  if (reading.value === null) return { ok: false, why: `${label} names ${quote(wanted)}, and there is no such host` };
+  if (scene.fleet.host(wanted) === null)
+    return { ok: false, why: `${label} names ${quote(wanted)}, and there is no such host` };
   return { ok: true, value: [] };
 }
 
-/** Reads every host of the rollout. One whose labels cannot be read may be meant, so it counts. */
-function selectHosts(scene: GateContext, selector: string): Reading<Group> {
+/** Looks at every host of the rollout. */
+function selectHosts(scene: GateContext, selector: string): Found<Group> {
   return remember(scene, `selected by ${selector}`, () => {
     const [key = '', ...rest] = selector.split('=');
     const wanted = rest.join('=');
     const value: string[] = [];
     for (const host of scene.rollout.hosts.values()) {
       if (isThrough(host)) continue;
-      const reading = scene.fleet.host(host.name);
-      if (!reading.ok || reading.value?.labels[key] === wanted) value.push(host.name);
+      if (scene.fleet.host(host.name)?.labels[key] === wanted) value.push(host.name);
     }
     return { ok: true, value };
   });

@@ -1,6 +1,6 @@
 /**
- * May the next wave begin? It may when at least one host of the current wave has converged, nothing is in flight (nor
- * of earlier waves, nor offline: what cannot be read holds), and whatever is still pending in this wave is not live.
+ * May the next wave begin? It may when at least one host of the current wave has converged, nothing is in flight (of
+ * this wave or an earlier one, online or not), and whatever is still pending in this wave is not live.
  * Those are `skipped`: their wave was promoted, so they follow when they are back.
  *
  * A wave where nothing has converged proves nothing: a canary that is offline holds the fleet. Only a wave that
@@ -15,8 +15,8 @@ import type { GateContext } from './gate.ts';
 
 export type Promotion =
   | { readonly ok: true; readonly skipped: readonly string[] }
-  /** `reason` completes 'the wave is not through: …'; `unread`: only trying again can tell. */
-  | { readonly ok: false; readonly reason: string; readonly unread: boolean };
+  /** `reason` completes 'the wave is not through: …'. */
+  | { readonly ok: false; readonly reason: string };
 
 export function judgePromotion(rollout: GateContext['rollout'], fleet: FleetView): Promotion {
   const { currentWave, waves } = rollout.progress;
@@ -33,15 +33,14 @@ export function judgePromotion(rollout: GateContext['rollout'], fleet: FleetView
   if (counts.converged === 0) return refuse('none of its hosts has converged');
   const pending = rollout.pending[currentWave] ?? new Set<string>();
   for (const name of pending) {
-    const reading = fleet.host(name);
-    if (!reading.ok) return refuse(`the status of ${quote(name)} cannot be read: ${reading.why}`, true);
-    if (reading.value !== null && isLive(reading.value.status)) {
+    const host = fleet.host(name);
+    if (host !== null && isLive(host.status)) {
       return refuse(`${quote(name)} is still to be updated`);
     }
   }
   return { ok: true, skipped: [...pending] };
 }
 
-function refuse(reason: string, unread = false): Promotion {
-  return { ok: false, reason, unread };
+function refuse(reason: string): Promotion {
+  return { ok: false, reason };
 }

@@ -8,7 +8,7 @@
 import type { TelemetryLimits } from '../../domain/release.ts';
 import type { TelemetryVerdict } from '../../domain/rollout.ts';
 import { plural } from '../../domain/words.ts';
-import { median, type Reading, slopePerMinute, steepestPerMinute, WINDOW_SAMPLES } from './memory-slope.ts';
+import { median, slopePerMinute, steepestPerMinute, type TimedValue, WINDOW_SAMPLES } from './memory-slope.ts';
 
 /** All containers of the stack on one host, summed, at one tick; null: no container said. */
 export interface StackSample {
@@ -87,11 +87,11 @@ function measure({ soakStartedAtMs, soak, baseline, peers }: SoakTelemetry) {
   const settled = soak.samples.filter((sample) => sample.atMs >= soakStartedAtMs + SETTLING_MS);
   const peerFigure = (figure: (series: StackSeries) => number | null): number | null =>
     median(peers.map(figure).filter((value) => value !== null));
-  const steepest = (series: StackSeries): number | null => steepestPerMinute(readings(series.samples, 'memoryMb'));
+  const steepest = (series: StackSeries): number | null => steepestPerMinute(valuesOf(series.samples, 'memoryMb'));
   const usualCpu = (series: StackSeries): number | null => cpuOf(series.samples.slice(-MAX_SAMPLES));
   return {
     samples: settled.length,
-    memory_growth_mb_per_minute: rounded(slopePerMinute(readings(settled, 'memoryMb'))),
+    memory_growth_mb_per_minute: rounded(slopePerMinute(valuesOf(settled, 'memoryMb'))),
     baseline_memory_growth_mb_per_minute: rounded(baseline === null ? null : steepest(baseline)),
     peers_memory_growth_mb_per_minute: rounded(peerFigure(steepest)),
     cpu_percent: rounded(cpuOf(settled.slice(-WINDOW_SAMPLES))),
@@ -134,7 +134,7 @@ function describe(figures: ReturnType<typeof measure>): string {
   return `${memory}, ${load}, ${plural(figures.restarts, 'restart')}, unhealthy for ${figures.unhealthy_seconds} s`;
 }
 
-function readings(samples: readonly StackSample[], of: 'memoryMb' | 'cpuPercent'): Reading[] {
+function valuesOf(samples: readonly StackSample[], of: 'memoryMb' | 'cpuPercent'): TimedValue[] {
   return samples.slice(-MAX_SAMPLES).flatMap((sample) => {
     const value = sample[of];
     return value === null ? [] : [{ atMs: sample.atMs, value }];
@@ -143,7 +143,7 @@ function readings(samples: readonly StackSample[], of: 'memoryMb' | 'cpuPercent'
 
 /** A burst is no load: the median counts. */
 function cpuOf(samples: readonly StackSample[]): number | null {
-  const values = readings(samples, 'cpuPercent').map((reading) => reading.value);
+  const values = valuesOf(samples, 'cpuPercent').map(({ value }) => value);
   return values.length < MIN_CPU_SAMPLES ? null : median(values);
 }
 

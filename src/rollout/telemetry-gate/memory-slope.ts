@@ -4,7 +4,7 @@
  * the second half of a window grows at a share r of the first, two halves later it will grow at r² of the second, and
  * that is what counts.
  */
-export interface Reading {
+export interface TimedValue {
   readonly atMs: number;
   readonly value: number;
 }
@@ -20,9 +20,9 @@ const ROUNDING_NOISE = 0.3;
 const CLEARLY = 3;
 const LIKELY = 2;
 
-/** Per minute, from the newest window; null: too few samples, or over too short a time. Readings in time order. */
-export function slopePerMinute(readings: readonly Reading[]): number | null {
-  const window = readings.slice(-WINDOW_SAMPLES);
+/** Per minute, from the newest window; null: too few samples, or over too short a time. Values in time order. */
+export function slopePerMinute(values: readonly TimedValue[]): number | null {
+  const window = values.slice(-WINDOW_SAMPLES);
   const spanMs = spanOf(window);
   if (window.length < MIN_SAMPLES || spanMs < MIN_SPAN_MS) return null;
   const slope = theilSen(window);
@@ -37,10 +37,10 @@ export function slopePerMinute(readings: readonly Reading[]): number | null {
 }
 
 /** The steepest window there has been: what this stack does while all is well. Null as above. */
-export function steepestPerMinute(readings: readonly Reading[]): number | null {
+export function steepestPerMinute(values: readonly TimedValue[]): number | null {
   let steepest: number | null = null;
-  for (let end = Math.min(WINDOW_SAMPLES, readings.length); end <= readings.length; end += 1) {
-    const slope = slopePerMinute(readings.slice(Math.max(0, end - WINDOW_SAMPLES), end));
+  for (let end = Math.min(WINDOW_SAMPLES, values.length); end <= values.length; end += 1) {
+    const slope = slopePerMinute(values.slice(Math.max(0, end - WINDOW_SAMPLES), end));
     if (slope !== null && (steepest === null || slope > steepest)) steepest = slope;
   }
   return steepest;
@@ -53,15 +53,15 @@ export function median(values: readonly number[]): number | null {
   return upper === undefined || lower === undefined ? null : (upper + lower) / 2;
 }
 
-function spanOf(readings: readonly Reading[]): number {
-  return (readings.at(-1)?.atMs ?? 0) - (readings[0]?.atMs ?? 0);
+function spanOf(values: readonly TimedValue[]): number {
+  return (values.at(-1)?.atMs ?? 0) - (values[0]?.atMs ?? 0);
 }
 
 /** Per millisecond. */
-function theilSen(readings: readonly Reading[]): number {
+function theilSen(values: readonly TimedValue[]): number {
   const slopes: number[] = [];
-  for (const [index, from] of readings.entries()) {
-    for (const to of readings.slice(index + 1)) {
+  for (const [index, from] of values.entries()) {
+    for (const to of values.slice(index + 1)) {
       if (to.atMs > from.atMs) slopes.push((to.value - from.value) / (to.atMs - from.atMs));
     }
   }
@@ -72,11 +72,11 @@ function theilSen(readings: readonly Reading[]): number {
  * The standard error of a slope per minute. Noise is what second differences show, which neither growth nor a smooth
  * bend enters: for noise σ they spread by √6·σ, and 1.4826 makes a median deviation of normal noise its σ.
  */
-function slopeError(readings: readonly Reading[]): number {
-  const bends = readings.slice(2).map((reading, index) => {
-    const before = readings[index + 1]?.value ?? reading.value;
-    return Math.abs(reading.value - 2 * before + (readings[index]?.value ?? before));
+function slopeError(values: readonly TimedValue[]): number {
+  const bends = values.slice(2).map(({ value }, index) => {
+    const before = values[index + 1]?.value ?? value;
+    return Math.abs(value - 2 * before + (values[index]?.value ?? before));
   });
   const noise = Math.max(ROUNDING_NOISE, ((median(bends) ?? 0) * 1.4826) / Math.sqrt(6));
-  return (noise * Math.sqrt(12 / readings.length) * MS_PER_MINUTE) / spanOf(readings);
+  return (noise * Math.sqrt(12 / values.length) * MS_PER_MINUTE) / spanOf(values);
 }

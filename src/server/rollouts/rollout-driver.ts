@@ -7,7 +7,7 @@ import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '
 import type { Store } from '../../domain/store.ts';
 import type { LaterEntry } from '../../rollout/apply-entry.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
-import type { FleetView, Reading } from '../../rollout/fleet-view.ts';
+import type { FleetView } from '../../rollout/fleet-view.ts';
 import { occupies } from '../../rollout/host-bucket.ts';
 import { checkOnlyOpen } from '../../rollout/invariants.ts';
 import { PendingHosts } from '../../rollout/pending-hosts.ts';
@@ -26,10 +26,6 @@ const MAX_ROUNDS = 1000;
  */
 const MAX_ASKED = 64;
 
-function known<T>(value: T): Reading<T> {
-  return { ok: true, value };
-}
-
 /** Rows of one rollout that have changed and are not written yet. */
 interface Unsaved {
   /** As it is stored. */
@@ -41,11 +37,11 @@ export function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
   return {
     host: (name) => {
       const stored = fleet.hostByName(name)?.stored;
-      return known(stored === undefined ? null : { status: stored.status, labels: stored.labels });
+      return stored === undefined ? null : { status: stored.status, labels: stored.labels };
     },
-    quarantine: (stack, release) => known(index.quarantine(stack, release)),
-    occupant: (stack, host, except) => known(index.occupant(stack, host, except)),
-    nextEpoch: (stack, host) => known(index.nextEpoch(stack, host)),
+    quarantine: (stack, release) => index.quarantine(stack, release),
+    occupant: (stack, host, except) => index.occupant(stack, host, except),
+    nextEpoch: (stack, host) => index.nextEpoch(stack, host),
   };
 }
 
