@@ -1,10 +1,10 @@
 /** The appliance: all wiring, nothing else. Tests boot this same function on port 0. */
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { Clock } from './domain/clock.ts';
 import { messageOf, NexusError } from './domain/errors.ts';
 import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
+import type { Runtime } from './domain/runtime.ts';
 import type { Store } from './domain/store.ts';
 import { writeCsv } from './export/csv.ts';
 import type { Sink } from './export/export-row.ts';
@@ -13,6 +13,7 @@ import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
 import { TelemetryIntake } from './intake/telemetry-intake.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
+import { every } from './runtime/wait.ts';
 import { startCompaction } from './server/compaction-loop.ts';
 import { type ExportRequest, HistoryExport } from './server/history/export-history.ts';
 import { FleetReader } from './server/queries/fleet-queries.ts';
@@ -83,14 +84,14 @@ function socketPathIn(dataDir: string): string {
 }
 
 /** Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */
-export async function openAppliance(config: ApplianceConfig, clock: Clock, log: Log): Promise<Appliance> {
+export async function openAppliance(config: ApplianceConfig, runtime: Runtime, log: Log): Promise<Appliance> {
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
-  const writer = new Writer(log, config.retention);
-  const intake = new TelemetryIntake(log);
+  const writer = new Writer(runtime, log, config.retention);
+  const intake = new TelemetryIntake(runtime, log);
   const { remoteWrite } = config;
   const store = (): Store => writer.committed().store;
-  const forwarder = remoteWrite && new Forwarder({ ...remoteWrite, store, nowMs: () => clock.nowMs(), log });
+  const forwarder = remoteWrite && new Forwarder({ ...remoteWrite, store, runtime, log });
   const surface = new HttpSurface({
     commands: writer,
     telemetry: intake,
@@ -99,36 +100,36 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
     dispatches: writer,
     identities: writer,
     readiness: writer,
-    clock,
+    runtime,
     log,
     agentRateLimit: config.agentRateLimit,
     forwarding: forwarder && (() => forwarder.figures()),
   });
-  const keeper = new StoreSupervisor(writer, dataDir, clock, log, () => listenLocally(surface, socketPath));
+  const keeper = new StoreSupervisor(writer, dataDir, runtime, log, () => listenLocally(runtime, surface, socketPath));
   const close = async (tcp?: HttpListener): Promise<void> => {
     writer.endPolls();
     await Promise.all([tcp?.close(), keeper.closeSocket()]);
     await intake.close();
-    writer.close(clock.nowMs());
+    writer.close();
     keeper.release();
   };
   try {
     await keeper.open();
-    const tcp = await listen(surface, config.listen);
-    const ticker = setInterval(() => {
+    const tcp = await listen(runtime, surface, config.listen);
+    const ticker = every(runtime, TICK_MS, () => {
       keeper.watch();
-      writer.tick(clock.nowMs()).catch((error: unknown) => {
+      writer.tick().catch((error: unknown) => {
         log.warn({ reason: messageOf(error) }, 'the ticker could not write');
       });
-    }, TICK_MS);
-    const compaction = startCompaction(writer, clock);
+    });
+    const compaction = startCompaction(writer, runtime);
     forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {
       url: `http://${host}:${tcp.port}`,
       socketPath,
       async close() {
-        clearInterval(ticker);
+        ticker.stop();
         compaction.stop();
         await forwarder?.stop();
         await close(tcp);
@@ -141,10 +142,10 @@ export async function openAppliance(config: ApplianceConfig, clock: Clock, log: 
 }
 
 /** The operators' socket. Called only while the directory is locked: whoever left an older file behind is gone. */
-async function listenLocally(surface: HttpSurface, socketPath: string): Promise<HttpListener> {
+async function listenLocally(runtime: Runtime, surface: HttpSurface, socketPath: string): Promise<HttpListener> {
   try {
     rmSync(socketPath, { force: true });
-    const listener = await listen(surface, { socketPath });
+    const listener = await listen(runtime, surface, { socketPath });
     chmodSync(socketPath, 0o600);
     return listener;
   } catch (error) {

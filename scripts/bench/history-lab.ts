@@ -17,6 +17,7 @@ import type { Retention } from '../../src/domain/history.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Store, StoredTick } from '../../src/domain/store.ts';
 import { COUNTER_METRICS, NO_FACTS } from '../../src/domain/telemetry.ts';
+import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { decodeSample, encodeSample } from '../../src/telemetry/sample-codec.ts';
@@ -158,10 +159,14 @@ function fail(): never {
 
 function compactAll(dataDir: string, atMs: number): void {
   const warn: Log['warn'] = (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`);
-  const writer = new Writer({ debug: () => {}, info: () => {}, warn, error: warn }, KEEP_ALL);
-  writer.attach(openStore(dataDir, atMs), atMs, fail);
-  while (writer.compact(atMs, () => false));
-  writer.close(atMs);
+  const writer = new Writer(
+    { ...systemRuntime, nowMs: () => atMs },
+    { debug: () => {}, info: () => {}, warn, error: warn },
+    KEEP_ALL,
+  );
+  writer.attach(openStore(dataDir, atMs), fail);
+  while (writer.compact(() => false));
+  writer.close();
 }
 
 /** What the ticks take in a store that the compactor has worked on; the newest one stays a row. */

@@ -27,6 +27,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
 import { CELL_MS } from '../../src/history/tiers.ts';
+import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
@@ -199,11 +200,11 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-function compact(engine: Writer, nowMs: number, figures: FillFigures): void {
+function compact(engine: Writer, figures: FillFigures): void {
   let hasMore = true;
   while (hasMore) {
     let last = cpuMs();
-    hasMore = engine.compact(nowMs, () => {
+    hasMore = engine.compact(() => {
       const now = cpuMs();
       figures.pieces.push(now - last);
       figures.compactionMs += now - last;
@@ -218,9 +219,10 @@ async function fill(
   startMs: number,
   endMs: number,
 ): Promise<{ hosts: FilledHost[]; figures: FillFigures }> {
-  const engine = new Writer(log, retention);
+  let nowMs = startMs;
+  const engine = new Writer({ ...systemRuntime, nowMs: () => nowMs }, log, retention);
   const store = openStore(directory, startMs);
-  engine.attach(store, startMs, fail);
+  engine.attach(store, fail);
   const hosts: FilledHost[] = [];
   for (let index = 0; index < HOSTS; index += 1) hosts.push(await addHost(engine, index, startMs));
   const figures: FillFigures = {
@@ -235,14 +237,15 @@ async function fill(
   for (let turnMs = startMs; turnMs < endMs; turnMs += TURN_MS) {
     const untilMs = Math.min(turnMs + TURN_MS, endMs);
     insertTurn(store, hosts, untilMs, figures);
-    compact(engine, untilMs, figures);
+    nowMs = untilMs;
+    compact(engine, figures);
     if (untilMs >= dayEndsMs || untilMs === endMs) {
       dayEndsMs += DAY_MS;
       figures.sizes.push(statSync(path.join(directory, 'nexus.db')).size);
       if (process.stderr.isTTY) process.stderr.write(`\rday ${figures.sizes.length} of ${DAYS} `);
     }
   }
-  engine.close(endMs);
+  engine.close();
   return { hosts, figures };
 }
 
@@ -278,8 +281,8 @@ function reportFill(figures: FillFigures): void {
 
 /** Hosts of which the server knows only the latest tick. */
 async function addSilentHosts(directory: string, count: number, nowMs: number): Promise<FilledHost[]> {
-  const engine = new Writer(log, retention);
-  engine.attach(openStore(directory, nowMs), nowMs, fail);
+  const engine = new Writer({ ...systemRuntime, nowMs: () => nowMs }, log, retention);
+  engine.attach(openStore(directory, nowMs), fail);
   const hosts: FilledHost[] = [];
   for (let index = 0; index < count; index += 1) {
     const host = await addHost(engine, 100_000 + index, nowMs - INTERVAL_MS);
@@ -291,7 +294,7 @@ async function addSilentHosts(directory: string, count: number, nowMs: number): 
     const tick = packTick(said, (text) => text);
     await engine.submit({ kind: 'report_tick', identity, tick, nowMs });
   }
-  engine.close(nowMs);
+  engine.close();
   return hosts;
 }
 

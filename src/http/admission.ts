@@ -5,7 +5,8 @@
  * once, so that a client that does not honour `Retry-After` cannot spend on refusals what its own posts need.
  */
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Runtime } from '../domain/runtime.ts';
+import { delay } from '../runtime/wait.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import { Refusal } from './read-body.ts';
@@ -24,8 +25,8 @@ interface Waiting {
 const KEPT_AFTER_A_CUT = 0.8;
 
 export class Admission {
+  readonly #runtime: Runtime;
   readonly #limits: GateLimits;
-  readonly #nowMs: () => number;
   /** Posts that are here in full and not answered yet: how long a client takes to send says nothing of the store. */
   #underWay = 0;
   #underWayBytes = 0;
@@ -36,9 +37,9 @@ export class Admission {
   readonly #waiting: Waiting[] = [];
   #refused = 0;
 
-  constructor(limits: GateLimits = HTTP_LIMITS, nowMs: () => number = () => performance.now()) {
+  constructor(runtime: Runtime, limits: GateLimits = HTTP_LIMITS) {
+    this.#runtime = runtime;
     this.#limits = limits;
-    this.#nowMs = nowMs;
     this.#room = limits.telemetryUnderWay.most;
   }
 
@@ -53,7 +54,7 @@ export class Admission {
       if (await this.#isLetIn(longMs)) return;
       request.resume();
       this.#refused += 1;
-      await sleep(this.#limits.refusalHeldMs);
+      await delay(this.#runtime, this.#limits.refusalHeldMs);
       this.#refused -= 1;
     }
     const detail = 'more telemetry comes than can be stored: try again shortly';
@@ -62,13 +63,13 @@ export class Admission {
 
   #isLetIn(longMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const timer = this.#runtime.setTimer(longMs, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         resolve(false);
-      }, longMs);
+      });
       const waiting: Waiting = {
         letIn() {
-          clearTimeout(timer);
+          timer.cancel();
           resolve(true);
         },
       };
@@ -78,13 +79,13 @@ export class Admission {
 
   /** Runs `handle` for a post of so many bytes. */
   async pass<T>(bytes: number, handle: () => Promise<T>): Promise<T> {
-    const fromMs = this.#nowMs();
+    const fromMs = this.#runtime.monotonicMs();
     this.#underWay += 1;
     this.#underWayBytes += bytes;
     try {
       return await handle();
     } finally {
-      this.#learn(fromMs, this.#nowMs());
+      this.#learn(fromMs, this.#runtime.monotonicMs());
       this.#underWay -= 1;
       this.#underWayBytes -= bytes;
       // One that is let in counts only when it is here in full: no more go in than have come out.

@@ -14,6 +14,7 @@ export class Authenticator {
   readonly #identities: Identities;
   readonly #log: Log;
   readonly #onRejected: () => void;
+  /** By address; times by the monotonic clock. */
   readonly #rejections = new Map<string, { loggedAtMs: number; unlogged: number }>();
 
   constructor(identities: Identities, log: Log, onRejected: () => void) {
@@ -34,15 +35,15 @@ export class Authenticator {
   }
 
   /** Counts a rejection; logs the first of an address in a minute, with how many there were since the last line. */
-  reject(remoteAddress: string, authorization: string | undefined, nowMs: number): void {
+  reject(remoteAddress: string, authorization: string | undefined, monotonicMs: number): void {
     this.#onRejected();
     const known = this.#rejections.get(remoteAddress);
-    if (known !== undefined && nowMs - known.loggedAtMs < LOG_EVERY_MS) {
+    if (known !== undefined && monotonicMs - known.loggedAtMs < LOG_EVERY_MS) {
       known.unlogged += 1;
       return;
     }
     if (this.#rejections.size >= MAX_ADDRESSES) this.#rejections.clear();
-    this.#rejections.set(remoteAddress, { loggedAtMs: nowMs, unlogged: 0 });
+    this.#rejections.set(remoteAddress, { loggedAtMs: monotonicMs, unlogged: 0 });
     this.#log.warn(
       {
         remote_address: remoteAddress,

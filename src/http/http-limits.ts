@@ -33,6 +33,8 @@ export const HTTP_LIMITS = {
   bodiesInFlightBytes: 128 * 1024 * 1024,
   /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
   drainBytes: 256 * 1024,
+  /** For how long the rest of a larger one is read before its connection is closed, so that the answer is not lost. */
+  drainMs: 2_000,
   /** In-flight requests may take this long to finish at a shutdown; `docker stop` kills after 10 s. */
   shutdownMs: 5_000,
 } as const;

@@ -1,6 +1,7 @@
 /** node:http with every limit set, on TCP or on a Unix socket. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { NexusError } from '../domain/errors.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import type { HttpSurface } from './http-surface.ts';
 
@@ -33,14 +34,14 @@ function configure(surface: HttpSurface, isLocal: boolean): Server {
 }
 
 /** Throws `usage` when the address cannot be had. */
-export function listen(surface: HttpSurface, address: ListenAddress): Promise<HttpListener> {
+export function listen(runtime: Runtime, surface: HttpSurface, address: ListenAddress): Promise<HttpListener> {
   const server = configure(surface, 'socketPath' in address);
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, address)));
     const listening = () => {
       const bound = server.address();
       const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-      resolve({ port, close: () => closeServer(server, surface) });
+      resolve({ port, close: () => closeServer(runtime, server, surface) });
     };
     if ('socketPath' in address) server.listen(address.socketPath, listening);
     else server.listen(address.port, address.host, listening);
@@ -60,12 +61,12 @@ function listenError(error: NodeJS.ErrnoException, address: ListenAddress): Nexu
   });
 }
 
-function closeServer(server: Server, surface: HttpSurface): Promise<void> {
+function closeServer(runtime: Runtime, server: Server, surface: HttpSurface): Promise<void> {
   surface.announceClose();
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), HTTP_LIMITS.shutdownMs);
+    const cut = runtime.setTimer(HTTP_LIMITS.shutdownMs, () => server.closeAllConnections());
     server.close(() => {
-      clearTimeout(cut);
+      cut.cancel();
       resolve();
     });
     server.closeIdleConnections();

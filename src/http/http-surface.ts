@@ -1,13 +1,13 @@
 /** From a request to its route and back: identity, the route's handler, and every failure as an answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import findMyWay from 'find-my-way';
-import type { Clock } from '../domain/clock.ts';
 import type { Dispatches } from '../domain/dispatch.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
 import type { Commands, Identities, Queries, Readiness } from '../domain/ports.ts';
 import type { RolloutQueries } from '../domain/rollout-queries.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import type { AdminIdentity } from '../domain/token.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';
@@ -39,7 +39,7 @@ export interface SurfaceParts {
   readonly dispatches: Dispatches;
   readonly identities: Identities;
   readonly readiness: Readiness;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
   /** Agent requests in 60 s per token; 0: no limit. */
   readonly agentRateLimit: number;
@@ -51,17 +51,17 @@ export class HttpSurface {
   readonly #router = findMyWay({ maxParamLength: 300 });
   readonly #authenticator: Authenticator;
   readonly #metrics: HttpMetrics;
-  readonly #clock: Clock;
+  readonly #runtime: Runtime;
   readonly #log: Log;
   #isClosing = false;
 
   constructor(parts: SurfaceParts) {
-    this.#clock = parts.clock;
+    this.#runtime = parts.runtime;
     this.#log = parts.log;
-    this.#metrics = new HttpMetrics(parts.queries, parts.clock, parts.forwarding);
+    this.#metrics = new HttpMetrics(parts.queries, parts.runtime, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
-      ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit)),
+      ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit), parts.runtime),
       ...hostRoutes(parts.commands, parts.queries),
       ...tokenRoutes(parts.commands, parts.queries),
       ...historyRoutes(parts.queries),
@@ -93,7 +93,6 @@ export class HttpSurface {
 
   /** Answers one request; never throws. `isLocal`: it came over the Unix socket. */
   serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): void {
-    const startedAt = performance.now();
     const { route, params, query } = this.#find(request);
     const exchange: Exchange = {
       request,
@@ -101,15 +100,17 @@ export class HttpSurface {
       params,
       query,
       remoteAddress: isLocal ? 'local socket' : (request.socket.remoteAddress ?? 'unknown'),
-      nowMs: this.#clock.nowMs(),
+      nowMs: this.#runtime.nowMs(),
+      monotonicMs: this.#runtime.monotonicMs(),
       isLocal,
     };
     const failed = (error: unknown): Answer => this.#failure(exchange, route, error);
     const finish = (answer: Answer): void => {
-      send(request, response, answer, this.#isClosing, failed);
+      send(exchange, answer, this.#isClosing, this.#runtime, failed);
       const name = route === undefined ? 'unmatched' : `${route.method} ${route.path}`;
       this.#metrics.answered(name, answer.status);
-      if (route?.access === 'agent') this.#metrics.ingested(name, (performance.now() - startedAt) / 1000);
+      if (route?.access === 'agent')
+        this.#metrics.ingested(name, (this.#runtime.monotonicMs() - exchange.monotonicMs) / 1000);
     };
     const answer = this.#answer(exchange, route, failed);
     // Not awaited: of thousands of polls that wait, each would keep the frames of the functions it has come through.
@@ -164,7 +165,7 @@ export class HttpSurface {
 
   #unauthorized(exchange: Exchange, route: Route | undefined): Answer {
     const { authorization } = exchange.request.headers;
-    this.#authenticator.reject(exchange.remoteAddress, authorization, exchange.nowMs);
+    this.#authenticator.reject(exchange.remoteAddress, authorization, exchange.monotonicMs);
     // Agents get no body: there is nothing to tell somebody unknown.
     if (route?.access === 'agent') return { status: 401, headers: CHALLENGE };
     return problem(
@@ -216,10 +217,10 @@ export class HttpSurface {
  * it is small; a large or endless one costs its sender the connection.
  */
 function send(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response }: Exchange,
   answer: Answer,
   isLast: boolean,
+  runtime: Runtime,
   onFailure: (error: unknown) => void,
 ): void {
   if (response.headersSent || response.destroyed) return;
@@ -232,7 +233,7 @@ function send(
   response.writeHead(answer.status, headers);
   if (answer.pieces !== undefined && request.method !== 'HEAD') {
     void writePieces(response, answer.pieces, onFailure);
-  } else if (isCut) endAfterDraining(request, response, body);
+  } else if (isCut) endAfterDraining(request, response, body, runtime);
   else if (request.method === 'HEAD') response.end();
   else response.end(body);
 }
@@ -247,20 +248,24 @@ function unreadBytes(request: IncomingMessage): number {
  * Answers a sender that is still sending, and reads on for a while, bounded, before the connection goes: closed at
  * once, it would be reset by what still arrives, and the answer might never be read.
  */
-function endAfterDraining(request: IncomingMessage, response: ServerResponse, body: string | Uint8Array): void {
+function endAfterDraining(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: string | Uint8Array,
+  runtime: Runtime,
+): void {
   response.flushHeaders();
   if (request.method !== 'HEAD' && body.length > 0) response.write(body);
   let drained = 0;
   const end = () => void response.end();
-  const timer = setTimeout(end, 2_000);
-  timer.unref();
+  const timer = runtime.setTimer(HTTP_LIMITS.drainMs, end, { keepsAlive: false });
   request.on('data', (chunk: Buffer) => {
     drained += chunk.length;
     if (drained > 16 * HTTP_LIMITS.drainBytes) end();
   });
   request.on('end', end);
   request.on('close', () => {
-    clearTimeout(timer);
+    timer.cancel();
     end();
   });
   request.on('error', () => {});

@@ -16,7 +16,7 @@ export class RateLimit {
     this.#limit = limit;
   }
 
-  /** Takes a request. Returns 0, or the whole seconds after which the next one will be taken. */
+  /** Takes a request at a time of the monotonic clock. Returns 0, or the whole seconds after which the next is taken. */
   take(key: string, nowMs: number): number {
     if (this.#limit === 0) return 0;
     const times = this.#timesOf(key, nowMs);

@@ -21,8 +21,10 @@ export interface Exchange {
   /** What follows the `?`, as it was sent. */
   readonly query: string;
   readonly remoteAddress: string;
-  /** When the request arrived, by the server's clock. */
+  /** When the request arrived, by the server's wall clock. */
   readonly nowMs: number;
+  /** The same by its monotonic clock. */
+  readonly monotonicMs: number;
   /** The Unix socket: whoever can open it may do everything. */
   readonly isLocal: boolean;
 }

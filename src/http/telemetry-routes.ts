@@ -1,4 +1,5 @@
 import type { Commands } from '../domain/ports.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import type { ReportedTick, Tick } from '../domain/telemetry.ts';
 import type { AgentIdentity } from '../domain/token.ts';
 import {
@@ -17,7 +18,7 @@ import { type Answer, type Exchange, NO_CONTENT, type Route } from './route.ts';
 
 /** Checked before the body is looked at: identity, then whether there is room, then rate, then type and size, then shape, then clock. */
 function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentIdentity): void {
-  const retryAfterSeconds = rateLimit.take(identity.tokenId, exchange.nowMs);
+  const retryAfterSeconds = rateLimit.take(identity.tokenId, exchange.monotonicMs);
   if (retryAfterSeconds === 0) return;
   throw new Refusal(
     problem(429, 'too many requests with this token', {}, { 'retry-after': String(retryAfterSeconds) }),
@@ -31,8 +32,13 @@ export interface TelemetryIntake {
   pack(tick: Tick): ReportedTick;
 }
 
-export function telemetryRoutes(commands: Commands, intake: TelemetryIntake, rateLimit: RateLimit): Route[] {
-  const gate = new Admission();
+export function telemetryRoutes(
+  commands: Commands,
+  intake: TelemetryIntake,
+  rateLimit: RateLimit,
+  runtime: Runtime,
+): Route[] {
+  const gate = new Admission(runtime);
   async function receive(
     exchange: Exchange,
     identity: AgentIdentity,

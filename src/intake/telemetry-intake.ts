@@ -8,6 +8,7 @@ import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import { invariant, messageOf } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import type { Runtime, Timer } from '../domain/runtime.ts';
 import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
 import { packed, readPlainBody } from './read-body.ts';
 import { readTicks, type TicksMessage, writeBodies } from './reader-protocol.ts';
@@ -46,17 +47,19 @@ function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
 }
 
 export class TelemetryIntake {
+  readonly #runtime: Runtime;
   readonly #log: Log;
   readonly #startThread: () => Worker;
   readonly #idleMs: number;
   readonly #queue: Waiting[] = [];
   readonly #sent: Array<readonly Waiting[]> = [];
   #thread: Worker | null = null;
-  #idle: NodeJS.Timeout | undefined;
+  #idle: Timer | null = null;
   #mayUseThread = true;
   #isTurnTaken = false;
 
-  constructor(log: Log, start: () => Worker = startThread, idleMs: number = IDLE_MS) {
+  constructor(runtime: Runtime, log: Log, start: () => Worker = startThread, idleMs: number = IDLE_MS) {
+    this.#runtime = runtime;
     this.#log = log;
     this.#startThread = start;
     this.#idleMs = idleMs;
@@ -67,7 +70,7 @@ export class TelemetryIntake {
     if (!this.#mayUseThread || body.length > MAX_BODY_BYTES) return this.#readHere(body);
     if (this.#isTurnTaken) return new Promise((resolve) => this.#queue.push({ body, resolve }));
     this.#isTurnTaken = true;
-    setImmediate(() => {
+    this.#runtime.defer(() => {
       this.#isTurnTaken = false;
       this.#send();
     });
@@ -91,7 +94,7 @@ export class TelemetryIntake {
       const batch = this.#queue.splice(0, MAX_BODIES);
       const message = writeBodies(batch.map((waiting) => waiting.body));
       this.#sent.push(batch);
-      this.#idle?.refresh();
+      this.#retireLater();
       thread.postMessage(message, [message.bytes.buffer]);
     }
   }
@@ -110,16 +113,21 @@ export class TelemetryIntake {
       thread.on('exit', () => lose('it ended'));
       thread.unref();
       this.#thread = thread;
-      this.#idle = setTimeout(() => this.#retire(), this.#idleMs).unref();
+      this.#retireLater();
     } catch (error) {
       this.#giveUp(messageOf(error));
     }
     return this.#thread;
   }
 
+  #retireLater(): void {
+    this.#idle?.cancel();
+    this.#idle = this.#runtime.setTimer(this.#idleMs, () => this.#retire(), { keepsAlive: false });
+  }
+
   /** The next bodies that come together start another. */
   #retire(): void {
-    if (this.#sent.length > 0) return void this.#idle?.refresh();
+    if (this.#sent.length > 0) return this.#retireLater();
     const thread = this.#thread;
     this.#thread = null;
     void thread?.terminate();
@@ -152,7 +160,7 @@ export class TelemetryIntake {
   async close(): Promise<void> {
     this.#mayUseThread = false;
     this.#readWaiting();
-    clearTimeout(this.#idle);
+    this.#idle?.cancel();
     await this.#thread?.terminate();
   }
 }

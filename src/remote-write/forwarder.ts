@@ -12,8 +12,10 @@
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import type { NumberedTick, Store } from '../domain/store.ts';
 import { FAMILIES, sampleName } from '../export/metric-families.ts';
+import { delay } from '../runtime/wait.ts';
 import { decodeSample } from '../telemetry/sample-codec.ts';
 import { encodeLabels, encodeWriteRequest, type SeriesSamples } from './write-request.ts';
 
@@ -40,7 +42,7 @@ export interface ForwarderParts {
   readonly authorization: string | null;
   /** Throws `store_unavailable` while there is none. */
   readonly store: () => Store;
-  readonly nowMs: () => number;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly limits?: Partial<Limits>;
 }
@@ -113,7 +115,7 @@ export class Forwarder {
           this.#parts.log.error({ reason: messageOf(error), stack }, 'forwarding failed on a defect');
         }
       }
-      await this.#pause(pauseMs);
+      await delay(this.#parts.runtime, pauseMs, this.#stop.signal);
     }
   }
 
@@ -131,19 +133,6 @@ export class Forwarder {
       this.#failing = false;
       log.info({ url }, 'the remote store takes samples again');
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#stop.signal.aborted) return resolve();
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#stop.signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#stop.signal.addEventListener('abort', end, { once: true });
-    });
   }
 
   /** Null: there is nothing to send. */
@@ -174,7 +163,9 @@ export class Forwarder {
     const end = (): void => over.abort();
     this.#stop.signal.addEventListener('abort', end);
     if (this.#stop.signal.aborted) end();
-    const limit = setTimeout(() => over.abort(new Error(`no answer within ${requestLimitMs} ms`)), requestLimitMs);
+    const limit = this.#parts.runtime.setTimer(requestLimitMs, () => {
+      over.abort(new Error(`no answer within ${requestLimitMs} ms`));
+    });
     try {
       const answer = await fetch(url, {
         method: 'POST',
@@ -204,15 +195,15 @@ export class Forwarder {
       const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
       return { kind: 'later', reason: `${messageOf(error)}${cause}`, afterMs: 0 };
     } finally {
-      clearTimeout(limit);
+      limit.cancel();
       this.#stop.signal.removeEventListener('abort', end);
     }
   }
 
   /** Saves rows that have waited long from being compacted unsent, and keeps the queue within its bounds. */
   #putOff(): void {
-    const { nowMs, log } = this.#parts;
-    const now = nowMs();
+    const { runtime, log } = this.#parts;
+    const now = runtime.nowMs();
     for (let turn = 0; turn < this.#limits.maxPutOff; turn += 1) {
       const store = this.#parts.store();
       const ticks = store.forwarding.ticksAfter(store.forwarding.position(), this.#limits.maxTicks);

@@ -1,5 +1,5 @@
 /** Lets the compactor work a little, often: posts never wait for more than one slice. */
-import type { Clock } from '../domain/clock.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import type { Writer } from './writer.ts';
 
 const SLICE_MS = 3;
@@ -10,14 +10,13 @@ const IDLE_MS = 5_000;
 const FIRST_MS = 1_000;
 
 /** Works until `stop` is called. */
-export function startCompaction(writer: Writer, clock: Clock): { stop(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const slice = (): void => {
-    const startedAt = performance.now();
-    const hasMore = writer.compact(clock.nowMs(), () => performance.now() - startedAt >= SLICE_MS);
-    const tookMs = performance.now() - startedAt;
-    timer = setTimeout(slice, hasMore ? Math.max(MIN_PAUSE_MS, tookMs * PAUSE_PER_SLICE) : IDLE_MS);
-  };
-  timer = setTimeout(slice, FIRST_MS);
-  return { stop: () => clearTimeout(timer) };
+export function startCompaction(writer: Writer, runtime: Runtime): { stop(): void } {
+  let timer = runtime.setTimer(FIRST_MS, work);
+  function work(): void {
+    const startedAtMs = runtime.monotonicMs();
+    const tookMs = (): number => runtime.monotonicMs() - startedAtMs;
+    const hasMore = writer.compact(() => tookMs() >= SLICE_MS);
+    timer = runtime.setTimer(hasMore ? Math.max(MIN_PAUSE_MS, tookMs() * PAUSE_PER_SLICE) : IDLE_MS, work);
+  }
+  return { stop: () => timer.cancel() };
 }

@@ -17,6 +17,7 @@ import type { QueueFigures } from '../domain/figures.ts';
 import { DEFAULT_RETENTION, type Retention } from '../domain/history.ts';
 import type { Log } from '../domain/log.ts';
 import type { Commands, Identities, Readiness } from '../domain/ports.ts';
+import type { Runtime, Timer } from '../domain/runtime.ts';
 import type { Store } from '../domain/store.ts';
 import type { AgentIdentity, Identity } from '../domain/token.ts';
 import { digestOf, looksLikeToken } from '../trust/token-secret.ts';
@@ -64,6 +65,7 @@ type Verdict =
 export class Writer implements Commands, Identities, Readiness, Dispatches {
   /** Ages what is stored. */
   readonly history: HistoryMaintenance;
+  readonly #runtime: Runtime;
   readonly #log: Log;
   readonly #sweeper = new Sweeper();
   readonly #inbox: Waiting[] = [];
@@ -72,22 +74,24 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
   #listeningSinceMs = 0;
   #unreadyReason: string | null = 'the store is being opened';
   readonly judge = new SoakJudge();
-  readonly #polls = new WaitingPolls();
+  readonly #polls: WaitingPolls;
   #settledAtMs = 0;
   #isDrainDue = false;
-  #rest: NodeJS.Timeout | null = null;
-  /** When the last transaction ended, by `performance.now()`. */
-  #committedAt = Number.NEGATIVE_INFINITY;
+  #rest: Timer | null = null;
+  /** When the last transaction ended, by the monotonic clock. */
+  #committedAtMs = Number.NEGATIVE_INFINITY;
   #isStopping = false;
   #onDetached: ((reason: string) => void) | null = null;
 
-  constructor(log: Log, retention: Retention = DEFAULT_RETENTION) {
+  constructor(runtime: Runtime, log: Log, retention: Retention = DEFAULT_RETENTION) {
+    this.#runtime = runtime;
     this.#log = log;
-    this.history = new HistoryMaintenance(log, retention);
+    this.#polls = new WaitingPolls(runtime);
+    this.history = new HistoryMaintenance(runtime, log, retention);
   }
 
   /** Takes over an open store. `onDetached` is called once when the writer has had to let go of it again. */
-  attach(store: Store, nowMs: number, onDetached: (reason: string) => void): void {
+  attach(store: Store, onDetached: (reason: string) => void): void {
     try {
       this.#state = loadState(store);
     } catch (error) {
@@ -100,7 +104,7 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
       });
     }
     this.#onDetached = onDetached;
-    this.#listeningSinceMs = nowMs;
+    this.#listeningSinceMs = this.#runtime.nowMs();
     this.#unreadyReason = null;
   }
 
@@ -110,9 +114,9 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
   }
 
   /** Works on the ageing of history until `isOver`, between two batches; returns whether there is more to do now. */
-  compact(nowMs: number, isOver: () => boolean): boolean {
+  compact(isOver: () => boolean): boolean {
     if (this.#state === null || this.#unreadyReason !== null) return false;
-    return this.history.work(this.#state, nowMs, isOver);
+    return this.history.work(this.#state, this.#runtime.nowMs(), isOver);
   }
 
   /** Why no commands are taken, until `attach`. */
@@ -213,8 +217,9 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
   }
 
   /** Looks whether time alone has changed anything, and writes it down. */
-  async tick(nowMs: number): Promise<void> {
+  async tick(): Promise<void> {
     if (this.#state === null || this.#unreadyReason !== null) return;
+    const nowMs = this.#runtime.nowMs();
     if (!this.#isSweepDue(this.#state, nowMs)) return;
     await this.submit({ kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs });
   }
@@ -230,10 +235,10 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
   }
 
   /** Finishes what waits, takes nothing more, and closes the store. */
-  close(nowMs: number): void {
+  close(): void {
     if (this.#state !== null && this.#unreadyReason === null) {
       this.#inbox.push({
-        command: { kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs },
+        command: { kind: 'sweep', listeningSinceMs: this.#listeningSinceMs, nowMs: this.#runtime.nowMs() },
         resolve: () => {},
         reject: (error) => this.#log.error({ reason: messageOf(error) }, 'the last token uses could not be kept'),
       });
@@ -250,16 +255,16 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
     if (this.#isDrainDue) return;
     if (this.#inbox.length >= WRITER_LIMITS.fullBatch) return this.#drainSoon();
     if (this.#rest !== null) return;
-    const restMs = this.#committedAt + WRITER_LIMITS.restMs - performance.now();
+    const restMs = this.#committedAtMs + WRITER_LIMITS.restMs - this.#runtime.monotonicMs();
     if (restMs <= 0) return this.#drainSoon();
-    this.#rest = setTimeout(() => this.#drainSoon(), restMs);
+    this.#rest = this.#runtime.setTimer(restMs, () => this.#drainSoon());
   }
 
   #drainSoon(): void {
     this.#isDrainDue = true;
-    if (this.#rest !== null) clearTimeout(this.#rest);
+    this.#rest?.cancel();
     this.#rest = null;
-    setImmediate(() => {
+    this.#runtime.defer(() => {
       this.#isDrainDue = false;
       if (this.#inbox.length > 0 || this.#hasMore) this.#drain();
       if (this.#inbox.length > 0) this.#scheduleDrain();
@@ -294,7 +299,7 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
       state.driver.settle(this.#settledAtMs);
       return judged;
     });
-    this.#committedAt = performance.now();
+    this.#committedAtMs = this.#runtime.monotonicMs();
     batch.forEach((waiting, index) => {
       const verdict = verdicts[index];
       if (verdict === undefined) waiting.reject(new NexusError('internal', 'no verdict'));

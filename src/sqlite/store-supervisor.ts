@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../domain/clock.ts';
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import type { Runtime, Timer } from '../domain/runtime.ts';
 import type { Store } from '../domain/store.ts';
 import { RESTORE } from './connection.ts';
 import { type FileStamp, stampOf } from './file-stamp.ts';
@@ -12,7 +12,7 @@ const REOPEN_MS = 1000;
 /** Whoever works on the store while there is one. */
 export interface StoreUser {
   /** Throws what reading the store throws, and has closed it then. `onDetached` is called once it was let go of again. */
-  attach(store: Store, nowMs: number, onDetached: (reason: string) => void): void;
+  attach(store: Store, onDetached: (reason: string) => void): void;
   setUnready(reason: string): void;
   /** Closes the store it works on, because of `error`. */
   letGo(error: NexusError): void;
@@ -29,12 +29,12 @@ interface Closable {
 export class StoreSupervisor {
   readonly #user: StoreUser;
   readonly #dataDir: string;
-  readonly #clock: Clock;
+  readonly #runtime: Runtime;
   readonly #log: Log;
   readonly #openSocket: () => Promise<Closable>;
   #lock: { release(): void } | undefined;
   #socket: Closable | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   /** Why it failed last; null while all is well. */
   #failure: string | null = null;
   /** The file that the engine works on; null while there is none. */
@@ -45,10 +45,10 @@ export class StoreSupervisor {
   #suspicion: { readonly error: NexusError; readonly stamp: FileStamp | null | undefined } | null = null;
   #isClosing = false;
 
-  constructor(user: StoreUser, dataDir: string, clock: Clock, log: Log, openSocket: () => Promise<Closable>) {
+  constructor(user: StoreUser, dataDir: string, runtime: Runtime, log: Log, openSocket: () => Promise<Closable>) {
     this.#user = user;
     this.#dataDir = dataDir;
-    this.#clock = clock;
+    this.#runtime = runtime;
     this.#log = log;
     this.#openSocket = openSocket;
   }
@@ -60,9 +60,9 @@ export class StoreSupervisor {
       this.#socket ??= await this.#openSocket();
       if (this.#isClosing) return await this.#socket.close();
       this.#requireTrust();
-      const nowMs = this.#clock.nowMs();
+      const nowMs = this.#runtime.nowMs();
       const store = openStore(this.#dataDir, nowMs, (error) => this.#suspect(error));
-      this.#user.attach(store, nowMs, (reason) => this.#retry(reason));
+      this.#user.attach(store, (reason) => this.#retry(reason));
       this.#opened = stampOf(databaseIn(this.#dataDir));
       this.#hasOpened = true;
       if (this.#failure !== null) this.#log.info({}, 'the store works again');
@@ -93,7 +93,7 @@ export class StoreSupervisor {
   #suspect(error: NexusError): void {
     this.#suspicion = { error, stamp: undefined };
     // Not now: the statement that met the damage is still under way.
-    setImmediate(() => this.#user.letGo(error));
+    this.#runtime.defer(() => this.#user.letGo(error));
   }
 
   #requireTrust(): void {
@@ -114,17 +114,17 @@ export class StoreSupervisor {
       this.#log.error({ reason }, 'the store cannot be used: answering 503 and trying again every second');
     }
     this.#failure = reason;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#runtime.setTimer(REOPEN_MS, () => {
       this.open().catch((error: unknown) => {
         this.#user.setUnready(messageOf(error));
         this.#log.error({ reason: messageOf(error) }, 'the store was refused: stop nexus serve and mend it');
       });
-    }, REOPEN_MS);
+    });
   }
 
   async closeSocket(): Promise<void> {
     this.#isClosing = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#socket?.close();
   }
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { type Appliance, openAppliance } from '../../src/main.ts';
 import type { MintedTokenBody } from '../../src/wire/operator.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { SettableClock } from '../domain/settable-clock.ts';
+import { SettableRuntime } from '../domain/settable-runtime.ts';
 import { HttpClient, type Reply, targetOf } from '../http/http-client.ts';
 import { Operator } from '../http/operator.ts';
 
@@ -28,7 +28,7 @@ export interface Snapshot {
 }
 
 export class ApplianceUnderTest {
-  readonly clock: SettableClock;
+  readonly clock: SettableRuntime;
   readonly log: RecordingLog;
   readonly dataDir: string;
   /** How often each status was answered, by any route. */
@@ -41,7 +41,7 @@ export class ApplianceUnderTest {
   #hosts = 0;
 
   static async boot(options: { agentRateLimit?: number } = {}): Promise<ApplianceUnderTest> {
-    const clock = new SettableClock(NOON);
+    const clock = new SettableRuntime(NOON);
     const log = new RecordingLog();
     const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-conformance-'));
     const listen = { host: '127.0.0.1', port: 0 };
@@ -49,7 +49,7 @@ export class ApplianceUnderTest {
     return new ApplianceUnderTest(await openAppliance(config, clock, log), clock, log, dataDir);
   }
 
-  private constructor(appliance: Appliance, clock: SettableClock, log: RecordingLog, dataDir: string) {
+  private constructor(appliance: Appliance, clock: SettableRuntime, log: RecordingLog, dataDir: string) {
     this.#appliance = appliance;
     this.clock = clock;
     this.log = log;

@@ -33,7 +33,7 @@ async function startWithHistory(t: TestContext): Promise<FleetServer> {
     }
     for (let at = 0; at < ticks.length; at += 100) await server.backFill(token, ticks.slice(at, at + 100));
   }
-  while (server.writer.compact(server.clock.nowMs(), () => false));
+  while (server.writer.compact(() => false));
   return server;
 }
 

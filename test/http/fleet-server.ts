@@ -18,7 +18,7 @@ import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { SettableClock } from '../domain/settable-clock.ts';
+import { SettableRuntime } from '../domain/settable-runtime.ts';
 import type { JsonObject } from '../wire/telemetry-body.ts';
 import { HttpClient, type Reply } from './http-client.ts';
 import { Operator } from './operator.ts';
@@ -39,7 +39,7 @@ const LOOPBACK = '127.0.0.1';
 
 export class FleetServer {
   /** Noon of 1 March 2026 until a test sets it. */
-  readonly clock = new SettableClock('2026-03-01T12:00:00Z');
+  readonly clock = new SettableRuntime('2026-03-01T12:00:00Z');
   readonly log = new RecordingLog();
   readonly dataDir: string;
   readonly #options: FleetServerOptions;
@@ -62,10 +62,10 @@ export class FleetServer {
   }
 
   async #open(): Promise<void> {
-    const writer = new Writer(this.log, this.#options.retention);
+    const writer = new Writer(this.clock, this.log, this.#options.retention);
     const store = openStore(this.dataDir, this.clock.nowMs());
-    writer.attach(this.#options.watchStore?.(store) ?? store, this.clock.nowMs(), () => {});
-    const intake = new TelemetryIntake(this.log, this.#options.startThread);
+    writer.attach(this.#options.watchStore?.(store) ?? store, () => {});
+    const intake = new TelemetryIntake(this.clock, this.log, this.#options.startThread);
     const surface = new HttpSurface({
       commands: writer,
       telemetry: intake,
@@ -74,15 +74,15 @@ export class FleetServer {
       dispatches: writer,
       identities: writer,
       readiness: writer,
-      clock: this.clock,
+      runtime: this.clock,
       log: this.log,
       agentRateLimit: this.#options.agentRateLimit ?? 0,
       forwarding: this.#options.forwarding,
     });
     const socketPath = path.join(this.dataDir, 'nexus.sock');
     rmSync(socketPath, { force: true });
-    const tcp = await listen(surface, { host: LOOPBACK, port: 0 });
-    const socket = await listen(surface, { socketPath });
+    const tcp = await listen(this.clock, surface, { host: LOOPBACK, port: 0 });
+    const socket = await listen(this.clock, surface, { socketPath });
     const agents = new HttpClient({ host: LOOPBACK, port: tcp.port });
     const operator = new Operator(new HttpClient({ socketPath }));
     this.#running = { writer, intake, listeners: [tcp, socket], agents, operator };
@@ -130,7 +130,7 @@ export class FleetServer {
 
   /** Lets the ticker look at the clock. */
   tick(): Promise<void> {
-    return this.writer.tick(this.clock.nowMs());
+    return this.writer.tick();
   }
 
   async stop(): Promise<void> {
@@ -142,7 +142,7 @@ export class FleetServer {
     running.writer.endPolls();
     await Promise.all(running.listeners.map((listener) => listener.close()));
     await running.intake.close();
-    running.writer.close(this.clock.nowMs());
+    running.writer.close();
   }
 
   async restart(): Promise<void> {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { openAppliance } from '../../src/main.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
-import { SettableClock } from '../domain/settable-clock.ts';
+import { SettableRuntime } from '../domain/settable-runtime.ts';
 import { bareTick, containerBody, telemetryBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 import { HttpClient, targetOf } from './http-client.ts';
@@ -150,7 +150,7 @@ test('every last use of a token survives a restart', async (t) => {
 
 test('the whole appliance closes, opens again on the same directory, and knows its fleet', async (t) => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-appliance-'));
-  const clock = new SettableClock('2026-03-01T12:00:00Z');
+  const clock = new SettableRuntime('2026-03-01T12:00:00Z');
   const config = { dataDir, listen: { host: '127.0.0.1', port: 0 }, agentRateLimit: 60 };
   const clients: HttpClient[] = [];
   t.after(() => {
@@ -181,7 +181,7 @@ test('the whole appliance closes, opens again on the same directory, and knows i
 
 test('the ticker of the whole appliance marks a silent host offline', async (t) => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-appliance-'));
-  const clock = new SettableClock('2026-03-01T12:00:00Z');
+  const clock = new SettableRuntime('2026-03-01T12:00:00Z');
   const config = { dataDir, listen: { host: '127.0.0.1', port: 0 }, agentRateLimit: 60 };
   const appliance = await openAppliance(config, clock, new RecordingLog());
   const agent = new HttpClient(targetOf(appliance.url));

@@ -108,7 +108,7 @@ function forward(t: TestContext, server: FleetServer, url: string, limits: Forwa
     authorization: null,
     url,
     store: () => server.writer.committed().store,
-    nowMs: () => server.clock.nowMs(),
+    runtime: server.clock,
     log: server.log,
     limits: { ...QUICK, ...limits },
   });
@@ -168,7 +168,7 @@ test('what a store does not take waits, over restarts and compaction, and is sen
     const { forwarding } = server.writer.committed().store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
-  while (server.writer.compact(server.clock.nowMs(), () => false));
+  while (server.writer.compact(() => false));
   assert.equal(receiver.samples.length, 0);
   await forwarder.stop();
   await server.restart();

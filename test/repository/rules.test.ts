@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/sqlite': ['src/domain', 'src/runtime', 'src/rollout', 'src/telemetry', 'src/history', 'node:', 'better-sqlite3'],
   'src/http': [
     'src/domain',
+    'src/runtime',
     'src/wire',
     'src/trust',
     'node:',

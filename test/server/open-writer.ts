@@ -1,4 +1,4 @@
-/** An writer on a store of its own in a temporary directory. */
+/** A writer on a store of its own in a temporary directory. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,12 +10,15 @@ import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
+import { SettableRuntime } from '../domain/settable-runtime.ts';
 
 /** Noon of 1 March 2026. */
 export const NOON_MS = 1_772_366_400_000;
 
 export interface OpenWriter {
   readonly writer: Writer;
+  /** Stands at noon of 1 March 2026. */
+  readonly clock: SettableRuntime;
   /** The store behind whatever was put before it. */
   readonly store: Store;
   readonly log: RecordingLog;
@@ -30,15 +33,16 @@ export function openWriter(
 ): OpenWriter {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-writer-'));
   const log = new RecordingLog();
-  const writer = new Writer(log);
+  const clock = new SettableRuntime('2026-03-01T12:00:00Z');
+  const writer = new Writer(clock, log);
   const detachments: string[] = [];
   const store = openStore(dataDir, NOON_MS);
-  writer.attach(watch(store), NOON_MS, (reason) => detachments.push(reason));
+  writer.attach(watch(store), (reason) => detachments.push(reason));
   t.after(() => {
-    writer.close(NOON_MS);
+    writer.close();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  return { writer, store, log, detachments, dataDir };
+  return { writer, clock, store, log, detachments, dataDir };
 }
 
 export function addHost(name: string): CommandOf<'add_host'> {

@@ -166,18 +166,19 @@ test('an event that comes while a wave is being dispatched is answered before th
 });
 
 test('a wave that was cut short by the end of the server is dispatched to its end by the next one', async (t) => {
-  const { writer, dataDir } = openWriter(t);
+  const { writer, clock, dataDir } = openWriter(t);
   const agents = await addFleet(writer, hostNames(300));
   const id = await rollOut(writer, [...agents.keys()]);
   assert.ok(countInFlight(writer, id) < 200);
   // Whose last transaction dispatches another part.
-  writer.close(NOON_MS);
+  writer.close();
 
-  const next = new Writer(new RecordingLog());
-  next.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {});
-  t.after(() => next.close(NOON_MS));
+  const next = new Writer(clock, new RecordingLog());
+  next.attach(openStore(dataDir, NOON_MS), () => {});
+  t.after(() => next.close());
   assert.ok(countInFlight(next, id) < 300);
-  await next.tick(NOON_MS + 1000);
+  clock.advance(1);
+  await next.tick();
   await untilInFlight(next, id, 300);
   assert.equal(new RolloutReader(next).replay(id).equal, true);
 });
@@ -216,22 +217,25 @@ test('what changes often in one transaction is written once, as it is at its end
 
 test('of soaking hosts only those that have reported are read again', async (t) => {
   const calls: string[] = [];
-  const { writer } = openWriter(t, (store) => watch(store, calls));
+  const { writer, clock } = openWriter(t, (store) => watch(store, calls));
   const agents = await addFleet(writer, ['web-1', 'web-2']);
   const id = await rollOut(writer, ['web-1', 'web-2']);
   for (const [name, identity] of agents) {
     for (const [index, event] of [ACK, STARTED, COMPLETED].entries())
       await writer.submit(report(id, name, identity, index + 1, event));
   }
-  await writer.tick(NOON_MS + 4_000);
+  clock.advance(4);
+  await writer.tick();
   const identity = agents.get('web-2');
   assert(identity !== undefined);
   await writer.submit(reportTick(identity, NOON_MS + 5_000));
   calls.length = 0;
-  await writer.tick(NOON_MS + 8_000);
+  clock.advance(4);
+  await writer.tick();
   const reads = () => calls.filter((call) => call.startsWith('read ticks'));
   assert.deepEqual([...new Set(reads())], [`read ticks of ${identity.hostId}`]);
   calls.length = 0;
-  await writer.tick(NOON_MS + 12_000);
+  clock.advance(4);
+  await writer.tick();
   assert.deepEqual(reads(), []);
 });

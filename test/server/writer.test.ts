@@ -4,6 +4,7 @@ import type { CommandOf } from '../../src/domain/command.ts';
 import { NexusError } from '../../src/domain/errors.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
+import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { WRITER_LIMITS, Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
@@ -221,7 +222,7 @@ test('those that wait behind a failed transaction are refused as well', async (t
 });
 
 test('without a store nothing is taken, read or identified, until one is attached again', async (t) => {
-  const { writer, breakAt, dataDir } = openFailing(t);
+  const { writer, clock, breakAt, dataDir } = openFailing(t);
   const { minted } = await writer.submit(addHost('web-1'));
   breakAt('commit');
   await outcomes([writer.submit(addHost('web-2'))]);
@@ -230,9 +231,10 @@ test('without a store nothing is taken, read or identified, until one is attache
   assert.throws(() => writer.identify(minted?.plaintext ?? '', NOON_MS), { code: 'store_unavailable' });
   assert.throws(() => writer.committed(), { code: 'store_unavailable' });
   writer.noteUse(minted?.token.id ?? '', NOON_MS);
-  await writer.tick(NOON_MS + 3_600_000);
+  clock.advance(3600);
+  await writer.tick();
 
-  writer.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {});
+  writer.attach(openStore(dataDir, NOON_MS), () => {});
   assert.equal(writer.unreadyReason(), null);
   assert.equal(writer.identify(minted?.plaintext ?? '', NOON_MS)?.kind, 'agent');
   assert.deepEqual(await outcomes([writer.submit(addHost('web-2'))]), ['done']);
@@ -242,7 +244,7 @@ test('a store that cannot be read is closed again and not attached', (t) => {
   const { dataDir } = openWriter(t);
   const store = openStore(dataDir, NOON_MS);
   let closed = 0;
-  const writer = new Writer(new RecordingLog());
+  const writer = new Writer(systemRuntime, new RecordingLog());
   const unreadable: Store = {
     ...store,
     hosts: {
@@ -256,7 +258,7 @@ test('a store that cannot be read is closed again and not attached', (t) => {
       store.close();
     },
   };
-  assert.throws(() => writer.attach(unreadable, NOON_MS, () => {}), { code: 'store_unavailable' });
+  assert.throws(() => writer.attach(unreadable, () => {}), { code: 'store_unavailable' });
   assert.equal(closed, 1);
   assert.equal(writer.unreadyReason(), 'the store is being opened');
 });
@@ -268,9 +270,9 @@ test('a damaged sample keeps its store from being attached, with a sentence that
   store.transact(() =>
     store.ticks.insert({ hostId, recordedAtMs: NOON_MS, receivedAtMs: NOON_MS, tokenNumber: 1, live: true, sample }),
   );
-  const second = new Writer(new RecordingLog());
+  const second = new Writer(systemRuntime, new RecordingLog());
   assert.throws(
-    () => second.attach(openStore(dataDir, NOON_MS), NOON_MS, () => {}),
+    () => second.attach(openStore(dataDir, NOON_MS), () => {}),
     (error) =>
       error instanceof NexusError && error.code === 'store_unavailable' && /restore a backup/.test(error.message),
   );
@@ -347,10 +349,10 @@ test('the inbox refuses telemetry first and everything at its limit', async (t) 
 
 // ── The end ──
 
-test('an writer that closes finishes what it has taken, and takes nothing more', async (t) => {
+test('a writer that closes finishes what it has taken, and takes nothing more', async (t) => {
   const { writer, dataDir } = openWriter(t);
   const answers = ['web-1', 'web-2'].map((name) => writer.submit(addHost(name)));
-  writer.close(NOON_MS);
+  writer.close();
   assert.deepEqual(await outcomes(answers), ['done', 'done']);
   assert.deepEqual(await outcomes([writer.submit(addHost('web-3'))]), ['store_unavailable']);
   const reopened = openStore(dataDir, NOON_MS);
@@ -358,9 +360,9 @@ test('an writer that closes finishes what it has taken, and takes nothing more',
   assert.deepEqual(hostNames(reopened), ['web-1', 'web-2']);
 });
 
-test('an writer without a store refuses, and can be closed', async () => {
-  const writer = new Writer(new RecordingLog());
+test('a writer without a store refuses, and can be closed', async () => {
+  const writer = new Writer(systemRuntime, new RecordingLog());
   assert.equal(writer.unreadyReason(), 'the store is being opened');
   assert.deepEqual(await outcomes([writer.submit(addHost('web-1'))]), ['store_unavailable']);
-  writer.close(NOON_MS);
+  writer.close();
 });

@@ -3,6 +3,7 @@ import { messageOf, NexusError } from '../../domain/errors.ts';
 import type { Retention } from '../../domain/history.ts';
 import type { Log } from '../../domain/log.ts';
 import type { ApplianceConfig } from '../../main.ts';
+import { systemRuntime } from '../../runtime/system-runtime.ts';
 import { completedBy } from '../operator/completion-source.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
@@ -88,7 +89,7 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const { openAppliance } = await import('../../main.ts');
   const appliance = await openAppliance(
     { dataDir, listen, agentRateLimit, retention, ...remoteWrite },
-    terminal.clock,
+    systemRuntime,
     log,
   );
   await noteAddress(dataDir, appliance.url, log);

@@ -3,6 +3,7 @@ import { messageOf, NexusError } from '../../domain/errors.ts';
 import type { CompactionFigures } from '../../domain/figures.ts';
 import type { Retention } from '../../domain/history.ts';
 import type { Log } from '../../domain/log.ts';
+import type { Runtime } from '../../domain/runtime.ts';
 import type { State } from '../state/state.ts';
 import { Compactor } from './compactor.ts';
 import { DamagedChunks } from './damaged-chunks.ts';
@@ -15,13 +16,16 @@ const MAX_RECLAIMED_PAGES = 256;
 export class HistoryMaintenance {
   readonly damage: DamagedChunks;
   readonly #compactor: Compactor;
+  readonly #runtime: Runtime;
   readonly #log: Log;
   #round: { readonly state: State; readonly work: Generator<void, boolean> } | null = null;
-  #restUntilMs = 0;
+  /** By the monotonic clock. */
+  #restUntilMs = Number.NEGATIVE_INFINITY;
   #workedMs = 0;
   #failures = 0;
 
-  constructor(log: Log, retention: Retention) {
+  constructor(runtime: Runtime, log: Log, retention: Retention) {
+    this.#runtime = runtime;
     this.#log = log;
     this.damage = new DamagedChunks(log);
     this.#compactor = new Compactor(retention, this.damage);
@@ -33,20 +37,20 @@ export class HistoryMaintenance {
 
   /** Works until `isOver` or until nothing is left to do now; returns whether something is. */
   work(state: State, nowMs: number, isOver: () => boolean): boolean {
-    if (nowMs < this.#restUntilMs) return false;
-    const startedAt = performance.now();
+    const startedAtMs = this.#runtime.monotonicMs();
+    if (startedAtMs < this.#restUntilMs) return false;
     try {
       return this.#work(state, nowMs, isOver);
     } catch (error) {
       this.#round = null;
       this.#failures += 1;
-      this.#restUntilMs = nowMs + REST_AFTER_FAILURE_MS;
+      this.#restUntilMs = startedAtMs + REST_AFTER_FAILURE_MS;
       const isDefect = error instanceof Error && !(error instanceof NexusError);
       const fields = { reason: messageOf(error), ...(isDefect ? { stack: error.stack } : {}) };
       this.#log.warn(fields, 'history could not be compacted: nothing is lost, it is tried again');
       return false;
     } finally {
-      this.#workedMs += performance.now() - startedAt;
+      this.#workedMs += this.#runtime.monotonicMs() - startedAtMs;
     }
   }
 

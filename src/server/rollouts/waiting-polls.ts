@@ -1,17 +1,24 @@
+import type { Runtime } from '../../domain/runtime.ts';
+
 /** Agents that wait for something to do: a host's poll ends when it is woken, or when its time is over. */
 export class WaitingPolls {
+  readonly #runtime: Runtime;
   readonly #byHost = new Map<number, ReadonlyArray<() => void>>();
 
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
   /**
-   * Calls `onOver` once, when the host is woken, `waitMs` are over, or the poll is given up by what this returns. The
-   * fewest objects that do: ten thousand of them wait most of the time.
+   * Calls `onOver` once, when the host is woken, `waitMs` are over, or the poll is given up by what this returns.
+   * Kept small: ten thousand of these may exist at once.
    */
   wait(hostId: number, waitMs: number, onOver: () => void): () => void {
     const end = (): void => {
-      clearTimeout(timer);
+      timer.cancel();
       if (this.#remove(hostId, end)) onOver();
     };
-    const timer = setTimeout(end, waitMs);
+    const timer = this.#runtime.setTimer(waitMs, end);
     this.#byHost.set(hostId, [...(this.#byHost.get(hostId) ?? []), end]);
     return end;
   }
