@@ -6,11 +6,13 @@ import { delay } from '../src/runtime/wait.ts';
 import { readBootId } from './async/boot-id.ts';
 import { lockStateDir } from './disk/lock-state-dir.ts';
 import { nodeFileSystem } from './disk/node-file-system.ts';
+import { DockerClient } from './docker/docker-client.ts';
 import { EngineFollower } from './docker/engine-follower.ts';
 import { SmallFileReader } from './kernel/small-file-reader.ts';
 import type { Rollouts } from './rollouts/start-rollouts.ts';
+import { HttpClient } from './server/http-client.ts';
 import type { Verdict } from './server/judge-answer.ts';
-import { ServerConnection } from './server/server-connection.ts';
+import type { ServerTransport } from './server/transport.ts';
 import type { AgentSettings, RunSettings } from './settings.ts';
 import { currentCommand, renderSystemdUnit } from './systemd-unit.ts';
 import { Collector } from './telemetry/collector.ts';
@@ -34,7 +36,6 @@ export interface AgentPorts {
 /** What the process ends with. */
 export const AGENT_EXIT = { done: 0, undelivered: 1, unauthorized: 3 } as const;
 
-const REQUEST_TIMEOUT_MS = 10_000;
 /** The first tick's CPU figures are measured over this long. */
 const FIRST_INTERVAL_MS = 1_000;
 const RESYNC_MS = 600_000;
@@ -60,9 +61,9 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
   const { outbox, close: closeOutbox } = await openOutboxFor(settings, log, runtime);
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
-  const connection = new ServerConnection(settings.url, settings.token, REQUEST_TIMEOUT_MS);
+  const server = await HttpClient.open(settings.url, settings.token, runtime);
   const delivery = new Delivery({
-    post: connection.post,
+    server,
     outbox,
     runtime,
     log,
@@ -79,9 +80,7 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
   let rollouts: Rollouts | null = null;
   try {
     if (settings.action === 'once') return await runOnce(collector, delivery, ports);
-    // On abort nothing under way may hold up the end: what it carried is kept.
-    stop.addEventListener('abort', () => void connection.close(), { once: true });
-    if (settings.rollouts) rollouts = await openRollouts(settings, ports);
+    if (settings.rollouts) rollouts = await openRollouts(settings, ports, server);
     void rollouts?.ended.then(refuse);
     const delivering = delivery.run(stop).then(refuse);
     await Promise.all([tickForEver(collector, delivery, settings, runtime, stop), delivering]);
@@ -90,7 +89,7 @@ async function runWith(settings: RunSettings, ports: AgentPorts): Promise<number
     over.abort();
     await rollouts?.stop();
     await following;
-    await connection.close();
+    server.close();
     await closeOutbox();
   }
 }
@@ -106,9 +105,23 @@ async function openOutboxFor({ action, stateDir }: RunSettings, log: Log, runtim
 }
 
 /** Loaded only where it is wanted: with its schemas it costs more memory than all of telemetry. */
-async function openRollouts(settings: RunSettings, { log, runtime }: AgentPorts): Promise<Rollouts> {
+async function openRollouts(
+  settings: RunSettings,
+  { log, runtime }: AgentPorts,
+  server: ServerTransport,
+): Promise<Rollouts> {
   const { startRollouts } = await import('./rollouts/start-rollouts.ts');
-  return startRollouts({ ...settings, files: nodeFileSystem, env: process.env, log, runtime, bootId: readBootId() });
+  const docker = new DockerClient(settings.dockerSocketPath, runtime);
+  return startRollouts({
+    ...settings,
+    server,
+    docker,
+    files: nodeFileSystem,
+    env: process.env,
+    log,
+    runtime,
+    bootId: readBootId(),
+  });
 }
 
 function assemble(
@@ -122,6 +135,7 @@ function assemble(
     () => runtime.monotonicMs() * 1e6,
   );
   const engine = new EngineFollower({
+    connect: () => new DockerClient(settings.dockerSocketPath, runtime),
     socketPath: settings.dockerSocketPath,
     maxContainers: TELEMETRY_LIMITS.maxContainers,
     resyncMs: RESYNC_MS,

@@ -6,11 +6,15 @@ import { planBackoffMs } from '../async/backoff.ts';
 import { finishesWithin } from '../async/finishes-within.ts';
 import { ContainerInventory } from './container-inventory.ts';
 import type { ContainerView } from './container-view.ts';
-import { EngineConnection } from './engine-connection.ts';
+import type { Docker } from './docker.ts';
+import { followEvents, inspectContainer, listContainers } from './engine-reader.ts';
 import { type EngineFailure, explainEngineFailure, failureOf } from './explain-engine-failure.ts';
 import type { EngineEvent } from './parse-engine-event.ts';
 
 export interface EngineFollowerOptions {
+  /** A new connection to the engine: one for each attempt to follow it. */
+  readonly connect: () => Docker;
+  /** Where it is, for the log. */
   readonly socketPath: string;
   readonly maxContainers: number;
   /** How often the list is compared with the engine's, milliseconds. */
@@ -38,7 +42,7 @@ const SETTLED_MS = 60_000;
 export class EngineFollower {
   readonly #options: EngineFollowerOptions;
   readonly #inventory: ContainerInventory;
-  #connection: EngineConnection | null = null;
+  #connection: Docker | null = null;
   /** The attempt to connect and read the whole list; settled while none is being made. */
   #connecting: Promise<unknown> = Promise.resolve();
   #refreshing: Promise<void> | null = null;
@@ -62,7 +66,8 @@ export class EngineFollower {
     return this.#engineVersion;
   }
 
-  get connection(): EngineConnection | null {
+  /** The connection while it is followed; null while nothing is known of the engine. */
+  get connection(): Docker | null {
     return this.#synced ? this.#connection : null;
   }
 
@@ -105,7 +110,7 @@ export class EngineFollower {
   }
 
   async #followOnce(stop: AbortSignal): Promise<void> {
-    const connection = new EngineConnection(this.#options.socketPath);
+    const connection = this.#options.connect();
     const ended = new AbortController();
     // Not AbortSignal.any: every signal made from a long-lived one leaves a trace in it for good.
     const end = (): void => ended.abort();
@@ -121,23 +126,23 @@ export class EngineFollower {
       end();
       stop.removeEventListener('abort', end);
       this.#connection = null;
-      await connection.close();
+      connection.close();
     }
   }
 
   /** Events first, then the list: what happens between the two is not missed. The stream is wrapped, not awaited. */
-  async #open(connection: EngineConnection, signal: AbortSignal): Promise<{ readonly stream: Promise<void> }> {
+  async #open(connection: Docker, signal: AbortSignal): Promise<{ readonly stream: Promise<void> }> {
     this.#engineVersion = (await connection.negotiate()).version;
     const opened = Promise.withResolvers<void>();
     const onEvent = (event: EngineEvent): void => {
       this.#inventory.apply(event);
       this.#refreshSoon();
     };
-    const stream = connection.follow(opened.resolve, onEvent, signal);
+    const stream = followEvents(connection, opened.resolve, onEvent, signal);
     // Its end is looked at in #keepInStep; until then a failure there must not count as unhandled.
     stream.catch(() => {});
     await Promise.race([opened.promise, stream]);
-    this.#inventory.reconcile(await connection.list(), true);
+    this.#inventory.reconcile(await listContainers(connection), true);
     await this.#inspectStale(connection);
     this.#synced = true;
     this.#sayConnected();
@@ -147,11 +152,11 @@ export class EngineFollower {
   }
 
   /** Until the stream ends, compares the list with the engine's now and then: a slow reader may have lost events. */
-  async #keepInStep(connection: EngineConnection, stream: Promise<void>): Promise<void> {
+  async #keepInStep(connection: Docker, stream: Promise<void>): Promise<void> {
     const { runtime, resyncMs } = this.#options;
     while (!(await finishesWithin(runtime, stream, resyncMs))) {
       try {
-        this.#inventory.reconcile(await connection.list(), false);
+        this.#inventory.reconcile(await listContainers(connection), false);
         if (this.#lastFailure !== null) this.#sayConnected();
         this.#sayTooMany();
         this.#refreshSoon();
@@ -170,7 +175,7 @@ export class EngineFollower {
     });
   }
 
-  async #refresh(connection: EngineConnection): Promise<void> {
+  async #refresh(connection: Docker): Promise<void> {
     await delay(this.#options.runtime, GATHER_MS);
     try {
       await this.#inspectStale(connection);
@@ -185,10 +190,10 @@ export class EngineFollower {
   }
 
   /** Inspects until nothing is stale. Throws the first failure; what it was about stays stale. */
-  async #inspectStale(connection: EngineConnection): Promise<void> {
+  async #inspectStale(connection: Docker): Promise<void> {
     while (connection === this.#connection && this.#inventory.staleCount > 0) {
       const ids = this.#inventory.takeStale(INSPECTIONS_AT_ONCE);
-      const answers = await Promise.allSettled(ids.map((id) => connection.inspect(id)));
+      const answers = await Promise.allSettled(ids.map((id) => inspectContainer(connection, id)));
       let failure: unknown;
       ids.forEach((id, index) => {
         const answer = answers[index];

@@ -11,9 +11,6 @@ const FAILURE_BY_CODE: Readonly<Record<string, EngineFailure>> = {
   EACCES: 'forbidden',
   EPERM: 'forbidden',
   ETIMEDOUT: 'silent',
-  UND_ERR_CONNECT_TIMEOUT: 'silent',
-  UND_ERR_HEADERS_TIMEOUT: 'silent',
-  UND_ERR_BODY_TIMEOUT: 'silent',
   ABORT_ERR: 'silent',
 };
 
@@ -23,7 +20,7 @@ function codeOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** Translates what undici throws; `details.failure` is an {@link EngineFailure}. */
+/** Translates what an exchange with the engine throws; `details.failure` is an {@link EngineFailure}. */
 export function engineError(error: unknown, socketPath: string): NexusError {
   if (error instanceof NexusError) return error;
   const failure = FAILURE_BY_CODE[codeOf(error)] ?? 'absent';

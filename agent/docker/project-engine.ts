@@ -1,8 +1,9 @@
 /** What a rollout asks of the Docker Engine: the containers of a project, its images, and commands in a container. */
 import { z } from 'zod';
 import { NexusError } from '../../src/domain/errors.ts';
+import { parseJson } from '../read-json.ts';
 import { demultiplex } from './demultiplex.ts';
-import { EngineCaller, type EngineReply } from './engine-call.ts';
+import type { Docker, DockerReply, DockerRequest } from './docker.ts';
 import { parseContainerIds, parseProjectContainer } from './parse-project-container.ts';
 import { PROJECT_LABEL, type ProjectContainer } from './project-container.ts';
 
@@ -26,17 +27,17 @@ export interface ExecResult {
 
 /** Every method throws a NexusError when the engine does not answer, or in a way that cannot be used. */
 export class ProjectEngine {
-  readonly #caller: EngineCaller;
+  readonly #docker: Docker;
 
-  constructor(socketPath: string) {
-    this.#caller = new EngineCaller(socketPath);
+  constructor(docker: Docker) {
+    this.#docker = docker;
   }
 
   /** All containers of a Compose project, stopped ones too, by name. */
   async containers(project: string): Promise<ProjectContainer[]> {
     const filters = encodeURIComponent(JSON.stringify({ label: [`${PROJECT_LABEL}=${project}`] }));
-    const listed = await this.#caller.call({ method: 'GET', path: `/containers/json?all=true&filters=${filters}` });
-    const ids = parseContainerIds(listed.body);
+    const listed = await this.#docker.call({ method: 'GET', path: `/containers/json?all=true&filters=${filters}` });
+    const ids = parseContainerIds(jsonOf(listed));
     if (ids === null) throw unreadable('list of containers', listed);
     const containers: ProjectContainer[] = [];
     for (let at = 0; at < ids.length; at += INSPECTIONS_AT_ONCE) {
@@ -48,9 +49,9 @@ export class ProjectEngine {
 
   /** An image by name or id; null when it is not on this host. */
   async image(reference: string): Promise<LocalImage | null> {
-    const reply = await this.#caller.call({ method: 'GET', path: `/images/${encodeURIComponent(reference)}/json` });
+    const reply = await this.#docker.call({ method: 'GET', path: `/images/${encodeURIComponent(reference)}/json` });
     if (reply.status === 404) return null;
-    const { data } = imageSchema.safeParse(reply.body);
+    const { data } = imageSchema.safeParse(jsonOf(reply));
     if (data === undefined) throw unreadable(`image ${reference}`, reply);
     return { id: data.Id, isFromRegistry: (data.RepoDigests ?? []).length > 0 };
   }
@@ -78,7 +79,7 @@ export class ProjectEngine {
   async createExec(containerId: string, command: readonly string[]): Promise<string> {
     const body = { Cmd: command, AttachStdout: true, AttachStderr: true };
     const reply = await this.#demand({ method: 'POST', path: `/containers/${containerId}/exec`, body });
-    const { data } = createdSchema.safeParse(reply.body);
+    const { data } = createdSchema.safeParse(jsonOf(reply));
     if (data === undefined) throw unreadable('answer to an exec', reply);
     return data.Id;
   }
@@ -86,41 +87,41 @@ export class ProjectEngine {
   /** Runs it to its end; throws after `timeoutMs`, when it goes on running. */
   async startExec(execId: string, timeoutMs: number): Promise<ExecResult> {
     const body = { Detach: false, Tty: false };
-    const reply = await this.#demand({ method: 'POST', path: `/exec/${execId}/start`, body, timeoutMs, raw: true });
-    const output = Buffer.isBuffer(reply.body) ? demultiplex(reply.body) : '';
+    const reply = await this.#demand({ method: 'POST', path: `/exec/${execId}/start`, body, timeoutMs });
+    const output = demultiplex(reply.body);
     const { exitCode } = await this.inspectExec(execId);
     return { exitCode: exitCode ?? -1, output };
   }
 
   async inspectExec(execId: string): Promise<{ readonly isRunning: boolean; readonly exitCode: number | null }> {
-    const reply = await this.#caller.call({ method: 'GET', path: `/exec/${execId}/json` });
+    const reply = await this.#docker.call({ method: 'GET', path: `/exec/${execId}/json` });
     if (reply.status === 404) return { isRunning: false, exitCode: null };
-    const { data } = execSchema.safeParse(reply.body);
+    const { data } = execSchema.safeParse(jsonOf(reply));
     if (data === undefined) throw unreadable('state of an exec', reply);
     return { isRunning: data.Running, exitCode: data.ExitCode };
   }
 
-  async close(): Promise<void> {
-    await this.#caller.close();
-  }
-
   /** Null: it is gone meanwhile. */
   async #inspect(id: string): Promise<ProjectContainer | null> {
-    const reply = await this.#caller.call({ method: 'GET', path: `/containers/${id}/json` });
+    const reply = await this.#docker.call({ method: 'GET', path: `/containers/${id}/json` });
     if (reply.status === 404) return null;
-    const container = parseProjectContainer(reply.body);
+    const container = parseProjectContainer(jsonOf(reply));
     if (container === null) throw unreadable(`container ${id.slice(0, 12)}`, reply);
     return container;
   }
 
-  async #demand(request: Parameters<EngineCaller['call']>[0], ...fine: readonly number[]): Promise<EngineReply> {
-    const reply = await this.#caller.call(request);
+  async #demand(request: DockerRequest, ...fine: readonly number[]): Promise<DockerReply> {
+    const reply = await this.#docker.call(request);
     if (reply.status < 400 || fine.includes(reply.status)) return reply;
-    const said = z.object({ message: z.string() }).safeParse(reply.body).data?.message ?? `status ${reply.status}`;
+    const said = z.object({ message: z.string() }).safeParse(jsonOf(reply)).data?.message ?? `status ${reply.status}`;
     throw new NexusError('conflict', `The Docker Engine refuses ${request.method} ${request.path}: ${said}`);
   }
 }
 
-function unreadable(what: string, reply: EngineReply): NexusError {
+function jsonOf({ body }: DockerReply): unknown {
+  return parseJson(body.toString());
+}
+
+function unreadable(what: string, reply: DockerReply): NexusError {
   return new NexusError('invalid', `The Docker Engine's ${what} cannot be read (status ${reply.status})`);
 }

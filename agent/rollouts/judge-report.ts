@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseJson } from '../read-json.ts';
 import { parseRetryAfterMs } from '../server/judge-answer.ts';
-import type { Reply } from '../server/rollout-api.ts';
+import type { ServerReply } from '../server/transport.ts';
 
 /** What the server's answer means for the event that was sent. */
 export type ReportVerdict =
@@ -19,7 +19,7 @@ export type ReportVerdict =
 
 const problemSchema = z.object({ current_state: z.string().nullish(), detail: z.string().nullish() });
 
-export function judgeReport(reply: Reply, eventType: string, nowMs: number): ReportVerdict {
+export function judgeReport(reply: ServerReply, eventType: string, nowMs: number): ReportVerdict {
   if (reply.kind === 'silence') return { kind: 'again', answered: false, waitMs: null, reason: reply.reason };
   const { status } = reply;
   const text = reply.body.toString();

@@ -6,8 +6,10 @@ import type { Runtime } from '../../src/domain/runtime.ts';
 import { type MonotonicClock, monotonicClock } from '../async/clock-reading.ts';
 import { Semaphore } from '../async/semaphore.ts';
 import type { FileSystem } from '../disk/file-system.ts';
+import type { Docker } from '../docker/docker.ts';
 import { ProjectEngine } from '../docker/project-engine.ts';
 import { RolloutApi } from '../server/rollout-api.ts';
+import type { ServerTransport } from '../server/transport.ts';
 import type { Environment } from '../settings.ts';
 import { endStrays } from './compose/end-strays.ts';
 import { composeEnvironment } from './compose/environment.ts';
@@ -16,10 +18,11 @@ import { HostRollouts } from './host-rollouts.ts';
 import { ServerViews } from './server-view.ts';
 
 export interface RolloutsOptions {
-  /** http(s), without credentials; the same as for telemetry. */
-  readonly url: URL;
-  readonly token: string;
-  /** Absolute path of the engine's Unix socket. */
+  /** Left open when rollouts end. */
+  readonly server: ServerTransport;
+  /** Left open when rollouts end. */
+  readonly docker: Docker;
+  /** Absolute path of the engine's Unix socket, for the Docker CLI. */
   readonly dockerSocketPath: string;
   /** The agent's own; nobody else may use it at the same time. */
   readonly stateDir: string;
@@ -61,9 +64,9 @@ export function startRollouts(options: RolloutsOptions): Rollouts {
 }
 
 async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized: () => void): Promise<void> {
-  const { url, token, dockerSocketPath, stateDir, files, env, log, runtime, bootId } = options;
-  const api = new RolloutApi(url, token);
-  const engine = new ProjectEngine(dockerSocketPath);
+  const { server, docker, dockerSocketPath, stateDir, files, env, log, runtime, bootId } = options;
+  const api = new RolloutApi(server, signal);
+  const engine = new ProjectEngine(docker);
   const program = env['NEXUS_AGENT_DOCKER_CLI'] || 'docker';
   const host = new HostRollouts({
     files,
@@ -79,14 +82,10 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     signal,
     onUnauthorized,
   });
-  signal.addEventListener('abort', () => void api.close(), { once: true });
   try {
     await endStrays(stateDir, log, runtime);
     await host.run();
   } catch (error) {
     log.error({ reason: messageOf(error) }, 'releases are not taken up any more, because of a defect in the agent');
-  } finally {
-    await api.close();
-    await engine.close();
   }
 }

@@ -1,6 +1,7 @@
 import { arrayAt, asObject, parseJson, textAt } from '../read-json.ts';
+import type { ServerReply } from './transport.ts';
 
-/** What the server's answer means for what was sent. */
+/** What the server's reply means for what was sent. */
 export type Verdict =
   /** Stored durably. */
   | { readonly kind: 'delivered' }
@@ -12,14 +13,6 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly reason: string }
   /** The token is not valid (any more). */
   | { readonly kind: 'unauthorized' };
-
-/** An HTTP answer, as far as it matters. */
-export interface Answer {
-  readonly status: number;
-  /** `Retry-After`, as it was sent. */
-  readonly retryAfter: string | null;
-  readonly body: string;
-}
 
 const MAX_RETRY_AFTER_MS = 3_600_000;
 const MAX_REASONS = 5;
@@ -33,20 +26,22 @@ export function parseRetryAfterMs(value: string | null, nowMs: number): number |
 }
 
 /** The broken rules of an RFC 9457 problem (`errors: [{path, message}]`), or its detail, or the start of the text. */
-function readReasons(body: string): string[] {
-  const problem = asObject(parseJson(body));
+function readReasons(body: Buffer): string[] {
+  const text = body.toString();
+  const problem = asObject(parseJson(text));
   const errors = arrayAt(problem, 'errors')
     .map(asObject)
     .map((error) => [textAt(error, 'path'), textAt(error, 'message')].filter((part) => part !== null).join(' '))
     .filter((reason) => reason !== '');
   if (errors.length > 0) return errors.slice(0, MAX_REASONS);
-  const said = textAt(problem, 'detail') ?? textAt(problem, 'title') ?? body.trim().slice(0, 200);
+  const said = textAt(problem, 'detail') ?? textAt(problem, 'title') ?? text.trim().slice(0, 200);
   return said === '' ? [] : [said];
 }
 
 /** `defaultWaitMs`: how long to wait on a 429 or 503 that does not say it itself. */
-export function judgeAnswer(answer: Answer, nowMs: number, defaultWaitMs: number): Verdict {
-  const { status } = answer;
+export function judgeAnswer(reply: ServerReply, nowMs: number, defaultWaitMs: number): Verdict {
+  if (reply.kind === 'silence') return { kind: 'failed', reason: reply.reason };
+  const { status } = reply;
   if (status >= 200 && status < 300) return { kind: 'delivered' };
   switch (status) {
     case 401:
@@ -54,13 +49,13 @@ export function judgeAnswer(answer: Answer, nowMs: number, defaultWaitMs: number
     case 400:
     case 413:
     case 422:
-      return { kind: 'refused', status, reasons: readReasons(answer.body) };
+      return { kind: 'refused', status, reasons: readReasons(reply.body) };
     case 429:
     case 503:
-      return { kind: 'wait', status, waitMs: parseRetryAfterMs(answer.retryAfter, nowMs) ?? defaultWaitMs };
+      return { kind: 'wait', status, waitMs: parseRetryAfterMs(reply.retryAfter, nowMs) ?? defaultWaitMs };
     case 404:
       return { kind: 'failed', reason: 'the server answers 404: is NEXUS_URL the address of a Nexus server?' };
     default:
-      return { kind: 'failed', reason: [`the server answers ${status}`, ...readReasons(answer.body)].join(': ') };
+      return { kind: 'failed', reason: [`the server answers ${status}`, ...readReasons(reply.body)].join(': ') };
   }
 }

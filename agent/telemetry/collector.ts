@@ -2,6 +2,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import type { EngineFollower } from '../docker/engine-follower.ts';
+import { readContainerStats } from '../docker/engine-reader.ts';
 import { composeTick, rememberIdentities, slimIdentity, type TickContent } from './compose-tick.ts';
 import type { EncodedTick } from './outbox/stored-tick.ts';
 import type { ContainerSampler, ReadStats } from './sampling/container-sampler.ts';
@@ -81,7 +82,7 @@ export class Collector {
 
   #statsReader(): ReadStats | null {
     const { connection } = this.#parts.engine;
-    return connection === null ? null : (view) => connection.stats(view);
+    return connection === null ? null : (view) => readContainerStats(connection, view);
   }
 
   #sayAsking(asked: number): void {

@@ -5,7 +5,7 @@ import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import { planBackoffMs } from '../async/backoff.ts';
 import { judgeAnswer, type Verdict } from '../server/judge-answer.ts';
-import type { Post } from '../server/server-connection.ts';
+import type { ServerTransport } from '../server/transport.ts';
 import { DeliveryStory } from './delivery-log.ts';
 import type { Outbox, OutboxEntry } from './outbox/outbox.ts';
 import { compress, type EncodedTick, restoreJson, storedTickOf } from './outbox/stored-tick.ts';
@@ -24,12 +24,18 @@ export interface DeliveryPacing {
   readonly backoffMs: number;
   /** Between two batches, so that back-filling leaves room in the server's limit of 60 requests a minute. */
   readonly batchPauseMs: number;
+  /** How long one request may take. */
+  readonly requestTimeoutMs: number;
 }
 
-export const DEFAULT_PACING: DeliveryPacing = { backoffMs: 1_000, batchPauseMs: 1_500 };
+export const DEFAULT_PACING: DeliveryPacing = {
+  backoffMs: 1_000,
+  batchPauseMs: 1_500,
+  requestTimeoutMs: 10_000,
+};
 
 export interface DeliveryOptions {
-  readonly post: Post;
+  readonly server: ServerTransport;
   readonly outbox: Outbox;
   readonly runtime: Runtime;
   readonly log: Log;
@@ -84,8 +90,8 @@ export class Delivery {
   }
 
   /**
-   * Delivers until `signal` aborts or the server refuses the token. Everything undelivered is in the outbox then.
-   * The caller ends the connection on abort, so that no request under way holds it up.
+   * Delivers until `signal` aborts, which cuts off a request under way, or the server refuses the token. Everything
+   * undelivered is in the outbox then.
    */
   async run(signal: AbortSignal): Promise<DeliveryEnd> {
     this.#stopping = signal;
@@ -223,14 +229,14 @@ export class Delivery {
   }
 
   async #send(path: string, json: Buffer): Promise<Verdict> {
-    const { post, runtime, pacing } = this.#options;
+    const { server, runtime, pacing } = this.#options;
     const gzipped = json.length >= GZIP_FROM_BYTES;
-    const answer = await post(path, { bytes: gzipped ? await compress(json) : json, gzipped });
+    const body = { bytes: gzipped ? await compress(json) : json, gzipped };
+    const timeoutMs = pacing.requestTimeoutMs;
+    const signal = this.#stopping ?? undefined;
+    const reply = await server.call({ lane: 'telemetry', method: 'POST', path, body, timeoutMs, signal });
     const backoffMs = planBackoffMs(this.#failures + 1, pacing.backoffMs, runtime.random());
-    const verdict: Verdict =
-      'unreachable' in answer
-        ? { kind: 'failed', reason: answer.unreachable }
-        : judgeAnswer(answer, runtime.nowMs(), backoffMs);
+    const verdict = judgeAnswer(reply, runtime.nowMs(), backoffMs);
     this.#account(verdict, backoffMs);
     return verdict;
   }

@@ -19,6 +19,9 @@ export interface TelemetryLimits {
   readonly maxUnhealthySeconds: number;
 }
 
+/** Limits of a release manifest. */
+export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 64, maxProbes: 32 } as const;
+
 export const DEFAULT_TELEMETRY_LIMITS: TelemetryLimits = {
   mode: 'judged',
   maxRestarts: 2,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { formatInstant } from '../domain/instant.ts';
 import type { Commands } from '../domain/ports.ts';
-import type { Quarantine } from '../domain/release.ts';
+import { type Quarantine, RELEASE_LIMITS } from '../domain/release.ts';
 import type { ReleaseView, RolloutQueries } from '../domain/rollout-queries.ts';
 import { canonicalText } from '../trust/canonical-json.ts';
 import { listQuerySchema } from '../wire/operator.ts';
@@ -11,7 +11,6 @@ import {
   manifestSchema,
   type QuarantineBody,
   quarantineBodySchema,
-  RELEASE_LIMITS,
   type ReleaseBody,
   readPolicy,
   releaseBodySchema,

@@ -1,8 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../domain/release.ts';
-
-/** Limits of a release manifest. */
-export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 64, maxProbes: 32 } as const;
+import { DEFAULT_TELEMETRY_LIMITS, RELEASE_LIMITS, type ReleasePolicy } from '../domain/release.ts';
 
 /** Compose's rule for a project name. */
 export const stackSchema = z

@@ -49,7 +49,7 @@ async function startBench(t: TestContext): Promise<Bench> {
           runtime: systemRuntime,
           signal: stop.signal,
           stdout: { write: () => assert.fail('nothing is printed') },
-          pacing: { backoffMs: 50, batchPauseMs: 10 },
+          pacing: { backoffMs: 50, batchPauseMs: 10, requestTimeoutMs: 10_000 },
         },
       ),
     kept: () => (existsSync(join(stateDir, 'outbox')) ? readdirSync(join(stateDir, 'outbox')) : []),

@@ -82,7 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/client',
     'node:',
   ],
-  agent: ['src/domain', 'src/runtime', 'src/rollout', 'src/wire', 'src/client', 'node:', 'undici', 'zod'],
+  agent: ['src/domain', 'src/runtime', 'src/rollout', 'src/wire', 'node:', 'zod'],
   bin: ['src/runtime', 'src/cli', 'src/domain', 'src/intake', 'node:'],
 };
 

@@ -1,10 +1,9 @@
 /** The three kinds of probes that a release may bring along, each run once. */
 import { connect } from 'node:net';
-import Client from 'undici/lib/dispatcher/client.js';
 import { messageOf } from '../../../src/domain/errors.ts';
 import type { Runtime } from '../../../src/domain/runtime.ts';
 import { timeLimit } from '../../../src/runtime/wait.ts';
-import { httpRequest } from '../../http-request.ts';
+import { hostOf, openExchange, protocolOf } from '../../http-exchange.ts';
 
 /** Null: it passes. Otherwise why it does not, as a sentence. */
 export type Complaint = string | null;
@@ -12,7 +11,7 @@ export type Complaint = string | null;
 type Timers = Pick<Runtime, 'setTimer'>;
 
 const FIRST_BAD_STATUS = 400;
-/** Only the status counts; a large page is not read to its end. */
+/** Only the status counts, once the answer begins to arrive; a large page is not read to its end. */
 const MOST_BODY_BYTES = 65_536;
 
 /** One GET without following redirects. `status` null: anything below 400 will do. */
@@ -22,25 +21,38 @@ export async function checkHttp(
   status: number | null,
   timeoutMs: number,
 ): Promise<Complaint> {
-  const { origin, pathname, search } = new URL(url);
-  const client = new Client(origin, { connectTimeout: timeoutMs, allowH2: false });
+  const target = new URL(url);
   const limit = timeLimit(runtime, timeoutMs);
   try {
-    const response = await httpRequest(client, {
+    const { request } = await protocolOf(target);
+    // Each check connects: that the service still accepts connections is part of the answer.
+    const peer = { request, options: { ...hostOf(target), agent: false as const } };
+    const response = await openExchange(peer, {
       method: 'GET',
-      path: pathname + search,
+      path: target.pathname + target.search,
       headers: { 'user-agent': 'nexus-probe' },
       signal: limit.signal,
     });
-    await response.body.dump({ limit: MOST_BODY_BYTES });
-    const answered = response.statusCode;
+    await readSome(response, limit.signal);
+    const answered = response.statusCode ?? 0;
     if (status === null ? answered < FIRST_BAD_STATUS : answered === status) return null;
     return `${url} answers ${answered}${status === null ? '' : `, not ${status}`}`;
   } catch (error) {
     return `${url} ${explain(error, timeoutMs)}`;
   } finally {
     limit.cancel();
-    await client.destroy();
+  }
+}
+
+async function readSome(body: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+  let bytes = 0;
+  try {
+    for await (const piece of body) {
+      bytes += piece.length;
+      if (bytes > MOST_BODY_BYTES) return;
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
   }
 }
 

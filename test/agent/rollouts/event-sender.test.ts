@@ -11,6 +11,7 @@ import type { EventDraft } from '../../../agent/rollouts/record/stack-record.ts'
 import { StackStore } from '../../../agent/rollouts/record/stack-store.ts';
 import { takeOffer } from '../../../agent/rollouts/record/take-offer.ts';
 import { ServerViews } from '../../../agent/rollouts/server-view.ts';
+import { HttpClient } from '../../../agent/server/http-client.ts';
 import { RolloutApi } from '../../../agent/server/rollout-api.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
@@ -29,9 +30,10 @@ const CONVERGED: EventDraft = { type: 'converged', converged_at: NOON_TEXT, curr
 async function bench(t: TestContext, token = FAKE_TOKEN) {
   const folder = mkdtempSync(join(tmpdir(), 'sender-'));
   const server = await FakeServer.start(t);
-  const api = new RolloutApi(server.url, token);
+  const transport = await HttpClient.open(server.url, token, systemRuntime);
   const runtime = { ...systemRuntime, random: () => 0 };
   const [log, clock, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(runtime), new AbortController()];
+  const api = new RolloutApi(transport, stop.signal);
   const store = await StackStore.open({
     files: nodeFileSystem,
     folder,
@@ -71,7 +73,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   };
   t.after(async () => {
     stop.abort();
-    await api.close();
+    transport.close();
     await running;
     rmSync(folder, { recursive: true, force: true });
   });

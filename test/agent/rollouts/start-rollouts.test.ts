@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeFileSystem } from '../../../agent/disk/node-file-system.ts';
+import { DockerClient } from '../../../agent/docker/docker-client.ts';
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
+import { HttpClient } from '../../../agent/server/http-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../e2e/support/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
@@ -30,10 +32,12 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const socketPath = join(folder, 'engine.sock');
   const stateDir = join(folder, 'state');
   const started: Rollouts[] = [];
+  const transport = await HttpClient.open(server.url, token, systemRuntime);
+  const docker = new DockerClient(socketPath, systemRuntime);
   const start = () => {
     const rollouts = startRollouts({
-      url: server.url,
-      token,
+      server: transport,
+      docker,
       dockerSocketPath: socketPath,
       stateDir,
       files: nodeFileSystem,
@@ -48,6 +52,8 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   };
   t.after(async () => {
     for (const rollouts of started) await rollouts.stop();
+    transport.close();
+    docker.close();
     rmSync(folder, { recursive: true, force: true });
   });
   const recordOf = (stack: string): unknown =>

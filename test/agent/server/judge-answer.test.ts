@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planBackoffMs } from '../../../agent/async/backoff.ts';
-import { type Answer, judgeAnswer, parseRetryAfterMs, type Verdict } from '../../../agent/server/judge-answer.ts';
+import { judgeAnswer, parseRetryAfterMs, type Verdict } from '../../../agent/server/judge-answer.ts';
+import type { ServerReply } from '../../../agent/server/transport.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 17, 0, 0);
-const answer = (status: number, body = '', retryAfter: string | null = null): Answer => ({ status, body, retryAfter });
+const answer = (status: number, text = '', retryAfter: string | null = null): ServerReply => ({
+  kind: 'answer',
+  status,
+  retryAfter,
+  body: Buffer.from(text),
+});
 
 const PROBLEM = JSON.stringify({
   title: 'Unprocessable',
@@ -14,7 +20,11 @@ const PROBLEM = JSON.stringify({
   ],
 });
 
-const ROWS: [Answer, Verdict][] = [
+const ROWS: [ServerReply, Verdict][] = [
+  [
+    { kind: 'silence', reason: 'connect ECONNREFUSED' },
+    { kind: 'failed', reason: 'connect ECONNREFUSED' },
+  ],
   [answer(204), { kind: 'delivered' }],
   [answer(200, 'ok'), { kind: 'delivered' }],
   [answer(401), { kind: 'unauthorized' }],
@@ -35,7 +45,8 @@ const ROWS: [Answer, Verdict][] = [
   [answer(404), { kind: 'failed', reason: 'the server answers 404: is NEXUS_URL the address of a Nexus server?' }],
 ];
 for (const [given, verdict] of ROWS) {
-  test(`an answer of ${given.status} ${given.body}`, () => assert.deepEqual(judgeAnswer(given, NOW, 1_234), verdict));
+  const name = given.kind === 'answer' ? `an answer of ${given.status} ${given.body}` : 'no answer';
+  test(name, () => assert.deepEqual(judgeAnswer(given, NOW, 1_234), verdict));
 }
 
 const RETRY_ROWS: [string | null, number | null][] = [

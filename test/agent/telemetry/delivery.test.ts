@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServerConnection } from '../../../agent/server/server-connection.ts';
+import { HttpClient } from '../../../agent/server/http-client.ts';
 import { Delivery, type DeliveryEnd } from '../../../agent/telemetry/delivery.ts';
 import { MemoryOutbox } from '../../../agent/telemetry/outbox/memory-outbox.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
@@ -28,24 +28,24 @@ interface Bench {
 
 async function startBench(t: TestContext, options: { timeoutMs?: number; run?: boolean } = {}): Promise<Bench> {
   const server = await startScriptedServer(t);
-  const connection = new ServerConnection(server.url, 'nxa_token123', options.timeoutMs ?? 10_000);
+  const transport = await HttpClient.open(server.url, 'nxa_token123', systemRuntime);
   const outbox = new MemoryOutbox(67_108_864);
   const log = new RecordingLog();
   const delivery = new Delivery({
-    post: connection.post,
+    server: transport,
     outbox,
     runtime: { ...systemRuntime, random: () => 0.99 },
     log,
-    pacing: { backoffMs: BACKOFF_MS, batchPauseMs: 1 },
+    pacing: { backoffMs: BACKOFF_MS, batchPauseMs: 1, requestTimeoutMs: options.timeoutMs ?? 10_000 },
   });
   const stopping = new AbortController();
-  stopping.signal.addEventListener('abort', () => void connection.close());
   const ended = options.run === false ? Promise.resolve('stopped' as const) : delivery.run(stopping.signal);
   const stop = async (): Promise<DeliveryEnd> => {
     stopping.abort();
     return ended;
   };
   t.after(stop);
+  t.after(() => transport.close());
   return {
     server,
     outbox,

@@ -18,7 +18,7 @@ import { ReleaseCache } from '../../../../agent/rollouts/compose/release-cache.t
 import { locateRelease } from '../../../../agent/rollouts/compose/release-folder.ts';
 import { ComposeRunner } from '../../../../agent/rollouts/compose/runner.ts';
 import { digestOf } from '../../../../agent/rollouts/compose/verify-manifest.ts';
-import type { Reply } from '../../../../agent/server/rollout-api.ts';
+import type { ServerReply } from '../../../../agent/server/transport.ts';
 import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 import { MemoryLog } from '../sample.ts';
 
@@ -45,7 +45,7 @@ function fakeDocker(
   return path;
 }
 
-function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), config?: string) {
+function bench(t: TestContext, reply: () => ServerReply = () => answer(200, BYTES), config?: string) {
   const root = mkdtempSync(join(tmpdir(), 'cache-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const folder = join(root, 'shop');
@@ -64,7 +64,7 @@ function bench(t: TestContext, reply: () => Reply = () => answer(200, BYTES), co
   return { cache, folder, calls, log, fetched: () => fetched, place: locateRelease(folder, DIGEST) };
 }
 
-function answer(status: number, body: Buffer): Reply {
+function answer(status: number, body: Buffer): ServerReply {
   return { kind: 'answer', status, retryAfter: null, body };
 }
 
