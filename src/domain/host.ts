@@ -9,8 +9,11 @@ export const MAX_LABELS = 64;
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** The server has not heard from a host for this long: it is offline. */
+/** A host is offline once the server has not heard from it for this long. */
 export const DEFAULT_OFFLINE_AFTER_SECONDS = 120;
+
+/** A shorter limit would call every late tick an outage; a longer one than a week is what archiving is for. */
+export const OFFLINE_AFTER_SECONDS = { min: 10, max: 604_800 } as const;
 
 export interface Host {
   readonly id: number;

@@ -41,6 +41,15 @@ export interface ReleasePolicy {
   readonly telemetry: TelemetryLimits;
 }
 
+/** What a manifest that leaves its policy out means. */
+export const DEFAULT_POLICY: ReleasePolicy = {
+  activationTimeoutSeconds: 600,
+  soakSeconds: 60,
+  sustainedFailureSeconds: 15,
+  onHealthFailure: 'rollback-and-halt',
+  telemetry: DEFAULT_TELEMETRY_LIMITS,
+};
+
 export interface Release {
   /** `sha256:` and 64 hex digits, over the manifest's RFC 8785 bytes. */
   readonly digest: string;

@@ -10,7 +10,23 @@ export type RolloutStatus = (typeof ROLLOUT_STATES)[number];
 export const HOST_STATES = ['pending', 'activating', 'deferred', 'soaking', 'failed', 'converged', 'reverted'] as const;
 export type HostState = (typeof HOST_STATES)[number];
 
+/** How many hosts a wave adds: `count` of its own, or as many as bring `percent` of all hosts, earlier waves included. */
+export type WaveSize = { readonly count: number } | { readonly percent: number };
+
+/** A rollout with more is refused: every step considers all hosts, and every wave costs each step a little. */
+export const ROLLOUT_LIMITS = { maxHosts: 20_000, maxWaves: 64 } as const;
+
+/** What a request that leaves these out means. */
+export const DEFAULT_ROLLOUT: {
+  readonly waves: readonly WaveSize[];
+  readonly maxInFlight: number;
+  readonly failureThreshold: number;
+} = { waves: [{ count: 1 }, { percent: 100 }], maxInFlight: 5, failureThreshold: 0 };
+
 export type ProbeMode = 'enforce' | 'observe';
+
+/** A regression that the server found in a soaking host's telemetry counts as a failing probe of this name. */
+export const TELEMETRY_PROBE = 'telemetry';
 
 /** What an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
 export type AgentEvent =
@@ -140,9 +156,6 @@ export interface RolloutHost {
     readonly atMs: number;
   } | null;
 }
-
-/** So many hosts of its own, or so many percent of all hosts with the waves before included. */
-export type WaveSize = { readonly count: number } | { readonly percent: number };
 
 /** What a rollout was asked to be; never changes. */
 export interface RolloutPlan {

@@ -1,15 +1,10 @@
 /** Sizes of waves, as an operator writes them (`1,25%,100%`), into hosts. */
-
-/** `percent` is of all hosts and includes the waves before; `count` is of this wave alone. */
-export type WaveSize = { readonly count: number } | { readonly percent: number };
+import { ROLLOUT_LIMITS, type WaveSize } from '../domain/rollout.ts';
 
 export type LaidOut =
   | { readonly ok: true; readonly waves: readonly (readonly string[])[] }
   /** A sentence that says what to change. */
   | { readonly ok: false; readonly reason: string };
-
-/** Every wave costs each step a little. */
-export const MAX_WAVES = 100;
 
 /**
  * Hosts keep the order they are given in; a share is rounded up. A wave that adds nobody, because the fleet is small, is
@@ -32,11 +27,13 @@ export function layOutWaves(sizes: readonly WaveSize[], hosts: readonly string[]
 }
 
 function objectTo(sizes: readonly WaveSize[], hosts: readonly string[]): string | null {
+  const { maxHosts, maxWaves } = ROLLOUT_LIMITS;
   if (hosts.length === 0) return 'the rollout has no hosts';
+  if (hosts.length > maxHosts) return `the rollout has ${hosts.length} hosts: at most ${maxHosts} are taken`;
   const twice = findTwice(hosts);
   if (twice !== undefined) return `'${twice}' is named twice`;
   if (sizes.length === 0) return 'the rollout has no waves';
-  if (sizes.length > MAX_WAVES) return `there are ${sizes.length} waves: at most ${MAX_WAVES} are taken`;
+  if (sizes.length > maxWaves) return `there are ${sizes.length} waves: at most ${maxWaves} are taken`;
   let percent = 0;
   for (const size of sizes) {
     if ('count' in size) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EVENT_KINDS } from '../domain/event-log.ts';
 import { TIERS } from '../domain/history.ts';
-import { HOST_STATUSES, isHostName, MAX_LABELS } from '../domain/host.ts';
+import { HOST_STATUSES, isHostName, MAX_LABELS, OFFLINE_AFTER_SECONDS } from '../domain/host.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
 
 /** What operators send and read. The server answers with these shapes and the client parses its answers with them. */
@@ -27,8 +27,7 @@ export const hostNameSchema = z
   .string()
   .refine(isHostName, "must be a lower-case RFC 1123 host name: letters, digits, '-' and '.', at most 253 characters");
 
-/** Shorter would call every late tick an outage; longer than a week is an archive. */
-const offlineAfterSeconds = z.int().min(10).max(604_800);
+const offlineAfterSeconds = z.int().min(OFFLINE_AFTER_SECONDS.min).max(OFFLINE_AFTER_SECONDS.max);
 const tokenName = z.string().min(1).max(80);
 const expiresInSeconds = z
   .int()

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_TELEMETRY_LIMITS, RELEASE_LIMITS, type ReleasePolicy } from '../domain/release.ts';
+import { DEFAULT_POLICY, DEFAULT_TELEMETRY_LIMITS, RELEASE_LIMITS, type ReleasePolicy } from '../domain/release.ts';
 
 /** Compose's rule for a project name. */
 export const stackSchema = z
@@ -68,12 +68,12 @@ const telemetryPolicy = z.strictObject({
 });
 
 const policySchema = z.strictObject({
-  activation_timeout_seconds: z.int().min(1).max(86_400).default(600),
-  soak_seconds: z.int().min(0).max(604_800).default(60),
-  sustained_failure_seconds: z.int().min(0).max(86_400).default(15),
-  on_health_failure: z.enum(['halt', 'rollback-and-halt']).default('rollback-and-halt'),
+  activation_timeout_seconds: z.int().min(1).max(86_400).default(DEFAULT_POLICY.activationTimeoutSeconds),
+  soak_seconds: z.int().min(0).max(604_800).default(DEFAULT_POLICY.soakSeconds),
+  sustained_failure_seconds: z.int().min(0).max(86_400).default(DEFAULT_POLICY.sustainedFailureSeconds),
+  on_health_failure: z.enum(['halt', 'rollback-and-halt']).default(DEFAULT_POLICY.onHealthFailure),
   /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as not judged. */
-  telemetry: z.enum(['judged', 'required', 'off']).default('judged'),
+  telemetry: z.enum(['judged', 'required', 'off']).default(DEFAULT_TELEMETRY_LIMITS.mode),
   telemetry_limits: telemetryPolicy.optional(),
 });
 
@@ -142,3 +142,6 @@ export type ReleaseListBody = z.output<typeof releaseListBodySchema>;
 /** `POST /v1/releases/{digest}/lift`: lets a quarantined release be dispatched again. */
 export const liftQuarantineSchema = z.strictObject({ reason: z.string().min(1).max(1000) });
 export type LiftQuarantineBody = z.input<typeof liftQuarantineSchema>;
+
+export const liftedBodySchema = z.object({ lifted: z.number() });
+export type LiftedBody = z.output<typeof liftedBodySchema>;

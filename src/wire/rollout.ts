@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import { HOST_STATES, ROLLOUT_STATES } from '../domain/rollout.ts';
+import { DEFAULT_ROLLOUT, HOST_STATES, ROLLOUT_LIMITS, ROLLOUT_STATES } from '../domain/rollout.ts';
 import { hostNameSchema } from './operator.ts';
 import { digestSchema } from './release.ts';
 
-/** Hosts of one rollout; a selector that matches more is refused. */
-export const MAX_ROLLOUT_HOSTS = 20_000;
+const { maxHosts, maxWaves } = ROLLOUT_LIMITS;
 
 const waveSchema = z.union([
-  z.strictObject({ count: z.int().min(1).max(MAX_ROLLOUT_HOSTS) }),
+  z.strictObject({ count: z.int().min(1).max(maxHosts) }),
   z.strictObject({ percent: z.number().gt(0).max(100) }),
 ]);
 
@@ -17,15 +16,15 @@ export const createRolloutSchema = z
     release: digestSchema,
     /** Hosts that carry all of these labels. */
     selector: z.record(z.string(), z.string()).optional(),
-    hosts: z.array(hostNameSchema).min(1).max(MAX_ROLLOUT_HOSTS).optional(),
+    hosts: z.array(hostNameSchema).min(1).max(maxHosts).optional(),
     /** `count` adds so many hosts; `percent` is of all of them and includes the waves before. */
     waves: z
       .array(waveSchema)
       .min(1)
-      .max(64)
-      .default([{ count: 1 }, { percent: 100 }]),
-    max_in_flight: z.int().min(1).max(MAX_ROLLOUT_HOSTS).default(5),
-    failure_threshold: z.int().min(0).max(MAX_ROLLOUT_HOSTS).default(0),
+      .max(maxWaves)
+      .default([...DEFAULT_ROLLOUT.waves]),
+    max_in_flight: z.int().min(1).max(maxHosts).default(DEFAULT_ROLLOUT.maxInFlight),
+    failure_threshold: z.int().min(0).max(maxHosts).default(DEFAULT_ROLLOUT.failureThreshold),
   })
   .refine((body) => (body.selector === undefined) !== (body.hosts === undefined), {
     message: 'give either selector or hosts',
@@ -106,6 +105,10 @@ export const rolloutBodySchema = rolloutSummaryBodySchema.extend({
   hosts: z.array(rolloutHostBodySchema),
 });
 export type RolloutBody = z.output<typeof rolloutBodySchema>;
+
+/** `rollbacks`: the rollouts that bring the touched hosts back to what they ran before. */
+export const abortedRolloutBodySchema = rolloutBodySchema.extend({ rollbacks: z.array(z.string()) });
+export type AbortedRolloutBody = z.output<typeof abortedRolloutBodySchema>;
 
 export const rolloutListBodySchema = z.object({
   rollouts: z.array(rolloutSummaryBodySchema),

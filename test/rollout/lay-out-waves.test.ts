@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { layOutWaves, type WaveSize } from '../../src/rollout/lay-out-waves.ts';
+import type { WaveSize } from '../../src/domain/rollout.ts';
+import { layOutWaves } from '../../src/rollout/lay-out-waves.ts';
 
 const hosts = (count: number): string[] => Array.from({ length: count }, (_, index) => `h${index + 1}`);
 const sizes = (text: string): WaveSize[] =>
@@ -43,17 +44,18 @@ for (const { waves, of, reason } of [
   { waves: sizes('101%'), of: 10, reason: 'a wave of 101 % cannot be' },
   { waves: sizes('0%'), of: 10, reason: 'a wave of 0 % cannot be' },
   { waves: [{ percent: Number.NaN }], of: 10, reason: 'a wave of NaN % cannot be' },
-  { waves: hosts(101).map(() => ({ count: 1 })), of: 101, reason: 'there are 101 waves: at most 100 are taken' },
+  { waves: hosts(65).map(() => ({ count: 1 })), of: 65, reason: 'there are 65 waves: at most 64 are taken' },
+  { waves: sizes('100%'), of: 20_001, reason: 'the rollout has 20001 hosts: at most 20000 are taken' },
 ]) {
   test(`refused: ${reason}`, () => assert.deepEqual(layOutWaves(waves, hosts(of)), { ok: false, reason }));
 }
 
-test('a hundred waves are taken', () => {
+test('64 waves are taken', () => {
   const laidOut = layOutWaves(
-    hosts(100).map(() => ({ count: 1 })),
-    hosts(100),
+    hosts(64).map(() => ({ count: 1 })),
+    hosts(64),
   );
-  assert.equal(laidOut.ok && laidOut.waves.length, 100);
+  assert.equal(laidOut.ok && laidOut.waves.length, 64);
 });
 
 test('a host is in one wave only', () => {

@@ -1,10 +1,10 @@
 /** One random schedule: a fleet, its operators and their mishaps, until everything is at rest. Throws when a rule breaks. */
 import assert from 'node:assert/strict';
-import type { RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
+import type { RolloutEntry, RolloutPlan, WaveSize } from '../../src/domain/rollout.ts';
 import { isOpen } from '../../src/rollout/apply-entry.ts';
 import { explainHold } from '../../src/rollout/explain-hold.ts';
 import { gateContextOf } from '../../src/rollout/gates/gate.ts';
-import { layOutWaves, type WaveSize } from '../../src/rollout/lay-out-waves.ts';
+import { layOutWaves } from '../../src/rollout/lay-out-waves.ts';
 import { plan } from '../../src/rollout/plan.ts';
 import { SeededRandom } from '../domain/seeded-random.ts';
 import { makeRelease, mustFail, type SimRelease } from './catalog.ts';
