@@ -14,19 +14,19 @@ import { paint, type Terminal } from './terminal/terminal.ts';
 import { addTokenCommands } from './token/commands.ts';
 
 /**
- * The tree of commands. It only declares: what a command needs to do its work is imported when it runs, so that
- * `--version`, `--help` and completion stay quick.
+ * The tree of commands. It only declares them: what a command needs for its work is imported when it runs, so that
+ * `--version`, `--help` and completion stay fast.
  */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('nexus')
-    .description('Sees a fleet of Docker hosts and deploys to it because of what it sees.')
+    .description('Shows a fleet of Docker hosts, and deploys to them because of what it sees.')
     .version(NEXUS_VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show help of a command')
-    // Options before a command are the program's, those after it the command's: 'release create --version 1.4'.
+    .helpCommand('help [command]', 'show the help of a command')
+    // Options before a command belong to the program, those after it to the command: 'release create --version 1.4'.
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError('Add --help to see how it is used.')
+    .showHelpAfterError('Add --help to see the usage of this command.')
     .configureHelp({ styleTitle: (title) => paint(terminal, 'bold', title) })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
@@ -34,9 +34,9 @@ export function createProgram(terminal: Terminal): Command {
     });
   addExamples(program, [
     ['nexus serve', 'Run the server on this machine'],
-    ['nexus host add web-1 --token', 'Add a host and get the command that starts its agent'],
-    ['nexus host list', 'The fleet at a glance'],
-    ['nexus rollout create shop@1.5 --selector role=web --watch', 'Bring a release to hosts, and see how it goes'],
+    ['nexus host add web-1 --token', 'Add a host and print the command that starts its agent'],
+    ['nexus host list', 'List the fleet'],
+    ['nexus rollout create shop@1.5 --selector role=web --watch', 'Bring a release to hosts, and watch'],
   ]);
   addServeCommand(program, terminal);
   addAgentCommand(program, terminal);

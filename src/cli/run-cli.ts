@@ -3,7 +3,7 @@ import { createProgram } from './program.ts';
 import { CommandEnd, EXIT_DONE, exitCodeOf } from './terminal/exit-code.ts';
 import { type OutputStream, printNote, type Terminal } from './terminal/terminal.ts';
 
-/** What the completion scripts call; not a command, so that it neither shows in help nor completes itself. */
+/** The completion scripts call this. It is not a command, so that it appears neither in help nor in completions. */
 const COMPLETE = '__complete';
 
 /**
@@ -20,7 +20,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     }
     return EXIT_DONE;
   } catch (error) {
-    // Those two have written their message already.
+    // Those two have printed their message already.
     if (!(error instanceof CommanderError || error instanceof CommandEnd)) {
       const { describeFailure } = await import('./terminal/failure.ts');
       printNote(terminal, describeFailure(error));
@@ -33,7 +33,7 @@ function flushed(stream: OutputStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
-/** A reader that has seen enough (`| head`) is no failure. */
+/** A reader that has read enough (`| head`) is not a failure. */
 function exitQuietlyOnBrokenPipe(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -41,7 +41,7 @@ function exitQuietlyOnBrokenPipe(stream: NodeJS.WriteStream): void {
   });
 }
 
-/** Runs the command line of this process to its end: output flushed, then the exit code, whatever may still be open. */
+/** Runs this process's command line, flushes its output and exits, whatever may still be open. */
 export async function runProcess(terminal: Terminal): Promise<void> {
   exitQuietlyOnBrokenPipe(process.stdout);
   const code = await runCli(process.argv.slice(2), terminal);

@@ -1,17 +1,23 @@
 import { Client } from 'undici';
+import type { z } from 'zod';
 import { NexusError } from '../domain/errors.ts';
-import type { Parsed } from '../wire/problem.ts';
+import type { Runtime } from '../domain/runtime.ts';
+import { timeLimit } from '../runtime/wait.ts';
+import { parseWith } from '../wire/problem.ts';
 import { type ApiTarget, type Endpoint, endpointOf } from './api-target.ts';
 import { refusal } from './refusal.ts';
 import { unreachable } from './unreachable.ts';
 
 export interface ConnectionOptions {
-  /** One call from its first byte out to its last byte in, connecting included. Default 30 000. */
+  readonly runtime: Runtime;
+  /** Bounds each call, from connecting to the last byte of its answer. Default 30 000. */
   readonly timeoutMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** A page of a list is far smaller; beyond this the peer is not a Nexus server or the answer would not fit into memory well. */
+/** A network that has not connected by then does not lead to the server. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A page of a list is far smaller: a larger answer does not come from a Nexus server. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export interface ApiCall {
@@ -51,38 +57,41 @@ function readJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Undefined is no JSON value, and no schema of an answer accepts it.
+    // Undefined is not a JSON value, and no schema of an answer accepts it.
     return undefined;
   }
 }
 
 /**
- * One keep-alive connection to one server. Calls are bounded in time and size; redirects are not followed, because they
- * would carry the token to an address that nobody named.
+ * One keep-alive connection to one server. Calls are bounded in time and size. Redirects are not followed, because they
+ * would carry the token to an address that the operator did not name.
  */
 export class ApiConnection {
   readonly #endpoint: Endpoint;
   readonly #client: Client;
+  readonly #runtime: Runtime;
   readonly #timeoutMs: number;
 
   /** Throws `usage` for a target that cannot be used; does not connect yet. */
-  constructor(target: ApiTarget, options: ConnectionOptions = {}) {
+  constructor(target: ApiTarget, options: ConnectionOptions) {
     this.#endpoint = endpointOf(target);
+    this.#runtime = options.runtime;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#client = new Client(this.#endpoint.origin, {
       ...(this.#endpoint.socketPath === null ? {} : { socketPath: this.#endpoint.socketPath }),
-      connect: { timeout: this.#timeoutMs },
-      headersTimeout: this.#timeoutMs,
-      bodyTimeout: this.#timeoutMs,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      // Each call has a limit for all of its parts together.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       maxResponseSize: MAX_ANSWER_BYTES,
     });
   }
 
   /**
-   * Sends one call and reads its answer with `read`. Throws NexusError: `unreachable` when no answer came, the code of
-   * the status when the server refused, `internal` when the answer is not what this version of Nexus understands.
+   * Sends one call and reads its answer with `schema`. Throws NexusError: `unreachable` without an answer, the code that
+   * belongs to the status of a refusal, `internal` for an answer that this version of Nexus does not understand.
    */
-  async send<T>(call: ApiCall, read: (answer: unknown) => Parsed<T>): Promise<T> {
+  async send<S extends z.ZodType>(call: ApiCall, schema: S): Promise<z.output<S>> {
     const { status, text, headers } = await this.#exchange(call);
     const name = `${call.method} ${call.path}`;
     const body = readJson(text);
@@ -95,33 +104,36 @@ export class ApiConnection {
         location: textHeader(headers['location']),
       });
     }
-    const parsed = read(body);
+    const parsed = parseWith(schema, body);
     if (parsed.ok) return parsed.value;
     const first = parsed.errors[0];
     const reason =
-      body === undefined ? 'it is not JSON' : `${first?.path || 'the body'}: ${first?.message ?? 'unknown'}`;
+      body === undefined ? 'it is not JSON' : `${first?.path || 'the body'} ${first?.message ?? 'is unknown'}`;
     throw new NexusError(
       'internal',
-      `${this.#endpoint.label} answered ${name} in a way this nexus does not understand (${reason}). Check that it is a Nexus server, and that both sides run the same version.`,
+      `this nexus does not understand the answer of ${this.#endpoint.label} to ${name} (${reason}). Check that it is a Nexus server, and that both run the same version.`,
     );
   }
 
   async #exchange(call: ApiCall) {
+    const limit = timeLimit(this.#runtime, this.#timeoutMs);
     try {
       const answer = await this.#client.request({
         method: call.method,
         path: pathOf(this.#endpoint, call),
         headers: headersOf(this.#endpoint, call),
         body: call.body === undefined ? null : JSON.stringify(call.body),
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: limit.signal,
       });
       return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
     } catch (error) {
       throw unreachable(this.#endpoint, this.#timeoutMs, error);
+    } finally {
+      limit.cancel();
     }
   }
 
-  /** Drops the connection at once; a call under way fails. */
+  /** Closes the connection at once; a call in progress fails. */
   async close(): Promise<void> {
     await this.#client.destroy();
   }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { NexusError } from '../domain/errors.ts';
 import {
-  type ContainerBody,
   type ContainerHistoryBody,
   type ContainerListBody,
   type CreateAdminTokenBody,
@@ -28,8 +27,9 @@ import {
   tokenListBodySchema,
   type UpdateHostBody,
 } from '../wire/operator.ts';
-import { type Parsed, parseWith } from '../wire/problem.ts';
 import {
+  type LiftedBody,
+  liftedBodySchema,
   type Manifest,
   manifestSchema,
   type ReleaseBody,
@@ -38,7 +38,9 @@ import {
   releaseListBodySchema,
 } from '../wire/release.ts';
 import {
+  type AbortedRolloutBody,
   type AbortRolloutBody,
+  abortedRolloutBodySchema,
   type CreateRolloutBody,
   type ReplayBody,
   type RolloutBody,
@@ -53,7 +55,7 @@ import {
 import { ApiConnection, type ConnectionOptions } from './api-connection.ts';
 import type { ApiTarget } from './api-target.ts';
 
-/** ISO 8601 instants; without a step the raw samples are answered. */
+/** ISO 8601 instants; without a step, every sample is answered. */
 export interface HistorySpan {
   readonly from?: string | undefined;
   readonly to?: string | undefined;
@@ -67,60 +69,16 @@ export interface EventSpan {
   readonly host?: string | undefined;
 }
 
-/** A release's manifest: as it was sent (its digest is over that), and as it is read, every default filled in. */
+/** A release's manifest: as it was sent, over which its digest is, and as it is read, with every default filled in. */
 export interface ReleaseManifest {
   readonly sent: unknown;
   readonly manifest: Manifest;
 }
 
-const liftedBodySchema = z.object({ lifted: z.number() });
-export type LiftedBody = z.output<typeof liftedBodySchema>;
-
-/** `rollbacks`: the rollouts that bring the touched hosts back to what they ran before. */
-const abortedRolloutBodySchema = rolloutBodySchema.extend({ rollbacks: z.array(z.string()) });
-export type AbortedRolloutBody = z.output<typeof abortedRolloutBodySchema>;
-
-interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextCursor: string | null;
-}
-
-const readHost = (answer: unknown) => parseWith(hostBodySchema, answer);
-const readToken = (answer: unknown) => parseWith(tokenBodySchema, answer);
-const readMintedToken = (answer: unknown) => parseWith(mintedTokenBodySchema, answer);
-
-const readLogEvents = (answer: unknown) => parseWith(logEventListBodySchema, answer);
-const readRelease = (answer: unknown) => parseWith(releaseBodySchema, answer);
-const readRollout = (answer: unknown) => parseWith(rolloutBodySchema, answer);
-
-function readManifest(answer: unknown): Parsed<ReleaseManifest> {
-  const parsed = parseWith(manifestSchema, answer);
-  return parsed.ok ? { ok: true, value: { sent: answer, manifest: parsed.value } } : parsed;
-}
-
-function readPage<B, T>(parsed: Parsed<B>, page: (body: B) => Page<T>): Parsed<Page<T>> {
-  return parsed.ok ? { ok: true, value: page(parsed.value) } : parsed;
-}
-
-const readHostPage = (answer: unknown): Parsed<Page<HostBody>> =>
-  readPage(parseWith(hostListBodySchema, answer), (body) => ({ items: body.hosts, nextCursor: body.next_cursor }));
-const readTokenPage = (answer: unknown): Parsed<Page<TokenBody>> =>
-  readPage(parseWith(tokenListBodySchema, answer), (body) => ({ items: body.tokens, nextCursor: body.next_cursor }));
-const readContainerPage = (answer: unknown): Parsed<Page<ContainerBody>> =>
-  readPage(parseWith(containerListBodySchema, answer), (body) => ({
-    items: body.containers,
-    nextCursor: body.next_cursor,
-  }));
-const readReleasePage = (answer: unknown): Parsed<Page<ReleaseBody>> =>
-  readPage(parseWith(releaseListBodySchema, answer), (body) => ({
-    items: body.releases,
-    nextCursor: body.next_cursor,
-  }));
-const readRolloutPage = (answer: unknown): Parsed<Page<RolloutSummaryBody>> =>
-  readPage(parseWith(rolloutListBodySchema, answer), (body) => ({
-    items: body.rollouts,
-    nextCursor: body.next_cursor,
-  }));
+const releaseManifestSchema = z.preprocess(
+  (answer) => ({ sent: answer, manifest: answer }),
+  z.object({ sent: z.unknown(), manifest: manifestSchema }),
+);
 
 function hostPath(name: string): string {
   return `/v1/hosts/${encodeURIComponent(name)}`;
@@ -139,42 +97,40 @@ function historyQuery(span: HistorySpan): Record<string, string | number | undef
 }
 
 /**
- * The operator API, typed. Answers are parsed with the schemas the server builds them with; lists are read to their
+ * The operator API, typed. Answers are parsed with the schemas that the server builds them with; lists are read to their
  * end, so that `next_cursor` is always null here. Every method throws NexusError as {@link ApiConnection.send} does.
  */
 export class NexusClient {
   readonly #connection: ApiConnection;
 
-  constructor(target: ApiTarget, options: ConnectionOptions = {}) {
+  constructor(target: ApiTarget, options: ConnectionOptions) {
     this.#connection = new ApiConnection(target, options);
   }
 
   createHost(body: CreateHostBody): Promise<CreatedHostBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/hosts', body }, (answer) =>
-      parseWith(createdHostBodySchema, answer),
-    );
+    return this.#connection.send({ method: 'POST', path: '/v1/hosts', body }, createdHostBodySchema);
   }
 
   async listHosts(): Promise<HostListBody> {
-    return { hosts: await this.#readAll('/v1/hosts', readHostPage), next_cursor: null };
+    return { hosts: await this.#readAll('/v1/hosts', hostListBodySchema, 'hosts'), next_cursor: null };
   }
 
   getHost(name: string): Promise<HostBody> {
-    return this.#connection.send({ method: 'GET', path: hostPath(name) }, readHost);
+    return this.#connection.send({ method: 'GET', path: hostPath(name) }, hostBodySchema);
   }
 
   updateHost(name: string, body: UpdateHostBody): Promise<HostBody> {
-    return this.#connection.send({ method: 'PATCH', path: hostPath(name), body }, readHost);
+    return this.#connection.send({ method: 'PATCH', path: hostPath(name), body }, hostBodySchema);
   }
 
-  /** For good: the host's tokens are refused from the next request on, its history stays. */
+  /** For good: the host's tokens are refused from the next request on, and its history is kept. */
   archiveHost(name: string): Promise<HostBody> {
-    return this.#connection.send({ method: 'DELETE', path: hostPath(name) }, readHost);
+    return this.#connection.send({ method: 'DELETE', path: hostPath(name) }, hostBodySchema);
   }
 
   async listContainers(hostName: string): Promise<ContainerListBody> {
     return {
-      containers: await this.#readAll(`${hostPath(hostName)}/containers`, readContainerPage),
+      containers: await this.#readAll(`${hostPath(hostName)}/containers`, containerListBodySchema, 'containers'),
       next_cursor: null,
     };
   }
@@ -182,144 +138,148 @@ export class NexusClient {
   hostHistory(name: string, span: HistorySpan = {}): Promise<HostHistoryBody> {
     return this.#connection.send(
       { method: 'GET', path: `${hostPath(name)}/metrics`, query: historyQuery(span) },
-      (answer) => parseWith(hostHistoryBodySchema, answer),
+      hostHistoryBodySchema,
     );
   }
 
   containerHistory(hostName: string, containerId: string, span: HistorySpan = {}): Promise<ContainerHistoryBody> {
     const path = `${hostPath(hostName)}/containers/${encodeURIComponent(containerId)}/metrics`;
-    return this.#connection.send({ method: 'GET', path, query: historyQuery(span) }, (answer) =>
-      parseWith(containerHistoryBodySchema, answer),
-    );
+    return this.#connection.send({ method: 'GET', path, query: historyQuery(span) }, containerHistoryBodySchema);
   }
 
   /** The plaintext in the answer is shown this once. */
   createAgentToken(hostName: string, body: CreateTokenBody = {}): Promise<MintedTokenBody> {
-    return this.#connection.send({ method: 'POST', path: `${hostPath(hostName)}/tokens`, body }, readMintedToken);
+    return this.#connection.send({ method: 'POST', path: `${hostPath(hostName)}/tokens`, body }, mintedTokenBodySchema);
   }
 
   /** The plaintext in the answer is shown this once. */
   createAdminToken(body: CreateTokenBody = {}): Promise<MintedTokenBody> {
     const request: CreateAdminTokenBody = { kind: 'admin', ...body };
-    return this.#connection.send({ method: 'POST', path: '/v1/tokens', body: request }, readMintedToken);
+    return this.#connection.send({ method: 'POST', path: '/v1/tokens', body: request }, mintedTokenBodySchema);
   }
 
   async listAgentTokens(hostName: string): Promise<TokenListBody> {
-    return { tokens: await this.#readAll(`${hostPath(hostName)}/tokens`, readTokenPage), next_cursor: null };
+    return {
+      tokens: await this.#readAll(`${hostPath(hostName)}/tokens`, tokenListBodySchema, 'tokens'),
+      next_cursor: null,
+    };
   }
 
   async listAdminTokens(): Promise<TokenListBody> {
-    return { tokens: await this.#readAll('/v1/tokens', readTokenPage), next_cursor: null };
+    return { tokens: await this.#readAll('/v1/tokens', tokenListBodySchema, 'tokens'), next_cursor: null };
   }
 
   /** The old plaintext is refused from the next request on. */
   rotateToken(id: string): Promise<MintedTokenBody> {
     const path = `/v1/tokens/${encodeURIComponent(id)}/rotate`;
-    return this.#connection.send({ method: 'POST', path }, readMintedToken);
+    return this.#connection.send({ method: 'POST', path }, mintedTokenBodySchema);
   }
 
   revokeToken(id: string): Promise<TokenBody> {
-    return this.#connection.send({ method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` }, readToken);
+    return this.#connection.send({ method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` }, tokenBodySchema);
   }
 
   /** One page of the event log; `next` is the `after` of the following one and equals `after` at the end. */
   readEvents(span: EventSpan = {}): Promise<LogEventListBody> {
     const query = { after: span.after ?? 0, limit: span.limit ?? LIST_LIMITS.defaultLimit, host: span.host };
-    return this.#connection.send({ method: 'GET', path: '/v1/events', query }, readLogEvents);
+    return this.#connection.send({ method: 'GET', path: '/v1/events', query }, logEventListBodySchema);
   }
 
   /** `manifest` is sent as it is: the digest is over exactly that. A known one is answered as it was stored. */
   createRelease(manifest: unknown): Promise<ReleaseBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/releases', body: manifest }, readRelease);
+    return this.#connection.send({ method: 'POST', path: '/v1/releases', body: manifest }, releaseBodySchema);
   }
 
   /** Newest first. */
   async listReleases(): Promise<ReleaseListBody> {
-    return { releases: await this.#readAll('/v1/releases', readReleasePage), next_cursor: null };
+    return { releases: await this.#readAll('/v1/releases', releaseListBodySchema, 'releases'), next_cursor: null };
   }
 
   getManifest(digest: string): Promise<ReleaseManifest> {
-    return this.#connection.send({ method: 'GET', path: releasePath(digest) }, readManifest);
+    return this.#connection.send({ method: 'GET', path: releasePath(digest) }, releaseManifestSchema);
   }
 
   /** Lets a quarantined release be dispatched again. */
   liftQuarantine(digest: string, reason: string): Promise<LiftedBody> {
-    return this.#connection.send({ method: 'POST', path: `${releasePath(digest)}/lift`, body: { reason } }, (answer) =>
-      parseWith(liftedBodySchema, answer),
+    return this.#connection.send(
+      { method: 'POST', path: `${releasePath(digest)}/lift`, body: { reason } },
+      liftedBodySchema,
     );
   }
 
   createRollout(body: CreateRolloutBody): Promise<RolloutBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/rollouts', body }, readRollout);
+    return this.#connection.send({ method: 'POST', path: '/v1/rollouts', body }, rolloutBodySchema);
   }
 
   /** What `body` would do; changes nothing. */
   planRollout(body: CreateRolloutBody): Promise<RolloutPlanBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/rollouts/plan', body }, (answer) =>
-      parseWith(rolloutPlanBodySchema, answer),
-    );
+    return this.#connection.send({ method: 'POST', path: '/v1/rollouts/plan', body }, rolloutPlanBodySchema);
   }
 
   /** Newest first. */
   async listRollouts(): Promise<RolloutListBody> {
-    return { rollouts: await this.#readAll('/v1/rollouts', readRolloutPage), next_cursor: null };
+    return { rollouts: await this.#readAll('/v1/rollouts', rolloutListBodySchema, 'rollouts'), next_cursor: null };
   }
 
   /** Null where there is none yet. */
   async newestRollout(): Promise<RolloutSummaryBody | null> {
     const call = { method: 'GET', path: '/v1/rollouts', query: { limit: 1 } } as const;
-    const page = await this.#connection.send(call, readRolloutPage);
-    return page.items[0] ?? null;
+    const { rollouts } = await this.#connection.send(call, rolloutListBodySchema);
+    return rollouts[0] ?? null;
   }
 
   getRollout(id: string): Promise<RolloutBody> {
-    return this.#connection.send({ method: 'GET', path: rolloutPath(id) }, readRollout);
+    return this.#connection.send({ method: 'GET', path: rolloutPath(id) }, rolloutBodySchema);
   }
 
-  /** No further host is dispatched; those on their way finish. */
+  /** No further host is dispatched; those in flight finish. */
   pauseRollout(id: string): Promise<RolloutBody> {
-    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/pause` }, readRollout);
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/pause` }, rolloutBodySchema);
   }
 
   resumeRollout(id: string): Promise<RolloutBody> {
-    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/resume` }, readRollout);
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/resume` }, rolloutBodySchema);
   }
 
   abortRollout(id: string, body: AbortRolloutBody = {}): Promise<AbortedRolloutBody> {
-    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/abort`, body }, (answer) =>
-      parseWith(abortedRolloutBodySchema, answer),
-    );
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/abort`, body }, abortedRolloutBodySchema);
   }
 
   /** One page of a rollout's own log, as {@link readEvents}. */
   readRolloutEvents(id: string, span: Omit<EventSpan, 'host'> = {}): Promise<LogEventListBody> {
     const query = { after: span.after ?? 0, limit: span.limit ?? LIST_LIMITS.defaultLimit };
-    return this.#connection.send({ method: 'GET', path: `${rolloutPath(id)}/events`, query }, readLogEvents);
+    return this.#connection.send({ method: 'GET', path: `${rolloutPath(id)}/events`, query }, logEventListBodySchema);
   }
 
   /** Folds the rollout's log again and compares it with what is stored. */
   replayRollout(id: string): Promise<ReplayBody> {
-    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/replay` }, (answer) =>
-      parseWith(replayBodySchema, answer),
-    );
+    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/replay` }, replayBodySchema);
   }
 
   close(): Promise<void> {
     return this.#connection.close();
   }
 
-  async #readAll<T>(path: string, read: (answer: unknown) => Parsed<Page<T>>): Promise<T[]> {
+  /** Every item of a list, page by page. */
+  async #readAll<K extends string, T>(
+    path: string,
+    schema: z.ZodType<Record<K, T[]> & { next_cursor: string | null }>,
+    key: K,
+  ): Promise<T[]> {
     const all: T[] = [];
     let cursor: string | undefined;
     for (;;) {
       const query = { limit: LIST_LIMITS.defaultLimit, cursor };
-      const page = await this.#connection.send({ method: 'GET', path, query }, read);
-      all.push(...page.items);
-      if (page.nextCursor === null) return all;
-      if (page.nextCursor === cursor) {
-        throw new NexusError('internal', `the pages of ${path} never end: the server answered the same cursor twice.`);
+      const page = await this.#connection.send({ method: 'GET', path, query }, schema);
+      for (const item of page[key]) all.push(item);
+      if (page.next_cursor === null) return all;
+      if (page.next_cursor === cursor) {
+        throw new NexusError(
+          'internal',
+          `the server answered the same cursor of ${path} twice, so its list would never end. This is a defect of that server: please report it.`,
+        );
       }
-      cursor = page.nextCursor;
+      cursor = page.next_cursor;
     }
   }
 }

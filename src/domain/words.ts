@@ -7,6 +7,18 @@ export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, SHORT_DIGITS);
 }
 
+/** What names a release. `version` is null where only the digest is known. */
+export interface NamedRelease {
+  readonly stack: string;
+  readonly version: string | null;
+  readonly digest: string;
+}
+
+/** `shop 2 (28af88ad2579)`, or `shop (28af88ad2579)`: the one way in which a sentence names a release. */
+export function releaseName({ stack, version, digest }: NamedRelease): string {
+  return `${version === null ? stack : `${stack} ${version}`} (${shortDigest(digest)})`;
+}
+
 const SPAN_UNITS = [
   ['d', 86_400],
   ['h', 3_600],

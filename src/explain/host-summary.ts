@@ -1,26 +1,27 @@
+/** A host of a rollout in a few words, as they stand in a table beside its stage. */
 import { assertNever } from '../domain/errors.ts';
-import { formatSpan } from '../domain/words.ts';
+import { TELEMETRY_PROBE } from '../domain/rollout.ts';
+import { formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
+import { lastLine, probesOf } from './log-entry.ts';
 import {
   hasEnded,
   nameOfDigest,
   owesRollback,
-  partOf,
-  type RolloutMoment,
+  type RolloutSnapshot,
+  STAGE_TONES,
   secondsSince,
   secondsUntil,
+  stageOf,
 } from './snapshot.ts';
+import type { Sentence, Tone } from './tone.ts';
 
 /** The gate of hosts whose wave has not begun. */
 const WAVE_GATE = 'wave';
 
 type Probe = RolloutHostBody['probes'][number];
 
-export function quote(name: string): string {
-  return `'${name}'`;
-}
-
-/** Only these gate; an observing probe may fail as it likes. */
+/** The probes that decide; an observed one may fail without consequence. */
 export function enforcedProbes(host: RolloutHostBody): Probe[] {
   return host.probes.filter((probe) => probe.mode === 'enforce');
 }
@@ -29,27 +30,33 @@ export function failingProbes(host: RolloutHostBody): Probe[] {
   return enforcedProbes(host).filter((probe) => probe.status === 'fail');
 }
 
-/** The telemetry is beyond a limit of the release, for now or for good. */
-export function isRegressing(host: RolloutHostBody): boolean {
+/** Whether the telemetry is beyond a limit of the release, for now or for good. */
+function isRegressing(host: RolloutHostBody): boolean {
   return host.telemetry?.status === 'watch' || host.telemetry?.status === 'regressed';
 }
 
-/** Whether a host on its way is about to fail, or has. */
+/** Whether a host has failed, or is about to. */
 export function isTroubled(host: RolloutHostBody): boolean {
-  const part = partOf(host);
-  if (part === 'failed' || part === 'reverted') return true;
-  return part === 'soaking' && (failingProbes(host).length > 0 || isRegressing(host));
+  const stage = stageOf(host);
+  if (stage === 'failed' || stage === 'reverted') return true;
+  return stage === 'soaking' && (failingProbes(host).length > 0 || isRegressing(host));
 }
 
-export function lastLine(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim());
-  return lines.findLast((line) => line !== '') ?? '';
+/** The tone of a host's stage, except that a soak with trouble in it is a warning. */
+export function hostTone(host: RolloutHostBody): Tone {
+  const stage = stageOf(host);
+  return stage === 'soaking' && isTroubled(host) ? 'warning' : STAGE_TONES[stage];
 }
 
-/** What failed, in a few words: the probes, or the last line that the activation printed. */
+/** What failed: `probe 'front' failed`, `its telemetry regressed`, or the last line that the activation printed. */
 export function failureWords(host: RolloutHostBody): string {
-  const probes = host.failure?.failing_probes ?? [];
-  if (probes.length > 0) return `${probes.map(quote).join(', ')} failed`;
+  const names = host.failure?.failing_probes ?? [];
+  const probes = names.filter((name) => name !== TELEMETRY_PROBE).map(quote);
+  const words = [
+    ...(probes.length === 0 ? [] : [`${probesOf(probes)} failed`]),
+    ...(names.includes(TELEMETRY_PROBE) ? ['its telemetry regressed'] : []),
+  ];
+  if (words.length > 0) return words.join(' and ');
   const line = lastLine(host.failure?.output ?? '');
   return line === '' ? 'the activation failed' : `the activation failed: ${line}`;
 }
@@ -57,16 +64,16 @@ export function failureWords(host: RolloutHostBody): string {
 function failingNote(probe: Probe, nowMs: number): string {
   const since = probe.since === null ? '' : ` for ${formatSpan(secondsSince(probe.since, nowMs))}`;
   const reason = lastLine(probe.reason ?? '');
-  return `${quote(probe.name)} failing${since}${reason === '' ? '' : `: ${reason}`}`;
+  return `probe ${quote(probe.name)} failing${since}${reason === '' ? '' : `: ${reason}`}`;
 }
 
 function probeNote(enforced: number, passing: number): string[] {
   if (enforced === 0) return [];
   if (enforced > 1) return [`${passing} of ${enforced} probes pass`];
-  return [passing === 1 ? 'its probe passes' : 'its probe is not observed yet'];
+  return [passing === 1 ? 'its probe passes' : 'its probe has no result yet'];
 }
 
-function soakNote({ nowMs }: RolloutMoment, host: RolloutHostBody): string {
+function soakNote({ nowMs }: RolloutSnapshot, host: RolloutHostBody): string {
   const enforced = enforcedProbes(host);
   const passing = enforced.filter((probe) => probe.status === 'pass').length;
   const left = host.soak_due_at === null ? 0 : secondsUntil(host.soak_due_at, nowMs);
@@ -77,38 +84,43 @@ function soakNote({ nowMs }: RolloutMoment, host: RolloutHostBody): string {
     ...probeNote(enforced.length, passing),
     ...(telemetry === null ? [] : [telemetry.status === 'ok' ? 'telemetry ok' : 'telemetry not judged']),
   ];
-  const soak = left > 0 ? `${formatSpan(Math.ceil(left))} of soak left` : 'soak over, its agent has to say so';
+  const soak = left > 0 ? `${formatSpan(Math.ceil(left))} of soak left` : 'soak over, waiting for its agent to report';
   return [soak, ...(troubles.length > 0 ? troubles : calm)].join(' · ');
 }
 
-/** What a host waits for or has come to, in a few words beside its state; empty where the state says it all. */
-export function noteOf(moment: RolloutMoment, host: RolloutHostBody): string {
-  const part = partOf(host);
-  switch (part) {
+function noteText(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const stage = stageOf(host);
+  switch (stage) {
     case 'pending':
-      if (hasEnded(moment.rollout)) return 'not touched';
-      // Its own line says of the wave before what this one would only repeat for each of its hosts.
-      if (host.held_by?.gate === WAVE_GATE) return `waits for wave ${moment.rollout.current_wave + 1}`;
+      if (hasEnded(snapshot.rollout)) return 'not touched';
+      // The reason speaks of the wave before, and would be repeated for every host of this one.
+      if (host.held_by?.gate === WAVE_GATE) return `waits for wave ${snapshot.rollout.current_wave + 1}`;
       return host.held_by?.reason ?? 'next';
     case 'offered':
-      return 'offered; its agent has not taken it yet';
+      return 'offered, not accepted by its agent yet';
     case 'activating':
-      return 'its agent pulls and starts';
+      return 'pulling images and starting containers';
     case 'deferred':
-      return 'put off by its agent';
+      return 'deferred by its agent, which will try again';
     case 'soaking':
-      return soakNote(moment, host);
+      return soakNote(snapshot, host);
     case 'failed':
-      return `${failureWords(host)} · ${owesRollback(moment.policy, host) ? 'going back' : 'left running'}`;
+      return `${failureWords(host)} · ${owesRollback(snapshot.policy, host) ? 'rolling back' : 'left running'}`;
     case 'reverted': {
       const { previous_release: previous } = host;
-      return `${failureWords(host)} · back on ${previous === null ? 'nothing' : nameOfDigest(moment, previous)}`;
+      const now = previous === null ? 'runs nothing now (first deploy)' : `back on ${nameOfDigest(snapshot, previous)}`;
+      return `${failureWords(host)} · ${now}`;
     }
     case 'left':
       return 'archived';
     case 'converged':
       return '';
     default:
-      return assertNever(part);
+      return assertNever(stage);
   }
+}
+
+/** What a host waits for or has come to; empty where its stage says it all. */
+export function noteOf(snapshot: RolloutSnapshot, host: RolloutHostBody): Sentence {
+  return { text: noteText(snapshot, host), tone: isTroubled(host) ? hostTone(host) : 'muted' };
 }

@@ -1,89 +1,101 @@
-/** Why a host is where it is, in one sentence: what an operator would otherwise put together from five places. */
+/** Why a host is where it is, in a sentence that otherwise would have to be pieced together from five places. */
 import { assertNever } from '../domain/errors.ts';
-import { formatSpan, plural } from '../domain/words.ts';
-import { TELEMETRY_PROBE } from '../wire/agent-event.ts';
+import { TELEMETRY_PROBE } from '../domain/rollout.ts';
+import { formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
-import { enforcedProbes, failingProbes, failureWords, lastLine, quote } from './host-summary.ts';
+import { enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
+import { lastLine } from './log-entry.ts';
 import {
   hasEnded,
   nameOfDigest,
   owesRollback,
-  partOf,
-  type RolloutMoment,
-  releaseName,
+  type RolloutSnapshot,
+  releaseOf,
   secondsSince,
   secondsUntil,
+  stageOf,
 } from './snapshot.ts';
+import type { Sentence } from './tone.ts';
 
-export interface ExplainedMoment extends RolloutMoment {
-  /** Why hosts put their activation off, by host: only the log says that. */
+export interface ExplainedSnapshot extends RolloutSnapshot {
+  /** Why hosts deferred their activation, by host: only the log knows. */
   readonly deferrals: ReadonlyMap<string, string>;
 }
 
 /** How long a host has been in its state. */
-function inState(moment: RolloutMoment, host: RolloutHostBody): string {
-  return formatSpan(secondsSince(host.state_since, moment.nowMs));
+function inState(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  return formatSpan(secondsSince(host.state_since, snapshot.nowMs));
 }
 
-function explainPending(moment: RolloutMoment, host: RolloutHostBody): string {
-  const { rollout } = moment;
+/** ` (reason)`, or nothing. */
+function inParentheses(reason: string): string {
+  return reason === '' ? '' : ` (${reason})`;
+}
+
+function explainPending(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const { rollout } = snapshot;
   if (hasEnded(rollout)) {
-    const reason = rollout.reason === '' ? '' : ` (${rollout.reason})`;
-    return `was not touched: the rollout ${rollout.state === 'converged' ? 'converged' : `was ${rollout.state}`} before its turn${reason}`;
+    const end = rollout.state === 'converged' ? 'converged' : `was ${rollout.state}`;
+    return `was not touched: the rollout ${end} before its turn${inParentheses(rollout.reason)}`;
   }
-  const waited = inState(moment, host);
-  if (host.held_by === null) return `has been pending for ${waited}, and nothing holds it: it is next`;
-  return `has been pending for ${waited}, held by the gate ${quote(host.held_by.gate)}: ${host.held_by.reason}`;
+  const waited = inState(snapshot, host);
+  if (host.held_by === null) return `has been pending for ${waited}; nothing holds it, so it is next`;
+  return `has been pending for ${waited}, held by the ${quote(host.held_by.gate)} gate: ${host.held_by.reason}`;
 }
 
-function explainOffered(moment: RolloutMoment, host: RolloutHostBody): string {
-  const since = host.dispatched_at === null ? '' : ` ${formatSpan(secondsSince(host.dispatched_at, moment.nowMs))} ago`;
-  return `was offered ${releaseName(moment.rollout)}${since}, and its agent has not taken it yet: it does once 'nexus agent --rollouts' runs there and reaches the server`;
+function explainOffered(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const since =
+    host.dispatched_at === null ? '' : ` ${formatSpan(secondsSince(host.dispatched_at, snapshot.nowMs))} ago`;
+  return `was offered ${releaseOf(snapshot.rollout)}${since}, but its agent has not accepted it yet: it will once 'nexus agent --rollouts' runs there and reaches the server`;
 }
 
-function explainActivating(moment: RolloutMoment, host: RolloutHostBody): string {
-  const { activationTimeoutSeconds } = moment.policy;
-  const left = activationTimeoutSeconds - secondsSince(host.state_since, moment.nowMs);
-  const bound =
+function explainActivating(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const limit = snapshot.policy.activationTimeoutSeconds;
+  const left = limit - secondsSince(host.state_since, snapshot.nowMs);
+  const deadline =
     left > 0
-      ? `in ${formatSpan(left)} that has failed`
-      : `that should have failed after ${formatSpan(activationTimeoutSeconds)}, so its agent is away or has not reported yet`;
-  return `has been activating ${releaseName(moment.rollout)} for ${inState(moment, host)}: its agent pulls the images and starts the containers; ${bound}`;
+      ? `it times out in ${formatSpan(left)}`
+      : `it should have timed out after ${formatSpan(limit)}, so its agent is unreachable or has not reported yet`;
+  return `has been activating ${releaseOf(snapshot.rollout)} for ${inState(snapshot, host)}: its agent is pulling images and starting containers; ${deadline}`;
 }
 
-function explainDeferred(moment: ExplainedMoment, host: RolloutHostBody): string {
-  const reason = moment.deferrals.get(host.name);
-  return `put the activation of ${releaseName(moment.rollout)} off ${inState(moment, host)} ago${reason === undefined ? '' : ` (${reason})`}, and goes on by itself`;
+function explainDeferred(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {
+  const reason = inParentheses(snapshot.deferrals.get(host.name) ?? '');
+  return `deferred the activation of ${releaseOf(snapshot.rollout)} ${inState(snapshot, host)} ago${reason} and will try again by itself`;
 }
 
-/** What an enforced probe that fails comes to, unless it passes again. */
-function explainFailingProbes(moment: RolloutMoment, host: RolloutHostBody): string[] {
+/** What an enforced probe leads to unless it passes again. */
+function explainFailingProbes(snapshot: RolloutSnapshot, host: RolloutHostBody): string[] {
   return failingProbes(host).map((probe) => {
-    const reason = lastLine(probe.reason ?? '');
-    const since = probe.since === null ? '' : ` for ${formatSpan(secondsSince(probe.since, moment.nowMs))}`;
-    const limit = formatSpan(moment.policy.sustainedFailureSeconds);
-    return `the probe ${quote(probe.name)} has been failing${since}${reason === '' ? '' : ` (${reason})`}, and after ${limit} of that the host fails`;
+    const since = probe.since === null ? '' : ` for ${formatSpan(secondsSince(probe.since, snapshot.nowMs))}`;
+    const limit = formatSpan(snapshot.policy.sustainedFailureSeconds);
+    return `probe ${quote(probe.name)} has been failing${since}${inParentheses(lastLine(probe.reason ?? ''))} and fails the host after ${limit}`;
   });
 }
 
-function explainTelemetry(moment: RolloutMoment, host: RolloutHostBody): string {
+/** `not judged: no telemetry arrived` as the end of a sentence that says 'not judged' itself. */
+function reasonNotJudged(reason: string): string {
+  return reason.replace(/^not judged(?:: )?/, '');
+}
+
+function explainTelemetry(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const { telemetry } = host;
-  const { mode } = moment.policy.telemetry;
-  if (mode === 'off') return 'the release leaves its telemetry aside';
+  const { mode } = snapshot.policy.telemetry;
+  if (mode === 'off') return 'the release does not judge telemetry';
   if (telemetry === null || telemetry.status === 'not_judged') {
-    const why = telemetry === null ? 'its telemetry has not been judged yet' : `its telemetry is ${telemetry.reason}`;
-    return mode === 'required' ? `${why}, and the release requires that` : why;
+    const reason = inParentheses(reasonNotJudged(telemetry?.reason ?? ''));
+    return `its telemetry has not been judged yet${reason}${mode === 'required' ? ', which the release requires' : ''}`;
   }
   switch (telemetry.status) {
     case 'watch': {
-      const lasted = formatSpan(secondsSince(telemetry.since, moment.nowMs));
-      const limit = formatSpan(moment.policy.sustainedFailureSeconds);
-      return `its telemetry holds it and has been beyond a limit for ${lasted} (${telemetry.reason}), and after ${limit} of that the host fails`;
+      const lasted = formatSpan(secondsSince(telemetry.since, snapshot.nowMs));
+      const limit = formatSpan(snapshot.policy.sustainedFailureSeconds);
+      return `its telemetry has been beyond a limit for ${lasted} (${telemetry.reason}), which keeps it from converging and fails the host after ${limit}`;
     }
     case 'regressed':
-      return `its telemetry has regressed (${telemetry.reason}), and its agent is told to fail it`;
+      return `its telemetry has regressed (${telemetry.reason}), and its agent has been told to fail it`;
     default:
-      return `its telemetry is ${telemetry.status} (${telemetry.reason})`;
+      return `its telemetry is ${telemetry.status}${inParentheses(telemetry.reason)}`;
   }
 }
 
@@ -91,93 +103,103 @@ function explainProbes(host: RolloutHostBody): string {
   const enforced = enforcedProbes(host);
   if (enforced.length === 0) return 'no probe is enforced';
   const passing = enforced.filter((probe) => probe.status === 'pass').length;
-  if (passing === enforced.length) return passing === 1 ? 'its one probe passes' : `its ${passing} probes pass`;
+  if (passing === enforced.length) return passing === 1 ? 'its probe passes' : `all ${passing} probes pass`;
   const silent = enforced.filter((probe) => probe.status === null).map((probe) => quote(probe.name));
-  return `${passing} of ${plural(enforced.length, 'probe')} ${passing === 1 ? 'passes' : 'pass'}, and nothing was observed of ${silent.join(', ')} yet`;
+  const verb = silent.length === 1 ? 'has' : 'have';
+  return `${passing} of ${enforced.length} enforced probes pass, and ${silent.join(', ')} ${verb} no result yet`;
 }
 
-function explainSoaking(moment: RolloutMoment, host: RolloutHostBody): string {
-  const left = host.soak_due_at === null ? 0 : secondsUntil(host.soak_due_at, moment.nowMs);
-  const soak = formatSpan(moment.rollout.soak_seconds);
+function explainSoaking(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const left = host.soak_due_at === null ? 0 : secondsUntil(host.soak_due_at, snapshot.nowMs);
+  const soak = formatSpan(snapshot.rollout.soak_seconds);
   const countdown =
     left > 0
-      ? `${formatSpan(Math.ceil(left))} of its soak of ${soak} are left`
-      : `its soak of ${soak} is over, and its agent has still to say that it converged`;
-  const failing = explainFailingProbes(moment, host);
+      ? `${formatSpan(Math.ceil(left))} of its ${soak} soak remain`
+      : `its ${soak} soak is over, and its agent has yet to report that it converged`;
+  const failing = explainFailingProbes(snapshot, host);
   const clauses = [
     countdown,
     ...(failing.length > 0 ? failing : [explainProbes(host)]),
-    explainTelemetry(moment, host),
+    explainTelemetry(snapshot, host),
   ];
-  return `has been soaking ${releaseName(moment.rollout)} for ${inState(moment, host)}: ${clauses.join('; ')}`;
+  return `has been soaking ${releaseOf(snapshot.rollout)} for ${inState(snapshot, host)}: ${clauses.join('; ')}`;
 }
 
-/** What failed, and what was the matter with it as far as anybody has said. */
+/** What failed, with what each probe or the telemetry said last. */
 function failureAccount(host: RolloutHostBody): string {
   const reasons = (host.failure?.failing_probes ?? []).map((name) => {
     if (name === TELEMETRY_PROBE) return host.telemetry?.status === 'regressed' ? host.telemetry.reason : '';
     return lastLine(host.probes.find((probe) => probe.name === name)?.reason ?? '');
   });
-  const said = reasons.filter((reason) => reason !== '').join('; ');
-  return said === '' ? failureWords(host) : `${failureWords(host)}: ${said}`;
+  return `${failureWords(host)}${inParentheses(reasons.filter((reason) => reason !== '').join('; '))}`;
 }
 
-function explainFailed(moment: RolloutMoment, host: RolloutHostBody): string {
-  const failed = `failed on ${releaseName(moment.rollout)} ${inState(moment, host)} ago: ${failureAccount(host)}`;
-  if (!owesRollback(moment.policy, host)) {
-    return `${failed}; the policy is 'halt', so the failed release is left running for inspection`;
+function explainFailed(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const failed = `failed on ${releaseOf(snapshot.rollout)} ${inState(snapshot, host)} ago: ${failureAccount(host)}`;
+  if (!owesRollback(snapshot.policy, host)) {
+    return `${failed}; the release's policy is 'halt', so it is left running for inspection`;
   }
   const { previous_release: previous } = host;
-  const back = previous === null ? 'nothing, since nothing ran there before' : nameOfDigest(moment, previous);
-  return `${failed}; its agent goes back to ${back}, and has not reported that yet`;
+  const doing =
+    previous === null
+      ? 'removing it, because nothing ran there before'
+      : `rolling back to ${nameOfDigest(snapshot, previous)}`;
+  return `${failed}; its agent is ${doing}, and has not reported the result yet`;
 }
 
-function explainReverted(moment: RolloutMoment, host: RolloutHostBody): string {
+function explainReverted(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const { previous_release: previous } = host;
-  const back = previous === null ? 'nothing, as before the first deploy' : nameOfDigest(moment, previous);
-  return `failed on ${releaseName(moment.rollout)} (${failureAccount(host)}), and went back to ${back} ${inState(moment, host)} ago`;
+  const when = `${inState(snapshot, host)} ago`;
+  const now =
+    previous === null
+      ? `was rolled back ${when}: it runs nothing now, because this was its first deploy`
+      : `was rolled back to ${nameOfDigest(snapshot, previous)} ${when}`;
+  return `failed on ${releaseOf(snapshot.rollout)} because ${failureAccount(host)}, and ${now}`;
 }
 
-function explainConverged(moment: RolloutMoment, host: RolloutHostBody): string {
-  const telemetry =
-    host.telemetry === null
+function explainConverged(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const { telemetry } = host;
+  const judged =
+    telemetry === null
       ? ''
-      : `, its telemetry ${host.telemetry.status.replace('_', ' ')} (${host.telemetry.reason})`;
-  return `converged ${inState(moment, host)} ago: it runs ${releaseName(moment.rollout)}, its soak passed${telemetry}`;
+      : telemetry.status === 'not_judged'
+        ? `, and its telemetry was not judged${inParentheses(reasonNotJudged(telemetry.reason))}`
+        : `, and its telemetry was ${telemetry.status}${inParentheses(telemetry.reason)}`;
+  return `converged ${inState(snapshot, host)} ago: it runs ${releaseOf(snapshot.rollout)}, its soak passed${judged}`;
 }
 
-function predicateOf(moment: ExplainedMoment, host: RolloutHostBody): string {
-  const part = partOf(host);
-  switch (part) {
+function predicateOf(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {
+  const stage = stageOf(host);
+  switch (stage) {
     case 'pending':
-      return explainPending(moment, host);
+      return explainPending(snapshot, host);
     case 'offered':
-      return explainOffered(moment, host);
+      return explainOffered(snapshot, host);
     case 'activating':
-      return explainActivating(moment, host);
+      return explainActivating(snapshot, host);
     case 'deferred':
-      return explainDeferred(moment, host);
+      return explainDeferred(snapshot, host);
     case 'soaking':
-      return explainSoaking(moment, host);
+      return explainSoaking(snapshot, host);
     case 'failed':
-      return explainFailed(moment, host);
+      return explainFailed(snapshot, host);
     case 'reverted':
-      return explainReverted(moment, host);
+      return explainReverted(snapshot, host);
     case 'converged':
-      return explainConverged(moment, host);
+      return explainConverged(snapshot, host);
     case 'left':
-      return `was archived while it was ${host.state}: nothing is expected of it any more`;
+      return `was archived while it was ${host.state}, so nothing more is expected of it`;
     default:
-      return assertNever(part);
+      return assertNever(stage);
   }
 }
 
 /** Ends a sentence that may have ended already, as those of the server do. */
-export function sentence(text: string): string {
+export function endSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** One sentence, beginning with the host's name. */
-export function explainHost(moment: ExplainedMoment, host: RolloutHostBody): string {
-  return sentence(`${host.name} ${predicateOf(moment, host)}`);
+export function explainHost(snapshot: ExplainedSnapshot, host: RolloutHostBody): Sentence {
+  return { text: endSentence(`${host.name} ${predicateOf(snapshot, host)}`), tone: hostTone(host) };
 }

@@ -1,20 +1,28 @@
-/** What an entry of a rollout's log says, in words. */
-
-import type { Style } from '../cli/terminal/terminal.ts';
-import { formatSpan, plural, shortDigest } from '../domain/words.ts';
+/**
+ * What an entry of the log says, as the predicate of a sentence: the host, or the rollout or release where the entry is
+ * about no host, is its subject and is shown beside it.
+ */
+import type { EventKind } from '../domain/event-log.ts';
+import type { AgentEventType } from '../domain/rollout.ts';
+import { formatSpan, plural, quote, releaseName, shortDigest } from '../domain/words.ts';
 import type { LogEventBody } from '../wire/operator.ts';
+import type { Sentence, Tone } from './tone.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A fact that an agent reported, as the log keeps it. */
-export interface AgentFactEntry {
+/** The names of releases by digest, as {@link releaseName} writes them. */
+export type ReleaseNames = ReadonlyMap<string, string>;
+
+/** An event that an agent reported, as the log keeps it. */
+export interface AgentEventEntry {
   readonly type: string;
   readonly fields: Fields;
 }
 
-export interface EventWords {
-  readonly text: string;
-  readonly style?: Style;
+type Describe = (fields: Fields, names: ReleaseNames) => Sentence;
+
+function say(text: string, tone: Tone = 'neutral'): Sentence {
+  return { text, tone };
 }
 
 function isFields(value: unknown): value is Fields {
@@ -26,6 +34,7 @@ function fieldsOf(fields: Fields, name: string): Fields | undefined {
   return isFields(value) ? value : undefined;
 }
 
+/** Undefined for a field that is missing, empty or no text. */
 export function textOf(fields: Fields, name: string): string | undefined {
   const value = fields[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
@@ -41,19 +50,18 @@ function listOf(fields: Fields, name: string): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The names among a list of names or of things with one. */
-function namesOf(fields: Fields, name: string): string {
+/** The quoted names in a list of names, or of objects that have one. */
+function namesOf(fields: Fields, name: string): string[] {
   return listOf(fields, name)
     .map((one) => (isFields(one) ? one['name'] : one))
     .filter((one) => typeof one === 'string')
-    .map((one) => `'${one}'`)
-    .join(', ');
+    .map(quote);
 }
 
-/** Undefined for entries that no agent reported. */
-export function agentEventOf(event: LogEventBody): AgentFactEntry | undefined {
-  if (event.kind !== 'host_reported') return undefined;
-  const numbered = fieldsOf(event.data, 'numbered');
+/** The event in a `host_reported` entry; undefined for every other kind. */
+export function agentEventOf(entry: LogEventBody): AgentEventEntry | undefined {
+  if (entry.kind !== 'host_reported') return undefined;
+  const numbered = fieldsOf(entry.data, 'numbered');
   const fields = numbered === undefined ? undefined : fieldsOf(numbered, 'fact');
   const type = fields === undefined ? undefined : textOf(fields, 'type');
   return fields === undefined || type === undefined ? undefined : { type, fields };
@@ -63,92 +71,182 @@ function because(reason: string | undefined): string {
   return reason === undefined ? '' : `: ${reason}`;
 }
 
+/** The last line of `text` that says anything; empty where none does. */
+export function lastLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.findLast((line) => line !== '') ?? '';
+}
+
 function lastOutput(fields: Fields): string {
-  const lines = (textOf(fields, 'stderr_tail') ?? '').split('\n').map((line) => line.trim());
-  return because(lines.findLast((line) => line !== ''));
+  const line = lastLine(textOf(fields, 'stderr_tail') ?? '');
+  return line === '' ? '' : `: ${line}`;
+}
+
+/** `probe 'front'`, `probes 'front', 'db'`. */
+export function probesOf(quoted: readonly string[]): string {
+  return `${quoted.length === 1 ? 'probe' : 'probes'} ${quoted.join(', ')}`;
 }
 
 function failedWords(fields: Fields): string {
   const probes = namesOf(fields, 'failing_probes');
+  if (probes.length === 0) return 'failed';
   const seconds = numberOf(fields, 'sustained_seconds');
-  // What the server found out has lasted by its own clock.
+  // Zero where the server itself found the regression: its clock has already measured how long it lasted.
   const lasting = seconds === undefined || seconds === 0 ? '' : ` for ${formatSpan(seconds)}`;
-  return probes === '' ? 'failed' : `failed: ${probes} failing${lasting}`;
+  return `failed: ${probesOf(probes)} failing${lasting}`;
 }
 
-function probeWords(fields: Fields): string {
-  const mode = textOf(fields, 'mode') === 'observe' ? ' (only observed)' : '';
-  return `probe '${textOf(fields, 'probe') ?? ''}'${mode}`;
+function probeName(fields: Fields): string {
+  const mode = textOf(fields, 'mode') === 'observe' ? ' (observed only)' : '';
+  return `probe ${quote(textOf(fields, 'probe') ?? '')}${mode}`;
 }
 
-const FACT_WORDS: Readonly<Record<string, (fields: Fields) => EventWords>> = {
-  dispatch_ack: () => ({ text: 'takes it: activating' }),
-  activation_started: (fields) => ({ text: `starts the activation${because(textOf(fields, 'method'))}` }),
-  activation_completed: () => ({ text: 'has started it: soaking' }),
-  activation_deferred: (fields) => ({ text: `puts it off${because(textOf(fields, 'reason'))}`, style: 'yellow' }),
-  activation_failed: (fields) => ({ text: `failed to start it${lastOutput(fields)}`, style: 'red' }),
-  probe_topology_declared: (fields) => {
-    const names = namesOf(fields, 'probes');
-    return { text: names === '' ? 'has no probes' : `watches ${names}` };
+function nameRelease(names: ReleaseNames, digest: string): string {
+  return names.get(digest) ?? shortDigest(digest);
+}
+
+const AGENT_EVENTS: Readonly<Record<AgentEventType, Describe>> = {
+  dispatch_ack: () => say('accepted the release and is activating it', 'active'),
+  activation_started: (fields) => {
+    const method = textOf(fields, 'method');
+    return say(`started the activation${method === undefined ? '' : ` with ${method}`}`);
   },
-  probe_observed_first: (fields) => ({ text: `${probeWords(fields)} is observed` }),
+  activation_completed: () => say('activated the release and is soaking', 'active'),
+  activation_deferred: (fields) => say(`deferred the activation${because(textOf(fields, 'reason'))}`, 'warning'),
+  activation_failed: (fields) => say(`failed to activate the release${lastOutput(fields)}`, 'bad'),
+  probe_topology_declared: (fields) => {
+    const probes = namesOf(fields, 'probes');
+    return say(probes.length === 0 ? 'has no probes' : `has ${probesOf(probes)}`);
+  },
+  probe_observed_first: (fields) => say(`${probeName(fields)} reported its first result`),
   probe_result: (fields) =>
     textOf(fields, 'status') === 'fail'
-      ? { text: `${probeWords(fields)} fails${because(textOf(fields, 'failure_reason'))}`, style: 'yellow' }
-      : { text: `${probeWords(fields)} passes` },
-  probe_failure_first: (fields) => ({ text: `${probeWords(fields)} begins to fail`, style: 'yellow' }),
-  failed: (fields) => ({ text: failedWords(fields), style: 'red' }),
-  rollback_completed: (fields) => {
-    const release = textOf(fields, 'reverted_to_release');
-    return { text: `is back on ${release === undefined ? 'nothing' : shortDigest(release)}`, style: 'red' };
+      ? say(`${probeName(fields)} fails${because(textOf(fields, 'failure_reason'))}`, 'warning')
+      : say(`${probeName(fields)} passes`),
+  probe_failure_first: (fields) => say(`${probeName(fields)} began to fail`, 'warning'),
+  failed: (fields) => say(failedWords(fields), 'bad'),
+  rollback_completed: (fields, names) => {
+    const digest = textOf(fields, 'reverted_to_release');
+    return say(
+      digest === undefined
+        ? 'rolled back and runs nothing now (first deploy)'
+        : `rolled back to ${nameRelease(names, digest)}`,
+      'bad',
+    );
   },
-  converged: () => ({ text: 'converged', style: 'green' }),
+  converged: () => say('converged', 'good'),
 };
 
-function verdictWords(data: Fields): EventWords {
+const VERDICT_TONES: Readonly<Record<string, Tone>> = { ok: 'good', watch: 'warning', regressed: 'bad' };
+
+function describeVerdict(data: Fields): Sentence {
   const verdict = fieldsOf(data, 'verdict') ?? {};
-  const status = (textOf(verdict, 'status') ?? 'judged').replace('_', ' ');
+  const status = textOf(verdict, 'status') ?? 'judged';
+  const words = status === 'watch' ? 'beyond a limit' : status.replace('_', ' ');
   const reason = textOf(verdict, 'reason');
-  const said = reason?.startsWith(status) ? reason.slice(status.length).replace(/^: /, '') : reason;
-  const words = { text: `telemetry ${status}${because(said)}` };
-  if (status === 'regressed') return { ...words, style: 'red' };
-  return status === 'watch' ? { ...words, style: 'yellow' } : words;
+  const rest = reason?.startsWith(words) ? reason.slice(words.length).replace(/^: /, '') : reason;
+  return say(`telemetry ${words}${because(rest)}`, VERDICT_TONES[status] ?? 'neutral');
 }
 
-function createdWords(data: Fields): EventWords {
+function describeCreation(data: Fields, names: ReleaseNames): Sentence {
   const plan = fieldsOf(data, 'plan') ?? {};
   const waves = listOf(plan, 'waves');
   const hosts = waves.reduce<number>((sum, wave) => sum + (Array.isArray(wave) ? wave.length : 0), 0);
-  const release = `${textOf(plan, 'stack') ?? ''} ${shortDigest(textOf(plan, 'release') ?? '')}`;
-  return {
-    text: `the rollout of ${release} begins: ${plural(hosts, 'host')} in ${plural(waves.length, 'wave')}`,
-  };
+  const digest = textOf(plan, 'release') ?? '';
+  const release = names.get(digest) ?? releaseName({ stack: textOf(plan, 'stack') ?? '', version: null, digest });
+  return say(`rollout of ${release} started: ${plural(hosts, 'host')} in ${plural(waves.length, 'wave')}`, 'active');
 }
 
-function promotedWords(data: Fields): EventWords {
+function describePromotion(data: Fields): Sentence {
   const skipped = namesOf(data, 'skipped');
-  const later = skipped === '' ? '' : `; ${skipped} may follow later`;
-  return { text: `wave ${(numberOf(data, 'wave') ?? 0) + 1} begins${later}` };
+  const later = skipped.length === 0 ? '' : ` without ${skipped.join(', ')}, which may follow later`;
+  return say(`wave ${(numberOf(data, 'wave') ?? 0) + 1} started${later}`, 'active');
 }
 
-const KIND_WORDS: Readonly<Record<string, (data: Fields) => EventWords>> = {
-  rollout_created: createdWords,
-  rollout_paused: () => ({ text: 'the rollout is paused', style: 'yellow' }),
-  rollout_resumed: () => ({ text: 'the rollout goes on' }),
-  rollout_aborted: (data) => ({ text: `the rollout is aborted${because(textOf(data, 'reason'))}`, style: 'red' }),
-  rollout_superseded: (data) => ({ text: `the rollout is superseded by ${textOf(data, 'by') ?? ''}`, style: 'yellow' }),
-  rollout_halted: (data) => ({ text: `the rollout halts${because(textOf(data, 'reason'))}`, style: 'red' }),
-  rollout_converged: () => ({ text: 'the rollout has converged', style: 'green' }),
-  wave_promoted: promotedWords,
-  host_dispatched: (data) => ({ text: `is offered the release (epoch ${numberOf(data, 'epoch') ?? 0})` }),
-  dispatch_withdrawn: () => ({ text: 'is offered it no more: nobody had taken it', style: 'yellow' }),
-  telemetry_judged: verdictWords,
-  host_left: () => ({ text: 'was archived: it has left', style: 'yellow' }),
+function describeLabels(data: Fields): string {
+  const labels = Object.entries(fieldsOf(data, 'labels') ?? {}).map(([key, value]) => `${key}=${String(value)}`);
+  return labels.join(' ');
+}
+
+function describeToken(data: Fields): string {
+  const kind = textOf(data, 'kind');
+  return `${kind === undefined ? '' : `${kind} `}token ${quote(textOf(data, 'name') ?? '')} (${textOf(data, 'token_id') ?? ''})`;
+}
+
+/** The release that an entry names by stack, version and digest. */
+function releaseOf(data: Fields, names: ReleaseNames): string {
+  const digest = textOf(data, 'release') ?? '';
+  const version = textOf(data, 'version') ?? null;
+  return names.get(digest) ?? releaseName({ stack: textOf(data, 'stack') ?? '', version, digest });
+}
+
+const KINDS: Readonly<Record<EventKind, Describe>> = {
+  host_added: (data) => {
+    const labels = describeLabels(data);
+    return say(`was added${labels === '' ? '' : ` with ${labels}`}`);
+  },
+  host_labelled: (data) => {
+    const labels = describeLabels(data);
+    return say(labels === '' ? 'has no labels now' : `is now labelled ${labels}`);
+  },
+  host_offline: (data) => {
+    const silentMs = numberOf(data, 'silent_ms');
+    return say(
+      silentMs === undefined ? 'went offline' : `went offline after ${formatSpan(silentMs / 1000)} of silence`,
+      'bad',
+    );
+  },
+  host_recovered: () => say('is back online', 'good'),
+  host_archived: (data) =>
+    say(`was archived, and ${plural(listOf(data, 'revoked_tokens').length, 'token')} revoked`, 'muted'),
+  container_unhealthy: (data) => say(`container ${quote(textOf(data, 'name') ?? '')} became unhealthy`, 'bad'),
+  container_recovered: (data) => say(`container ${quote(textOf(data, 'name') ?? '')} is healthy again`, 'good'),
+  token_created: (data) => say(`${describeToken(data)} was created`),
+  token_rotated: (data) => say(`${describeToken(data)} replaced ${textOf(data, 'replaces') ?? 'an older one'}`),
+  token_revoked: (data) => say(`${describeToken(data)} was revoked`, 'muted'),
+  release_added: (data, names) => say(`${releaseOf(data, names)} was added`),
+  release_quarantined: (data, names) => {
+    const probes = namesOf(data, 'failing_probes');
+    const why = probes.length === 0 ? 'it could not be activated' : `${probesOf(probes)} failed`;
+    return say(
+      `${releaseOf(data, names)} was quarantined: ${why} in rollout ${textOf(data, 'rollout_id') ?? ''}`,
+      'bad',
+    );
+  },
+  quarantine_lifted: (data, names) =>
+    say(`${releaseOf(data, names)} is no longer quarantined${because(textOf(data, 'reason'))}`),
+  history_damaged: (data) =>
+    say(
+      `history (${textOf(data, 'tier') ?? ''}) from ${textOf(data, 'from') ?? ''} is damaged and left out${because(textOf(data, 'reason'))}`,
+      'bad',
+    ),
+  rollout_created: describeCreation,
+  rollout_paused: () => say('rollout paused', 'warning'),
+  rollout_resumed: () => say('rollout resumed', 'active'),
+  rollout_aborted: (data) => say(`rollout aborted${because(textOf(data, 'reason'))}`, 'bad'),
+  rollout_superseded: (data) => say(`rollout superseded by ${textOf(data, 'by') ?? 'another one'}`, 'warning'),
+  rollout_halted: (data) => say(`rollout halted${because(textOf(data, 'reason'))}`, 'bad'),
+  rollout_converged: () => say('rollout converged', 'good'),
+  wave_promoted: describePromotion,
+  host_dispatched: (data) => say(`was offered the release (epoch ${numberOf(data, 'epoch') ?? 0})`),
+  dispatch_withdrawn: () => say('had not accepted the release, and the offer was withdrawn', 'warning'),
+  host_reported: (data) => say(`reported ${JSON.stringify(data)}`),
+  telemetry_judged: describeVerdict,
+  host_left: () => say('was archived and left the rollout', 'warning'),
 };
 
-/** What happened, without when and where. An entry of a newer server is shown as it came. */
-export function eventWords(event: LogEventBody): EventWords {
-  const fact = agentEventOf(event);
-  const words = fact === undefined ? KIND_WORDS[event.kind]?.(event.data) : FACT_WORDS[fact.type]?.(fact.fields);
-  return words ?? { text: `${fact?.type ?? event.kind} ${JSON.stringify(fact?.fields ?? event.data)}` };
+/** The entry's words by a table that was made for known names; an own property, so that 'constructor' is none. */
+function lookUp(table: Readonly<Record<string, Describe>>, name: string): Describe | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** What happened, without when and to which host. An entry of a newer server is shown as it came. */
+export function describeEntry(entry: LogEventBody, names: ReleaseNames): Sentence {
+  const event = agentEventOf(entry);
+  if (event !== undefined) {
+    const describe = lookUp(AGENT_EVENTS, event.type);
+    return describe?.(event.fields, names) ?? say(`${event.type} ${JSON.stringify(event.fields)}`);
+  }
+  const describe = lookUp(KINDS, entry.kind);
+  return describe?.(entry.data, names) ?? say(`${entry.kind} ${JSON.stringify(entry.data)}`);
 }

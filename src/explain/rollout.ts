@@ -1,68 +1,75 @@
+/** Why a rollout and its hosts are where they are, in sentences. */
 import { assertNever } from '../domain/errors.ts';
-import { formatSpan, plural, shortDigest } from '../domain/words.ts';
+import { formatSpan, plural, waveName } from '../domain/words.ts';
 import type { LogEventBody } from '../wire/operator.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
-import { type ExplainedMoment, explainHost, sentence } from './host.ts';
+import { type ExplainedSnapshot, endSentence, explainHost } from './host.ts';
 import { agentEventOf, textOf } from './log-entry.ts';
 import {
   countsOf,
   formatCounts,
   formatTolerance,
   hasEnded,
-  partOf,
-  type RolloutMoment,
-  releaseName,
+  ROLLOUT_TONES,
+  type RolloutSnapshot,
+  releaseOf,
   secondsSince,
+  stageOf,
 } from './snapshot.ts';
+import type { Sentence } from './tone.ts';
 
 /** Names that a sentence lists before it only counts. */
 const MAX_NAMES = 5;
 
-/** Why hosts put their activation off, from the rollout's log: the latest reason counts. */
-export function deferralsOf(events: readonly LogEventBody[]): Map<string, string> {
+/** Why hosts deferred their activation, from the rollout's log: the latest reason counts. */
+export function deferralsOf(entries: readonly LogEventBody[]): Map<string, string> {
   const reasons = new Map<string, string>();
-  for (const event of events) {
-    const fact = agentEventOf(event);
-    const reason = fact?.type === 'activation_deferred' ? textOf(fact.fields, 'reason') : undefined;
-    if (event.host !== null && reason !== undefined) reasons.set(event.host, reason);
+  for (const entry of entries) {
+    const event = agentEventOf(entry);
+    const reason = event?.type === 'activation_deferred' ? textOf(event.fields, 'reason') : undefined;
+    if (entry.host !== null && reason !== undefined) reasons.set(entry.host, reason);
   }
   return reasons;
 }
 
-function standing({ rollout }: RolloutMoment): string {
-  const counts = countsOf(rollout);
-  return `of ${plural(counts.hosts, 'host')} ${formatCounts(counts)}`;
+function standing({ rollout }: RolloutSnapshot): string {
+  return `Hosts: ${formatCounts(countsOf(rollout))}.`;
 }
 
-/** What keeps the rollout from dispatching anybody, said by the most hosts of the waves that may. */
-function commonHold({ rollout }: RolloutMoment): string | undefined {
+function capitalize(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+/** The reason that holds the most hosts of the waves that have begun; undefined where nothing holds any. */
+function commonHold({ rollout }: RolloutSnapshot): string | undefined {
   const tally = new Map<string, number>();
   for (const host of rollout.hosts) {
-    if (partOf(host) !== 'pending' || host.held_by === null || host.wave > rollout.current_wave) continue;
+    if (stageOf(host) !== 'pending' || host.held_by === null || host.wave > rollout.current_wave) continue;
     tally.set(host.held_by.reason, (tally.get(host.held_by.reason) ?? 0) + 1);
   }
   return [...tally].toSorted(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-function explainActive(moment: RolloutMoment, subject: string): string {
-  const { rollout, nowMs } = moment;
-  const hold = rollout.counts.in_flight === 0 ? commonHold(moment) : undefined;
-  const stuck = hold === undefined ? '' : ` Nothing is in flight: ${hold}.`;
-  return `${subject} has been under way for ${formatSpan(secondsSince(rollout.created_at, nowMs))}, in wave ${rollout.current_wave + 1} of ${rollout.waves.length}: ${standing(moment)}; ${formatTolerance(rollout)}.${stuck}`;
+function explainActive(snapshot: RolloutSnapshot, subject: string): string {
+  const { rollout, nowMs } = snapshot;
+  const age = formatSpan(secondsSince(rollout.created_at, nowMs));
+  const wave = waveName(rollout.current_wave, rollout.waves.length);
+  const hold = rollout.counts.in_flight === 0 ? commonHold(snapshot) : undefined;
+  const stuck = hold === undefined ? '' : ` ${endSentence(`Nothing is in flight: ${hold}`)}`;
+  return `${subject} has been running for ${age} and is in ${wave}. ${standing(snapshot)} ${capitalize(formatTolerance(rollout))}.${stuck}`;
 }
 
-/** The rollout's own sentence. */
-export function explainRollout(moment: RolloutMoment): string {
-  const { rollout } = moment;
-  const subject = `The rollout ${rollout.id} of ${releaseName(rollout)} (${shortDigest(rollout.release)})`;
-  const since = formatSpan(secondsSince(rollout.state_since, moment.nowMs));
+function rolloutText(snapshot: RolloutSnapshot): string {
+  const { rollout } = snapshot;
+  const subject = `Rollout ${rollout.id} of ${releaseOf(rollout)}`;
+  const since = formatSpan(secondsSince(rollout.state_since, snapshot.nowMs));
   switch (rollout.state) {
     case 'active':
-      return explainActive(moment, subject);
+      return explainActive(snapshot, subject);
     case 'paused':
-      return `${subject} has been paused for ${since}, so no further host is dispatched until 'nexus rollout resume ${rollout.id}': ${standing(moment)}.`;
+      return `${subject} has been paused for ${since}: no further host is dispatched until 'nexus rollout resume ${rollout.id}'. ${standing(snapshot)}`;
     case 'converged':
-      return `${subject} converged ${since} ago: ${standing(moment)}.`;
+      return `${subject} converged ${since} ago. ${standing(snapshot)}`;
     case 'halted':
     case 'aborted':
     case 'superseded': {
@@ -71,63 +78,69 @@ export function explainRollout(moment: RolloutMoment): string {
       const end = reason.startsWith(state)
         ? `${reason} ${since} ago`
         : `${state} ${since} ago${reason === '' ? '' : `: ${reason}`}`;
-      return `${subject} was ${end}; ${standing(moment)}.`;
+      return `${endSentence(`${subject} was ${end}`)} ${standing(snapshot)}`;
     }
     default:
       return assertNever(rollout.state);
   }
 }
 
-/** Neither through nor merely waiting for the others: what an operator may have to do something about. */
-export function needsExplaining(host: RolloutHostBody): boolean {
-  const part = partOf(host);
-  return part !== 'converged' && part !== 'left' && part !== 'pending';
+/** The rollout's own sentence. */
+export function explainRollout(snapshot: RolloutSnapshot): Sentence {
+  return { text: rolloutText(snapshot), tone: ROLLOUT_TONES[snapshot.rollout.state] };
 }
 
-function waitingSentence(reason: string | undefined, names: readonly string[]): string {
+/** Whether an operator may have to act on a host: it has neither converged nor merely waits for its turn. */
+function needsExplaining(host: RolloutHostBody): boolean {
+  const stage = stageOf(host);
+  return stage !== 'converged' && stage !== 'left' && stage !== 'pending';
+}
+
+function waitingText(reason: string | undefined, names: readonly string[]): string {
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-  const who = `${plural(names.length, 'host')} %s (${names.slice(0, MAX_NAMES).join(', ')}${more})`;
-  const one = names.length === 1;
-  if (reason === undefined) return sentence(who.replace('%s', one ? 'was not touched' : 'were not touched'));
-  return sentence(`${who.replace('%s', one ? 'waits' : 'wait')}: ${reason}`);
+  const list = `(${names.slice(0, MAX_NAMES).join(', ')}${more})`;
+  const count = plural(names.length, 'host');
+  const isOne = names.length === 1;
+  if (reason === undefined) return endSentence(`${count} ${isOne ? 'was' : 'were'} not touched ${list}`);
+  return endSentence(`${count} ${isOne ? 'is' : 'are'} waiting ${list}: ${reason}`);
 }
 
-/** Pending hosts, those with the same reason together, so that ten thousand of them are a few lines. */
-export function explainWaiting(moment: RolloutMoment): string[] {
-  const ended = hasEnded(moment.rollout);
+/** Pending hosts, grouped by reason, so that ten thousand of them are a few lines. */
+function explainWaiting(snapshot: RolloutSnapshot): Sentence[] {
+  const ended = hasEnded(snapshot.rollout);
   const groups = new Map<string | undefined, string[]>();
-  for (const host of moment.rollout.hosts) {
-    if (partOf(host) !== 'pending') continue;
-    const reason = ended ? undefined : (host.held_by?.reason ?? 'nothing holds them, and they are next');
+  for (const host of snapshot.rollout.hosts) {
+    if (stageOf(host) !== 'pending') continue;
+    const reason = ended ? undefined : (host.held_by?.reason ?? 'nothing holds them, so they are next');
     const names = groups.get(reason);
     if (names === undefined) groups.set(reason, [host.name]);
     else names.push(host.name);
   }
-  return [...groups].map(([reason, names]) => waitingSentence(reason, names));
+  return [...groups].map(([reason, names]) => ({ text: waitingText(reason, names), tone: 'muted' }));
 }
 
-/** Every sentence of a rollout: its own, then those of hosts that need one. */
-export function explainAll(moment: ExplainedMoment): string[] {
-  const hosts = moment.rollout.hosts.filter(needsExplaining);
-  return [explainRollout(moment), ...hosts.map((host) => explainHost(moment, host)), ...explainWaiting(moment)];
+/** Every sentence about a rollout: its own, then those of the hosts that need one. */
+export function explainAll(snapshot: ExplainedSnapshot): Sentence[] {
+  const hosts = snapshot.rollout.hosts.filter(needsExplaining);
+  return [explainRollout(snapshot), ...hosts.map((host) => explainHost(snapshot, host)), ...explainWaiting(snapshot)];
 }
 
-/** As GET /v1/rollouts/{id} answers, with an `explanation` of its own and of each host that is not through. */
-export function explainDocument(moment: ExplainedMoment, only: RolloutHostBody | undefined) {
-  const hosts = moment.rollout.hosts.filter((host) =>
-    only === undefined ? partOf(host) !== 'converged' : host === only,
+/** As `GET /v1/rollouts/{id}` answers, with an `explanation` of the rollout and of each host that has not converged. */
+export function explainDocument(snapshot: ExplainedSnapshot, only: RolloutHostBody | undefined) {
+  const hosts = snapshot.rollout.hosts.filter((host) =>
+    only === undefined ? stageOf(host) !== 'converged' : host === only,
   );
   return {
-    ...moment.rollout,
-    explanation: explainRollout(moment),
-    hosts: hosts.map((host) => ({ ...host, explanation: explainHost(moment, host) })),
+    ...snapshot.rollout,
+    explanation: explainRollout(snapshot).text,
+    hosts: hosts.map((host) => ({ ...host, explanation: explainHost(snapshot, host).text })),
   };
 }
 
-/** The figures behind a host's verdict, as they are named on the wire. */
+/** The figures behind the verdict on a host's telemetry, as they are named on the wire. */
 export function figureLines(host: RolloutHostBody): Array<[name: string, value: string]> {
   return Object.entries(host.telemetry?.figures ?? {}).map(([name, value]) => [
     name.replaceAll('_', ' '),
-    value === null ? 'not known' : String(value),
+    value === null ? 'unknown' : String(value),
   ]);
 }

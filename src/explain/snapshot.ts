@@ -1,21 +1,23 @@
-import type { Style } from '../cli/terminal/terminal.ts';
+/** A rollout and its hosts at one point in time: which stage each host has reached, and how many have reached it. */
 import type { ReleasePolicy } from '../domain/release.ts';
-import { plural, shortDigest } from '../domain/words.ts';
+import { plural, releaseName, shortDigest } from '../domain/words.ts';
 import type { RolloutBody, RolloutHostBody, RolloutSummaryBody } from '../wire/rollout.ts';
+import type { ReleaseNames } from './log-entry.ts';
+import type { Tone } from './tone.ts';
 
-/** A rollout at one moment, with what its body does not say of its release. */
-export interface RolloutMoment {
+/** A rollout as the API answers it, with what that answer does not say about its release. */
+export interface RolloutSnapshot {
   readonly rollout: RolloutBody;
   readonly policy: ReleasePolicy;
-  /** What people call releases, by digest. */
-  readonly releaseNames: ReadonlyMap<string, string>;
+  /** Of every release that the rollout may mention. */
+  readonly releaseNames: ReleaseNames;
   readonly nowMs: number;
 }
 
-/** Where a host is, as people tell it: the states of the contract, and two that are told by other fields. */
-export type HostPart = RolloutHostBody['state'] | 'offered' | 'left';
+/** The states of the contract, and two stages that other fields tell apart: offered, and left. */
+export type HostStage = RolloutHostBody['state'] | 'offered' | 'left';
 
-export function partOf(host: RolloutHostBody): HostPart {
+export function stageOf(host: RolloutHostBody): HostStage {
   switch (host.state) {
     case 'converged':
     case 'failed':
@@ -29,28 +31,28 @@ export function partOf(host: RolloutHostBody): HostPart {
   }
 }
 
-export const PART_STYLES: Readonly<Record<HostPart, { readonly sign: string; readonly style: Style }>> = {
-  pending: { sign: '·', style: 'gray' },
-  offered: { sign: '○', style: 'cyan' },
-  activating: { sign: '◐', style: 'cyan' },
-  deferred: { sign: '◌', style: 'yellow' },
-  soaking: { sign: '◕', style: 'yellow' },
-  converged: { sign: '✓', style: 'green' },
-  failed: { sign: '✗', style: 'red' },
-  reverted: { sign: '↩', style: 'red' },
-  left: { sign: '–', style: 'gray' },
+export const STAGE_TONES: Readonly<Record<HostStage, Tone>> = {
+  pending: 'muted',
+  offered: 'active',
+  activating: 'active',
+  deferred: 'warning',
+  soaking: 'active',
+  converged: 'good',
+  failed: 'bad',
+  reverted: 'bad',
+  left: 'muted',
 };
 
-export const ROLLOUT_STYLES: Readonly<Record<RolloutSummaryBody['state'], Style>> = {
-  active: 'cyan',
-  paused: 'yellow',
-  converged: 'green',
-  halted: 'red',
-  aborted: 'red',
-  superseded: 'gray',
+export const ROLLOUT_TONES: Readonly<Record<RolloutSummaryBody['state'], Tone>> = {
+  active: 'active',
+  paused: 'warning',
+  converged: 'good',
+  halted: 'bad',
+  aborted: 'bad',
+  superseded: 'muted',
 };
 
-/** The failed release does not stay on the host: its agent still has to go back to what ran before. */
+/** Whether the failed release does not stay on the host: its agent still has to roll it back. */
 export function owesRollback(policy: ReleasePolicy, host: RolloutHostBody): boolean {
   return host.state === 'failed' && !host.left && policy.onHealthFailure === 'rollback-and-halt';
 }
@@ -59,16 +61,21 @@ export function hasEnded(rollout: RolloutSummaryBody): boolean {
   return rollout.state !== 'active' && rollout.state !== 'paused';
 }
 
-/** Nothing is to come any more: the rollout has ended, nobody is on the way, and every failed host is back. */
-export function isSettled({ rollout, policy }: Pick<RolloutMoment, 'rollout' | 'policy'>): boolean {
+/** Whether nothing more will happen: the rollout has ended, no host is in flight, and every failed host is rolled back. */
+export function isSettled({ rollout, policy }: Pick<RolloutSnapshot, 'rollout' | 'policy'>): boolean {
   return (
     hasEnded(rollout) && rollout.counts.in_flight === 0 && !rollout.hosts.some((host) => owesRollback(policy, host))
   );
 }
 
-/** `shop 1.4`, the stack alone where the release is not known by a version. */
-export function releaseName(rollout: RolloutSummaryBody): string {
-  return rollout.version === null ? rollout.stack : `${rollout.stack} ${rollout.version}`;
+/** `shop 2 (28af88ad2579)`: the release that a rollout brings. */
+export function releaseOf({ stack, version, release }: RolloutSummaryBody): string {
+  return releaseName({ stack, version, digest: release });
+}
+
+/** `shop 1 (7d7189039521)`; the digest alone for a release that is not known by name. */
+export function nameOfDigest({ releaseNames }: RolloutSnapshot, digest: string): string {
+  return releaseNames.get(digest) ?? shortDigest(digest);
 }
 
 /** How many failures a rollout bears. */
@@ -76,13 +83,7 @@ export function formatTolerance({ failure_threshold: threshold }: RolloutSummary
   return threshold === 0 ? 'the first failure halts it' : `it tolerates ${plural(threshold, 'failure')}`;
 }
 
-/** `shop 1.3 (a1b2c3d4e5f6)`: what ran before, or will again. */
-export function nameOfDigest(moment: RolloutMoment, digest: string): string {
-  const name = moment.releaseNames.get(digest);
-  return name === undefined ? shortDigest(digest) : `${name} (${shortDigest(digest)})`;
-}
-
-export interface PartCounts {
+export interface HostCounts {
   readonly hosts: number;
   readonly pending: number;
   readonly inFlight: number;
@@ -91,20 +92,25 @@ export interface PartCounts {
   readonly left: number;
 }
 
-/** Hosts by where they are, counted as the API counts them. */
-export function countParts(hosts: readonly RolloutHostBody[]): PartCounts {
+/** Hosts by stage, counted as the API counts them. */
+export function countHosts(hosts: readonly RolloutHostBody[]): HostCounts {
   const counts = { hosts: hosts.length, pending: 0, inFlight: 0, converged: 0, failed: 0, left: 0 };
   for (const host of hosts) {
-    const part = partOf(host);
-    if (part === 'failed' || part === 'reverted') counts.failed += 1;
-    else if (part === 'pending' || part === 'converged' || part === 'left') counts[part] += 1;
+    const stage = stageOf(host);
+    if (stage === 'failed' || stage === 'reverted') counts.failed += 1;
+    else if (stage === 'pending' || stage === 'converged' || stage === 'left') counts[stage] += 1;
     else counts.inFlight += 1;
   }
   return counts;
 }
 
-/** `12 converged, 5 in flight, 23 pending`; what is none is not said. */
-export function formatCounts(counts: PartCounts): string {
+export function countsOf({ counts }: RolloutSummaryBody): HostCounts {
+  const { hosts, pending, in_flight: inFlight, converged, failed, left } = counts;
+  return { hosts, pending, inFlight, converged, failed, left };
+}
+
+/** `12 converged, 5 in flight, 23 pending`; a count of none is left out. */
+export function formatCounts(counts: HostCounts): string {
   const parts: Array<[number, string]> = [
     [counts.converged, 'converged'],
     [counts.inFlight, 'in flight'],
@@ -116,11 +122,6 @@ export function formatCounts(counts: PartCounts): string {
     .filter(([count]) => count > 0)
     .map(([count, word]) => `${count} ${word}`)
     .join(', ');
-}
-
-export function countsOf({ counts }: RolloutSummaryBody): PartCounts {
-  const { hosts, pending, in_flight: inFlight, converged, failed, left } = counts;
-  return { hosts, pending, inFlight, converged, failed, left };
 }
 
 /** Seconds from an instant to now; an instant ahead of this clock counts as now. */

@@ -140,9 +140,6 @@ export function readEvent(event: ParsedEvent): AgentEvent {
   }
 }
 
-/** What the server found in a soaking host's telemetry; counts as a failing probe of that name. */
-export const TELEMETRY_PROBE = 'telemetry';
-
 /** `GET /v1/agent/dispatch`, 200. */
 export const dispatchBodySchema = z.object({
   rollout_id: z.string(),

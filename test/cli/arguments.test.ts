@@ -16,7 +16,7 @@ describe('labels', () => {
     assert.deepEqual(Object.entries(readLabels(['__proto__=x'])), [['__proto__', 'x']]);
   });
   for (const text of ['role', '=web', '']) {
-    it(`'${text}' is none`, () => assert.throws(() => readLabels([text]), isUsage));
+    it(`'${text}' is not one`, () => assert.throws(() => readLabels([text]), isUsage));
   }
 
   it('are set with KEY=VALUE and deleted with KEY-', () => {

@@ -122,7 +122,7 @@ describe('host list', () => {
     const { data } = await server(t, () => ({ body: { hosts, next_cursor: null } }));
     const few = await run(data, ['host', 'list']);
     assert.ok(!few.terminal.out().includes('old-1'));
-    assert.match(few.terminal.err(), /1 archived, not shown: nexus host list --all/);
+    assert.match(few.terminal.err(), /Not shown: 1 archived host\. To list all: nexus host list --all/);
     const all = await run(data, ['host', 'list', '--all']);
     assert.match(all.terminal.out(), /old-1 +archived/);
   });
@@ -160,7 +160,7 @@ describe('host metrics', () => {
         : { containers: [sampleContainer()], next_cursor: null },
     }));
     const { terminal } = await run(data, ['host', 'metrics', 'web-1', '--container', 'shop-web', '--from', '1h']);
-    assert.match(terminal.out(), /^2026-05-01T11:59:48\.000Z {2}150 % /m);
+    assert.match(terminal.out(), /^2026-05-01T11:59:48\.000Z {2}150% /m);
     assert.equal(
       api.seen[1]?.path,
       '/v1/hosts/web-1/containers/f00dfeed0001/metrics?from=2026-05-01T11%3A00%3A00.000Z',
@@ -212,16 +212,17 @@ describe('event list', () => {
     kind: 'host_offline',
     host: 'web-1',
     rollout_id: null,
-    data: { last_seen_at: '2026-05-01T11:57:00.000Z', note: 'two words' },
+    data: { silent_ms: 128_000, offline_after_seconds: 120 },
   };
   it('prints one line an event', async (t) => {
-    const { data } = await server(t, ({ path }) => ({
-      body: path.includes('after=0') ? { events: [event], next: 42 } : { events: [], next: 42 },
-    }));
+    const { data } = await server(t, ({ path }) => {
+      if (path.startsWith('/v1/releases')) return { body: { releases: [], next_cursor: null } };
+      return { body: path.includes('after=0') ? { events: [event], next: 42 } : { events: [], next: 42 } };
+    });
     const { terminal } = await run(data, ['event', 'list']);
     assert.equal(
       terminal.out(),
-      '    42  2026-05-01T11:59:48.000Z  host_offline          web-1                 last_seen_at=2026-05-01T11:57:00.000Z note="two words"\n',
+      '    42  2026-05-01T11:59:48.000Z  web-1                 went offline after 2 min 8 s of silence\n',
     );
   });
 
@@ -245,6 +246,6 @@ describe('event list', () => {
         .map((line) => (JSON.parse(line) as { id: number }).id),
       [42, 43],
     );
-    assert.equal(terminal.err(), 'restarting. Waiting for it.\nThe server is back.\n');
+    assert.equal(terminal.err(), 'restarting. Waiting for the server.\nThe server is back.\n');
   });
 });

@@ -59,7 +59,7 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['release show shop', /STACK@VERSION/],
     ['rollout create shop@1', /--selector KEY=VALUE.*--host NAME/],
     ['rollout create shop@1 --host a --selector b=c', /cannot be used with/],
-    ['rollout create shop@1 --host a --waves 1,many', /'many' is neither a count nor a percentage/],
+    ['rollout create shop@1 --host a --waves 1,many', /'many' is neither a number of hosts nor a percentage/],
     ['rollout plan --host a', /missing required argument 'release'/],
     ['rollout pause', /missing required argument 'id'/],
     ['event list --after x', /--after is 'x'/],

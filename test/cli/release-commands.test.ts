@@ -32,7 +32,7 @@ describe('release create', () => {
     assert.deepEqual([code, terminal.out()], [0, `${SHOP_1_5}\n`]);
     assert.equal(
       terminal.err(),
-      'Added shop 1.5. Its digest:\nSee what a rollout would do: nexus rollout plan 9ad49925e0e3 --selector KEY=VALUE --waves 1,100%\n',
+      'Added shop 1.5 (9ad49925e0e3).\nTo see what a rollout would do: nexus rollout plan 9ad49925e0e3 --selector KEY=VALUE --waves 1,100%\n',
     );
     assert.deepEqual(api.seen.find((request) => request.method === 'POST')?.body, {
       kind: 'nexus.release/1',
@@ -58,7 +58,7 @@ describe('release create', () => {
     });
   });
 
-  it('says when the release is known, quarantined, or called like another one', async (t) => {
+  it('says when the release is known, quarantined, or named like another one', async (t) => {
     const { data, run } = await operate(t, {
       ...listing(QUARANTINED, { ...olderRelease(), version: '1.5' }),
       'POST /v1/releases': { body: QUARANTINED },
@@ -66,8 +66,8 @@ describe('release create', () => {
     writeFileSync(join(data, 'm.json'), JSON.stringify(SENT_MANIFEST));
     const { terminal } = await run(['release', 'create', '--manifest', join(data, 'm.json')]);
     assert.equal(terminal.out(), `${SHOP_1_5}\n`);
-    assert.match(terminal.err(), /^shop 1\.5 is already known; nothing has changed/);
-    assert.match(terminal.err(), /^Careful: another content is also called shop 1\.5 \(4f2a9c01b7de\)/m);
+    assert.match(terminal.err(), /^shop 1\.5 \(9ad49925e0e3\) exists already, and nothing has changed\./);
+    assert.match(terminal.err(), /^Another release has the same name: shop 1\.5 \(4f2a9c01b7de\)\. Use digests/m);
     assert.match(terminal.err(), /^It is quarantined.*nexus release show 9ad49925e0e3$/m);
   });
 
@@ -160,21 +160,21 @@ describe('release show', () => {
     assert.equal(code, 0, terminal.err());
     assert.equal(
       terminal.out(),
-      `shop 1.5  quarantined
+      `shop 1.5 (9ad49925e0e3)  quarantined
   Digest      ${SHOP_1_5}
   Added       2026-05-01T11:50:00.000Z
   Activation  at most 10 min
   Soak        1 min 30 s
-  Failure     an enforced probe that fails for 15 s
-  Then        goes back to what ran before, and halts
-  Telemetry   judged: at most 2 restarts, 16 MB of memory growth a minute, 3 × CPU from 25 % on, 30 s unhealthy
+  Fails       when an enforced probe fails for 15 s
+  On failure  rolls the host back and halts
+  Telemetry   judged: at most 2 restarts, memory growing by 16 MiB/min, 3 × the usual CPU above 25% of a core, unhealthy for 30 s
   Probes      front (enforce): http http://127.0.0.1:8080/health, status below 400, every 5 s, timeout 3 s
 
-Quarantined 2026-05-01T11:58:00.000Z: on web-1 it failed at 'front', in rollout ro_1.
+Quarantined 2026-05-01T11:58:00.000Z: probe 'front' failed on web-1 in rollout ro_1.
   Its last output:
     front: HTTP 502
     upstream is gone
-  Lift it once you know why: nexus release lift 9ad49925e0e3 --reason TEXT
+  To lift the quarantine once you know why: nexus release lift 9ad49925e0e3 --reason TEXT
 
 Compose:
     services:
@@ -208,7 +208,7 @@ describe('release lift', () => {
     assert.deepEqual(api.seen.at(-1)?.body, { reason: 'it was the proxy' });
     assert.match(
       terminal.out(),
-      /^Lifted the quarantine of shop 1\.5 \(9ad49925e0e3\): it may be dispatched again\.$/m,
+      /^Lifted the quarantine of shop 1\.5 \(9ad49925e0e3\)\. It may be dispatched again\.$/m,
     );
   });
 

@@ -86,7 +86,7 @@ describe('a release is named', () => {
     const same = sampleRelease({ digest: SHOP_1_4 });
     assert.throws(
       () => chooseRelease([sampleRelease(), same], 'shop@1.5'),
-      failure('usage', /names 2 releases, say which: 9ad49925e0e3 \(shop@1\.5.*4f2a9c01b7de \(shop@1\.5/),
+      failure('usage', /names 2 releases \(shop 1\.5 \(9ad49925e0e3\) of .*shop 1\.5 \(4f2a9c01b7de\) of .*digest/),
     );
   });
 });
@@ -103,7 +103,7 @@ describe('a rollout is named', () => {
     assert.equal(chooseRollout(rollouts.slice(0, 1), 'ro').id, 'ro_12');
     assert.throws(
       () => chooseRollout(rollouts, 'ro'),
-      failure('usage', /begins 3 rollouts, say which: ro_12 \(shop 1\.5/),
+      failure('usage', /ids of 3 rollouts begin with 'ro' \(ro_12 of shop 1\.5 \(9ad49925e0e3\)/),
     );
     assert.throws(() => chooseRollout(rollouts, 'x'), failure('not_found', /nexus rollout list/));
   });

@@ -52,7 +52,7 @@ describe('rollout create', () => {
     assert.deepEqual([code, terminal.out()], [0, 'ro_1\n']);
     assert.equal(
       terminal.err(),
-      'Began the rollout of shop 1.5 to 2 hosts in 2 waves:\nFollow it: nexus rollout watch ro_1\n',
+      'Started the rollout of shop 1.5 (9ad49925e0e3) to 2 hosts in 2 waves:\nTo follow it: nexus rollout watch ro_1\n',
     );
     assert.deepEqual(api.seen.at(-1)?.body, {
       release: SHOP_1_5,
@@ -79,7 +79,7 @@ describe('rollout create', () => {
     const { code, terminal } = await run([...line, '--watch']);
     assert.equal(code, 0);
     assert.equal(terminal.out(), '');
-    assert.match(terminal.err(), /^Began the rollout[\s\S]*converged 2 min ago: of 1 host 1 converged\.\n$/);
+    assert.match(terminal.err(), /^Started the rollout[\s\S]*converged 2 min ago\. Hosts: 1 converged\.\n$/);
   });
 
   it('wants hosts, and one way to name them', async (t) => {
@@ -111,18 +111,21 @@ describe('rollout plan', () => {
     );
     assert.equal(
       terminal.err(),
-      'shop 9ad49925e0e3 to 3 hosts in 2 waves of 1, 2: 1 ready, 1 with warnings, 1 held.\nIt would end the rollout ro_0, which has not come to its end yet.\n',
+      'shop 1.5 (9ad49925e0e3) to 3 hosts in 2 waves of 1, 2: 1 ready, 1 with warnings, 1 held.\nIt would supersede rollout ro_0, which is still running.\n',
     );
   });
 
-  it('of many hosts shows those that something was found about', async (t) => {
+  it('of many hosts shows those with findings', async (t) => {
     const hosts = Array.from({ length: 150 }, (_, index) => ({ name: `web-${index}`, findings: [] }));
     const found = { name: 'db-1', findings: [{ severity: 'hold' as const, message: "'db-1' is offline" }] };
     const plan = { ...samplePlan(), waves: [{ hosts: [...hosts, found] }], supersedes: [] };
     const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: plan } });
     const few = await run(line);
     assert.equal(few.terminal.out(), "WAVE  HOST  VERDICT  FINDING\n   1  db-1  hold     'db-1' is offline\n");
-    assert.match(few.terminal.err(), /151 hosts in one wave: 150 ready, 0 with warnings, 1 held\.\nOnly hosts.*--all/);
+    assert.match(
+      few.terminal.err(),
+      /151 hosts in one wave: 150 ready, 0 with warnings, 1 held\.\nNot shown: hosts without findings.*--all/,
+    );
     assert.equal((await run([...line, '--all'])).terminal.out().split('\n').length, 153);
   });
 
@@ -140,9 +143,9 @@ describe('rollout list', () => {
     assert.equal(
       (await run(['rollout', 'list'])).terminal.out(),
       [
-        'ROLLOUT  RELEASE   DIGEST        STATE   CONVERGED  IN FLIGHT  FAILED  CREATED                   REASON',
-        'ro_1     shop 1.5  9ad49925e0e3  active      1 / 2          0       0  2026-05-01T11:58:00.000Z',
-        "ro_0     shop 1.5  9ad49925e0e3  halted      1 / 2          0       0  2026-05-01T11:58:00.000Z  'web-1' failed",
+        'ROLLOUT  RELEASE                  STATE   CONVERGED  IN FLIGHT  FAILED  CREATED                   REASON',
+        'ro_1     shop 1.5 (9ad49925e0e3)  active      1 / 2          0       0  2026-05-01T11:58:00.000Z',
+        "ro_0     shop 1.5 (9ad49925e0e3)  halted      1 / 2          0       0  2026-05-01T11:58:00.000Z  'web-1' failed",
         '',
       ].join('\n'),
     );
@@ -168,27 +171,27 @@ describe('rollout show', () => {
     assert.equal(
       terminal.out(),
       `ro_1  active
-  Release   shop 1.5 (9ad49925e0e3)
-  Since     2026-05-01T11:58:00.000Z
-  Created   2026-05-01T11:58:00.000Z
-  Care      at most 5 in flight, soak 1 min, the first failure halts it
-  Wave 1    1 host: 1 converged
-  Wave 2    1 host: 1 pending (current)
+  Release  shop 1.5 (9ad49925e0e3)
+  Since    2026-05-01T11:58:00.000Z
+  Created  2026-05-01T11:58:00.000Z
+  Limits   at most 5 in flight, 1 min soak, the first failure halts it
+  Wave 1   1 host: 1 converged
+  Wave 2   1 host: 1 pending (current)
 
-WAVE  HOST   STATE      SINCE                     WAITS FOR
+WAVE  HOST   STATE      SINCE                     NOTE
    1  web-1  converged  2026-05-01T11:58:00.000Z
    2  web-2  pending    2026-05-01T11:58:00.000Z  'web-2' is offline: it follows when it is back
 `,
     );
   });
 
-  it('of a large rollout leaves out who has nothing to tell, and says so', async (t) => {
+  it('of a large rollout leaves out hosts that only wait or have converged, and says so', async (t) => {
     const many = Array.from({ length: 200 }, (_, index) => rolloutHost(`edge-${index}`));
     const soaking = rolloutHost('edge-x', { state: 'soaking', epoch: 1 });
     const { run } = await operate(t, reading(sampleRollout([...many, soaking])));
     const few = await run(['rollout', 'show', 'latest']);
     assert.equal(few.terminal.out().split('\n').slice(7, -1).length, 2);
-    assert.match(few.terminal.err(), /200 pending or converged, not shown: nexus rollout show ro_1 --all/);
+    assert.match(few.terminal.err(), /Not shown: 200 hosts that are pending.*nexus rollout show ro_1 --all/);
     assert.equal(
       (await run(['rollout', 'show', 'latest', '--all'])).terminal.out().split('\n').slice(7, -1).length,
       202,
@@ -221,10 +224,10 @@ describe('rollout explain', () => {
     const { code, terminal } = await run(['rollout', 'explain', 'latest']);
     assert.equal(code, 0, terminal.err());
     assert.deepEqual(terminal.out().split('\n'), [
-      'The rollout ro_1 of shop 1.5 (9ad49925e0e3) has been under way for 2 min, in wave 2 of 2: of 4 hosts 1 converged, 2 in flight, 1 pending; the first failure halts it.',
-      'web-3 has been soaking shop 1.5 for 1 min: 30 s of its soak of 1 min 30 s are left; no probe is enforced; its telemetry holds it and has been beyond a limit for 10 s (memory grows by 80 MiB/min), and after 15 s of that the host fails.',
-      'web-4 put the activation of shop 1.5 off 2 min ago (disk is full), and goes on by itself.',
-      "1 host waits (web-2): 'web-2' is offline: it follows when it is back.",
+      'Rollout ro_1 of shop 1.5 (9ad49925e0e3) has been running for 2 min and is in wave 2 of 2. Hosts: 1 converged, 2 in flight, 1 pending. The first failure halts it.',
+      'web-3 has been soaking shop 1.5 (9ad49925e0e3) for 1 min: 30 s of its 1 min 30 s soak remain; no probe is enforced; its telemetry has been beyond a limit for 10 s (memory grows by 80 MiB/min), which keeps it from converging and fails the host after 15 s.',
+      'web-4 deferred the activation of shop 1.5 (9ad49925e0e3) 2 min ago (disk is full) and will try again by itself.',
+      "1 host is waiting (web-2): 'web-2' is offline: it follows when it is back.",
       '',
     ]);
   });
@@ -234,7 +237,7 @@ describe('rollout explain', () => {
     const { terminal } = await run(['rollout', 'explain', 'ro_1', 'web-3']);
     assert.deepEqual(terminal.out().split('\n').slice(1), [
       '  memory growth mb per minute           80',
-      '  peers cpu percent                     not known',
+      '  peers cpu percent                     unknown',
       '',
     ]);
   });
@@ -246,7 +249,12 @@ describe('rollout explain', () => {
     assert.equal(body.id, 'ro_1');
     assert.deepEqual(
       body.hosts.map((host) => [host.name, host.explanation]),
-      [['web-4', 'web-4 put the activation of shop 1.5 off 2 min ago (disk is full), and goes on by itself.']],
+      [
+        [
+          'web-4',
+          'web-4 deferred the activation of shop 1.5 (9ad49925e0e3) 2 min ago (disk is full) and will try again by itself.',
+        ],
+      ],
     );
   });
 
@@ -272,9 +280,9 @@ describe('rollout events', () => {
     assert.equal(
       terminal.out(),
       [
-        '     4  2026-05-01T11:58:00.000Z  –                     the rollout is paused',
+        '     4  2026-05-01T11:58:00.000Z  –                     rollout paused',
         '     5  2026-05-01T11:58:01.000Z  web-1                 converged',
-        '     6  2026-05-01T11:58:02.000Z  –                     wave 2 begins',
+        '     6  2026-05-01T11:58:02.000Z  –                     wave 2 started',
         '',
       ].join('\n'),
     );
@@ -303,13 +311,13 @@ describe('rollout pause, resume and abort', () => {
     const { run } = await operate(t, { ...found, 'POST /v1/rollouts/ro_1/pause': { body: soaking } });
     const { code, terminal } = await run(['rollout', 'pause', 'ro_1']);
     assert.equal(code, 0);
-    assert.equal(terminal.out(), 'Paused ro_1: no further host is dispatched, and 1 host on the way will finish.\n');
-    assert.equal(terminal.err(), 'Go on: nexus rollout resume ro_1\n');
+    assert.equal(terminal.out(), 'Paused ro_1: no further host is dispatched, and 1 host in flight will finish.\n');
+    assert.equal(terminal.err(), 'To resume it: nexus rollout resume ro_1\n');
   });
 
   it('resume says what is to come', async (t) => {
     const { run } = await operate(t, { ...found, 'POST /v1/rollouts/ro_1/resume': { body: ROLLOUT } });
-    assert.equal((await run(['rollout', 'resume', 'latest'])).terminal.out(), 'Resumed ro_1: 1 host still to come.\n');
+    assert.equal((await run(['rollout', 'resume', 'latest'])).terminal.out(), 'Resumed ro_1: 1 host pending.\n');
   });
 
   const aborted = (rollbacks: readonly string[]) => ({
@@ -320,7 +328,7 @@ describe('rollout pause, resume and abort', () => {
   it('abort leaves what was touched, and says so', async (t) => {
     const { api, run } = await operate(t, aborted([]));
     const { terminal } = await run(['rollout', 'abort', 'ro_1', '--reason', 'wrong config']);
-    assert.equal(terminal.out(), 'Aborted ro_1: 1 host not touched, 0 on the way will finish.\n');
+    assert.equal(terminal.out(), 'Aborted ro_1: 1 host not touched.\n');
     assert.match(terminal.err(), /keep what they run/);
     assert.deepEqual(api.seen.at(-1)?.body, { reason: 'wrong config' });
   });
@@ -328,7 +336,7 @@ describe('rollout pause, resume and abort', () => {
   it('abort --rollback names the rollouts that bring the hosts back', async (t) => {
     const { api, run } = await operate(t, aborted(['ro_2']));
     const { terminal } = await run(['rollout', 'abort', 'ro_1', '--rollback']);
-    assert.match(terminal.out(), /^Rolls back: nexus rollout watch ro_2$/m);
+    assert.match(terminal.out(), /^Rollout ro_2 rolls hosts back\. To follow it: nexus rollout watch ro_2$/m);
     assert.deepEqual(api.seen.at(-1)?.body, { rollback: true });
     const json = await run(['rollout', 'abort', 'ro_1', '--rollback', '--json']);
     assert.deepEqual(JSON.parse(json.terminal.out()), { ...ROLLOUT, rollbacks: ['ro_2'] });
@@ -355,8 +363,12 @@ describe('rollout replay', () => {
   });
 
   for (const [equal, expected, sentence] of [
-    [true, 0, 'Folded 24 entries of ro_1 again, 2 hosts: equal to what is stored.\n'],
-    [false, 1, 'Folded 24 entries of ro_1 again, 2 hosts: NOT equal to what is stored, in rollout, web-1.\n'],
+    [true, 0, 'Replayed ro_1, 24 log entries and 2 hosts: the result equals what is stored.\n'],
+    [
+      false,
+      1,
+      "Replayed ro_1, 24 log entries and 2 hosts: the result DIFFERS from what is stored, in 'rollout', 'web-1'.\n",
+    ],
   ] as const) {
     it(`exits ${expected} when ${equal ? '' : 'not '}equal`, async (t) => {
       const { run } = await operate(t, { ...found, 'POST /v1/rollouts/ro_1/replay': { body: report(equal) } });

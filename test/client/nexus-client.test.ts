@@ -7,9 +7,11 @@ import { after, describe, it, type TestContext } from 'node:test';
 import type { ApiTarget } from '../../src/client/api-target.ts';
 import { NexusClient } from '../../src/client/nexus-client.ts';
 import { type ErrorCode, NexusError } from '../../src/domain/errors.ts';
+import { HandDrivenRuntime } from '../domain/hand-driven-runtime.ts';
 import { type FakeAnswer, type FakeApi, type SeenRequest, startFakeApi } from './fake-api.ts';
 import { pendingHost, sampleHost, sampleToken } from './sample-answers.ts';
 
+const runtime = new HandDrivenRuntime();
 const directory = mkdtempSync(join(tmpdir(), 'nexus-client-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -19,8 +21,9 @@ async function fakeApi(t: TestContext, answer: (request: SeenRequest) => FakeAns
   return api;
 }
 
-function clientOf(t: TestContext, target: ApiTarget, timeoutMs = 5_000): NexusClient {
-  const client = new NexusClient(target, { timeoutMs });
+/** Time does not pass for this client unless the test lets it. */
+function clientOf(t: TestContext, target: ApiTarget, runtime = new HandDrivenRuntime()): NexusClient {
+  const client = new NexusClient(target, { runtime });
   t.after(() => client.close());
   return client;
 }
@@ -252,9 +255,9 @@ describe('NexusClient says what to do when no answer comes', () => {
   it('refuses a socket path that the system would cut off', () => {
     const socketPath = `/${'d'.repeat(95)}/nexus.sock`;
     assert.equal(socketPath.length, 107);
-    assert.doesNotThrow(() => new NexusClient({ socketPath }));
+    assert.doesNotThrow(() => new NexusClient({ socketPath }, { runtime }));
     assert.throws(
-      () => new NexusClient({ socketPath: `/d${socketPath}` }),
+      () => new NexusClient({ socketPath: `/d${socketPath}` }, { runtime }),
       (error) => error instanceof NexusError && error.code === 'usage' && /109 bytes.*107/.test(error.message),
     );
   });
@@ -268,10 +271,18 @@ describe('NexusClient says what to do when no answer comes', () => {
   });
 
   it('gives up on a server that does not answer', async (t) => {
-    const api = await fakeApi(t, () => null);
-    const error = await failureOf(clientOf(t, { url: api.url }, 200).listHosts());
+    const own = new HandDrivenRuntime();
+    const asked = Promise.withResolvers<void>();
+    const api = await fakeApi(t, () => {
+      asked.resolve();
+      return null;
+    });
+    const failure = failureOf(clientOf(t, { url: api.url }, own).listHosts());
+    await asked.promise;
+    await own.advance(30_000);
+    const error = await failure;
     assert.equal(error.code, 'unreachable');
-    assert.match(error.message, /did not answer within 0.2 s/);
+    assert.match(error.message, /did not answer within 30 s/);
   });
 
   it('recognises a peer that speaks something else', async (t) => {
@@ -292,7 +303,7 @@ describe('NexusClient says what to do when no answer comes', () => {
   for (const [url, expected] of badUrls) {
     it(`refuses ${url} as wrong usage`, () => {
       assert.throws(
-        () => new NexusClient({ url }),
+        () => new NexusClient({ url }, { runtime }),
         (error) => error instanceof NexusError && error.code === 'usage' && expected.test(error.message),
       );
     });
@@ -300,7 +311,7 @@ describe('NexusClient says what to do when no answer comes', () => {
 
   it('refuses a token that no header can carry', () => {
     assert.throws(
-      () => new NexusClient({ url: 'http://127.0.0.1', token: 'two words' }),
+      () => new NexusClient({ url: 'http://127.0.0.1', token: 'two words' }, { runtime }),
       (error) => error instanceof NexusError && error.code === 'usage' && !error.message.includes('two words'),
     );
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { NexusClient } from '../../src/client/nexus-client.ts';
 import { NexusError } from '../../src/domain/errors.ts';
+import { HandDrivenRuntime } from '../domain/hand-driven-runtime.ts';
 import { type FakeAnswer, type FakeApi, type SeenRequest, startFakeApi } from './fake-api.ts';
 import {
   olderRelease,
@@ -19,7 +20,7 @@ async function connect(
   answer: (request: SeenRequest) => FakeAnswer,
 ): Promise<{ api: FakeApi; client: NexusClient }> {
   const api = await startFakeApi(answer);
-  const client = new NexusClient({ url: api.url }, { timeoutMs: 5_000 });
+  const client = new NexusClient({ url: api.url }, { runtime: new HandDrivenRuntime() });
   t.after(async () => {
     await client.close();
     await api.close();

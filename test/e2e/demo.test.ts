@@ -40,9 +40,9 @@ test('the demo shows this machine online with every container of its engine', { 
 
   const { code, stdout, stderr } = await demoToItsEnd(t, engine.dockerHost);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /^\S+ +online +\d[\d.]* % .* \d[\d.]* [MG]B \/ /m);
+  assert.match(stdout, /^\S+ +online +\d[\d.]*% .* \d[\d.]* [MG]iB \/ /m);
   for (const name of ['shop-web', 'shop-db', 'shop-cache']) {
-    assert.match(stdout, new RegExp(`^${name} .* running +\\d[\\d.]* % +\\d[\\d.]* [MG]B `, 'm'));
+    assert.match(stdout, new RegExp(`^${name} .* running +\\d[\\d.]*% +\\d[\\d.]* [MG]iB `, 'm'));
   }
 });
 
@@ -50,5 +50,5 @@ test('the demo without an engine says so and shows the host alone', async (t) =>
   const { code, stdout, stderr } = await demoToItsEnd(t, 'unix:///nonexistent/docker.sock');
   assert.equal(code, 0, stderr);
   assert.match(stdout, /No Docker Engine answers at \/nonexistent\/docker.sock/);
-  assert.match(stdout, /^\S+ +online +\d[\d.]* % /m);
+  assert.match(stdout, /^\S+ +online +\d[\d.]*% /m);
 });

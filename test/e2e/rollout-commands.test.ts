@@ -225,7 +225,10 @@ test('a release converges through its waves, paused and resumed on the way', asy
   assert.match(await operator.run('rollout', 'explain', id, 'web-2'), /^web-2 has been pending for .*paused/);
   await operator.run('rollout', 'resume', 'latest');
   for (const agent of [second, third]) await agent.take(null);
-  assert.match(await operator.run('rollout', 'explain', id, 'web-3'), /^web-3 has been activating shop 1\.4 for/);
+  assert.match(
+    await operator.run('rollout', 'explain', id, 'web-3'),
+    /^web-3 has been activating shop 1\.4 \([0-9a-f]{12}\) for/,
+  );
   for (const agent of [second, third]) await agent.activate();
   await Promise.all([second.converge(), third.converge()]);
 
@@ -233,20 +236,20 @@ test('a release converges through its waves, paused and resumed on the way', asy
   assert.equal(ended.code, 0, ended.stderr);
   const told = wordsOf(ended.stdout);
   for (const line of [
-    ['web-1', 'takes it: activating'],
+    ['web-1', 'accepted the release and is activating it'],
     ['web-1', "probe 'front' passes"],
-    ['–', 'the rollout is paused'],
-    ['–', 'the rollout goes on'],
-    ['–', 'wave 2 begins'],
+    ['–', 'rollout paused'],
+    ['–', 'rollout resumed'],
+    ['–', 'wave 2 started'],
     ['web-3', 'converged'],
-    ['–', 'the rollout has converged'],
+    ['–', 'rollout converged'],
   ]) {
     assert.ok(
       told.some((words) => words.join('|') === line.join('|')),
       `${line.join(' ')} in\n${ended.stdout}`,
     );
   }
-  assert.match(ended.stderr, /converged .* ago: of 3 hosts 3 converged\./);
+  assert.match(ended.stderr, /converged .* ago\. Hosts: 3 converged\./);
 
   const shown = await operator.json(rolloutBodySchema, 'rollout', 'show', 'latest');
   assert.equal(shown.state, 'converged');
@@ -266,19 +269,19 @@ test('a canary that fails is rolled back, its release quarantined and held until
   await first.probe('fail', 'HTTP 502');
   assert.match(
     await operator.run('rollout', 'explain', id, 'web-1'),
-    /the probe 'front' has been failing for .* \(HTTP 502\), and after 1 s of that the host fails/,
+    /probe 'front' has been failing for .* \(HTTP 502\) and fails the host after 1 s/,
   );
   await first.fail();
   assert.match(
     await operator.run('rollout', 'explain', id, 'web-1'),
-    /goes back to nothing.*has not reported that yet/,
+    /its agent is removing it, because nothing ran there before, and has not reported the result yet/,
   );
   await setTimeout(1_500);
   assert.equal(watch.child.exitCode, null, 'a rollback is owed: there is something to watch');
   await first.goBackTo(null);
   const ended = await watch.ended;
   assert.equal(ended.code, 1);
-  assert.deepEqual(wordsOf(ended.stdout).at(-1), ['web-1', 'is back on nothing']);
+  assert.deepEqual(wordsOf(ended.stdout).at(-1), ['web-1', 'rolled back and runs nothing now (first deploy)']);
   assert.match(ended.stderr, /was halted .*'web-1' failed/);
   assert.match(await operator.run('rollout', 'explain', id), /^2 hosts were not touched \(web-2, web-3\)\.$/m);
 
@@ -287,7 +290,10 @@ test('a canary that fails is rolled back, its release quarantined and held until
     releases.map((release) => [release.digest, release.quarantine?.host, release.quarantine?.failing_probes]),
     [[digest, 'web-1', ['front']]],
   );
-  assert.match(await operator.run('release', 'show', 'shop@1.5'), /^Quarantined .* on web-1 it failed at 'front'/m);
+  assert.match(
+    await operator.run('release', 'show', 'shop@1.5'),
+    /^Quarantined .*: probe 'front' failed on web-1 in rollout/m,
+  );
 
   assert.match(await operator.run('rollout', 'plan', 'shop@1.5', '--host', 'web-2'), /web-2 +hold +.*quarantined/);
   const held = await operator.run('rollout', 'create', 'shop@1.5', '--host', 'web-2');
@@ -297,7 +303,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
   });
   assert.match(
     await operator.run('rollout', 'explain', held, 'web-2'),
-    /held by the gate 'quarantine': .*'web-1' failed/,
+    /held by the 'quarantine' gate: .*'web-1' failed/,
   );
 
   await operator.run('release', 'lift', digest.slice(7, 19), '--reason', 'the proxy was down');
@@ -310,7 +316,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
   const done = await operator.end('rollout', 'watch', held);
   assert.equal(done.code, 0, done.stderr);
   for (const one of [id, held]) {
-    assert.match(await operator.run('rollout', 'replay', one), /equal to what is stored/);
+    assert.match(await operator.run('rollout', 'replay', one), /the result equals what is stored/);
   }
 });
 
@@ -338,7 +344,8 @@ test('an aborted rollout brings back what it touched, by a rollout of its own', 
   const gone = await operator.end('rollout', 'watch', id);
   assert.equal(gone.code, 1);
   assert.match(gone.stderr, /was aborted .* ago: wrong config/);
-  for (const one of [id, back]) assert.match(await operator.run('rollout', 'replay', one), /equal to what is stored/);
+  for (const one of [id, back])
+    assert.match(await operator.run('rollout', 'replay', one), /the result equals what is stored/);
 });
 
 test('usage and missing things are said with what to do, and exit 2 and 1', async (t) => {

@@ -37,9 +37,9 @@ test('the demo of rollouts catches a bad release at its canary and undoes it', {
   assert.equal(code, 0, `${stdout}\n${stderr}`);
   for (const line of [
     /^\$ nexus rollout create shop@2 --selector role=web --waves 1,100% --watch$/m,
-    /^\S+ +web-1 +failed: 'health:web' failing for 5 s$/m,
-    /^\S+ +web-1 +is back on [0-9a-f]{12}$/m,
-    /^web-1 failed on shop 2 \('health:web' failed: .*404 Not Found\), and went back to shop 1 /m,
+    /^\S+ +web-1 +failed: probe 'health:web' failing for 5 s$/m,
+    /^\S+ +web-1 +rolled back to shop 1 \([0-9a-f]{12}\)$/m,
+    /^web-1 failed on shop 2 \([0-9a-f]{12}\) because probe 'health:web' failed \(.*404 Not Found\), and was rolled back to shop 1 /m,
     /^shop +2 +[0-9a-f]{12} +quarantined /m,
     /^✓ every engine runs shop 1 and nothing else/m,
   ]) {

@@ -173,11 +173,11 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
   assert.ok(tookSeconds <= SUSTAINED_SECONDS + WAY_BACK_SECONDS, `the way back took ${tookSeconds} s`);
   const { code, stdout } = await watch;
   assert.equal(code, 1, 'a rollout that was halted is no success');
-  assert.match(stdout, new RegExp(`${canary.name} +failed: 'health:web' failing for `));
-  assert.match(stdout, new RegExp(`${canary.name} +is back on ${v1.digest.slice(7, 19)}\\n$`));
+  assert.match(stdout, new RegExp(`${canary.name} +failed: probe 'health:web' failing for `));
+  assert.match(stdout, new RegExp(`${canary.name} +rolled back to shop 1 \\(${v1.digest.slice(7, 19)}\\)\\n$`));
   assert.match(
     await fleet.nexus('rollout', 'explain', second, canary.name),
-    /^host-1 failed on shop 2 \('health:web' failed: container shop-web-1 is unhealthy.*\), and went back to shop 1/,
+    /^host-1 failed on shop 2 \([0-9a-f]{12}\) because probe 'health:web' failed \(container shop-web-1 is unhealthy.*\), and was rolled back to shop 1/,
   );
   await requireReplayEqual(fleet, second);
 

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/telemetry': ['src/domain'],
   'src/history': ['src/domain', 'src/telemetry'],
   'src/trust': ['src/domain', 'src/http', 'node:', 'canonicalize'],
-  'src/explain': ['src/domain', 'src/wire', 'src/cli'],
+  'src/explain': ['src/domain', 'src/wire'],
   'src/server': [
     'src/domain',
     'src/runtime',

@@ -1,6 +1,6 @@
 /** The soak: as long as it lasts, every probe counts; at its end all of them have to pass. */
 import { formatInstant } from '../../../src/domain/instant.ts';
-import { TELEMETRY_PROBE } from '../../../src/wire/agent-event.ts';
+import { TELEMETRY_PROBE } from '../../../src/domain/rollout.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import { isConverging } from '../record/queue-events.ts';
 import type { PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';

@@ -5,7 +5,6 @@ import {
   DEFAULT_INTERVAL_SECONDS,
   resolveAgentSettings,
 } from '../../../agent/settings.ts';
-import { systemRuntime } from '../../runtime/system-runtime.ts';
 import { completedBy } from '../operator/completion-source.ts';
 import { addExamples } from '../operator/examples.ts';
 import { CommandEnd, EXIT_DONE } from '../terminal/exit-code.ts';
@@ -19,12 +18,8 @@ async function runAgentCommand(terminal: Terminal, flags: AgentFlags): Promise<v
     import('../../../agent/run-agent.ts'),
   ]);
   const log = createLog(terminal);
-  const code = await runAgent(settings, {
-    log,
-    runtime: systemRuntime,
-    signal: stopSignal(log),
-    stdout: terminal.stdout,
-  });
+  const { runtime, stdout } = terminal;
+  const code = await runAgent(settings, { log, runtime, signal: stopSignal(log), stdout });
   if (code !== EXIT_DONE) throw new CommandEnd(code);
 }
 
@@ -32,34 +27,42 @@ export function addAgentCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('agent')
     .description('report this host and its containers to a server')
-    .addOption(new Option('--url <url>', 'the server (NEXUS_URL)'))
-    .addOption(completedBy('file', new Option('--token-file <file>', 'file with the token (NEXUS_AGENT_TOKEN_FILE)')))
+    .addOption(new Option('--url <url>', 'address of the server (env: NEXUS_URL)'))
+    .addOption(
+      completedBy('file', new Option('--token-file <file>', 'file with the token (env: NEXUS_AGENT_TOKEN_FILE)')),
+    )
     .addOption(
       new Option(
         '--interval-seconds <count>',
-        `time between reports (NEXUS_AGENT_INTERVAL_SECONDS; ${DEFAULT_INTERVAL_SECONDS})`,
+        `time between reports (default: ${DEFAULT_INTERVAL_SECONDS}, env: NEXUS_AGENT_INTERVAL_SECONDS)`,
       ),
     )
     .addOption(
-      new Option('--docker-host <address>', `the engine's socket (NEXUS_AGENT_DOCKER_HOST; ${DEFAULT_DOCKER_HOST})`),
+      new Option(
+        '--docker-host <address>',
+        `socket of Docker Engine (default: ${DEFAULT_DOCKER_HOST}, env: NEXUS_AGENT_DOCKER_HOST)`,
+      ),
     )
     .addOption(
       completedBy(
         'directory',
-        new Option('--state-dir <dir>', 'keeps reports while the server is away (NEXUS_AGENT_STATE_DIR)'),
+        new Option(
+          '--state-dir <dir>',
+          'where reports are kept while the server cannot be reached (env: NEXUS_AGENT_STATE_DIR)',
+        ),
       ),
     )
-    .option('--rollouts', 'take up releases from the server (NEXUS_AGENT_ROLLOUTS=1)')
+    .option('--rollouts', 'activate releases that the server dispatches (env: NEXUS_AGENT_ROLLOUTS=1)')
     .option('--once', 'report once and exit')
     .option('--print-systemd-unit', 'print a hardened systemd unit and exit')
     .action((flags: AgentFlags) => runAgentCommand(terminal, flags));
   command.addHelpText(
     'after',
-    '\nThe token comes from NEXUS_AGENT_TOKEN or a file, never from an argument: those are readable by every user.\nExit codes: 0 done, 1 failed, 2 a setting is missing or wrong, 3 the server refuses the token.',
+    '\nThe token comes from NEXUS_AGENT_TOKEN or from a file, never from an argument, which every user can read.\nExit codes: 0 done, 1 failed, 2 a setting is missing or wrong, 3 the server refuses the token.',
   );
   addExamples(command, [
     ['NEXUS_URL=https://nexus.example.com NEXUS_AGENT_TOKEN=… nexus agent', 'Report every 30 s until stopped'],
-    ['nexus agent --url http://127.0.0.1:8470 --token-file ./token --once', 'See that one report arrives'],
-    ['nexus agent --print-systemd-unit > /etc/systemd/system/nexus-agent.service', 'Install it as a service'],
+    ['nexus agent --url http://127.0.0.1:8470 --token-file ./token --once', 'Verify that a report arrives'],
+    ['nexus agent --print-systemd-unit > /etc/systemd/system/nexus-agent.service', 'Install the agent as a service'],
   ]);
 }

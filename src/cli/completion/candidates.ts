@@ -1,6 +1,7 @@
-/** What completion offers for releases and rollouts. */
+/** The completions of names that the server knows. */
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { shortDigest } from '../../domain/words.ts';
+import { releaseOf } from '../../explain/snapshot.ts';
 import type { ReleaseBody } from '../../wire/release.ts';
 import { LATEST } from '../operator/rollout-reference.ts';
 
@@ -9,7 +10,14 @@ export interface Candidate {
   readonly description: string;
 }
 
-/** By what people call it where that is no one else's name, and by digest. */
+export async function hostNames(client: NexusClient): Promise<Candidate[]> {
+  const { hosts } = await client.listHosts();
+  return hosts
+    .filter((host) => host.status !== 'archived')
+    .map((host) => ({ word: host.name, description: host.status }));
+}
+
+/** STACK@VERSION, unless another release has the same, and the digest. */
 function releaseCandidates(release: ReleaseBody, all: readonly ReleaseBody[]): Candidate[] {
   const { stack, version } = release;
   const digest = shortDigest(release.digest);
@@ -30,7 +38,7 @@ export async function rolloutIds(client: NexusClient): Promise<Candidate[]> {
   const { rollouts } = await client.listRollouts();
   const candidates = rollouts.map((rollout) => ({
     word: rollout.id,
-    description: `${rollout.stack} ${rollout.version ?? shortDigest(rollout.release)}, ${rollout.state}`,
+    description: `${releaseOf(rollout)}, ${rollout.state}`,
   }));
-  return rollouts.length === 0 ? [] : [{ word: LATEST, description: 'the newest one' }, ...candidates];
+  return rollouts.length === 0 ? [] : [{ word: LATEST, description: 'the newest rollout' }, ...candidates];
 }

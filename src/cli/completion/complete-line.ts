@@ -6,7 +6,7 @@ import { type OperatorFlags, openClient } from '../operator/operator-command.ts'
 import { commandLineWords } from '../terminal/command-line-words.ts';
 import { printable } from '../terminal/printable.ts';
 import { printLine, type Terminal } from '../terminal/terminal.ts';
-import type { Candidate } from './candidates.ts';
+import { type Candidate, hostNames, releaseNames, rolloutIds } from './candidates.ts';
 
 type Offer =
   | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }
@@ -14,20 +14,20 @@ type Offer =
 
 const NOTHING: Offer = { kind: 'words', candidates: [] };
 
-/** A person waits at the prompt: later than this an answer only disturbs. */
+/** A person is waiting at the prompt: a later answer would only disturb. */
 const SERVER_TIMEOUT_MS = 1_000;
 
-/** Where the words before the cursor lead to. */
+/** Where the words before the cursor lead. */
 interface Position {
   command: Command;
   positionals: number;
-  /** The option whose value stands under the cursor. */
+  /** The option whose value is under the cursor. */
   pending: Option | undefined;
   /** The option that takes every word up to the next option: `--host web-1 web-2`. */
   greedy: Option | undefined;
   optionsEnded: boolean;
   readonly used: Set<Option>;
-  /** Long names to values, of the options that say which server is meant. */
+  /** The values of options by their long name: some of them name the server. */
   readonly values: Map<string, string>;
 }
 
@@ -69,7 +69,7 @@ function subcommandNamed(command: Command, word: string): Command | undefined {
   return command.commands.find((child) => child.name() === word || child.aliases().includes(word));
 }
 
-/** What the server that the line names knows; nothing when it does not answer. */
+/** What the server that the line names knows; nothing where it does not answer. */
 async function askServer(
   position: Position,
   terminal: Terminal,
@@ -79,24 +79,17 @@ async function askServer(
   const url = position.values.get('url');
   const flags: OperatorFlags = { ...(data === undefined ? {} : { data }), ...(url === undefined ? {} : { url }) };
   try {
-    const client = await openClient(flags, terminal, { timeoutMs: SERVER_TIMEOUT_MS });
+    const client = await openClient(flags, terminal, SERVER_TIMEOUT_MS);
     try {
       return { kind: 'words', candidates: await ask(client) };
     } finally {
       await client.close();
     }
   } catch (error) {
-    // A prompt is no place for messages; the command itself says them when it is run.
+    // A prompt is no place for messages: the command itself reports them when it is run.
     if (error instanceof NexusError) return NOTHING;
     throw error;
   }
-}
-
-async function hostNames(client: NexusClient): Promise<Candidate[]> {
-  const { hosts } = await client.listHosts();
-  return hosts
-    .filter((host) => host.status !== 'archived')
-    .map((host) => ({ word: host.name, description: host.status }));
 }
 
 async function valuesOf(target: Argument | Option, position: Position, terminal: Terminal): Promise<Offer> {
@@ -109,15 +102,9 @@ async function valuesOf(target: Argument | Option, position: Position, terminal:
       return askServer(position, terminal, hostNames);
     case 'release':
     case 'quarantined-release':
-      return askServer(position, terminal, async (client) => {
-        const { releaseNames } = await import('./candidates.ts');
-        return releaseNames(client, source === 'quarantined-release');
-      });
+      return askServer(position, terminal, (client) => releaseNames(client, source === 'quarantined-release'));
     case 'rollout':
-      return askServer(position, terminal, async (client) => {
-        const { rolloutIds } = await import('./candidates.ts');
-        return rolloutIds(client);
-      });
+      return askServer(position, terminal, rolloutIds);
     case 'directory':
       return { kind: 'directories' };
     case 'file':
@@ -159,7 +146,7 @@ async function offerFor(position: Position, current: string, terminal: Terminal)
   return argument === undefined ? NOTHING : valuesOf(argument, position, terminal);
 }
 
-/** Prints what a shell may insert at the end of `line`, in the form that the completion scripts read. */
+/** Prints what a shell may insert at the end of `line`, as the completion scripts read it. */
 export async function completeLine(program: Command, line: string, terminal: Terminal): Promise<void> {
   const words = commandLineWords(line);
   const current = words.at(-1) ?? '';

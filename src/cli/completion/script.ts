@@ -3,14 +3,14 @@ export type Shell = (typeof SHELLS)[number];
 
 /*
  * Every script sends the command line up to the cursor, as typed, to `nexus __complete` and inserts what comes back.
- * Nothing typed is ever evaluated, candidates are quoted on the way in, and no other package of completions is needed.
+ * Nothing that was typed is ever evaluated, candidates are quoted as they are inserted, and bash-completion is not needed.
  * The answer's first line says what to offer (`words`, `files`, `directories`); the others are `word<TAB>description`.
  */
 
-/** Bash breaks words at `=`, `:` and `@` (COMP_WORDBREAKS) and replaces only what follows, so the part before is cut off. */
+/** Bash breaks words at `=`, `:` and `@` (COMP_WORDBREAKS) and replaces only what follows, so what precedes is cut off. */
 const BASH = `# bash completion for nexus
-# Load it now:    source <(nexus completion bash)
-# For good:       nexus completion bash > ~/.local/share/bash-completion/completions/nexus
+# Load it now:        source <(nexus completion bash)
+# Load it always:     nexus completion bash > ~/.local/share/bash-completion/completions/nexus
 _nexus_completion() {
   local line=\${COMP_LINE:0:COMP_POINT} kind='' word description quoted kept='' broken
   local current=\${COMP_WORDS[COMP_CWORD]}
@@ -37,8 +37,8 @@ complete -F _nexus_completion nexus`;
 
 const ZSH = `#compdef nexus
 # zsh completion for nexus
-# Load it now:    source <(nexus completion zsh)
-# For good:       mkdir -p ~/.zfunc; nexus completion zsh > ~/.zfunc/_nexus    (~/.zfunc in fpath before compinit)
+# Load it now:        source <(nexus completion zsh)
+# Load it always:     mkdir -p ~/.zfunc; nexus completion zsh > ~/.zfunc/_nexus    (with ~/.zfunc in fpath before compinit)
 _nexus() {
   local line="\${(j: :)words[1,CURRENT]}" kind='' word description
   local -a candidates
@@ -62,8 +62,8 @@ else
 fi`;
 
 const FISH = `# fish completion for nexus
-# Load it now:    nexus completion fish | source
-# For good:       nexus completion fish > ~/.config/fish/completions/nexus.fish
+# Load it now:        nexus completion fish | source
+# Load it always:     nexus completion fish > ~/.config/fish/completions/nexus.fish
 function __nexus_complete
     set -l answer (command nexus __complete (commandline -cp) 2>/dev/null)
     switch "$answer[1]"

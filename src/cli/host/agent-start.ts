@@ -4,24 +4,28 @@ import type { OperatorFlags } from '../operator/operator-command.ts';
 import { recallServerAddress } from '../operator/server-address.ts';
 import { printLine, type Terminal } from '../terminal/terminal.ts';
 
-/** The default port of `nexus serve`; only used where no running server left its address. */
+/** The default address of `nexus serve`, for a data directory in which no server has recorded its own. */
 const LOCAL_SERVER_URL = 'http://127.0.0.1:8470';
 
-/** The address that an agent should use, as far as it can be known here. */
-export function serverUrlFor(flags: OperatorFlags, terminal: Terminal): string {
+/** The address that an agent should use, as far as this machine knows it. */
+function serverUrlFor(flags: OperatorFlags, terminal: Terminal): string {
   return flags.url ?? recallServerAddress(dataDirectoryOf(flags.data, terminal)) ?? LOCAL_SERVER_URL;
 }
 
-/** How to start the agent: through the environment, because a process's arguments are readable by every user of its machine. */
+/** Prints the command that starts an agent. The token is in its environment: every user can read a process's arguments. */
 export function printAgentStart(
   terminal: Terminal,
-  serverUrl: string,
+  flags: OperatorFlags,
   hostName: string,
   minted: MintedTokenBody,
 ): void {
-  printLine(terminal, `\nStart the agent on ${hostName}. The token is in this command and is not shown again:\n`);
+  const serverUrl = serverUrlFor(flags, terminal);
+  printLine(terminal, `\nStart the agent on ${hostName} with this command. Its token is not shown again:\n`);
   printLine(terminal, `  NEXUS_URL=${serverUrl} NEXUS_AGENT_TOKEN=${minted.token} nexus agent\n`);
   if (/\/\/(127\.|localhost|\[::1\])/.test(serverUrl)) {
-    printLine(terminal, `From another machine ${serverUrl} does not reach this server; see 'nexus serve --help'.`);
+    printLine(
+      terminal,
+      `${serverUrl} reaches the server from this machine only. For agents on other machines, see 'nexus serve --help'.`,
+    );
   }
 }

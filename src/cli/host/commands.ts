@@ -1,23 +1,23 @@
 import { Argument, type Command } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
-import { isHostName } from '../../domain/host.ts';
+import { DEFAULT_OFFLINE_AFTER_SECONDS, isHostName, OFFLINE_AFTER_SECONDS } from '../../domain/host.ts';
+import { formatSpan, plural } from '../../domain/words.ts';
+import { collect, hostArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { formatLabels, readLabelChanges, readLabels } from '../operator/labels.ts';
-import { addOperatorFlags, hostArgument, type OperatorFlags, withClient } from '../operator/operator-command.ts';
-import { readDuration } from '../terminal/duration.ts';
+import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { durationFlag, readDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
-import { printAgentStart, serverUrlFor } from './agent-start.ts';
+import { printAgentStart } from './agent-start.ts';
 import { type MetricsFlags, showMetrics } from './metrics.ts';
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 function readHostName(text: string): string {
   if (isHostName(text)) return text;
   const nearest = text.toLowerCase().replaceAll('_', '-');
   throw new NexusError(
     'usage',
-    `'${text}' is no host name: use lower-case letters, digits, '-' and '.', at most 253 characters (RFC 1123).`,
+    `'${text}' is not a host name: use lower-case letters, digits, '-' and '.', at most 253 characters (RFC 1123).`,
     isHostName(nearest) ? { details: { did_you_mean: nearest } } : {},
   );
 }
@@ -41,13 +41,17 @@ async function addHost(terminal: Terminal, name: string, flags: AddFlags): Promi
   if (flags.json) return printJson(terminal, created);
   printLine(terminal, `Added ${created.host.name}. It is pending until its agent reports for the first time.`);
   if (created.token === undefined) {
-    printNote(terminal, `Its agent needs a token: nexus token create --host ${created.host.name}`);
+    printNote(terminal, `Its agent needs a token. To create one: nexus token create --host ${created.host.name}`);
   } else {
-    printAgentStart(terminal, serverUrlFor(flags, terminal), created.host.name, created.token);
+    printAgentStart(terminal, flags, created.host.name, created.token);
   }
 }
 
-async function listHosts(terminal: Terminal, flags: OperatorFlags & { readonly all?: true }): Promise<void> {
+interface AllFlags extends OperatorFlags {
+  readonly all?: true;
+}
+
+async function listHosts(terminal: Terminal, flags: AllFlags): Promise<void> {
   const list = await withClient(flags, terminal, (client) => client.listHosts());
   if (flags.json) return printJson(terminal, list);
   const shown = list.hosts.filter((host) => flags.all || host.status !== 'archived');
@@ -56,9 +60,11 @@ async function listHosts(terminal: Terminal, flags: OperatorFlags & { readonly a
     const { renderHosts } = await import('./page.ts');
     printLine(terminal, await renderHosts(terminal, shown));
   } else {
-    printNote(terminal, 'No hosts yet. Add the first one: nexus host add NAME --token');
+    printNote(terminal, 'There are no hosts yet. To add the first one: nexus host add NAME --token');
   }
-  if (hidden > 0) printNote(terminal, `${hidden} archived, not shown: nexus host list --all`);
+  if (hidden > 0) {
+    printNote(terminal, `Not shown: ${plural(hidden, 'archived host')}. To list all: nexus host list --all`);
+  }
 }
 
 async function showHost(terminal: Terminal, name: string, flags: OperatorFlags): Promise<void> {
@@ -66,28 +72,18 @@ async function showHost(terminal: Terminal, name: string, flags: OperatorFlags):
     const host = await client.getHost(name);
     if (flags.json) return printJson(terminal, host);
     const { containers } = await client.listContainers(name);
+    const present = containers.filter((container) => container.removed_at === null);
     const { renderHostPage } = await import('./page.ts');
-    printLine(
-      terminal,
-      await renderHostPage(
-        terminal,
-        host,
-        containers.filter((container) => container.removed_at === null),
-      ),
-    );
+    printLine(terminal, await renderHostPage(terminal, host, present));
   });
 }
 
-async function listContainers(
-  terminal: Terminal,
-  name: string,
-  flags: OperatorFlags & { readonly all?: true },
-): Promise<void> {
+async function listContainers(terminal: Terminal, name: string, flags: AllFlags): Promise<void> {
   const list = await withClient(flags, terminal, (client) => client.listContainers(name));
   if (flags.json) return printJson(terminal, list);
   const shown = list.containers.filter((container) => flags.all || container.removed_at === null);
   if (shown.length === 0) {
-    printNote(terminal, `No containers reported by ${name}. What its agent last said: nexus host show ${name}`);
+    printNote(terminal, `${name} reports no containers. To see its latest report: nexus host show ${name}`);
     return;
   }
   const { renderContainers } = await import('./container-table.ts');
@@ -104,7 +100,7 @@ async function labelHost(
   const host = await withClient(flags, terminal, (client) => client.updateHost(name, { labels }));
   if (flags.json) return printJson(terminal, host);
   const now = formatLabels(host.labels);
-  printLine(terminal, `Labels of ${host.name}: ${now === '' ? 'none' : printable(now)}`);
+  printLine(terminal, now === '' ? `${host.name} has no labels now.` : `${host.name} is labelled ${printable(now)}.`);
 }
 
 async function setHost(
@@ -117,72 +113,70 @@ async function setHost(
     client.updateHost(name, { offline_after_seconds: seconds }),
   );
   if (flags.json) return printJson(terminal, host);
-  printLine(terminal, `${host.name} is called offline after ${host.offline_after_seconds} s of silence.`);
+  printLine(terminal, `${host.name} counts as offline after ${formatSpan(host.offline_after_seconds)} of silence.`);
 }
 
 async function archiveHost(terminal: Terminal, name: string, flags: OperatorFlags): Promise<void> {
   const host = await withClient(flags, terminal, (client) => client.archiveHost(name));
   if (flags.json) return printJson(terminal, host);
-  printLine(terminal, `Archived ${host.name}: its tokens are revoked, its history stays.`);
+  printLine(terminal, `Archived ${host.name}. Its tokens are revoked, and its history is kept.`);
 }
 
 function addReadingCommands(host: Command, terminal: Terminal): void {
-  const list = host.command('list').alias('ls').description('list the hosts and how they do');
-  addOperatorFlags(list.option('--all', 'archived hosts too')).action((flags) => listHosts(terminal, flags));
+  const list = host.command('list').alias('ls').description('list hosts and their status');
+  addOperatorFlags(list.option('--all', 'include archived hosts')).action((flags) => listHosts(terminal, flags));
   addExamples(list, [
-    ['nexus host list', 'The fleet at a glance'],
+    ['nexus host list', 'List the fleet'],
     [
       'nexus host list --json | jq -r \'.hosts[] | select(.status == "offline").name\'',
-      'Names of hosts that went silent',
+      'List the hosts that are offline',
     ],
   ]);
 
-  const show = host
-    .command('show')
-    .description('show one host with its metrics and containers')
-    .addArgument(hostArgument());
-  addOperatorFlags(show).action((name, flags) => showHost(terminal, name, flags));
+  const show = host.command('show').description('show a host with its metrics and containers');
+  addOperatorFlags(show.addArgument(hostArgument())).action((name, flags) => showHost(terminal, name, flags));
   addExamples(show, [
-    ['nexus host show web-1', 'Facts, latest metrics and containers of one host'],
-    ['nexus host show web-1 --json | jq .metrics', 'Its latest metrics for a script'],
+    ['nexus host show web-1', 'Show the facts, latest metrics and containers of a host'],
+    ['nexus host show web-1 --json | jq .metrics', 'Print its latest metrics for a script'],
   ]);
 
-  const containers = host.command('containers').description("list a host's containers").addArgument(hostArgument());
-  addOperatorFlags(containers.option('--all', 'removed containers too')).action((name, flags) =>
-    listContainers(terminal, name, flags),
-  );
+  const containers = host.command('containers').description('list the containers of a host');
+  containers.addArgument(hostArgument()).option('--all', 'include removed containers');
+  addOperatorFlags(containers).action((name, flags) => listContainers(terminal, name, flags));
   addExamples(containers, [
-    ['nexus host containers web-1', 'What runs there, with CPU and memory'],
-    ['nexus host containers web-1 --all', 'Containers that are gone as well'],
+    ['nexus host containers web-1', 'List its containers with their CPU and memory'],
+    ['nexus host containers web-1 --all', 'Include containers that are gone'],
   ]);
 
-  const metrics = host
-    .command('metrics')
-    .description("show a host's or a container's history")
-    .addArgument(hostArgument());
+  const metrics = host.command('metrics').description('show the history of a host or of one of its containers');
   metrics
-    .option('--container <name>', 'of this container (name or id) instead of the host')
-    .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time')
-    .option('--to <when>', 'likewise; now when not given')
-    .option('--step <duration>', 'one point per step (60s, 1h); every raw sample when not given');
+    .addArgument(hostArgument())
+    .option('--container <name>', 'of this container, by name or id, instead of the host')
+    .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: 1h before --to)')
+    .option('--to <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: now)')
+    .option('--step <duration>', 'one point per step, for example 60s or 1h (default: every sample)');
   addOperatorFlags(metrics).action((name, flags: MetricsFlags) => showMetrics(terminal, name, flags));
   addExamples(metrics, [
-    ['nexus host metrics web-1 --from 6h --step 5m', 'Six hours in steps of five minutes'],
-    ['nexus host metrics web-1 --container shop-db --from 1h', 'Every sample of one container'],
+    ['nexus host metrics web-1 --from 6h --step 5m', 'Show six hours in steps of five minutes'],
+    ['nexus host metrics web-1 --container shop-db --from 1h', 'Show every sample of a container'],
   ]);
 }
 
 function addChangingCommands(host: Command, terminal: Terminal): void {
-  const add = host.command('add').description('add a host').addArgument(new Argument('<name>', 'its name (RFC 1123)'));
+  const add = host.command('add').description('add a host');
   add
-    .option('--label <key=value>', 'label it; may be given several times', collect)
-    .option('--token', "mint its agent's token too, and print the command that starts the agent")
-    .option('--offline-after <duration>', 'silence after which it is called offline (120s when not given)');
+    .addArgument(new Argument('<name>', 'its name (RFC 1123)'))
+    .option('--label <key=value>', 'label the host; may be repeated', collect)
+    .option('--token', 'also create a token for its agent, and print the command that starts the agent')
+    .option(
+      '--offline-after <duration>',
+      `silence after which it counts as offline (default: ${durationFlag(DEFAULT_OFFLINE_AFTER_SECONDS)})`,
+    );
   addOperatorFlags(add).action((name, flags) => addHost(terminal, name, flags));
   addExamples(add, [
-    ['nexus host add web-1 --token', 'Add a host and get the command for its agent'],
+    ['nexus host add web-1 --token', 'Add a host and print the command that starts its agent'],
     ['nexus host add db-1 --label role=db --label zone=a', 'Add a host with labels'],
-    ['nexus host add web-2 --token --json | jq -r .token.token', 'Its token for a script'],
+    ['nexus host add web-2 --token --json | jq -r .token.token', 'Add a host and print its token for a script'],
   ]);
 
   const label = host.command('label').description('set and delete labels').addArgument(hostArgument());
@@ -190,13 +184,17 @@ function addChangingCommands(host: Command, terminal: Terminal): void {
   addOperatorFlags(label).action((name, changes, flags) => labelHost(terminal, name, changes, flags));
   addExamples(label, [
     ['nexus host label web-1 role=web zone=a', 'Set two labels'],
-    ['nexus host label web-1 zone-', 'Delete one'],
+    ['nexus host label web-1 zone-', 'Delete a label'],
   ]);
 
-  const set = host.command('set').description("change a host's settings").addArgument(hostArgument());
-  set.requiredOption('--offline-after <duration>', 'silence after which it is called offline (10s to 7d)');
+  const set = host.command('set').description('change the settings of a host').addArgument(hostArgument());
+  const { min, max } = OFFLINE_AFTER_SECONDS;
+  set.requiredOption(
+    '--offline-after <duration>',
+    `silence after which it counts as offline, ${durationFlag(min)} to ${durationFlag(max)}`,
+  );
   addOperatorFlags(set).action((name, flags) => setHost(terminal, name, flags));
-  addExamples(set, [['nexus host set laptop-1 --offline-after 1h', 'Give a host that sleeps more time']]);
+  addExamples(set, [['nexus host set laptop-1 --offline-after 1h', 'Give more time to a host that sleeps']]);
 
   const archive = host.command('archive').description('archive a host for good').addArgument(hostArgument());
   addOperatorFlags(archive).action((name, flags) => archiveHost(terminal, name, flags));
@@ -204,11 +202,11 @@ function addChangingCommands(host: Command, terminal: Terminal): void {
 }
 
 export function addHostCommands(program: Command, terminal: Terminal): void {
-  const host = program.command('host').description('add, see and change hosts');
+  const host = program.command('host').description('add, list and change hosts');
   addExamples(host, [
-    ['nexus host add web-1 --token', 'Add a host and get the command for its agent'],
-    ['nexus host list', 'The fleet at a glance'],
-    ['nexus host show web-1', 'One host with its containers'],
+    ['nexus host add web-1 --token', 'Add a host and print the command that starts its agent'],
+    ['nexus host list', 'List the fleet'],
+    ['nexus host show web-1', 'Show a host with its containers'],
   ]);
   addReadingCommands(host, terminal);
   addChangingCommands(host, terminal);

@@ -1,30 +1,23 @@
+import { containerTone } from '../../explain/fleet.ts';
 import type { ContainerBody } from '../../wire/operator.ts';
 import { printable } from '../terminal/printable.ts';
-import { formatMegabytes, formatPercent, formatShare, formatTransfer, UNKNOWN } from '../terminal/quantity.ts';
+import { formatMebibytes, formatPercent, formatShare, formatTransfer, UNKNOWN } from '../terminal/quantity.ts';
 import { renderTable } from '../terminal/table.ts';
-import { paint, type Style, type Terminal } from '../terminal/terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 import { timeCell } from '../terminal/time-cell.ts';
+import { paintTone } from '../terminal/tone-style.ts';
 
-const STATE_STYLES: Readonly<Record<string, Style>> = {
-  running: 'green',
-  restarting: 'yellow',
-  paused: 'yellow',
-  created: 'yellow',
-  exited: 'gray',
-  dead: 'red',
-  removing: 'gray',
-};
-
-function stateCell(terminal: Terminal, container: ContainerBody): string {
-  if (container.removed_at !== null) return paint(terminal, 'gray', 'removed');
-  const state = printable(container.state ?? container.status ?? UNKNOWN);
-  const health = container.health_status;
-  const style = health === 'unhealthy' ? 'red' : STATE_STYLES[state];
-  const shown = health === null || health === '' || health === 'none' ? state : `${state} (${printable(health)})`;
-  return style === undefined ? shown : paint(terminal, style, shown);
+function describeState({ removed_at: removedAt, state, status, health_status: health }: ContainerBody): string {
+  if (removedAt !== null) return 'removed';
+  const shown = state ?? status ?? UNKNOWN;
+  return health === null || health === '' || health === 'none' ? shown : `${shown} (${health})`;
 }
 
-/** A digest is pinned with `@` and is long; its first 12 digits tell two of them apart. */
+function stateCell(terminal: Terminal, container: ContainerBody): string {
+  return paintTone(terminal, containerTone(container), printable(describeState(container)));
+}
+
+/** A digest follows `@` and is long; its first 12 digits tell two of them apart. */
 export function imageCell(container: Pick<ContainerBody, 'image' | 'image_tag'>): string {
   const { image, image_tag: tag } = container;
   if (tag === null || tag === '' || image.endsWith(`:${tag}`) || image.endsWith(`@${tag}`)) return printable(image);
@@ -33,7 +26,7 @@ export function imageCell(container: Pick<ContainerBody, 'image' | 'image_tag'>)
 }
 
 function memoryCell({ metrics }: ContainerBody): string {
-  return formatShare(formatMegabytes(metrics.memory_usage_mb), formatMegabytes(metrics.memory_limit_mb));
+  return formatShare(formatMebibytes(metrics.memory_usage_mb), formatMebibytes(metrics.memory_limit_mb));
 }
 
 export function renderContainers(terminal: Terminal, containers: readonly ContainerBody[]): Promise<string> {

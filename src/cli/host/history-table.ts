@@ -1,7 +1,7 @@
 import type { ContainerHistoryBody, HostHistoryBody } from '../../wire/operator.ts';
 import {
-  formatGigabytes,
-  formatMegabytes,
+  formatGibibytes,
+  formatMebibytes,
   formatNumber,
   formatPercent,
   formatShare,
@@ -25,12 +25,12 @@ export function renderHostHistory(terminal: Terminal, history: HostHistoryBody):
       { title: 'LOAD', cell: (row) => formatNumber(row.load_average, 2), align: 'right' },
       {
         title: 'MEMORY',
-        cell: (row) => formatShare(formatMegabytes(row.memory_used_mb), formatMegabytes(row.memory_total_mb)),
+        cell: (row) => formatShare(formatMebibytes(row.memory_used_mb), formatMebibytes(row.memory_total_mb)),
         align: 'right',
       },
       {
         title: 'DISK',
-        cell: (row) => formatShare(formatGigabytes(row.disk_used_gb), formatGigabytes(row.disk_total_gb)),
+        cell: (row) => formatShare(formatGibibytes(row.disk_used_gb), formatGibibytes(row.disk_total_gb)),
         align: 'right',
         dropOrder: 2,
       },
@@ -53,7 +53,7 @@ export function renderContainerHistory(terminal: Terminal, history: ContainerHis
       { title: 'CPU', cell: (row) => formatPercent(row.cpu_percent), align: 'right' },
       {
         title: 'MEMORY',
-        cell: (row) => formatShare(formatMegabytes(row.memory_usage_mb), formatMegabytes(row.memory_limit_mb)),
+        cell: (row) => formatShare(formatMebibytes(row.memory_usage_mb), formatMebibytes(row.memory_limit_mb)),
         align: 'right',
       },
       {

@@ -11,21 +11,24 @@ export interface MetricsFlags extends OperatorFlags {
   readonly step?: string;
 }
 
-/** People know containers by name; an id or the beginning of one is taken as well. The newest of a name counts. */
+/** The id of the container that is named `wanted`, or whose id begins so. Of several, one that is still there, or the last. */
 async function containerIdOf(client: NexusClient, host: string, wanted: string): Promise<string> {
   const { containers } = await client.listContainers(host);
   const named = containers.filter((container) => container.name === wanted);
   const matching = named.length > 0 ? named : containers.filter((one) => one.container_id.startsWith(wanted));
   const best = matching.find((one) => one.removed_at === null) ?? matching.at(-1);
   if (best === undefined) {
-    throw new NexusError('not_found', `${host} has no container '${wanted}'. See them: nexus host containers ${host}`);
+    throw new NexusError(
+      'not_found',
+      `${host} has no container '${wanted}': 'nexus host containers ${host} --all' lists its containers.`,
+    );
   }
   return best.container_id;
 }
 
-/** `host metrics`: the history of a host, or of one of its containers. */
+/** Prints the history of a host, or of one of its containers. */
 export async function showMetrics(terminal: Terminal, name: string, flags: MetricsFlags): Promise<void> {
-  const nowMs = terminal.clock.nowMs();
+  const nowMs = terminal.runtime.nowMs();
   const span = {
     from: flags.from === undefined ? undefined : readPointInTime('--from', flags.from, nowMs),
     to: flags.to === undefined ? undefined : readPointInTime('--to', flags.to, nowMs),
@@ -44,6 +47,6 @@ export async function showMetrics(terminal: Terminal, name: string, flags: Metri
       const { renderContainerHistory } = await import('./history-table.ts');
       if (history.points.length > 0) return printLine(terminal, await renderContainerHistory(terminal, history));
     }
-    printNote(terminal, 'No samples in that span. Ask for a longer one, e.g. --from 24h');
+    printNote(terminal, 'There are no samples in that time. To see more of it: --from 24h');
   });
 }

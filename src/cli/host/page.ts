@@ -1,42 +1,36 @@
+import { formatSpan, plural } from '../../domain/words.ts';
+import { HOST_STATUS_TONES } from '../../explain/fleet.ts';
 import type { ContainerBody, HostBody } from '../../wire/operator.ts';
 import { formatLabels } from '../operator/labels.ts';
-import { formatDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import {
   formatBytes,
-  formatGigabytes,
-  formatMegabytes,
+  formatGibibytes,
+  formatMebibytes,
   formatNumber,
   formatPercent,
   formatShare,
   percentOf,
   UNKNOWN,
 } from '../terminal/quantity.ts';
-import { renderTable } from '../terminal/table.ts';
-import { paint, type Style, type Terminal } from '../terminal/terminal.ts';
+import { renderFacts, renderTable } from '../terminal/table.ts';
+import { paint, type Terminal } from '../terminal/terminal.ts';
 import { timeCell } from '../terminal/time-cell.ts';
+import { paintTone } from '../terminal/tone-style.ts';
 import { renderContainers } from './container-table.ts';
 
-const STATUS_STYLES: Readonly<Record<HostBody['status'], Style>> = {
-  pending: 'yellow',
-  online: 'green',
-  offline: 'red',
-  degraded: 'yellow',
-  archived: 'gray',
-};
-
-/** A clock this far off is worth a line; below, it is mostly the time the report travelled. */
+/** A smaller skew is mostly the time that the report travelled. */
 const NOTABLE_SKEW_MS = 1_000;
 
 function statusCell(terminal: Terminal, host: HostBody): string {
-  return paint(terminal, STATUS_STYLES[host.status], host.status);
+  return paintTone(terminal, HOST_STATUS_TONES[host.status], host.status);
 }
 
 function memoryOf(host: HostBody): { share: string; percent: string } {
   const used = host.metrics?.memory_used_mb ?? null;
   const total = host.metrics?.memory_total_mb ?? host.facts.memory_total_mb;
   return {
-    share: formatShare(formatMegabytes(used), formatMegabytes(total)),
+    share: formatShare(formatMebibytes(used), formatMebibytes(total)),
     percent: formatPercent(percentOf(used, total)),
   };
 }
@@ -45,7 +39,7 @@ function diskOf(host: HostBody): { share: string; percent: string } {
   const used = host.metrics?.disk_used_gb ?? null;
   const total = host.metrics?.disk_total_gb ?? host.facts.disk_total_gb;
   return {
-    share: formatShare(formatGigabytes(used), formatGigabytes(total)),
+    share: formatShare(formatGibibytes(used), formatGibibytes(total)),
     percent: formatPercent(percentOf(used, total)),
   };
 }
@@ -78,7 +72,7 @@ function systemLine(host: HostBody): string {
   const parts = [
     os === null ? null : printable(os),
     docker === null ? null : `Docker ${printable(docker)}`,
-    cpus === null ? null : `${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`,
+    cpus === null ? null : plural(cpus, 'CPU'),
   ].filter((part) => part !== null);
   return parts.length === 0 ? UNKNOWN : parts.join(', ');
 }
@@ -100,31 +94,30 @@ function skewLines(host: HostBody): Array<[string, string]> {
   const skewMs = host.clock_skew_ms;
   if (skewMs === null || Math.abs(skewMs) < NOTABLE_SKEW_MS) return [];
   const direction = skewMs > 0 ? 'ahead of' : 'behind';
-  return [
-    ['Clock', `${formatDuration(Math.abs(skewMs) / 1000)} ${direction} the server: check its time synchronisation`],
-  ];
+  const skew = formatSpan(Math.abs(skewMs) / 1000);
+  return [['Clock', `${skew} ${direction} the server's: check the host's time synchronization`]];
 }
 
-/** One host on a page: what it is, how it does, and its containers. */
+/** A host on a page: its facts, its latest metrics, and its containers. */
 export async function renderHostPage(
   terminal: Terminal,
   host: HostBody,
   containers: readonly ContainerBody[],
 ): Promise<string> {
   const labels = formatLabels(host.labels);
-  const lines: Array<[string, string]> = [
-    ['Last seen', timeCell(terminal, host.last_seen_at, 'never: its agent has not reported yet')],
+  const facts: Array<[string, string]> = [
+    ['Last seen', timeCell(terminal, host.last_seen_at, 'never (its agent has not reported yet)')],
     ['System', systemLine(host)],
     ...metricLines(host),
     ...skewLines(host),
     ['Labels', labels === '' ? UNKNOWN : printable(labels)],
-    ['Offline after', `${formatDuration(host.offline_after_seconds)} of silence`],
+    ['Offline after', `${formatSpan(host.offline_after_seconds)} of silence`],
     ['Added', timeCell(terminal, host.created_at)],
   ];
-  if (host.archived_at !== null) lines.push(['Archived', timeCell(terminal, host.archived_at)]);
+  if (host.archived_at !== null) facts.push(['Archived', timeCell(terminal, host.archived_at)]);
   const page = [
     `${paint(terminal, 'bold', printable(host.name))}  ${statusCell(terminal, host)}`,
-    ...lines.map(([title, value]) => `  ${title.padEnd(15)}${value}`),
+    ...renderFacts(facts),
   ];
   if (containers.length > 0) page.push('', await renderContainers(terminal, containers));
   return page.join('\n');

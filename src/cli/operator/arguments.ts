@@ -1,8 +1,34 @@
-import { Argument } from 'commander';
+/** The arguments and options that name what the server knows, with their completions. */
+import { Argument, Option } from 'commander';
 import { completedBy } from './completion-source.ts';
 
-/** Which release a command is about. */
+export function hostArgument(): Argument {
+  return completedBy('host', new Argument('<name>', 'name of the host'));
+}
+
+export function hostOption(description: string): Option {
+  return completedBy('host', new Option('--host <name>', description));
+}
+
 export function releaseArgument(source: 'release' | 'quarantined-release' = 'release'): Argument {
-  const forms = 'its digest, at least 6 of its first digits, or STACK@VERSION';
+  const forms = 'the digest, at least its first 6 digits, or STACK@VERSION';
   return completedBy(source, new Argument('<release>', forms));
+}
+
+export function rolloutArgument(): Argument {
+  return completedBy('rollout', new Argument('<id>', "id of the rollout, the beginning of one, or 'latest'"));
+}
+
+export function tokenArgument(): Argument {
+  return new Argument('<id>', "id of the token, as 'nexus token list' shows it");
+}
+
+/** The data directory for commands that open it themselves, beside a running server or without one. */
+export function dataOption(description = 'data directory of the server (env: NEXUS_DATA)'): Option {
+  return completedBy('directory', new Option('--data <dir>', description));
+}
+
+/** Collects the values of an option that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }

@@ -2,13 +2,13 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { settingOf, type Terminal } from '../terminal/terminal.ts';
 
-/** Where the state of a server lies when nothing is said: a system service runs as root, everyone else has a home. */
+/** The default: a system service runs as root, everyone else has a home directory. */
 function defaultDataDirectory(terminal: Terminal, userId: number | undefined): string {
   if (userId === 0) return '/var/lib/nexus';
-  // The XDG Base Directory specification wants a relative path here to be ignored.
+  // The XDG Base Directory specification has relative paths ignored.
   const stateHome = settingOf(terminal, 'XDG_STATE_HOME');
   if (stateHome?.startsWith('/')) return join(stateHome, 'nexus');
-  // homedir() asks the password database where the environment is empty.
+  // Without HOME, homedir() asks the password database.
   return join(homedir(), '.local', 'state', 'nexus');
 }
 
@@ -17,7 +17,7 @@ export function dataDirectoryOf(flag: string | undefined, terminal: Terminal, us
   return resolve(flag ?? settingOf(terminal, 'NEXUS_DATA') ?? defaultDataDirectory(terminal, userId));
 }
 
-/** The operator API's socket in a data directory. */
+/** Where the operator API's socket is in a data directory. */
 export function operatorSocketOf(dataDir: string): string {
   return join(dataDir, 'nexus.sock');
 }

@@ -1,34 +1,37 @@
 import { NexusError } from '../../domain/errors.ts';
 
 function badLabel(text: string, forms: string): NexusError {
-  return new NexusError('usage', `'${text}' is no label: write ${forms}.`);
+  return new NexusError('usage', `'${text}' is not a label: write ${forms}.`);
 }
 
-/** `role=web` → ['role', 'web']; only the first `=` separates, so that a value may hold more of them. */
-function readAssignment(text: string): [string, string] | undefined {
+/** `role=web` → ['role', 'web']; only the first `=` separates, so that a value may contain more of them. */
+function splitLabel(text: string): [string, string] | undefined {
   const at = text.indexOf('=');
   return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : undefined;
 }
 
-/** The values of `--label`. The last one of a key counts, as with every repeated flag. */
+/** The labels of a repeated flag; the last value of a key counts. Throws `usage`. */
 export function readLabels(texts: readonly string[]): Record<string, string> {
-  const labels: [string, string][] = [];
-  for (const text of texts) {
-    const label = readAssignment(text);
-    if (label === undefined) throw badLabel(text, 'KEY=VALUE, like role=web');
-    labels.push(label);
-  }
+  const labels = texts.map((text) => {
+    const label = splitLabel(text);
+    if (label === undefined) throw badLabel(text, 'KEY=VALUE, for example role=web');
+    return label;
+  });
   return Object.fromEntries(labels);
 }
 
-/** The changes of `host label`: `role=web` sets, `role-` deletes (null). The same key twice is refused, not guessed at. */
+/** The changes of `host label`: `role=web` sets, `role-` deletes (null). The same key twice is refused, not guessed. */
 export function readLabelChanges(texts: readonly string[]): Record<string, string | null> {
   const changes = new Map<string, string | null>();
   for (const text of texts) {
     const deleted = /^([^=]+)-$/.exec(text)?.[1];
-    const [key, value] = deleted === undefined ? (readAssignment(text) ?? [undefined, null]) : [deleted, null];
-    if (key === undefined) throw badLabel(text, 'KEY=VALUE to set it, like role=web, or KEY- to delete it, like role-');
-    if (changes.has(key)) throw new NexusError('usage', `the label ${key} is given twice: say once what it shall be.`);
+    const [key, value] = deleted === undefined ? (splitLabel(text) ?? [undefined, null]) : [deleted, null];
+    if (key === undefined) {
+      throw badLabel(text, 'KEY=VALUE to set it, for example role=web, or KEY- to delete it, for example role-');
+    }
+    if (changes.has(key)) {
+      throw new NexusError('usage', `the label '${key}' is given twice: set it or delete it, once.`);
+    }
     changes.set(key, value);
   }
   return Object.fromEntries(changes);

@@ -1,9 +1,8 @@
-import { Argument, type Command, Option } from 'commander';
-import type { ConnectionOptions } from '../../client/api-connection.ts';
+import { type Command, Option } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
 import { settingOf, type Terminal } from '../terminal/terminal.ts';
-import { completedBy } from './completion-source.ts';
+import { dataOption } from './arguments.ts';
 import { dataDirectoryOf, operatorSocketOf } from './data-directory.ts';
 
 /** The flags that every operator command takes. */
@@ -15,31 +14,24 @@ export interface OperatorFlags {
 
 export function addOperatorFlags(command: Command): Command {
   return command
+    .addOption(dataOption('data directory of the server on this machine (env: NEXUS_DATA)'))
     .addOption(
-      completedBy('directory', new Option('--data <dir>', 'data directory of the server on this machine (NEXUS_DATA)')),
+      new Option('--url <url>', 'a server over the network; needs an admin token (env: NEXUS_ADMIN_TOKEN)').conflicts(
+        'data',
+      ),
     )
-    .addOption(new Option('--url <url>', 'a server over the network; needs NEXUS_ADMIN_TOKEN').conflicts('data'))
-    .option('--json', 'print one JSON document, of the shape of the API');
-}
-
-export function hostArgument(description = 'name of the host'): Argument {
-  return completedBy('host', new Argument('<name>', description));
-}
-
-export function hostOption(description: string): Option {
-  return completedBy('host', new Option('--host <name>', description));
+    .option('--json', 'print one JSON document, of the same shape as the API');
 }
 
 /**
- * The server that the flags name: `--url` with the token of the environment, or the socket in the data directory.
- * Loads the client only now, because most of what the command line does (help, version, usage errors) needs no network.
+ * Opens a client for the server that the flags name: `--url` with the token of the environment, or the socket in the
+ * data directory. The client is loaded only now, because help, version and usage errors need no network. `timeoutMs`
+ * bounds each call.
  */
-export async function openClient(
-  flags: OperatorFlags,
-  terminal: Terminal,
-  options: ConnectionOptions = {},
-): Promise<NexusClient> {
+export async function openClient(flags: OperatorFlags, terminal: Terminal, timeoutMs?: number): Promise<NexusClient> {
   const { NexusClient } = await import('../../client/nexus-client.ts');
+  const { runtime } = terminal;
+  const options = timeoutMs === undefined ? { runtime } : { runtime, timeoutMs };
   if (flags.url === undefined) {
     return new NexusClient({ socketPath: operatorSocketOf(dataDirectoryOf(flags.data, terminal)) }, options);
   }
@@ -47,13 +39,13 @@ export async function openClient(
   if (token === undefined) {
     throw new NexusError(
       'usage',
-      "--url needs an admin token in NEXUS_ADMIN_TOKEN. Mint one on the server with 'nexus token create --admin', then export it.",
+      "--url needs an admin token, and NEXUS_ADMIN_TOKEN is not set: create a token with 'nexus token create --admin' on the server, and export it under that name.",
     );
   }
   return new NexusClient({ url: flags.url, token }, options);
 }
 
-/** Opens the client for `work` and closes it after, however that ends. */
+/** Opens the client for `work`, and closes it afterwards in any case. */
 export async function withClient<T>(
   flags: OperatorFlags,
   terminal: Terminal,

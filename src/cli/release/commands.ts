@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { shortDigest } from '../../domain/words.ts';
+import { releaseName, shortDigest } from '../../domain/words.ts';
 import { releaseArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { findRelease } from '../operator/release-reference.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { addReleaseCreateCommand } from './create.ts';
@@ -13,7 +14,7 @@ async function listReleases(terminal: Terminal, flags: OperatorFlags): Promise<v
   if (list.releases.length === 0) {
     printNote(
       terminal,
-      'No releases yet. Add the first one: nexus release create --stack NAME --version VERSION --compose FILE',
+      'There are no releases yet. To add the first one: nexus release create --stack NAME --version VERSION --compose FILE',
     );
     return;
   }
@@ -23,7 +24,6 @@ async function listReleases(terminal: Terminal, flags: OperatorFlags): Promise<v
 
 async function showRelease(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
   await withClient(flags, terminal, async (client) => {
-    const { findRelease } = await import('../operator/release-reference.ts');
     const release = await findRelease(client, wanted);
     const { sent, manifest } = await client.getManifest(release.digest);
     if (flags.json) return printJson(terminal, sent);
@@ -38,49 +38,55 @@ async function liftQuarantine(
   flags: OperatorFlags & { readonly reason: string },
 ): Promise<void> {
   await withClient(flags, terminal, async (client) => {
-    const { findRelease } = await import('../operator/release-reference.ts');
     const release = await findRelease(client, wanted);
     const lifted = await client.liftQuarantine(release.digest, flags.reason);
     if (flags.json) return printJson(terminal, lifted);
-    const name = printable(`${release.stack} ${release.version}`);
-    printLine(
+    printLine(terminal, `Lifted the quarantine of ${printable(releaseName(release))}. It may be dispatched again.`);
+    printNote(
       terminal,
-      `Lifted the quarantine of ${name} (${shortDigest(release.digest)}): it may be dispatched again.`,
+      `To bring it to hosts: nexus rollout create ${shortDigest(release.digest)} --selector KEY=VALUE`,
     );
-    printNote(terminal, `Bring it to hosts: nexus rollout create ${shortDigest(release.digest)} --selector KEY=VALUE`);
   });
 }
 
 export function addReleaseCommands(program: Command, terminal: Terminal): void {
-  const release = program.command('release').description('add, see and lift releases of Compose stacks');
+  const release = program.command('release').description('add, list and show releases of Compose stacks');
   addExamples(release, [
     ['nexus release create --stack shop --version 1.4 --compose compose.yaml', 'Add a release'],
-    ['nexus release list', 'What can be rolled out'],
-    ['nexus release show shop@1.4', 'What a release is, and what stands against it'],
+    ['nexus release list', 'List what can be rolled out'],
+    ['nexus release show shop@1.4', 'Show what a release runs and how it is judged'],
   ]);
   addReleaseCreateCommand(release, terminal);
 
-  const list = release.command('list').alias('ls').description('list the releases, newest first');
+  const list = release.command('list').alias('ls').description('list releases, newest first');
   addOperatorFlags(list).action((flags) => listReleases(terminal, flags));
   addExamples(list, [
-    ['nexus release list', 'What can be rolled out, and what is quarantined'],
+    ['nexus release list', 'List what can be rolled out, and what is quarantined'],
     [
       "nexus release list --json | jq -r '.releases[] | select(.quarantine) | .quarantine.output'",
-      'The evidence against every quarantined release',
+      'Print the evidence against each quarantined release',
     ],
   ]);
 
-  const show = release.command('show').description('show a release and what stands against it');
+  const show = release.command('show').description('show a release: how it is judged, and what it runs');
   addOperatorFlags(show.addArgument(releaseArgument())).action((wanted, flags) => showRelease(terminal, wanted, flags));
   addExamples(show, [
-    ['nexus release show shop@1.4', 'By what people call it'],
-    ['nexus release show 4f2a9c01b7de --json > release.json', 'Its manifest, for another server or a next version'],
+    ['nexus release show shop@1.4', 'Show a release by its stack and version'],
+    [
+      'nexus release show 4f2a9c01b7de --json > release.json',
+      'Save its manifest, for another server or a next version',
+    ],
   ]);
 
-  const lift = release.command('lift').description('let a quarantined release be dispatched again');
-  lift.addArgument(releaseArgument('quarantined-release')).requiredOption('--reason <text>', 'why; the log keeps it');
+  const lift = release.command('lift').description('lift the quarantine of a release');
+  lift
+    .addArgument(releaseArgument('quarantined-release'))
+    .requiredOption('--reason <text>', 'why it is lifted; the log keeps it');
   addOperatorFlags(lift).action((wanted, flags) => liftQuarantine(terminal, wanted, flags));
   addExamples(lift, [
-    ["nexus release lift shop@1.4 --reason 'the registry was down, not the release'", 'After the cause was found'],
+    [
+      "nexus release lift shop@1.4 --reason 'the registry was down'",
+      'Let it be dispatched again once the cause is known',
+    ],
   ]);
 }

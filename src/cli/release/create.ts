@@ -1,11 +1,14 @@
 import { type Command, Option } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
-import { shortDigest } from '../../domain/words.ts';
+import { DEFAULT_POLICY } from '../../domain/release.ts';
+import { releaseName, shortDigest } from '../../domain/words.ts';
 import type { ReleaseBody } from '../../wire/release.ts';
+import { collect } from '../operator/arguments.ts';
 import { completedBy } from '../operator/completion-source.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { durationFlag } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import type { ManifestFlags } from './manifest.ts';
@@ -17,13 +20,11 @@ type CreateFlags = OperatorFlags &
     readonly manifest?: string;
   };
 
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
-
 function required(flag: string, value: string | undefined): string {
   if (value !== undefined) return value;
   throw new NexusError(
     'usage',
-    `${flag} is missing: a release needs --stack NAME, --version VERSION and --compose FILE, or a whole --manifest FILE.`,
+    `${flag} is missing: a release needs --stack NAME, --version VERSION and --compose FILE, or --manifest FILE alone.`,
   );
 }
 
@@ -39,21 +40,22 @@ async function manifestOf(flags: CreateFlags): Promise<unknown> {
   return buildManifest({ ...flags, stack, version }, sources);
 }
 
-/** What the one who creates a release should know about it before rolling it out. */
+/** What should be known about a new release before it is rolled out. */
 function notesOf(release: ReleaseBody, before: readonly ReleaseBody[]): string[] {
-  const name = `${release.stack} ${release.version}`;
-  const known = before.some((one) => one.digest === release.digest);
+  const isKnown = before.some((one) => one.digest === release.digest);
   const namesake = before.find(
     (one) => one.stack === release.stack && one.version === release.version && one.digest !== release.digest,
   );
   return [
-    known ? `${name} is already known; nothing has changed. Its digest:` : `Added ${name}. Its digest:`,
+    isKnown ? `${releaseName(release)} exists already, and nothing has changed.` : `Added ${releaseName(release)}.`,
     ...(namesake === undefined
       ? []
-      : [`Careful: another content is also called ${name} (${shortDigest(namesake.digest)}); name them by digest.`]),
+      : [`Another release has the same name: ${releaseName(namesake)}. Use digests to tell them apart.`]),
     ...(release.quarantine === null
       ? []
-      : [`It is quarantined and will not be dispatched: nexus release show ${shortDigest(release.digest)}`]),
+      : [
+          `It is quarantined and will not be dispatched. To see why: nexus release show ${shortDigest(release.digest)}`,
+        ]),
   ];
 }
 
@@ -62,11 +64,11 @@ async function create(client: NexusClient, terminal: Terminal, flags: CreateFlag
   const { releases } = await client.listReleases();
   const release = await client.createRelease(manifest);
   for (const note of notesOf(release, releases)) printNote(terminal, printable(note));
-  // Alone on stdout, so that `DIGEST=$(nexus release create …)` holds it and nothing else.
+  // Alone on stdout, so that `DIGEST=$(nexus release create …)` contains nothing else.
   printLine(terminal, release.digest);
   printNote(
     terminal,
-    `See what a rollout would do: nexus rollout plan ${shortDigest(release.digest)} --selector KEY=VALUE --waves 1,100%`,
+    `To see what a rollout would do: nexus rollout plan ${shortDigest(release.digest)} --selector KEY=VALUE --waves 1,100%`,
   );
 }
 
@@ -99,50 +101,73 @@ const CONTENT_FLAGS = [
 function addContentFlags(command: Command): Command {
   return command
     .option('--stack <name>', 'the Compose project it belongs to')
-    .option('--version <version>', 'what people call it')
-    .addOption(completedBy('file', new Option('--compose <file>', 'its compose file; - reads standard input')))
+    .option('--version <version>', 'its version, as people call it')
+    .addOption(completedBy('file', new Option('--compose <file>', 'its Compose file; - reads standard input')))
     .addOption(
       completedBy(
         'file',
         new Option(
           '--file <path>',
-          "a text file that it needs, relative to the compose file's folder; may be given several times",
+          "a text file it needs, relative to the Compose file's directory; may be repeated",
         ).argParser(collect),
       ),
     )
-    .option('--probe-http <name=url>', 'enforce that this URL answers below 400; may be given several times', collect)
-    .option('--probe-tcp <name=host:port>', 'enforce that this port takes connections; likewise', collect)
-    .option('--probe-exec <name=service:command>', 'enforce that this command succeeds in a service; likewise', collect)
-    .option('--observe <name>', 'only record this probe, do not enforce it; likewise', collect);
+    .option('--probe-http <name=url>', 'require this URL to answer with a status below 400; may be repeated', collect)
+    .option('--probe-tcp <name=host:port>', 'require this port to accept connections; may be repeated', collect)
+    .option(
+      '--probe-exec <name=service:command>',
+      'require this command to succeed in a service; may be repeated',
+      collect,
+    )
+    .option('--observe <name>', 'record the results of this probe without requiring them; may be repeated', collect);
 }
 
 function addPolicyFlags(command: Command): Command {
+  const { activationTimeoutSeconds, soakSeconds, sustainedFailureSeconds, onHealthFailure, telemetry } = DEFAULT_POLICY;
   return command
-    .option('--soak <duration>', 'watch a host this long before it counts as converged (60s)')
-    .option('--activation-timeout <duration>', 'pulling and starting may take this long (10m)')
-    .option('--sustained-failure <duration>', 'an enforced probe that fails for longer fails the host (15s)')
+    .option(
+      '--soak <duration>',
+      `how long a host must stay well before it converges (default: ${durationFlag(soakSeconds)})`,
+    )
+    .option(
+      '--activation-timeout <duration>',
+      `how long pulling and starting may take (default: ${durationFlag(activationTimeoutSeconds)})`,
+    )
+    .option(
+      '--sustained-failure <duration>',
+      `how long a required probe may fail before its host fails (default: ${durationFlag(sustainedFailureSeconds)})`,
+    )
     .addOption(
-      new Option('--on-failure <what>', 'what a failed host does (rollback-and-halt)').choices([
+      new Option('--on-failure <action>', `what a failed host does (default: ${onHealthFailure})`).choices([
         'halt',
         'rollback-and-halt',
       ]),
     )
     .addOption(
-      new Option('--telemetry <mode>', 'the look at the telemetry of the soak (judged)').choices([
+      new Option('--telemetry <mode>', `how telemetry counts during the soak (default: ${telemetry.mode})`).choices([
         'judged',
         'required',
         'off',
       ]),
     )
-    .option('--max-restarts <count>', 'restarts of one container during the soak (2)')
-    .option('--max-memory-growth <mb>', "MB a minute beyond the host's own baseline and its peers' (16)")
-    .option('--max-cpu-ratio <ratio>', 'CPU as a multiple of the baseline (3)')
-    .option('--min-cpu-percent <percent>', 'CPU below this is never too much (25)')
-    .option('--max-unhealthy <duration>', 'time that containers may be unhealthy (30s)');
+    .option('--max-restarts <count>', `restarts of a container during the soak (default: ${telemetry.maxRestarts})`)
+    .option(
+      '--max-memory-growth <mib>',
+      `MiB per minute that memory may grow beyond what is usual (default: ${telemetry.maxMemoryGrowthMbPerMinute})`,
+    )
+    .option('--max-cpu-ratio <ratio>', `CPU as a multiple of what is usual (default: ${telemetry.maxCpuRatio})`)
+    .option(
+      '--min-cpu-percent <percent>',
+      `CPU, in percent of a core, below which it is never too much (default: ${telemetry.minCpuPercent})`,
+    )
+    .option(
+      '--max-unhealthy <duration>',
+      `how long containers may be unhealthy (default: ${durationFlag(telemetry.maxUnhealthySeconds)})`,
+    );
 }
 
 export function addReleaseCreateCommand(release: Command, terminal: Terminal): void {
-  const create = release.command('create').description('add a release; prints its digest');
+  const create = release.command('create').description('add a release and print its digest');
   addPolicyFlags(addContentFlags(create)).addOption(
     completedBy(
       'file',
@@ -154,18 +179,18 @@ export function addReleaseCreateCommand(release: Command, terminal: Terminal): v
   addOperatorFlags(create).action((flags: CreateFlags) => createRelease(terminal, flags));
   create.addHelpText(
     'after',
-    "\nA service's own healthcheck is always an enforced probe. A release never changes: the same content has the same digest.",
+    '\nThe healthcheck of a service is always required. A release never changes: the same content has the same digest.',
   );
   addExamples(create, [
-    ['nexus release create --stack shop --version 1.4 --compose compose.yaml', 'A stack as it is'],
+    ['nexus release create --stack shop --version 1.4 --compose compose.yaml', 'Add a stack as it is'],
     [
       'nexus release create --stack shop --version 1.5 --compose shop/compose.yaml --file conf/nginx.conf --probe-http front=http://127.0.0.1:8080/health --soak 5m',
-      'With a file beside it (shop/conf/nginx.conf), a probe and a longer soak',
+      'Add a stack with a file beside it (shop/conf/nginx.conf), a probe and a longer soak',
     ],
     [
       "nexus release create --stack shop --version 1.5 --compose - --probe-exec 'ready=db:pg_isready -U app' --observe ready < compose.yaml",
-      'From a pipe, with a probe that is only recorded',
+      'Read the Compose file from a pipe, and only record the results of a probe',
     ],
-    ['RELEASE=$(nexus release create --manifest release.json)', 'Only the digest goes to stdout'],
+    ['RELEASE=$(nexus release create --manifest release.json)', 'Capture the digest: nothing else goes to stdout'],
   ]);
 }

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, normalize, relative, resolve } from 'node:pa
 import { text } from 'node:stream/consumers';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 
-/** How a shell says 'standard input'. */
+/** How command lines name standard input. */
 const STDIN = '-';
 
 export interface ReleaseSources {
@@ -22,7 +22,7 @@ function reasonOf(error: unknown): string {
     case 'ENOTDIR':
       return 'there is no such file';
     case 'EISDIR':
-      return 'it is a folder: name its files one by one';
+      return 'it is a directory: name its files one by one';
     case 'EACCES':
       return 'you may not read it';
     default:
@@ -30,72 +30,76 @@ function reasonOf(error: unknown): string {
   }
 }
 
-/** The text of a file that `flag` names, `-` being standard input. Throws `usage` for one that cannot be a text. */
+/** The text of the file that `flag` names, `-` being standard input. Throws `usage` where it cannot be read as UTF-8. */
 export async function readTextFile(flag: string, path: string): Promise<string> {
   if (path === STDIN) return text(process.stdin);
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new NexusError('usage', `${flag} is ${path}, which cannot be read: ${reasonOf(error)}.`, { cause: error });
+    throw new NexusError('usage', `${flag} is '${path}', which cannot be read: ${reasonOf(error)}.`, { cause: error });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    throw new NexusError('usage', `${flag} is ${path}, which is no UTF-8 text: a release holds texts only.`, {
-      cause: error,
-    });
+    throw new NexusError(
+      'usage',
+      `${flag} is '${path}', which is not UTF-8 text: a release contains only text files.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
-/** A path of `--file` as the release keeps it: relative to the folder of the compose file, below it, with `/`. */
+/** The path of a `--file` inside the release: relative to the directory of the Compose file, and below it. Throws `usage`. */
 export function releasePathOf(path: string): string {
   if (isAbsolute(path)) {
     throw new NexusError(
       'usage',
-      `--file is ${path}, an absolute path: name the files of a release relative to the folder of its compose file, like conf/nginx.conf.`,
+      `--file is '${path}', an absolute path: write it relative to the directory of the Compose file, for example conf/nginx.conf.`,
     );
   }
   const inside = normalize(path);
   if (inside === '..' || inside.startsWith('../')) {
     throw new NexusError(
       'usage',
-      `--file is ${path}, which leads out of the folder of the compose file: a release holds only what lies beside or below that. Move the file there.`,
+      `--file is '${path}', which leads out of the directory of the Compose file: move the file into that directory, because a release contains only what is in it.`,
     );
   }
   return inside;
 }
 
-/** What the caller may have meant: shells complete paths from the current folder, not from the compose file's. */
-async function meantPath(folder: string, path: string): Promise<string | undefined> {
-  const inside = relative(folder, resolve(path));
+/** The path that was probably meant: shells complete from the current directory, not from the Compose file's. */
+async function likelyPath(directory: string, path: string): Promise<string | undefined> {
+  const inside = relative(directory, resolve(path));
   if (inside === '' || inside.startsWith('..') || inside === path) return undefined;
   try {
-    return (await stat(join(folder, inside))).isFile() ? inside : undefined;
+    return (await stat(join(directory, inside))).isFile() ? inside : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function readReleaseFile(folder: string, path: string): Promise<[path: string, text: string]> {
+async function readReleaseFile(directory: string, path: string): Promise<[path: string, text: string]> {
   const inside = releasePathOf(path);
   try {
-    return [inside, await readTextFile('--file', join(folder, inside))];
+    return [inside, await readTextFile('--file', join(directory, inside))];
   } catch (error) {
-    const meant = await meantPath(folder, path);
-    if (meant === undefined || !(error instanceof NexusError)) throw error;
+    const likely = await likelyPath(directory, path);
+    if (likely === undefined || !(error instanceof NexusError)) throw error;
     throw new NexusError(
       'usage',
-      `${error.message} Paths of --file begin at the folder of the compose file: write --file ${meant}.`,
+      `${error.message} Paths of --file start at the directory of the Compose file: write --file ${likely}.`,
       { cause: error },
     );
   }
 }
 
-/** Reads the compose file (`-`: standard input, its folder then being the current one) and the files beside it. */
+/** Reads the Compose file and the files beside it. With `-`, that is standard input and the current directory. */
 export async function readSources(composePath: string, filePaths: readonly string[]): Promise<ReleaseSources> {
-  const folder = resolve(composePath === STDIN ? '.' : dirname(composePath));
+  const directory = resolve(composePath === STDIN ? '.' : dirname(composePath));
   const compose = await readTextFile('--compose', composePath);
-  const files = await Promise.all(filePaths.map((path) => readReleaseFile(folder, path)));
+  const files = await Promise.all(filePaths.map((path) => readReleaseFile(directory, path)));
   return { compose, files: Object.fromEntries(files) };
 }

@@ -1,16 +1,18 @@
-import { formatSpan, plural, shortDigest } from '../../domain/words.ts';
+import { formatSpan, plural, quote, releaseName, shortDigest } from '../../domain/words.ts';
+import { probesOf } from '../../explain/log-entry.ts';
 import type { Manifest, QuarantineBody, ReleaseBody } from '../../wire/release.ts';
 import { readPolicy } from '../../wire/release.ts';
 import { printable } from '../terminal/printable.ts';
 import { formatBytes } from '../terminal/quantity.ts';
-import { renderTable } from '../terminal/table.ts';
+import { renderFacts, renderTable } from '../terminal/table.ts';
 import { paint, type Terminal } from '../terminal/terminal.ts';
 import { timeCell } from '../terminal/time-cell.ts';
+import { paintTone } from '../terminal/tone-style.ts';
 
 type Probe = NonNullable<Manifest['probes']>[number];
 
 function stateCell(terminal: Terminal, release: ReleaseBody): string {
-  return release.quarantine === null ? 'ready' : paint(terminal, 'red', 'quarantined');
+  return release.quarantine === null ? 'ready' : paintTone(terminal, 'bad', 'quarantined');
 }
 
 export function renderReleases(terminal: Terminal, releases: readonly ReleaseBody[]): Promise<string> {
@@ -34,15 +36,15 @@ function textBlock(text: string): string[] {
     .map((line) => `    ${printable(line)}`.trimEnd());
 }
 
-/** What stands against a release: whose failure, of what, and its last words. */
-export function quarantineLines(terminal: Terminal, quarantine: QuarantineBody): string[] {
-  const probes = quarantine.failing_probes.map((name) => `'${printable(name)}'`).join(', ');
-  const what = probes === '' ? 'could not be activated' : `failed at ${probes}`;
-  const since = timeCell(terminal, quarantine.since);
+/** Why a release is quarantined: what failed, on which host, and its last output. */
+function quarantineLines(terminal: Terminal, quarantine: QuarantineBody): string[] {
+  const probes = quarantine.failing_probes.map(quote);
+  const failure = probes.length === 0 ? 'it could not be activated' : `${probesOf(probes)} failed`;
+  const where = `on ${quarantine.host} in rollout ${quarantine.rollout_id}`;
   return [
-    `${paint(terminal, 'red', 'Quarantined')} ${since}: on ${printable(quarantine.host)} it ${what}, in rollout ${printable(quarantine.rollout_id)}.`,
+    `${paintTone(terminal, 'bad', 'Quarantined')} ${timeCell(terminal, quarantine.since)}: ${printable(`${failure} ${where}`)}.`,
     ...(quarantine.output === '' ? [] : ['  Its last output:', ...textBlock(quarantine.output)]),
-    `  Lift it once you know why: nexus release lift ${shortDigest(quarantine.release)} --reason TEXT`,
+    `  To lift the quarantine once you know why: nexus release lift ${shortDigest(quarantine.release)} --reason TEXT`,
   ];
 }
 
@@ -56,8 +58,8 @@ function describeCheck(probe: Probe): string {
 }
 
 function probeLine(probe: Probe): string {
-  const rhythm = `every ${probe.interval_seconds} s, timeout ${probe.timeout_seconds} s`;
-  return printable(`${probe.name} (${probe.mode}): ${describeCheck(probe)}, ${rhythm}`);
+  const timing = `every ${probe.interval_seconds} s, timeout ${probe.timeout_seconds} s`;
+  return printable(`${probe.name} (${probe.mode}): ${describeCheck(probe)}, ${timing}`);
 }
 
 function policyLines(manifest: Manifest): Array<[string, string]> {
@@ -66,38 +68,37 @@ function policyLines(manifest: Manifest): Array<[string, string]> {
   const rollback = policy.onHealthFailure === 'rollback-and-halt';
   const limits = [
     plural(telemetry.maxRestarts, 'restart'),
-    `${telemetry.maxMemoryGrowthMbPerMinute} MB of memory growth a minute`,
-    `${telemetry.maxCpuRatio} × CPU from ${telemetry.minCpuPercent} % on`,
-    `${formatSpan(telemetry.maxUnhealthySeconds)} unhealthy`,
+    `memory growing by ${telemetry.maxMemoryGrowthMbPerMinute} MiB/min`,
+    `${telemetry.maxCpuRatio} × the usual CPU above ${telemetry.minCpuPercent}% of a core`,
+    `unhealthy for ${formatSpan(telemetry.maxUnhealthySeconds)}`,
   ];
   return [
     ['Activation', `at most ${formatSpan(policy.activationTimeoutSeconds)}`],
     ['Soak', formatSpan(policy.soakSeconds)],
-    ['Failure', `an enforced probe that fails for ${formatSpan(policy.sustainedFailureSeconds)}`],
-    ['Then', rollback ? 'goes back to what ran before, and halts' : 'halts, and leaves the failed release running'],
-    ['Telemetry', telemetry.mode === 'off' ? 'not looked at' : `${telemetry.mode}: at most ${limits.join(', ')}`],
+    ['Fails', `when an enforced probe fails for ${formatSpan(policy.sustainedFailureSeconds)}`],
+    ['On failure', rollback ? 'rolls the host back and halts' : 'halts and leaves the failed release running'],
+    ['Telemetry', telemetry.mode === 'off' ? 'not judged' : `${telemetry.mode}: at most ${limits.join(', ')}`],
   ];
 }
 
-/** A release on a page: what stands against it, how it is judged, and what runs. */
+/** A release on a page: how it is judged, why it is quarantined, and what it runs. */
 export function renderReleasePage(terminal: Terminal, release: ReleaseBody, manifest: Manifest): string {
   const probes = (manifest.probes ?? []).map(probeLine);
   const files = Object.entries(manifest.files ?? {}).map(
     ([path, text]) => `${printable(path)} (${formatBytes(Buffer.byteLength(text))})`,
   );
-  const lines: Array<[string, string]> = [
+  const facts: Array<[string, string]> = [
     ['Digest', release.digest],
     ['Added', timeCell(terminal, release.created_at)],
     ...policyLines(manifest),
-    ...(probes.length === 0 ? ['its own healthchecks'] : probes).map((line, index): [string, string] => [
-      index === 0 ? 'Probes' : '',
-      line,
-    ]),
+    ...(probes.length === 0 ? ['only the healthchecks of its services'] : probes).map(
+      (line, index): [string, string] => [index === 0 ? 'Probes' : '', line],
+    ),
     ...files.map((line, index): [string, string] => [index === 0 ? 'Files' : '', line]),
   ];
   return [
-    `${paint(terminal, 'bold', printable(`${release.stack} ${release.version}`))}  ${stateCell(terminal, release)}`,
-    ...lines.map(([title, value]) => `  ${title.padEnd(12)}${value}`),
+    `${paint(terminal, 'bold', printable(releaseName(release)))}  ${stateCell(terminal, release)}`,
+    ...renderFacts(facts),
     ...(release.quarantine === null ? [] : ['', ...quarantineLines(terminal, release.quarantine)]),
     '',
     'Compose:',

@@ -1,4 +1,4 @@
-import type { PartCounts } from '../../explain/snapshot.ts';
+import type { HostCounts } from '../../explain/snapshot.ts';
 import type { Line } from './line.ts';
 
 const CELLS = 30;
@@ -6,14 +6,14 @@ const CELLS = 30;
 const SEGMENTS = [
   ['converged', '█', 'green'],
   ['failed', '█', 'red'],
-  ['inFlight', '▓', 'yellow'],
+  ['inFlight', '▓', 'cyan'],
   ['left', '░', 'gray'],
   ['pending', '░', 'gray'],
-] as const satisfies ReadonlyArray<readonly [keyof PartCounts, string, string]>;
+] as const satisfies ReadonlyArray<readonly [keyof HostCounts, string, string]>;
 
 /**
- * Shares of a whole in cells: largest remainders, but nobody who is there gets none, since one failed host of ten
- * thousand is what an operator looks for.
+ * Shares of a whole in cells, by largest remainder. An amount above zero gets at least one cell: an operator looks for
+ * the one failed host of ten thousand.
  */
 function shareCells(amounts: readonly number[], total: number): number[] {
   const exact = amounts.map((amount) => (amount / total) * CELLS);
@@ -32,11 +32,11 @@ function shareCells(amounts: readonly number[], total: number): number[] {
   return cells;
 }
 
-/** Where the hosts are, as a bar: converged, failed, in flight, and those still to come. */
-export function progressBar(counts: PartCounts): Line {
+/** The hosts by stage, as a bar: converged, failed, in flight, and those still to come. */
+export function progressBar(counts: HostCounts): Line {
   if (counts.hosts === 0) return [['░'.repeat(CELLS), 'gray']];
   const cells = shareCells(
-    SEGMENTS.map(([part]) => counts[part]),
+    SEGMENTS.map(([stage]) => counts[stage]),
     counts.hosts,
   );
   return SEGMENTS.map(([, sign, style], index) => [sign.repeat(cells[index] ?? 0), style] as const);

@@ -1,7 +1,7 @@
 import { printable } from '../terminal/printable.ts';
 import { paint, type Style, type Terminal } from '../terminal/terminal.ts';
 
-/** A piece of a line with its colour. Text from outside need not be {@link printable} yet. */
+/** A piece of a line with its colour; {@link paintLine} makes the text {@link printable}. */
 export type Span = readonly [text: string, style?: Style | undefined];
 export type Line = readonly Span[];
 
@@ -10,7 +10,7 @@ function withoutTail(line: Line): Line {
   return line.slice(0, last + 1).map(([text, style], index): Span => [index === last ? text.trimEnd() : text, style]);
 }
 
-/** The line in colour, cut with an ellipsis to at most `columns` characters: a line that wraps spoils a redraw. */
+/** The line in colour, cut with an ellipsis to at most `columns` characters: a line that wraps would spoil a redraw. */
 export function paintLine(terminal: Terminal, line: Line, columns: number): string {
   const spans = withoutTail(line);
   const isTooLong = spans.reduce((sum, [text]) => sum + text.length, 0) > columns;

@@ -1,26 +1,27 @@
-import { formatSpan, plural, shortDigest } from '../../domain/words.ts';
+import { formatSpan, plural } from '../../domain/words.ts';
 import { noteOf } from '../../explain/host-summary.ts';
 import {
-  countParts,
+  countHosts,
   formatCounts,
   formatTolerance,
-  PART_STYLES,
-  partOf,
-  ROLLOUT_STYLES,
-  type RolloutMoment,
-  releaseName,
+  ROLLOUT_TONES,
+  type RolloutSnapshot,
+  releaseOf,
+  STAGE_TONES,
+  stageOf,
 } from '../../explain/snapshot.ts';
 import type { RolloutHostBody, RolloutSummaryBody } from '../../wire/rollout.ts';
 import { printable } from '../terminal/printable.ts';
-import { renderTable } from '../terminal/table.ts';
+import { renderFacts, renderTable } from '../terminal/table.ts';
 import { paint, type Terminal } from '../terminal/terminal.ts';
 import { timeCell } from '../terminal/time-cell.ts';
+import { paintTone } from '../terminal/tone-style.ts';
 
-/** Beyond this many hosts a page shows only those that are neither pending nor converged. */
+/** Beyond this many hosts a page shows only the {@link notableHosts}. */
 export const MAX_PAGE_HOSTS = 100;
 
 function stateCell(terminal: Terminal, rollout: RolloutSummaryBody): string {
-  return paint(terminal, ROLLOUT_STYLES[rollout.state], rollout.state);
+  return paintTone(terminal, ROLLOUT_TONES[rollout.state], rollout.state);
 }
 
 export function renderRollouts(terminal: Terminal, rollouts: readonly RolloutSummaryBody[]): Promise<string> {
@@ -28,11 +29,10 @@ export function renderRollouts(terminal: Terminal, rollouts: readonly RolloutSum
     terminal,
     [
       { title: 'ROLLOUT', cell: (row) => printable(row.id) },
-      { title: 'RELEASE', cell: (row) => printable(releaseName(row)), shrinks: true },
-      { title: 'DIGEST', cell: (row) => shortDigest(row.release), dropOrder: 2 },
+      { title: 'RELEASE', cell: (row) => printable(releaseOf(row)), shrinks: true },
       { title: 'STATE', cell: (row) => stateCell(terminal, row) },
       { title: 'CONVERGED', cell: ({ counts }) => `${counts.converged} / ${counts.hosts}`, align: 'right' },
-      { title: 'IN FLIGHT', cell: ({ counts }) => String(counts.in_flight), align: 'right', dropOrder: 3 },
+      { title: 'IN FLIGHT', cell: ({ counts }) => String(counts.in_flight), align: 'right', dropOrder: 2 },
       { title: 'FAILED', cell: ({ counts }) => String(counts.failed), align: 'right' },
       { title: 'CREATED', cell: (row) => timeCell(terminal, row.created_at) },
       { title: 'REASON', cell: (row) => printable(row.reason), shrinks: true, dropOrder: 1 },
@@ -42,11 +42,15 @@ export function renderRollouts(terminal: Terminal, rollouts: readonly RolloutSum
 }
 
 function hostState(terminal: Terminal, host: RolloutHostBody): string {
-  const part = partOf(host);
-  return paint(terminal, PART_STYLES[part].style, part);
+  const stage = stageOf(host);
+  return paintTone(terminal, STAGE_TONES[stage], stage);
 }
 
-function renderHosts(terminal: Terminal, moment: RolloutMoment, hosts: readonly RolloutHostBody[]): Promise<string> {
+function renderHosts(
+  terminal: Terminal,
+  snapshot: RolloutSnapshot,
+  hosts: readonly RolloutHostBody[],
+): Promise<string> {
   return renderTable<RolloutHostBody>(
     terminal,
     [
@@ -54,48 +58,48 @@ function renderHosts(terminal: Terminal, moment: RolloutMoment, hosts: readonly 
       { title: 'HOST', cell: (row) => printable(row.name), shrinks: true },
       { title: 'STATE', cell: (row) => hostState(terminal, row) },
       { title: 'SINCE', cell: (row) => timeCell(terminal, row.state_since) },
-      { title: 'WAITS FOR', cell: (row) => printable(noteOf(moment, row)), shrinks: true },
+      { title: 'NOTE', cell: (row) => printable(noteOf(snapshot, row).text), shrinks: true },
     ],
     hosts,
   );
 }
 
-function waveLines({ rollout }: RolloutMoment): Array<[string, string]> {
+function waveLines({ rollout }: RolloutSnapshot): Array<[string, string]> {
   const waves = rollout.waves.map((): RolloutHostBody[] => []);
   for (const host of rollout.hosts) waves[host.wave]?.push(host);
   return waves.map((hosts, index) => [
     `Wave ${index + 1}`,
-    `${plural(hosts.length, 'host')}: ${formatCounts(countParts(hosts))}${index === rollout.current_wave ? ' (current)' : ''}`,
+    `${plural(hosts.length, 'host')}: ${formatCounts(countHosts(hosts))}${index === rollout.current_wave ? ' (current)' : ''}`,
   ]);
 }
 
-/** Hosts that a page of a large rollout shows. */
+/** The hosts that have neither ended well nor merely wait for their turn. */
 export function notableHosts(hosts: readonly RolloutHostBody[]): RolloutHostBody[] {
-  return hosts.filter((host) => !['pending', 'converged', 'left'].includes(partOf(host)));
+  return hosts.filter((host) => !['pending', 'converged', 'left'].includes(stageOf(host)));
 }
 
-/** A rollout on a page: what it is, its waves, and these of its hosts. */
+/** A rollout on a page: what it brings, its waves, and the hosts that are given. */
 export async function renderRolloutPage(
   terminal: Terminal,
-  moment: RolloutMoment,
+  snapshot: RolloutSnapshot,
   hosts: readonly RolloutHostBody[],
 ): Promise<string> {
-  const { rollout } = moment;
-  const lines: Array<[string, string]> = [
-    ['Release', `${printable(releaseName(rollout))} (${shortDigest(rollout.release)})`],
+  const { rollout } = snapshot;
+  const facts: Array<[string, string]> = [
+    ['Release', printable(releaseOf(rollout))],
     ['Since', timeCell(terminal, rollout.state_since)],
     ...(rollout.reason === '' ? [] : [['Reason', printable(rollout.reason)] satisfies [string, string]]),
     ['Created', timeCell(terminal, rollout.created_at)],
     [
-      'Care',
-      `at most ${rollout.max_in_flight} in flight, soak ${formatSpan(rollout.soak_seconds)}, ${formatTolerance(rollout)}`,
+      'Limits',
+      `at most ${rollout.max_in_flight} in flight, ${formatSpan(rollout.soak_seconds)} soak, ${formatTolerance(rollout)}`,
     ],
-    ...waveLines(moment),
+    ...waveLines(snapshot),
   ];
   const page = [
     `${paint(terminal, 'bold', printable(rollout.id))}  ${stateCell(terminal, rollout)}`,
-    ...lines.map(([title, value]) => `  ${title.padEnd(10)}${value}`),
+    ...renderFacts(facts),
   ];
-  if (hosts.length > 0) page.push('', await renderHosts(terminal, moment, hosts));
+  if (hosts.length > 0) page.push('', await renderHosts(terminal, snapshot, hosts));
   return page.join('\n');
 }

@@ -1,13 +1,15 @@
-import { plural, shortDigest } from '../../domain/words.ts';
+import { plural, releaseName } from '../../domain/words.ts';
+import type { ReleaseNames } from '../../explain/log-entry.ts';
 import type { RolloutPlanBody } from '../../wire/rollout.ts';
 import { printable } from '../terminal/printable.ts';
 import { renderTable } from '../terminal/table.ts';
-import { paint, type Terminal } from '../terminal/terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { paintTone } from '../terminal/tone-style.ts';
 
 type PlannedHost = RolloutPlanBody['waves'][number]['hosts'][number];
 type Finding = PlannedHost['findings'][number];
 
-/** One finding of one host, or a host without any. */
+/** One finding about a host, or a host without findings. */
 interface PlanRow {
   readonly wave: string;
   readonly host: string;
@@ -24,11 +26,11 @@ function rowsOf(plan: RolloutPlanBody, all: boolean): PlanRow[] {
 }
 
 function verdictCell(terminal: Terminal, { finding }: PlanRow): string {
-  if (finding === null) return paint(terminal, 'green', 'ready');
-  return paint(terminal, finding.severity === 'hold' ? 'red' : 'yellow', finding.severity);
+  if (finding === null) return paintTone(terminal, 'good', 'ready');
+  return paintTone(terminal, finding.severity === 'hold' ? 'bad' : 'warning', finding.severity);
 }
 
-/** Wave by wave, host by host; `all`: those as well that nothing was found about. Empty where no host is left. */
+/** Wave by wave, host by host; `all` includes hosts without findings. Empty where no host is left to show. */
 export async function renderPlan(terminal: Terminal, plan: RolloutPlanBody, all: boolean): Promise<string> {
   const rows = rowsOf(plan, all);
   if (rows.length === 0) return '';
@@ -48,15 +50,16 @@ export function countPlanned(plan: RolloutPlanBody): number {
   return plan.waves.reduce((sum, { hosts }) => sum + hosts.length, 0);
 }
 
-/** What the plan comes to, in sentences. */
-export function planSummary(plan: RolloutPlanBody): string[] {
+/** The plan in sentences. */
+export function planSummary(plan: RolloutPlanBody, names: ReleaseNames): string[] {
   const hosts = plan.waves.flatMap((wave) => wave.hosts);
   const held = hosts.filter((host) => host.findings.some((one) => one.severity === 'hold')).length;
   const warned = hosts.filter((host) => host.findings.length > 0).length - held;
+  const release = names.get(plan.release) ?? releaseName({ stack: plan.stack, version: null, digest: plan.release });
   const sizes = plan.waves.map((wave) => wave.hosts.length).join(', ');
   const waves = plan.waves.length === 1 ? 'one wave' : `${plan.waves.length} waves of ${sizes}`;
   return [
-    `${printable(plan.stack)} ${shortDigest(plan.release)} to ${plural(hosts.length, 'host')} in ${waves}: ${hosts.length - held - warned} ready, ${warned} with warnings, ${held} held.`,
-    ...plan.supersedes.map((id) => `It would end the rollout ${printable(id)}, which has not come to its end yet.`),
+    `${printable(release)} to ${plural(hosts.length, 'host')} in ${waves}: ${hosts.length - held - warned} ready, ${warned} with warnings, ${held} held.`,
+    ...plan.supersedes.map((id) => `It would supersede rollout ${printable(id)}, which is still running.`),
   ];
 }

@@ -4,7 +4,7 @@ import type { ViewSize } from './view.ts';
 
 const DEFAULT_SIZE: ViewSize = { columns: 100, rows: 40 };
 
-/** Synchronized output (DEC private mode 2026): the terminal shows a whole picture or none; others ignore it. */
+/** Synchronized output (DEC private mode 2026): a terminal shows the whole picture at once; one without it ignores this. */
 const BEGIN_PICTURE = '\u001b[?2026h';
 const END_PICTURE = '\u001b[?2026l';
 const CLEAR_LINE = '\u001b[2K';
@@ -16,8 +16,8 @@ function sizeOf(stream: OutputStream): ViewSize {
 }
 
 /**
- * A block of lines at the end of what the terminal shows, drawn over itself. It uses no second screen and hides no
- * cursor: whatever ends the process, the last picture stays readable and nothing needs to be put back.
+ * A block of lines at the end of the terminal's output, redrawn in place. It uses no alternate screen and does not hide
+ * the cursor: however the process ends, the last picture stays readable and nothing needs to be restored.
  */
 export class LiveScreen {
   readonly #stream: OutputStream;
@@ -27,13 +27,13 @@ export class LiveScreen {
     this.#stream = terminal.stdout;
   }
 
-  /** The largest picture that can be drawn over itself: the cursor needs the line below. */
+  /** The largest picture that can be redrawn in place: the cursor needs the line below. */
   size(): ViewSize {
     const { columns, rows } = sizeOf(this.#stream);
     return { columns, rows: Math.max(rows - 1, 1) };
   }
 
-  /** Lines of at most the width of {@link size}, or they would wrap. */
+  /** Lines must not be wider than {@link size}, or they would wrap. */
   draw(lines: readonly string[]): void {
     const up = this.#heightOfDrawn();
     const back = up === 0 ? '' : `\r\u001b[${up}A`;
@@ -42,7 +42,7 @@ export class LiveScreen {
     this.#drawn = lines;
   }
 
-  /** A window that became narrower has wrapped the lines of before. */
+  /** A window that has become narrower has wrapped the earlier lines. */
   #heightOfDrawn(): number {
     const { columns } = sizeOf(this.#stream);
     return this.#drawn.reduce(

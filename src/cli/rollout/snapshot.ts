@@ -1,22 +1,26 @@
 import type { NexusClient } from '../../client/nexus-client.ts';
 import type { ReleasePolicy } from '../../domain/release.ts';
-import type { RolloutMoment } from '../../explain/snapshot.ts';
+import type { ReleaseNames } from '../../explain/log-entry.ts';
+import type { RolloutSnapshot } from '../../explain/snapshot.ts';
 import { readPolicy } from '../../wire/release.ts';
 import type { RolloutBody } from '../../wire/rollout.ts';
+import { loadReleaseNames } from '../operator/release-names.ts';
 
-/** What stays the same while a rollout goes on. */
-export interface RolloutFrame {
+/** What stays the same while a rollout runs. */
+export interface ReleaseContext {
   readonly policy: ReleasePolicy;
-  readonly releaseNames: ReadonlyMap<string, string>;
+  readonly releaseNames: ReleaseNames;
 }
 
-/** The policy that a rollout's hosts are judged by, and what people call the releases it may mention. */
-export async function loadFrame(client: NexusClient, rollout: RolloutBody): Promise<RolloutFrame> {
-  const [{ manifest }, { releases }] = await Promise.all([client.getManifest(rollout.release), client.listReleases()]);
-  const names = releases.map((release) => [release.digest, `${release.stack} ${release.version}`] as const);
-  return { policy: readPolicy(manifest), releaseNames: new Map(names) };
+/** The policy by which a rollout's hosts are judged, and the names of the releases it may mention. */
+export async function loadContext(client: NexusClient, rollout: RolloutBody): Promise<ReleaseContext> {
+  const [{ manifest }, releaseNames] = await Promise.all([
+    client.getManifest(rollout.release),
+    loadReleaseNames(client),
+  ]);
+  return { policy: readPolicy(manifest), releaseNames };
 }
 
-export function momentOf(frame: RolloutFrame, rollout: RolloutBody, nowMs: number): RolloutMoment {
-  return { ...frame, rollout, nowMs };
+export function snapshotOf(context: ReleaseContext, rollout: RolloutBody, nowMs: number): RolloutSnapshot {
+  return { ...context, rollout, nowMs };
 }

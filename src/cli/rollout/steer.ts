@@ -1,30 +1,32 @@
 import type { Command } from 'commander';
-import { plural } from '../../domain/words.ts';
+import { plural, quote } from '../../domain/words.ts';
+import { rolloutArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
-import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { addOperatorFlags, type OperatorFlags } from '../operator/operator-command.ts';
 import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
-import { rolloutArgument } from './argument.ts';
+import { withRollout } from './with-rollout.ts';
+
+function finishing(inFlight: number): string {
+  return `${plural(inFlight, 'host')} in flight will finish`;
+}
 
 async function pauseRollout(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
-  await withClient(flags, terminal, async (client) => {
-    const { findRolloutId } = await import('../operator/rollout-reference.ts');
-    const rollout = await client.pauseRollout(await findRolloutId(client, wanted));
+  await withRollout(flags, terminal, wanted, async (client, id) => {
+    const rollout = await client.pauseRollout(id);
     if (flags.json) return printJson(terminal, rollout);
-    const onTheirWay = rollout.counts.in_flight;
-    const rest = onTheirWay === 0 ? '' : `, and ${plural(onTheirWay, 'host')} on the way will finish`;
-    printLine(terminal, `Paused ${printable(rollout.id)}: no further host is dispatched${rest}.`);
-    printNote(terminal, `Go on: nexus rollout resume ${rollout.id}`);
+    const rest = rollout.counts.in_flight === 0 ? '' : `, and ${finishing(rollout.counts.in_flight)}`;
+    printLine(terminal, `Paused ${id}: no further host is dispatched${rest}.`);
+    printNote(terminal, `To resume it: nexus rollout resume ${id}`);
   });
 }
 
 async function resumeRollout(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
-  await withClient(flags, terminal, async (client) => {
-    const { findRolloutId } = await import('../operator/rollout-reference.ts');
-    const rollout = await client.resumeRollout(await findRolloutId(client, wanted));
+  await withRollout(flags, terminal, wanted, async (client, id) => {
+    const rollout = await client.resumeRollout(id);
     if (flags.json) return printJson(terminal, rollout);
-    printLine(terminal, `Resumed ${printable(rollout.id)}: ${plural(rollout.counts.pending, 'host')} still to come.`);
+    printLine(terminal, `Resumed ${id}: ${plural(rollout.counts.pending, 'host')} pending.`);
   });
 }
 
@@ -38,77 +40,80 @@ async function abortRollout(terminal: Terminal, wanted: string, flags: AbortFlag
     ...(flags.rollback === undefined ? {} : { rollback: true }),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
   };
-  await withClient(flags, terminal, async (client) => {
-    const { findRolloutId } = await import('../operator/rollout-reference.ts');
-    const rollout = await client.abortRollout(await findRolloutId(client, wanted), body);
+  await withRollout(flags, terminal, wanted, async (client, id) => {
+    const rollout = await client.abortRollout(id, body);
     if (flags.json) return printJson(terminal, rollout);
-    printLine(
-      terminal,
-      `Aborted ${printable(rollout.id)}: ${plural(rollout.counts.pending, 'host')} not touched, ${rollout.counts.in_flight} on the way will finish.`,
-    );
-    for (const id of rollout.rollbacks) printLine(terminal, `Rolls back: nexus rollout watch ${printable(id)}`);
+    const { hosts, pending, in_flight: inFlight } = rollout.counts;
+    const rest = inFlight === 0 ? '' : `, and ${finishing(inFlight)}`;
+    printLine(terminal, `Aborted ${id}: ${plural(pending, 'host')} not touched${rest}.`);
+    for (const rollback of rollout.rollbacks) {
+      printLine(
+        terminal,
+        `Rollout ${printable(rollback)} rolls hosts back. To follow it: nexus rollout watch ${rollback}`,
+      );
+    }
     if (flags.rollback && rollout.rollbacks.length === 0) {
       printNote(terminal, 'There is nothing to roll back: no host that it touched ran another release before.');
     }
-    if (!flags.rollback && rollout.counts.hosts > rollout.counts.pending) {
+    if (!flags.rollback && hosts > pending) {
       printNote(
         terminal,
-        'Hosts that it has touched keep what they run; a rollout of the release from before brings them back.',
+        'The hosts that it touched keep what they run. To bring them back, roll the previous release out to them.',
       );
     }
   });
 }
 
 async function replayRollout(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
-  const { id, report } = await withClient(flags, terminal, async (client) => {
-    const { findRolloutId } = await import('../operator/rollout-reference.ts');
-    const found = await findRolloutId(client, wanted);
-    return { id: found, report: await client.replayRollout(found) };
-  });
-  const { equal, entries, hosts, differences } = report;
-  if (flags.json) printJson(terminal, report);
-  else {
-    const folded = `Folded ${plural(entries, 'entry').replace(/entrys$/, 'entries')} of ${printable(id)} again, ${plural(hosts, 'host')}`;
-    printLine(
-      terminal,
-      equal
-        ? `${folded}: equal to what is stored.`
-        : `${folded}: NOT equal to what is stored, in ${printable(differences.join(', '))}.`,
-    );
-    if (!equal) {
-      printNote(
-        terminal,
-        'This is a defect of Nexus: pause the rollout, keep a copy of the data directory and report it.',
-      );
+  await withRollout(flags, terminal, wanted, async (client, id) => {
+    const report = await client.replayRollout(id);
+    const { equal, entries, hosts, differences } = report;
+    if (flags.json) {
+      printJson(terminal, report);
+    } else {
+      const size = `${entries} log ${entries === 1 ? 'entry' : 'entries'} and ${plural(hosts, 'host')}`;
+      const result = equal
+        ? 'the result equals what is stored.'
+        : `the result DIFFERS from what is stored, in ${printable(differences.map(quote).join(', '))}.`;
+      printLine(terminal, `Replayed ${id}, ${size}: ${result}`);
+      if (!equal) {
+        printNote(
+          terminal,
+          'This is a defect of Nexus: pause the rollout, keep a copy of the data directory, and report it.',
+        );
+      }
     }
-  }
-  if (!equal) throw new CommandEnd(EXIT_FAILED);
+    if (!equal) throw new CommandEnd(EXIT_FAILED);
+  });
 }
 
+/** The commands that change how a rollout continues, and the one that verifies it. */
 export function addRolloutSteerCommands(rollout: Command, terminal: Terminal): void {
-  const pause = rollout.command('pause').description('dispatch no further host; those on their way finish');
+  const pause = rollout.command('pause').description('dispatch no further host; those in flight finish');
   addOperatorFlags(pause.addArgument(rolloutArgument())).action((id, flags) => pauseRollout(terminal, id, flags));
-  addExamples(pause, [['nexus rollout pause latest', 'Stop the newest one from spreading, and look']]);
+  addExamples(pause, [['nexus rollout pause latest', 'Keep the newest rollout from spreading']]);
 
-  const resume = rollout.command('resume').description('go on after a pause').addArgument(rolloutArgument());
+  const resume = rollout.command('resume').description('resume a paused rollout').addArgument(rolloutArgument());
   addOperatorFlags(resume).action((id, flags) => resumeRollout(terminal, id, flags));
-  addExamples(resume, [['nexus rollout resume latest', 'Go on']]);
+  addExamples(resume, [['nexus rollout resume latest', 'Resume the newest rollout']]);
 
   const abort = rollout.command('abort').description('end a rollout for good').addArgument(rolloutArgument());
   abort
-    .option('--rollback', 'bring the hosts it touched back to what they ran before, by rollouts of their own')
-    .option('--reason <text>', 'why; the log keeps it');
+    .option('--rollback', 'also bring the hosts that it touched back to what they ran before, by new rollouts')
+    .option('--reason <text>', 'why it is aborted; the log keeps it');
   addOperatorFlags(abort).action((id, flags: AbortFlags) => abortRollout(terminal, id, flags));
   addExamples(abort, [
-    ["nexus rollout abort latest --reason 'wrong config'", 'Leave the hosts that have it as they are'],
-    ['nexus rollout abort latest --rollback', 'And bring them back'],
+    ["nexus rollout abort latest --reason 'wrong config'", 'End it, and leave updated hosts as they are'],
+    ['nexus rollout abort latest --rollback', 'End it, and roll updated hosts back'],
   ]);
 
-  const replay = rollout.command('replay').description('fold its log again and compare with what is stored');
+  const replay = rollout
+    .command('replay')
+    .description('replay the log of a rollout and compare the result with what is stored');
   addOperatorFlags(replay.addArgument(rolloutArgument())).action((id, flags) => replayRollout(terminal, id, flags));
-  replay.addHelpText('after', '\nExit codes: 0 equal, 1 not equal.');
+  replay.addHelpText('after', '\nExit codes: 0 equal, 1 different.');
   addExamples(replay, [
-    ['nexus rollout replay latest', 'See that the log explains everything that is stored'],
-    ['nexus rollout replay latest --json | jq .differences', 'What differs, for a script'],
+    ['nexus rollout replay latest', 'Verify that the log explains everything that is stored'],
+    ['nexus rollout replay latest --json | jq .differences', 'Print what differs, for a script'],
   ]);
 }

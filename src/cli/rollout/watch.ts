@@ -1,126 +1,119 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NexusClient } from '../../client/nexus-client.ts';
-import { NexusError } from '../../domain/errors.ts';
+import type { NexusError } from '../../domain/errors.ts';
 import { shortDigest } from '../../domain/words.ts';
 import { explainRollout } from '../../explain/rollout.ts';
 import { isSettled } from '../../explain/snapshot.ts';
+import { delay } from '../../runtime/wait.ts';
+import type { LogEventBody } from '../../wire/operator.ts';
 import type { RolloutBody } from '../../wire/rollout.ts';
+import { entryLine } from '../event/entry-line.ts';
 import type { OperatorFlags } from '../operator/operator-command.ts';
+import { asOutage, OutageNotice } from '../operator/outage.ts';
 import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
+import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { paintLine } from './line.ts';
-import { logLine, logPages, News } from './log.ts';
+import { logPages, RepetitionFilter } from './log.ts';
 import { LiveScreen } from './screen.ts';
-import { loadFrame, momentOf, type RolloutFrame } from './snapshot.ts';
+import { loadContext, type ReleaseContext, snapshotOf } from './snapshot.ts';
 import { renderRollout } from './view.ts';
 
 const POLL_INTERVAL_MS = 1_000;
-/** A rollout of ten thousand hosts is a large answer: the server is not asked for more than this share of the time. */
+/** A rollout of ten thousand hosts is a large answer: at most this share of the time is spent on asking for it. */
 const MAX_POLL_SHARE = 0.2;
 
 interface Watch {
   readonly terminal: Terminal;
   readonly client: NexusClient;
   readonly id: string;
-  readonly frame: RolloutFrame;
+  readonly context: ReleaseContext;
 }
 
-/** A server that restarts is no reason to stop watching; every other failure is. */
-function passing(error: unknown): NexusError {
-  if (error instanceof NexusError && (error.code === 'unreachable' || error.code === 'overloaded')) return error;
-  throw error;
+/** Waits for the next poll, the longer the longer the last one took. */
+async function pauseAfter({ runtime }: Terminal, startedAtMs: number): Promise<void> {
+  const tookMs = runtime.monotonicMs() - startedAtMs;
+  await delay(runtime, Math.max(POLL_INTERVAL_MS, tookMs / MAX_POLL_SHARE - tookMs));
 }
 
-async function pauseAfter(startedAtMs: number): Promise<void> {
-  const tookMs = performance.now() - startedAtMs;
-  await sleep(Math.max(POLL_INTERVAL_MS, tookMs / MAX_POLL_SHARE - tookMs));
-}
-
-/** Draws the rollout over itself until it is settled. */
-async function watchLive({ terminal, client, id, frame }: Watch, first: RolloutBody): Promise<RolloutBody> {
+/** Redraws the rollout in place until it is settled. */
+async function watchLive({ terminal, client, id, context }: Watch, first: RolloutBody): Promise<RolloutBody> {
   const screen = new LiveScreen(terminal);
   let rollout = first;
-  let failure: NexusError | undefined;
+  let outage: NexusError | undefined;
   for (;;) {
     const size = screen.size();
     const note =
-      failure === undefined ? [] : [paintLine(terminal, [[`Waiting: ${failure.message}`, 'yellow']], size.columns)];
-    const moment = momentOf(frame, rollout, terminal.clock.nowMs());
-    screen.draw([...renderRollout(terminal, moment, { ...size, rows: size.rows - note.length }), ...note]);
-    if (isSettled(moment)) return rollout;
-    const startedAtMs = performance.now();
+      outage === undefined
+        ? []
+        : [paintLine(terminal, [[`Waiting for the server: ${outage.message}`, 'yellow']], size.columns)];
+    const snapshot = snapshotOf(context, rollout, terminal.runtime.nowMs());
+    screen.draw([...renderRollout(terminal, snapshot, { ...size, rows: size.rows - note.length }), ...note]);
+    if (isSettled(snapshot)) return rollout;
+    const startedAtMs = terminal.runtime.monotonicMs();
     try {
       rollout = await client.getRollout(id);
-      failure = undefined;
+      outage = undefined;
     } catch (error) {
-      failure = passing(error);
+      outage = asOutage(error);
     }
-    if (!isSettled({ ...frame, rollout })) await pauseAfter(startedAtMs);
+    if (!isSettled({ ...context, rollout })) await pauseAfter(terminal, startedAtMs);
   }
-}
-
-/** Prints what is new in the log up to its end; says whether anything was. */
-async function printNews(
-  watch: Watch,
-  cursor: { after: number },
-  print: (line: string) => void,
-  news: News,
-): Promise<boolean> {
-  let any = false;
-  for await (const events of logPages(watch.client, watch.id, cursor)) {
-    any = true;
-    for (const event of events) if (news.isNews(event)) print(logLine(watch.terminal, event, event.at));
-  }
-  return any;
 }
 
 /**
- * A line per change until the rollout is settled. Nothing of a rollout changes without an entry in its log, so the
- * rollout itself, which may be large, is asked for only after one.
+ * Hands on every change in the log until the rollout is settled. Nothing in a rollout changes without an entry in its
+ * log, so the rollout itself, which may be large, is asked for only after new entries.
  */
-async function watchLines(watch: Watch, first: RolloutBody, print: (line: string) => void): Promise<RolloutBody> {
-  const { terminal, client, id, frame } = watch;
+async function watchLog(
+  { terminal, client, id, context }: Watch,
+  first: RolloutBody,
+  print: (entry: LogEventBody) => void,
+): Promise<RolloutBody> {
   const cursor = { after: 0 };
-  const news = new News();
+  const repetitions = new RepetitionFilter();
+  const outage = new OutageNotice(terminal);
   let rollout = first;
-  let waiting = false;
-  let stale = true;
+  let isStale = true;
+  const printNews = async (): Promise<void> => {
+    for await (const entries of logPages(client, id, cursor)) {
+      isStale = true;
+      for (const entry of entries) if (repetitions.isNews(entry)) print(entry);
+    }
+  };
   for (;;) {
-    const startedAtMs = performance.now();
+    const startedAtMs = terminal.runtime.monotonicMs();
     try {
-      stale = (await printNews(watch, cursor, print, news)) || stale;
-      if (stale) rollout = await client.getRollout(id);
-      stale = false;
-      if (waiting) printNote(terminal, 'The server is back.');
-      waiting = false;
-      if (isSettled({ ...frame, rollout })) {
-        await printNews(watch, cursor, print, news);
+      await printNews();
+      if (isStale) rollout = await client.getRollout(id);
+      isStale = false;
+      outage.answered();
+      if (isSettled({ ...context, rollout })) {
+        await printNews();
         return rollout;
       }
     } catch (error) {
-      const failure = passing(error);
-      if (!waiting) printNote(terminal, `${failure.message} Waiting for it.`);
-      waiting = true;
+      outage.failed(asOutage(error));
     }
-    await pauseAfter(startedAtMs);
+    await pauseAfter(terminal, startedAtMs);
   }
 }
 
-function closingNotes({ frame, terminal }: Watch, rollout: RolloutBody): string[] {
-  const own = explainRollout(momentOf(frame, rollout, terminal.clock.nowMs()));
-  if (rollout.state === 'converged') return [own];
+function closingNotes({ context, terminal }: Watch, rollout: RolloutBody): string[] {
+  const { text } = explainRollout(snapshotOf(context, rollout, terminal.runtime.nowMs()));
+  if (rollout.state === 'converged') return [text];
   return [
-    own,
-    `Why each host is where it is: nexus rollout explain ${rollout.id}`,
+    text,
+    `To see why each host is where it is: nexus rollout explain ${rollout.id}`,
     ...(rollout.state === 'halted'
-      ? [`What stands against the release: nexus release show ${shortDigest(rollout.release)}`]
+      ? [`To see the evidence against the release: nexus release show ${shortDigest(rollout.release)}`]
       : []),
   ];
 }
 
 /**
- * Watches until the rollout has ended, nothing is in flight and no rollback is owed: a live view on a terminal, lines in
- * a pipe, the final rollout alone with `--json`. Ends with 0 for a rollout that converged and with 1 for every other.
+ * Watches until the rollout has ended, nothing is in flight and every failed host is rolled back: a live view on a
+ * terminal, lines in a pipe, only the final rollout with `--json`. Ends with 0 for a rollout that converged and with 1
+ * for every other.
  */
 export async function watchRollout(
   terminal: Terminal,
@@ -129,12 +122,14 @@ export async function watchRollout(
   flags: OperatorFlags,
 ): Promise<void> {
   const first = await client.getRollout(id);
-  const watch: Watch = { terminal, client, id, frame: await loadFrame(client, first) };
-  const live = terminal.stdout.isTTY === true && !flags.json;
-  const last = live
-    ? await watchLive(watch, first)
-    : await watchLines(watch, first, flags.json ? () => {} : (line) => printLine(terminal, line));
+  const context = await loadContext(client, first);
+  const watch: Watch = { terminal, client, id, context };
+  const print = (entry: LogEventBody): void => {
+    if (!flags.json) printLine(terminal, entryLine(terminal, entry, entry.at, context.releaseNames));
+  };
+  const isLive = terminal.stdout.isTTY === true && !flags.json;
+  const last = isLive ? await watchLive(watch, first) : await watchLog(watch, first, print);
   if (flags.json) printJson(terminal, last);
-  else for (const note of closingNotes(watch, last)) printNote(terminal, note);
+  else for (const note of closingNotes(watch, last)) printNote(terminal, printable(note));
   if (last.state !== 'converged') throw new CommandEnd(EXIT_FAILED);
 }

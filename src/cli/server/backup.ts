@@ -1,4 +1,5 @@
-import { Argument, type Command, Option } from 'commander';
+import { Argument, type Command } from 'commander';
+import { dataOption } from '../operator/arguments.ts';
 import { completedBy } from '../operator/completion-source.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
@@ -17,17 +18,19 @@ async function backUpTo(terminal: Terminal, file: string, flags: BackupFlags): P
   else
     printNote(
       terminal,
-      `Backed up ${directory} to ${file}. To restore: stop the server, put the file in place of nexus.db, remove nexus.db-wal and nexus.db-shm.`,
+      `Backed up ${directory} to ${file}. To restore it, stop the server, replace nexus.db by the file, and remove nexus.db-wal and nexus.db-shm.`,
     );
 }
 
 export function addBackupCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('backup')
-    .description('copy the database, also while the server runs')
-    .addArgument(completedBy('file', new Argument('<file>', 'where the copy goes; must not exist')))
-    .addOption(completedBy('directory', new Option('--data <dir>', 'data directory of the server (NEXUS_DATA)')))
+    .description('copy the database, even while the server is running')
+    .addArgument(completedBy('file', new Argument('<file>', 'where to write the copy; must not exist yet')))
+    .addOption(dataOption())
     .option('--json', 'print one JSON document')
     .action((file: string, flags: BackupFlags) => backUpTo(terminal, file, flags));
-  addExamples(command, [['nexus backup /backup/nexus-monday.db', 'A consistent, checked copy of a running server']]);
+  addExamples(command, [
+    ['nexus backup /backup/nexus-monday.db', 'Make a consistent, verified copy of a running server'],
+  ]);
 }

@@ -3,6 +3,8 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSy
 import { type Command, Option } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import { parseInstant } from '../../domain/instant.ts';
+import { plural } from '../../domain/words.ts';
+import { collect, dataOption, hostOption } from '../operator/arguments.ts';
 import { completedBy } from '../operator/completion-source.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
@@ -21,20 +23,18 @@ interface ExportFlags {
   readonly output?: string;
 }
 
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
-
 function readTime(flag: string, text: string | undefined, nowMs: number, fallbackMs: number): number {
   if (text === undefined) return fallbackMs;
   return parseInstant(readPointInTime(flag, text, nowMs)) ?? fallbackMs;
 }
 
-/** Writes under another name first, so that a file of the wanted name is always a whole one. */
+/** Writes under another name first, so that a file of the final name is always complete. */
 async function intoFile(
   file: string,
   write: (sink: (piece: string | Uint8Array) => void) => Promise<void>,
 ): Promise<void> {
   if (existsSync(file)) {
-    throw new NexusError('conflict', `${file} exists already: choose another name, or remove it first`);
+    throw new NexusError('conflict', `${file} exists already: choose another name, or remove the file first.`);
   }
   const partial = `${file}.partial-${process.pid}`;
   try {
@@ -52,13 +52,17 @@ async function intoFile(
   } catch (error) {
     rmSync(partial, { force: true });
     if (error instanceof NexusError) throw error;
-    throw new NexusError('store_unavailable', `cannot write ${file}: ${messageOf(error)}`, { cause: error });
+    throw new NexusError(
+      'store_unavailable',
+      `${file} cannot be written: ${messageOf(error)}. Nothing was exported: choose another place, or make room there.`,
+      { cause: error },
+    );
   }
 }
 
 async function exportTo(terminal: Terminal, flags: ExportFlags): Promise<void> {
   const directory = dataDirectoryOf(flags.data, terminal);
-  const nowMs = terminal.clock.nowMs();
+  const nowMs = terminal.runtime.nowMs();
   const request = {
     hosts: flags.host ?? [],
     fromMs: readTime('--from', flags.from, nowMs, 0),
@@ -66,7 +70,10 @@ async function exportTo(terminal: Terminal, flags: ExportFlags): Promise<void> {
     stepMs: flags.step === undefined ? null : readDuration('--step', flags.step) * 1000,
   };
   if (flags.format === 'parquet' && flags.output === undefined && terminal.stdout.isTTY === true) {
-    throw new NexusError('usage', 'Parquet is no text for a terminal: name a file with --output FILE, or pipe it.');
+    throw new NexusError(
+      'usage',
+      'Parquet is a binary format, and the output is a terminal: name a file with --output FILE, or pipe the output.',
+    );
   }
   const { createLog } = await import('../terminal/create-log.ts');
   const { exportHistory } = await import('../../main.ts');
@@ -85,29 +92,29 @@ async function exportTo(terminal: Terminal, flags: ExportFlags): Promise<void> {
     damaged = (await exportHistory(directory, flags.format, request, sink, log)).damaged;
   }
   if (damaged > 0)
-    printNote(terminal, `${damaged} damaged chunks of history were left out: nexus event list shows which.`);
+    printNote(terminal, `${plural(damaged, 'damaged chunk')} of history left out. To see which: nexus event list`);
 }
 
 export function addExportCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('export')
-    .description('write history out, also while the server runs')
-    .addOption(new Option('--format <format>', 'what is written').choices(FORMATS).makeOptionMandatory())
-    .addOption(completedBy('directory', new Option('--data <dir>', 'data directory of the server (NEXUS_DATA)')))
-    .addOption(new Option('--host <name>', 'of this host alone; may be given several times').argParser(collect))
-    .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time; the beginning when not given')
-    .option('--to <when>', 'likewise; now when not given')
-    .option('--step <duration>', 'one row per step (60s, 1h), also of times kept no finer; every sample when not given')
+    .description('write history out, even while the server is running')
+    .addOption(new Option('--format <format>', 'format of the output').choices(FORMATS).makeOptionMandatory())
+    .addOption(dataOption())
+    .addOption(hostOption('only this host; may be repeated (default: all hosts)').argParser(collect))
+    .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: the beginning)')
+    .option('--to <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: now)')
+    .option('--step <duration>', 'one row per step, for example 60s or 1h (default: every sample)')
     .addOption(
-      completedBy('file', new Option('--output <file>', 'where it goes; must not exist. Stdout when not given')),
+      completedBy('file', new Option('--output <file>', 'file to write; must not exist yet (default: stdout)')),
     )
     .action((flags: ExportFlags) => exportTo(terminal, flags));
   addExamples(command, [
-    ['nexus export --format csv --from 24h > samples.csv', 'Every sample of the last day'],
-    ['nexus export --format parquet --step 1h --output hours.parquet', 'All history in steps of an hour'],
+    ['nexus export --format csv --from 24h > samples.csv', 'Export every sample of the last day'],
+    ['nexus export --format parquet --step 1h --output hours.parquet', 'Export all history in steps of an hour'],
     [
       'nexus export --format prometheus --host web-1 --output web-1.om',
-      'For promtool tsdb create-blocks-from openmetrics',
+      'Export for promtool tsdb create-blocks-from openmetrics',
     ],
   ]);
 }

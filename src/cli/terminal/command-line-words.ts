@@ -1,5 +1,5 @@
 /**
- * Splits a command line as a shell does, as far as quotes and backslashes go; nothing is expanded or run. The last word
+ * Splits a command line at its spaces, quotes and backslashes as a shell does; nothing is expanded or run. The last word
  * is the one under the cursor: it may be empty, and a quote in it may still be open.
  */
 export function commandLineWords(line: string): string[] {

@@ -13,16 +13,19 @@ function isLevel(text: string): text is Level {
 const STDERR = 2;
 
 /**
- * The structured log: one JSON object a line on stderr, written before the call returns, so that the last line before
- * a crash is there. NEXUS_LOG_LEVEL sets the least level (default `info`); throws `usage` for an unknown one.
+ * The structured log: one JSON object a line on stderr, written before the call returns, so that a crash loses no line.
+ * NEXUS_LOG_LEVEL sets the lowest level that is logged (default `info`); throws `usage` for an unknown one.
  */
 export function createLog(terminal: Terminal): Log {
   const level = settingOf(terminal, 'NEXUS_LOG_LEVEL') ?? 'info';
   if (!isLevel(level)) {
-    throw new NexusError('usage', `NEXUS_LOG_LEVEL is '${level}', which is no level: set one of ${LEVELS.join(', ')}.`);
+    throw new NexusError(
+      'usage',
+      `NEXUS_LOG_LEVEL is '${level}', which is not a log level: set it to one of ${LEVELS.join(', ')}.`,
+    );
   }
   const destination = pino.destination({ fd: STDERR, sync: true });
-  // With nobody reading stderr any more there is nowhere to say so, and a server must not die of it.
+  // Once stderr is closed there is nowhere left to report it, and a server must not die of it.
   destination.on('error', () => {});
   return pino(
     {

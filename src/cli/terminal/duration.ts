@@ -21,21 +21,24 @@ export function parseDuration(text: string): number | undefined {
   return seconds;
 }
 
-/** As {@link parseDuration}; anything else is wrong usage of `flag`. */
-export function readDuration(flag: string, text: string): number {
+/** The value of `flag` in seconds, 0 included. Throws `usage` for what {@link parseDuration} does not read. */
+export function readDurationOrZero(flag: string, text: string): number {
   const seconds = parseDuration(text);
-  if (seconds === undefined || seconds === 0) {
-    throw new NexusError('usage', `${flag} is '${text}', which is no duration: write 45s, 30m, 12h, 90d or 1h30m.`);
-  }
-  return seconds;
+  if (seconds !== undefined) return seconds;
+  throw new NexusError(
+    'usage',
+    `${flag} is '${text}', which is not a duration: write for example 45s, 30m, 12h, 90d or 1h30m.`,
+  );
 }
 
-/** As {@link readDuration}, but `0` is a duration as well: it switches off. */
-export function readDurationOrOff(flag: string, text: string): number {
-  return parseDuration(text) === 0 ? 0 : readDuration(flag, text);
+/** As {@link readDurationOrZero}, but a duration of 0 is refused as well. */
+export function readDuration(flag: string, text: string): number {
+  const seconds = readDurationOrZero(flag, text);
+  if (seconds > 0) return seconds;
+  throw new NexusError('usage', `${flag} is '${text}', but it must be longer than 0: write for example 45s or 30m.`);
 }
 
-/** A point in time of a flag: `now`, an ISO 8601 instant, or how long ago (`1h`). Returns ISO 8601 UTC. */
+/** The value of `flag` as ISO 8601 UTC: `now`, an ISO 8601 instant, or how long ago (`1h`). Throws `usage`. */
 export function readPointInTime(flag: string, text: string, nowMs: number): string {
   if (text === 'now') return formatInstant(nowMs);
   const instant = parseInstant(text);
@@ -44,29 +47,40 @@ export function readPointInTime(flag: string, text: string, nowMs: number): stri
   if (agoSeconds === undefined) {
     throw new NexusError(
       'usage',
-      `${flag} is '${text}', which is no point in time: write how long ago (1h, 7d), now, or 2026-01-31T12:00:00Z.`,
+      `${flag} is '${text}', which is not a point in time: write how long ago (1h, 7d), now, or for example 2026-01-31T12:00:00Z.`,
     );
   }
   return formatInstant(nowMs - agoSeconds * 1000);
 }
 
-const UNITS_LARGEST_FIRST = [
+const FLAG_UNITS = [
+  ['y', 365 * 86_400],
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+] as const;
+
+/** Seconds as a flag is written: the largest unit that divides them, `60` → `1m`, `90` → `90s`. */
+export function durationFlag(seconds: number): string {
+  const unit = FLAG_UNITS.find(([, length]) => seconds >= length && seconds % length === 0);
+  return unit === undefined ? `${seconds}s` : `${seconds / unit[1]}${unit[0]}`;
+}
+
+const AGE_UNITS = [
   ['d', 86_400],
   ['h', 3_600],
   ['min', 60],
 ] as const;
 
-/** Seconds in the largest unit that fits, rounded down: `45 s`, `3 min`, `2 h`, `5 d`. */
-export function formatDuration(seconds: number): string {
-  for (const [unit, length] of UNITS_LARGEST_FIRST) {
-    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
-  }
-  return `${Math.floor(seconds)} s`;
+/** The age of something, in its largest unit and rounded down: `45 s`, `3 min`, `2 h`, `5 d`. */
+function formatAge(seconds: number): string {
+  const [unit, length] = AGE_UNITS.find(([, one]) => seconds >= one) ?? (['s', 1] as const);
+  return `${Math.floor(seconds / length)} ${unit}`;
 }
 
 /** `12 s ago`, `in 3 h`, `now` for less than a second either way. */
 export function formatRelativeTime(instantMs: number, nowMs: number): string {
   const seconds = Math.abs(nowMs - instantMs) / 1000;
   if (seconds < 1) return 'now';
-  return instantMs <= nowMs ? `${formatDuration(seconds)} ago` : `in ${formatDuration(seconds)}`;
+  return instantMs <= nowMs ? `${formatAge(seconds)} ago` : `in ${formatAge(seconds)}`;
 }

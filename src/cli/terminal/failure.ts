@@ -12,11 +12,11 @@ function brokenRules(errors: unknown): string[] {
   return lines;
 }
 
-/** A failure as a person reads it on stderr: the sentence, then the broken rules and the nearest name where known. */
+/** A failure as a person reads it on stderr: its message, then the rules that were broken and the nearest known name. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof NexusError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-    return `error: nexus itself failed. Please report this together with the command:\n${stack}`;
+    return `error: nexus itself failed. Please report this, together with the command that you ran:\n${stack}`;
   }
   const nearest = error.details['did_you_mean'];
   const lines = [error.message, ...brokenRules(error.details['errors'])];

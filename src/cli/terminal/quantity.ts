@@ -1,38 +1,40 @@
-/** What was not measured, as every table shows it. */
+/** Quantities as every table shows them. */
+
+/** Stands for what was not measured. */
 export const UNKNOWN = '–';
 
-const STEPS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const;
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 function scale(value: number, firstUnit: number): string {
   let unit = firstUnit;
   let amount = value;
-  while (amount >= 1024 && unit < STEPS.length - 1) {
+  while (amount >= 1024 && unit < UNITS.length - 1) {
     amount /= 1024;
     unit += 1;
   }
   const digits = unit === firstUnit || amount >= 100 ? 0 : 1;
-  return `${amount.toFixed(digits)} ${STEPS[unit]}`;
+  return `${amount.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** Bytes in powers of 1024, as the Engine's own tools count. */
 export function formatBytes(bytes: number | null): string {
   return bytes === null ? UNKNOWN : scale(bytes, 0);
 }
 
-export function formatMegabytes(megabytes: number | null): string {
-  return megabytes === null ? UNKNOWN : scale(megabytes, 2);
+/** Of what the wire calls MB and counts in units of 2^20 bytes. */
+export function formatMebibytes(mebibytes: number | null): string {
+  return mebibytes === null ? UNKNOWN : scale(mebibytes, 2);
 }
 
-export function formatGigabytes(gigabytes: number | null): string {
-  return gigabytes === null ? UNKNOWN : scale(gigabytes, 3);
+/** Of what the wire calls GB and counts in units of 2^30 bytes. */
+export function formatGibibytes(gibibytes: number | null): string {
+  return gibibytes === null ? UNKNOWN : scale(gibibytes, 3);
 }
 
 export function formatPercent(percent: number | null): string {
-  if (percent === null) return UNKNOWN;
-  return `${percent.toFixed(percent >= 100 ? 0 : 1)} %`;
+  return percent === null ? UNKNOWN : `${percent.toFixed(percent >= 100 ? 0 : 1)}%`;
 }
 
-/** `812 MB / 3.9 GB`; the part alone where the whole is not known. */
+/** `812 MiB / 3.9 GiB`; the part alone where the whole is not known. */
 export function formatShare(part: string, whole: string): string {
   return whole === UNKNOWN ? part : `${part} / ${whole}`;
 }
@@ -46,7 +48,7 @@ export function formatNumber(value: number | null, digits: number): string {
   return value === null ? UNKNOWN : value.toFixed(digits);
 }
 
-/** Two directions of one traffic, `1.2 MB / 300 KB`; one dash where neither was measured. */
+/** Traffic in both directions, `1.2 MiB / 300 KiB`; one dash where neither was measured. */
 export function formatTransfer(inBytes: number | null, outBytes: number | null): string {
   return inBytes === null && outBytes === null ? UNKNOWN : `${formatBytes(inBytes)} / ${formatBytes(outBytes)}`;
 }

@@ -2,17 +2,17 @@ import type { Log } from '../../domain/log.ts';
 import { EXIT_FAILED } from './exit-code.ts';
 
 /**
- * Aborts at the first SIGTERM or SIGINT. A second one means that whoever sent it does not want to wait for a graceful
- * end: the process exits with 1 at once. What was acknowledged is on the disk either way.
+ * Aborts at the first SIGTERM or SIGINT. A second one asks not to wait for a graceful end: the process exits with 1 at
+ * once. Everything that was acknowledged is on the disk either way.
  */
 export function stopSignal(log: Log): AbortSignal {
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stop.signal.aborted) {
-      log.warn({ signal }, 'second stop signal: exiting at once');
+      log.warn({ signal }, 'received a second stop signal: exiting at once');
       process.exit(EXIT_FAILED);
     }
-    log.info({ signal }, 'stopping: finishing what is under way');
+    log.info({ signal }, 'stopping: finishing the work in progress');
     stop.abort();
   };
   process.on('SIGTERM', onSignal);
@@ -20,7 +20,7 @@ export function stopSignal(log: Log): AbortSignal {
   return stop.signal;
 }
 
-/** Resolves when `signal` aborts, also if that was before. */
+/** Resolves when `signal` aborts, at once if it has aborted already. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();

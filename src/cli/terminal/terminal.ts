@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import type { Clock } from '../../domain/clock.ts';
+import type { Runtime } from '../../domain/runtime.ts';
+import { systemRuntime } from '../../runtime/system-runtime.ts';
 
 /** A stream as the command line writes to it; `process.stdout` is one, and so is any `Writable` of a test. */
 export interface OutputStream extends NodeJS.WritableStream {
@@ -7,27 +8,27 @@ export interface OutputStream extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
-/** Everything of the process that a command may look at or write to. */
+/** Everything of the process that a command may read or write. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
 }
 
 export function processTerminal(): Terminal {
-  return { env: process.env, stdout: process.stdout, stderr: process.stderr, clock: { nowMs: () => Date.now() } };
+  return { env: process.env, stdout: process.stdout, stderr: process.stderr, runtime: systemRuntime };
 }
 
-/** A set variable, or undefined for one that is unset or empty: `NEXUS_DATA= nexus …` means "not given" in a shell. */
+/** A variable's value; undefined for one that is unset or empty: `NEXUS_DATA= nexus …` means "not given" in a shell. */
 export function settingOf(terminal: Terminal, name: string): string | undefined {
   const value = terminal.env[name];
   return value === undefined || value === '' ? undefined : value;
 }
 
 /**
- * Whether a person reads along: relative times and cut columns are for them, a pipe gets exact values. FORCE_COLOR asks
- * for the terminal's output wherever it goes.
+ * Whether a person reads along: relative times and cut columns are for people, a pipe gets exact values. FORCE_COLOR
+ * asks for the terminal's output wherever it goes.
  */
 export function isInteractive(terminal: Terminal): boolean {
   return terminal.stdout.isTTY === true || settingOf(terminal, 'FORCE_COLOR') !== undefined;
@@ -43,7 +44,7 @@ export function widthOf(terminal: Terminal): number | undefined {
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** Colours `text` where stdout shows colours; `styleText` itself looks at the stream, NO_COLOR and FORCE_COLOR. */
+/** Colours `text` where stdout shows colours; `styleText` itself checks the stream, NO_COLOR and FORCE_COLOR. */
 export function paint(terminal: Terminal, style: Style, text: string): string {
   return styleText(style, text, { stream: terminal.stdout });
 }
@@ -57,7 +58,7 @@ export function printJson(terminal: Terminal, document: unknown): void {
   terminal.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** What explains the output but is not part of it: a pipe does not receive it. */
+/** Explains the output without being part of it: it goes to stderr, which a pipe does not receive. */
 export function printNote(terminal: Terminal, note: string): void {
   terminal.stderr.write(`${note}\n`);
 }

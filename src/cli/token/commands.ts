@@ -1,13 +1,15 @@
-import { Argument, type Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
 import type { MintedTokenBody, TokenBody } from '../../wire/operator.ts';
+import { hostOption, tokenArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
-import { addOperatorFlags, hostOption, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { readDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { renderTable } from '../terminal/table.ts';
-import { paint, printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
+import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { timeCell } from '../terminal/time-cell.ts';
+import { paintTone } from '../terminal/tone-style.ts';
 
 /** Whose tokens: one host's, or the operators'. */
 interface OwnerFlags extends OperatorFlags {
@@ -19,7 +21,10 @@ interface OwnerFlags extends OperatorFlags {
 function ownerOf(flags: OwnerFlags): string | null {
   if (flags.host !== undefined) return flags.host;
   if (flags.admin) return null;
-  throw new NexusError('usage', 'say whose tokens are meant: --host NAME for an agent, or --admin for an operator.');
+  throw new NexusError(
+    'usage',
+    'neither --host nor --admin is given: write --host NAME for the tokens of an agent, or --admin for those of operators.',
+  );
 }
 
 function addOwnerFlags(command: Command): Command {
@@ -28,7 +33,7 @@ function addOwnerFlags(command: Command): Command {
     .addOption(new Option('--admin', 'for an operator over the network'));
 }
 
-/** The plaintext stands alone on stdout, so that `TOKEN=$(nexus token create …)` holds it and nothing else. */
+/** The plaintext is alone on stdout, so that `TOKEN=$(nexus token create …)` contains nothing else. */
 function printMinted(terminal: Terminal, flags: OperatorFlags, minted: MintedTokenBody, note: string): void {
   if (flags.json) return printJson(terminal, minted);
   printNote(terminal, note);
@@ -49,14 +54,17 @@ async function createToken(terminal: Terminal, flags: CreateFlags): Promise<void
   const minted = await withClient(flags, terminal, (client) =>
     host === null ? client.createAdminToken(body) : client.createAgentToken(host, body),
   );
-  const use = host === null ? 'NEXUS_ADMIN_TOKEN with --url' : `NEXUS_AGENT_TOKEN of the agent on ${host}`;
-  printMinted(terminal, flags, minted, `Token ${minted.id}, for ${use}. It is shown only now:`);
+  const use =
+    host === null
+      ? 'Set NEXUS_ADMIN_TOKEN to it and use --url'
+      : `Set NEXUS_AGENT_TOKEN to it for the agent on ${host}`;
+  printMinted(terminal, flags, minted, `Created token ${minted.id}. ${use}. It is shown only now:`);
 }
 
 function stateCell(terminal: Terminal, token: TokenBody): string {
-  if (token.revoked_at !== null) return paint(terminal, 'gray', 'revoked');
-  const expired = token.expires_at !== null && Date.parse(token.expires_at) <= terminal.clock.nowMs();
-  return expired ? paint(terminal, 'yellow', 'expired') : paint(terminal, 'green', 'valid');
+  if (token.revoked_at !== null) return paintTone(terminal, 'muted', 'revoked');
+  const isExpired = token.expires_at !== null && Date.parse(token.expires_at) <= terminal.runtime.nowMs();
+  return isExpired ? paintTone(terminal, 'warning', 'expired') : paintTone(terminal, 'good', 'valid');
 }
 
 async function listTokens(terminal: Terminal, flags: OwnerFlags): Promise<void> {
@@ -67,7 +75,7 @@ async function listTokens(terminal: Terminal, flags: OwnerFlags): Promise<void> 
   if (flags.json) return printJson(terminal, list);
   if (list.tokens.length === 0) {
     const owner = host === null ? '--admin' : `--host ${host}`;
-    printNote(terminal, `No tokens yet. Mint one: nexus token create ${owner}`);
+    printNote(terminal, `There are no tokens yet. To create one: nexus token create ${owner}`);
     return;
   }
   const table = await renderTable<TokenBody>(
@@ -91,46 +99,45 @@ async function rotateToken(terminal: Terminal, id: string, flags: OperatorFlags)
     terminal,
     flags,
     minted,
-    `Token ${minted.id} takes over; the old plaintext is refused from now on. Shown only now:`,
+    `Replaced token ${printable(id)} by ${minted.id}. The old one is refused from now on. The new one is shown only now:`,
   );
 }
 
 async function revokeToken(terminal: Terminal, id: string, flags: OperatorFlags): Promise<void> {
   const token = await withClient(flags, terminal, (client) => client.revokeToken(id));
   if (flags.json) return printJson(terminal, token);
-  printLine(terminal, `Revoked ${token.id} (${printable(token.name)}): it is refused from now on.`);
+  printLine(terminal, `Revoked token ${token.id} (${printable(token.name)}). It is refused from now on.`);
 }
 
 export function addTokenCommands(program: Command, terminal: Terminal): void {
-  const token = program.command('token').description('mint, see and revoke tokens of agents and operators');
+  const token = program.command('token').description('create, list, rotate and revoke tokens of agents and operators');
   addExamples(token, [
-    ['nexus token create --host web-1', 'A token for the agent of a host'],
-    ['nexus token create --admin --name laptop --expires 90d', 'A token to use nexus over the network'],
+    ['nexus token create --host web-1', 'Create a token for the agent of a host'],
+    ['nexus token create --admin --name laptop --expires 90d', 'Create a token to use nexus over the network'],
   ]);
-  const id = () => new Argument('<id>', "id of the token, as 'nexus token list' shows it");
 
-  const create = token.command('create').description('mint a token; its plaintext is shown only once');
+  const create = token.command('create').description('create a token; its plaintext is shown only once');
   addOwnerFlags(create)
-    .option('--name <label>', 'what it is for')
-    .option('--expires <duration>', 'valid this long (1h, 90d, 1y); for good when not given');
+    .option('--name <label>', 'what it is for (default: agent or admin)')
+    .option('--expires <duration>', 'how long it is valid, for example 1h, 90d, 1y (default: for ever)');
   addOperatorFlags(create).action((flags) => createToken(terminal, flags));
   addExamples(create, [
-    ['NEXUS_AGENT_TOKEN=$(nexus token create --host web-1)', 'Only the token goes to stdout'],
-    ['nexus token create --admin --name laptop --expires 90d', 'A token for an operator, for three months'],
+    ['NEXUS_AGENT_TOKEN=$(nexus token create --host web-1)', 'Capture the token: nothing else goes to stdout'],
+    ['nexus token create --admin --name laptop --expires 90d', 'Create a token for an operator, valid for 90 days'],
   ]);
 
-  const list = token.command('list').alias('ls').description('list tokens; never their plaintext');
+  const list = token.command('list').alias('ls').description('list tokens, without their plaintext');
   addOperatorFlags(addOwnerFlags(list)).action((flags) => listTokens(terminal, flags));
   addExamples(list, [
-    ['nexus token list --host web-1', 'Which tokens a host has, and when they were last used'],
-    ['nexus token list --admin', 'Who may use the API over the network'],
+    ['nexus token list --host web-1', 'List the tokens of a host, and when they were last used'],
+    ['nexus token list --admin', 'List who may use the API over the network'],
   ]);
 
-  const rotate = token.command('rotate').description('replace a token; the old one stops at once').addArgument(id());
-  addOperatorFlags(rotate).action((tokenId, flags) => rotateToken(terminal, tokenId, flags));
-  addExamples(rotate, [['nexus token rotate tok_4fT9', 'A new plaintext for the same agent']]);
+  const rotate = token.command('rotate').description('replace a token; the old one is refused at once');
+  addOperatorFlags(rotate.addArgument(tokenArgument())).action((id, flags) => rotateToken(terminal, id, flags));
+  addExamples(rotate, [['nexus token rotate tok_4fT9', 'Get a new plaintext for the same agent']]);
 
-  const revoke = token.command('revoke').description('revoke a token; it stops at once').addArgument(id());
-  addOperatorFlags(revoke).action((tokenId, flags) => revokeToken(terminal, tokenId, flags));
+  const revoke = token.command('revoke').description('revoke a token; it is refused at once');
+  addOperatorFlags(revoke.addArgument(tokenArgument())).action((id, flags) => revokeToken(terminal, id, flags));
   addExamples(revoke, [['nexus token revoke tok_4fT9', 'Refuse a lost token from its next request on']]);
 }

@@ -37,7 +37,7 @@ after(async () => {
 });
 
 async function complete(line: string): Promise<string[]> {
-  const terminal = memoryTerminal({ env: { NEXUS_DATA: data } });
+  const terminal = memoryTerminal({ env: { NEXUS_DATA: data }, longestPauseMs: 0 });
   assert.equal(await runCli(['__complete', line], terminal), 0);
   return terminal
     .out()

@@ -45,14 +45,17 @@ describe('probes of flags', () => {
   }
 
   const refused: Array<[ProbeFlags, RegExp]> = [
-    [{ probeHttp: ['http://127.0.0.1'] }, /no probe: write NAME=URL/],
-    [{ probeHttp: ['front='] }, /no probe: write NAME=URL/],
-    [{ probeHttp: ['front=ftp://h'] }, /'ftp:\/\/h' is no http URL/],
-    [{ probeTcp: ['db=5432'] }, /'5432' is no HOST:PORT/],
-    [{ probeExec: ['ready=db'] }, /names no service and command/],
-    [{ probeExec: ['ready=db: '] }, /names no service and command/],
+    [{ probeHttp: ['http://127.0.0.1'] }, /not a probe: write NAME=URL/],
+    [{ probeHttp: ['front='] }, /not a probe: write NAME=URL/],
+    [{ probeHttp: ['front=ftp://h'] }, /'ftp:\/\/h' is not an HTTP URL/],
+    [{ probeTcp: ['db=5432'] }, /'5432' is not HOST:PORT/],
+    [{ probeExec: ['ready=db'] }, /does not name a service and a command/],
+    [{ probeExec: ['ready=db: '] }, /does not name a service and a command/],
     [{ probeHttp: ['a=http://h'], probeTcp: ['a=h:1'] }, /two probes are named 'a'/],
-    [{ probeHttp: ['a=http://h'], observe: ['b'] }, /--observe is 'b', but no probe is named so: there is a\./],
+    [
+      { probeHttp: ['a=http://h'], observe: ['b'] },
+      /--observe is 'b', but no probe has that name: the probes are 'a'\./,
+    ],
   ];
   for (const [flags, reason] of refused) {
     it(`refuses ${JSON.stringify(flags)}`, () => assert.throws(() => readProbes(flags), usage(reason)));
@@ -126,7 +129,7 @@ describe('a manifest', () => {
 
   const refused: Array<[Partial<ManifestFlags>, RegExp]> = [
     [{ soak: 'long' }, /--soak is 'long'/],
-    [{ maxCpuRatio: 'x3' }, /--max-cpu-ratio is 'x3', which is no number/],
+    [{ maxCpuRatio: 'x3' }, /--max-cpu-ratio is 'x3', which is not a number/],
   ];
   for (const [flags, reason] of refused) {
     it(`refuses ${JSON.stringify(flags)}`, () => assert.throws(() => build(flags), usage(reason)));
@@ -144,9 +147,9 @@ describe('a manifest', () => {
     );
   });
 
-  it('that is ready must be JSON', () => {
+  it('that is given whole must be JSON', () => {
     assert.deepEqual(readManifest('{"kind":"nexus.release/1"}'), { kind: 'nexus.release/1' });
-    assert.throws(() => readManifest('kind: nexus'), usage(/--manifest is no JSON/));
+    assert.throws(() => readManifest('kind: nexus'), usage(/--manifest is not JSON/));
   });
 });
 
@@ -159,7 +162,7 @@ describe('the files of a release', () => {
   ];
   for (const [flag, path] of rows) it(`${flag} is ${path}`, () => assert.equal(releasePathOf(flag), path));
   for (const flag of ['/etc/passwd', '../x', 'conf/../../x', '..']) {
-    it(`${flag} is refused`, () => assert.throws(() => releasePathOf(flag), usage(/absolute|leads out/)));
+    it(`${flag} is refused`, () => assert.throws(() => releasePathOf(flag), usage(/absolute path|leads out/)));
   }
 
   const root = mkdtempSync(join(tmpdir(), 'nexus-release-'));
@@ -171,7 +174,7 @@ describe('the files of a release', () => {
   writeFileSync(join(app, 'logo.png'), Buffer.from([0x89, 0x50, 0xff]));
   const compose = join(app, 'compose.yaml');
 
-  it('are named from the folder of the compose file', async () => {
+  it('are named from the directory of the Compose file', async () => {
     assert.deepEqual(await readSources(compose, ['conf/a.conf', './conf/a.conf']), {
       compose: COMPOSE,
       files: { 'conf/a.conf': 'größe\n' },
@@ -179,24 +182,24 @@ describe('the files of a release', () => {
   });
 
   const unreadable: Array<[string, RegExp]> = [
-    ['conf/b.conf', /b\.conf, which cannot be read: there is no such file/],
-    ['conf', /it is a folder: name its files one by one/],
-    ['logo.png', /no UTF-8 text/],
+    ['conf/b.conf', /b\.conf', which cannot be read: there is no such file/],
+    ['conf', /it is a directory: name its files one by one/],
+    ['logo.png', /not UTF-8 text/],
   ];
   for (const [file, reason] of unreadable) {
     it(`cannot be ${file}`, () => assert.rejects(readSources(compose, [file]), usage(reason)));
   }
 
-  it('named from the current folder are found, and the right name is said', async (t) => {
+  it('named from the current directory are found, and the right name is suggested', async (t) => {
     const before = process.cwd();
     t.after(() => process.chdir(before));
     process.chdir(root);
     await assert.rejects(
       readSources('app/compose.yaml', ['app/conf/a.conf']),
-      usage(/begin at the folder of the compose file: write --file conf\/a\.conf\./),
+      usage(/start at the directory of the Compose file: write --file conf\/a\.conf\./),
     );
   });
 
-  it('need a compose file', () =>
-    assert.rejects(readSources(join(app, 'none.yaml'), []), usage(/--compose is .*none\.yaml, which cannot be read/)));
+  it('need a Compose file', () =>
+    assert.rejects(readSources(join(app, 'none.yaml'), []), usage(/--compose is .*none\.yaml', which cannot be read/)));
 });

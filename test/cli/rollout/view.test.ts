@@ -7,13 +7,13 @@ import { paintLine } from '../../../src/cli/rollout/line.ts';
 import { LiveScreen } from '../../../src/cli/rollout/screen.ts';
 import { renderRollout } from '../../../src/cli/rollout/view.ts';
 import { DEFAULT_TELEMETRY_LIMITS } from '../../../src/domain/release.ts';
-import type { RolloutMoment } from '../../../src/explain/snapshot.ts';
+import type { RolloutSnapshot } from '../../../src/explain/snapshot.ts';
 import type { RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
 import { rolloutHost, SHOP_1_4, sampleRollout } from '../../client/sample-rollouts.ts';
 import { memoryTerminal, NOON_MS } from '../memory-terminal.ts';
 
 function draw(rollout: RolloutBody, columns = 100, rows = 30): string[] {
-  const moment: RolloutMoment = {
+  const snapshot: RolloutSnapshot = {
     rollout,
     policy: {
       activationTimeoutSeconds: 600,
@@ -22,10 +22,10 @@ function draw(rollout: RolloutBody, columns = 100, rows = 30): string[] {
       onHealthFailure: 'rollback-and-halt',
       telemetry: DEFAULT_TELEMETRY_LIMITS,
     },
-    releaseNames: new Map([[SHOP_1_4, 'shop 1.4']]),
+    releaseNames: new Map([[SHOP_1_4, 'shop 1.4 (4f2a9c01b7de)']]),
     nowMs: NOON_MS,
   };
-  return renderRollout(memoryTerminal({ columns }), moment, { columns, rows }).map(stripVTControlCharacters);
+  return renderRollout(memoryTerminal({ columns }), snapshot, { columns, rows }).map(stripVTControlCharacters);
 }
 
 const CONVERGED: Partial<RolloutHostBody> = { state: 'converged', epoch: 1, previous_release: SHOP_1_4 };
@@ -60,16 +60,16 @@ describe('a rollout under way', () => {
   ];
   const rollout = sampleRollout(hosts, { current_wave: 1, max_in_flight: 2 });
 
-  it('shows each host: its state, since when, and what it waits for', () => {
+  it('shows each host: its stage, since when, and what it waits for', () => {
     assert.deepEqual(draw(rollout), [
-      'shop 1.5  9ad49925e0e3  active for 2 min  ro_1',
+      'shop 1.5 (9ad49925e0e3)  active for 2 min  ro_1',
       '██████▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░  1 converged, 2 in flight, 2 pending of 5 hosts',
       '',
       'wave 1 of 3  1 converged',
       '  ✓ web-1  converged',
       'wave 2 of 3  2 in flight, 1 pending',
-      "  ◕ web-2  soaking     22 s         38 s of soak left · 'front' failing for 4 s: HTTP 502",
-      '  ◐ web-3  activating  5 s          its agent pulls and starts',
+      "  ◕ web-2  soaking     22 s         38 s of soak left · probe 'front' failing for 4 s: HTTP 502",
+      '  ◐ web-3  activating  5 s          pulling images and starting containers',
       '  · web-4  pending     2 min        2 hosts in flight, and max_in_flight is 2',
       'wave 3 of 3  1 pending',
       '  · web-5  pending     2 min        waits for wave 2',
@@ -78,20 +78,20 @@ describe('a rollout under way', () => {
 
   it('cuts its lines where the terminal ends', () => {
     const lines = draw(rollout, 60);
-    assert.equal(lines[6], "  ◕ web-2  soaking     22 s         38 s of soak left · 'fr…");
+    assert.equal(lines[6], '  ◕ web-2  soaking     22 s         38 s of soak left · pro…');
     assert.ok(lines.every((line) => line.length <= 60));
   });
 
   it('counts where there is no room for every host', () => {
     assert.deepEqual(draw(rollout, 100, 10), [
-      'shop 1.5  9ad49925e0e3  active for 2 min  ro_1',
+      'shop 1.5 (9ad49925e0e3)  active for 2 min  ro_1',
       '██████▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░  1 converged, 2 in flight, 2 pending of 5 hosts',
       '',
       'wave 1 of 3  1 converged',
       'wave 2 of 3  2 in flight, 1 pending',
-      "  ◕ web-2  soaking     22 s         38 s of soak left · 'front' failing for 4 s: HTTP 502",
-      '  ◐ web-3  activating  5 s          its agent pulls and starts',
-      '  · 1 waits: 2 hosts in flight, and max_in_flight is 2',
+      "  ◕ web-2  soaking     22 s         38 s of soak left · probe 'front' failing for 4 s: HTTP 502",
+      '  ◐ web-3  activating  5 s          pulling images and starting containers',
+      '  · 1 waiting: 2 hosts in flight, and max_in_flight is 2',
       'wave 3 of 3  1 pending',
     ]);
   });
@@ -118,24 +118,27 @@ describe('a canary that was caught', () => {
     reason: "'web-1' failed ('front'): 1 host failed, and failure_threshold is 0",
   };
 
-  it('goes back, and the others are not touched', () => {
+  it('is rolling back, and the others are not touched', () => {
     assert.deepEqual(draw(sampleRollout([failed, ...untouched], halted)), [
-      'shop 1.5  9ad49925e0e3  halted for 30 s  ro_1',
+      'shop 1.5 (9ad49925e0e3)  halted for 30 s  ro_1',
       "'web-1' failed ('front'): 1 host failed, and failure_threshold is 0",
       '██████████░░░░░░░░░░░░░░░░░░░░  1 failed, 2 pending of 3 hosts',
       '',
       'wave 1 of 2  1 failed',
-      "  ✗ web-1  failed      30 s         'front' failed · going back",
+      "  ✗ web-1  failed      30 s         probe 'front' failed · rolling back",
       'wave 2 of 2  2 pending',
       '  · web-2  pending     2 min        not touched',
       '  · web-3  pending     2 min        not touched',
     ]);
   });
 
-  it('is back', () => {
+  it('is rolled back', () => {
     const reverted = { ...failed, state: 'reverted', state_since: '2026-05-01T11:59:58.000Z' } as const;
     const lines = draw(sampleRollout([reverted, ...untouched], halted));
-    assert.equal(lines[5], "  ↩ web-1  reverted    2 s          'front' failed · back on shop 1.4 (4f2a9c01b7de)");
+    assert.equal(
+      lines[5],
+      "  ↩ web-1  reverted    2 s          probe 'front' failed · back on shop 1.4 (4f2a9c01b7de)",
+    );
   });
 });
 
@@ -155,22 +158,22 @@ describe('ten thousand hosts', () => {
   });
   const rollout = sampleRollout(hosts, { current_wave: 1 });
 
-  it('fit on a terminal: counts, and those with something to tell, trouble first', () => {
+  it('fit on a terminal: as counts, and those with something to report, trouble first', () => {
     assert.deepEqual(draw(rollout, 100, 18), [
-      'shop 1.5  9ad49925e0e3  active for 2 min  ro_1',
+      'shop 1.5 (9ad49925e0e3)  active for 2 min  ro_1',
       '██████▓░░░░░░░░░░░░░░░░░░░░░░░  2000 converged, 31 in flight, 7969 pending of 10000 hosts',
       '',
       'wave 1 of 3  1 converged',
       'wave 2 of 3  1999 converged, 31 in flight, 469 pending',
-      "  ◕ edge-2030  soaking     22 s         38 s of soak left · 'front' failing for 4 s",
-      '  ◐ edge-2000  activating  5 s          its agent pulls and starts',
-      '  ◐ edge-2001  activating  5 s          its agent pulls and starts',
-      '  ◐ edge-2002  activating  5 s          its agent pulls and starts',
-      '  ◐ edge-2003  activating  5 s          its agent pulls and starts',
-      '  ◐ edge-2004  activating  5 s          its agent pulls and starts',
-      '    and 25 more on their way',
-      "  · 2 wait: 'edge-2031' is offline",
-      '  · 467 wait: 2 hosts in flight, and max_in_flight is 2',
+      "  ◕ edge-2030  soaking     22 s         38 s of soak left · probe 'front' failing for 4 s",
+      '  ◐ edge-2000  activating  5 s          pulling images and starting containers',
+      '  ◐ edge-2001  activating  5 s          pulling images and starting containers',
+      '  ◐ edge-2002  activating  5 s          pulling images and starting containers',
+      '  ◐ edge-2003  activating  5 s          pulling images and starting containers',
+      '  ◐ edge-2004  activating  5 s          pulling images and starting containers',
+      '    and 25 more in flight',
+      "  · 2 waiting: 'edge-2031' is offline",
+      '  · 467 waiting: 2 hosts in flight, and max_in_flight is 2',
       'wave 3 of 3  7500 pending',
     ]);
   });
@@ -184,7 +187,7 @@ describe('many waves', () => {
     assert.deepEqual(draw(sampleRollout(hosts, { current_wave: 4 }), 100, 16).slice(3), [
       'waves 1–4 of 12  4 converged',
       'wave 5 of 12  1 in flight',
-      '  ◐ web-4  activating  5 s          its agent pulls and starts',
+      '  ◐ web-4  activating  5 s          pulling images and starting containers',
       'waves 6–12 of 12  7 pending',
     ]);
   });

@@ -92,18 +92,18 @@ describe('in a pipe', () => {
     const { code, terminal } = await run(['rollout', 'watch', 'ro_1']);
     assert.equal(code, 1);
     assert.deepEqual(terminal.out().split('\n'), [
-      '2026-05-01T11:58:00.000Z  –                     the rollout of shop 9ad49925e0e3 begins: 2 hosts in 2 waves',
-      '2026-05-01T11:58:00.000Z  web-1                 is offered the release (epoch 1)',
+      '2026-05-01T11:58:00.000Z  –                     rollout of shop 1.5 (9ad49925e0e3) started: 2 hosts in 2 waves',
+      '2026-05-01T11:58:00.000Z  web-1                 was offered the release (epoch 1)',
       "2026-05-01T11:58:01.000Z  web-1                 probe 'front' passes",
-      "2026-05-01T11:58:03.000Z  web-1                 failed: 'front' failing for 15 s",
-      "2026-05-01T11:58:03.000Z  web-1                 the rollout halts: 'web-1' failed ('front')",
-      '2026-05-01T11:58:09.000Z  web-1                 is back on nothing',
+      "2026-05-01T11:58:03.000Z  web-1                 failed: probe 'front' failing for 15 s",
+      "2026-05-01T11:58:03.000Z  web-1                 rollout halted: 'web-1' failed ('front')",
+      '2026-05-01T11:58:09.000Z  web-1                 rolled back and runs nothing now (first deploy)',
       '',
     ]);
     assert.deepEqual(terminal.err().split('\n'), [
-      "The rollout ro_1 of shop 1.5 (9ad49925e0e3) was halted 2 min ago: 'web-1' failed ('front'); of 2 hosts 1 failed, 1 pending.",
-      'Why each host is where it is: nexus rollout explain ro_1',
-      'What stands against the release: nexus release show 9ad49925e0e3',
+      "Rollout ro_1 of shop 1.5 (9ad49925e0e3) was halted 2 min ago: 'web-1' failed ('front'). Hosts: 1 failed, 1 pending.",
+      'To see why each host is where it is: nexus rollout explain ro_1',
+      'To see the evidence against the release: nexus release show 9ad49925e0e3',
       '',
     ]);
   });
@@ -127,8 +127,11 @@ describe('in a pipe', () => {
     );
     const { code, terminal } = await run(['rollout', 'watch', 'latest']);
     assert.equal(code, 0);
-    assert.match(terminal.out(), /the rollout has converged\n$/);
-    assert.match(terminal.err(), /^the server is starting\. Waiting for it\.\nThe server is back\.\nThe rollout ro_1/);
+    assert.match(terminal.out(), /rollout converged\n$/);
+    assert.match(
+      terminal.err(),
+      /^the server is starting\. Waiting for the server\.\nThe server is back\.\nRollout ro_1/,
+    );
   });
 
   it('prints the final rollout alone with --json', async (t) => {
@@ -151,10 +154,10 @@ describe('on a terminal', () => {
     assert.equal(code, 1);
     const pictures = terminal
       .out()
-      .split('shop 1.5  ')
+      .split('shop 1.5 (9ad49925e0e3)  ')
       .slice(1)
       .map((picture) => /web-1 +(\S+)/.exec(picture)?.[1]);
     assert.deepEqual(pictures, ['soaking', 'soaking', 'failed', 'reverted']);
-    assert.match(terminal.err(), /^The rollout ro_1 .* was halted/);
+    assert.match(terminal.err(), /^Rollout ro_1 .* was halted/);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  formatDuration,
+  durationFlag,
   formatRelativeTime,
   parseDuration,
   readDuration,
@@ -27,25 +27,28 @@ describe('durations', () => {
     it(`${text} is ${seconds} s`, () => assert.equal(parseDuration(text), seconds));
   }
   for (const text of ['', 'd', '1.5h', '-1h', '1 h', '90x', '1h ', '٣d']) {
-    it(`'${text}' is none`, () => assert.equal(parseDuration(text), undefined));
+    it(`'${text}' is not one`, () => assert.equal(parseDuration(text), undefined));
   }
-  it('of nothing are wrong usage in a flag', () => {
+  it('of 0 are refused where a flag needs time to pass', () => {
     assert.throws(() => readDuration('--expires', '0s'), isUsage);
     assert.throws(() => readDuration('--expires', 'soon'), /--expires is 'soon'/);
   });
 
-  const shown: Array<[number, string]> = [
-    [0, '0 s'],
-    [59.9, '59 s'],
-    [60, '1 min'],
-    [3_599, '59 min'],
-    [3_600, '1 h'],
-    [86_399, '23 h'],
-    [86_400, '1 d'],
-    [8_640_000, '100 d'],
+  const flags: Array<[number, string]> = [
+    [15, '15s'],
+    [60, '1m'],
+    [90, '90s'],
+    [600, '10m'],
+    [172_800, '2d'],
+    [604_800, '7d'],
+    [63_072_000, '2y'],
   ];
-  for (const [seconds, text] of shown)
-    it(`of ${seconds} s read '${text}'`, () => assert.equal(formatDuration(seconds), text));
+  for (const [seconds, text] of flags) {
+    it(`of ${seconds} s are written '${text}' and read back`, () => {
+      assert.equal(durationFlag(seconds), text);
+      assert.equal(parseDuration(text), seconds);
+    });
+  }
 });
 
 describe('relative times', () => {
@@ -54,7 +57,9 @@ describe('relative times', () => {
     [-999, 'now'],
     [-1_000, '1 s ago'],
     [-12_000, '12 s ago'],
+    [-59_900, '59 s ago'],
     [-180_000, '3 min ago'],
+    [-86_399_000, '23 h ago'],
     [-2 * 86_400_000, '2 d ago'],
     [3 * 3_600_000, 'in 3 h'],
   ];

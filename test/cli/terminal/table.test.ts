@@ -62,9 +62,9 @@ describe('the hosts', () => {
     assert.equal(
       await plain(renderHosts(memoryTerminal(), [sampleHost(), pendingHost('web-2')])),
       [
-        'HOST   STATUS      CPU  LOAD           MEMORY           DISK  CONTAINERS  LAST SEEN                 LABELS',
-        'web-1  online   12.3 %  0.50  1.0 GB / 4.0 GB  10 GB / 40 GB           1  2026-05-01T11:59:48.000Z  role=web',
-        'web-2  pending       –     –                –              –           0  never',
+        'HOST   STATUS     CPU  LOAD             MEMORY             DISK  CONTAINERS  LAST SEEN                 LABELS',
+        'web-1  online   12.3%  0.50  1.0 GiB / 4.0 GiB  10 GiB / 40 GiB           1  2026-05-01T11:59:48.000Z  role=web',
+        'web-2  pending      –     –                  –                –           0  never',
       ].join('\n'),
     );
   });
@@ -91,9 +91,9 @@ describe('the containers', () => {
     assert.equal(
       await plain(renderContainers(memoryTerminal({ columns: 200 }), containers)),
       [
-        'CONTAINER  IMAGE                      STATE                CPU           MEMORY   MEM %    NET IN/OUT  BLOCK READ/WRITE  STARTED  PORTS',
-        'cache      redis                      exited                 –       – / 512 MB       –  1.0 KB / 0 B                 –  1 h ago',
-        'shop-web   registry.example/shop:1.4  running (healthy)  150 %  256 MB / 512 MB  50.0 %  1.0 KB / 0 B                 –  1 h ago  0.0.0.0:80->8080/tcp',
+        'CONTAINER  IMAGE                      STATE               CPU             MEMORY  MEM %     NET IN/OUT  BLOCK READ/WRITE  STARTED  PORTS',
+        'cache      redis                      exited                –        – / 512 MiB      –  1.0 KiB / 0 B                 –  1 h ago',
+        'shop-web   registry.example/shop:1.4  running (healthy)  150%  256 MiB / 512 MiB  50.0%  1.0 KiB / 0 B                 –  1 h ago  0.0.0.0:80->8080/tcp',
       ].join('\n'),
     );
   });
@@ -126,11 +126,11 @@ describe('the page of a host', () => {
       'web-1  online',
       '  Last seen      2026-05-01T11:59:48.000Z',
       '  System         Debian GNU/Linux 12, Docker 26.1.5, 4 CPUs',
-      '  CPU            12.3 %, load 0.50',
-      '  Memory         1.0 GB / 4.0 GB (25.0 %)',
-      '  Disk           10 GB / 40 GB (25.0 %)',
-      '  Network        2.0 KB in, 512 B out',
-      '  Clock          1 min behind the server: check its time synchronisation',
+      '  CPU            12.3%, load 0.50',
+      '  Memory         1.0 GiB / 4.0 GiB (25.0%)',
+      '  Disk           10 GiB / 40 GiB (25.0%)',
+      '  Network        2.0 KiB in, 512 B out',
+      "  Clock          1 min 30 s behind the server's: check the host's time synchronization",
       '  Labels         role=web',
       '  Offline after  2 min of silence',
       '  Added          2026-04-01T12:00:00.000Z',
@@ -141,7 +141,7 @@ describe('the page of a host', () => {
 
   it('of a host that never reported says so', async () => {
     const page = await plain(renderHostPage(memoryTerminal(), pendingHost('web-2'), []));
-    assert.match(page, /Last seen {6}never: its agent has not reported yet/);
+    assert.match(page, /Last seen {6}never \(its agent has not reported yet\)/);
     assert.doesNotMatch(page, /CPU|CONTAINER/);
   });
 });

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { z } from 'zod';
 import { NexusClient } from '../../../src/client/nexus-client.ts';
+import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { afterwards } from './afterwards.ts';
 import { type NexusCommand, nexusCommand } from './nexus-command.ts';
 import { waitUntil, within } from './wait-until.ts';
@@ -149,7 +150,7 @@ export class NexusServer {
 
   /** A client of the operator API over the Unix socket, closed after the test. */
   operator(test: TestContext): NexusClient {
-    const client = new NexusClient({ socketPath: this.socketPath });
+    const client = new NexusClient({ socketPath: this.socketPath }, { runtime: systemRuntime });
     afterwards(test, () => client.close());
     return client;
   }

@@ -1,0 +1,281 @@
+/** Why each host is where it is, state by state and reason by reason, as whole sentences. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { explainHost } from '../../src/explain/host.ts';
+import { noteOf } from '../../src/explain/host-summary.ts';
+import type { Tone } from '../../src/explain/tone.ts';
+import type { RolloutHostBody } from '../../src/wire/rollout.ts';
+import { rolloutHost } from '../client/sample-rollouts.ts';
+import {
+  ACTIVE,
+  FAILED,
+  FRONT,
+  type Given,
+  HALTING,
+  SOAKING,
+  snapshotOf,
+  verdict,
+  withTelemetry,
+} from './sample-snapshots.ts';
+
+const rows: Array<[what: string, Given, sentence: string, note: string]> = [
+  [
+    'pending and held',
+    { host: { held_by: { gate: 'host', reason: "'web-1' is offline: it follows when it is back" } } },
+    "web-1 has been pending for 2 min, held by the 'host' gate: 'web-1' is offline: it follows when it is back.",
+    "'web-1' is offline: it follows when it is back",
+  ],
+  [
+    'pending in a later wave',
+    { host: { wave: 1, held_by: { gate: 'wave', reason: "wave 2 of 2 has not begun: 'web-0' is soaking" } } },
+    "web-1 has been pending for 2 min, held by the 'wave' gate: wave 2 of 2 has not begun: 'web-0' is soaking.",
+    'waits for wave 1',
+  ],
+  ['pending, and next', { host: {} }, 'web-1 has been pending for 2 min; nothing holds it, so it is next.', 'next'],
+  [
+    'pending in a rollout that halted',
+    {
+      host: { held_by: { gate: 'ended', reason: 'the rollout is halted' } },
+      rollout: { state: 'halted', reason: "'web-0' failed" },
+    },
+    "web-1 was not touched: the rollout was halted before its turn ('web-0' failed).",
+    'not touched',
+  ],
+  [
+    'pending in a rollout that was superseded',
+    { host: {}, rollout: { state: 'superseded', reason: 'superseded by rollout ro_2' } },
+    'web-1 was not touched: the rollout was superseded before its turn (superseded by rollout ro_2).',
+    'not touched',
+  ],
+  [
+    'pending in a rollout that converged without it',
+    { host: {}, rollout: { state: 'converged' } },
+    'web-1 was not touched: the rollout converged before its turn.',
+    'not touched',
+  ],
+  [
+    'offered',
+    { host: { epoch: 3, dispatched_at: '2026-05-01T11:59:20.000Z' } },
+    "web-1 was offered shop 1.5 (9ad49925e0e3) 40 s ago, but its agent has not accepted it yet: it will once 'nexus agent --rollouts' runs there and reaches the server.",
+    'offered, not accepted by its agent yet',
+  ],
+  [
+    'archived before its turn',
+    { host: { left: true } },
+    'web-1 was archived while it was pending, so nothing more is expected of it.',
+    'archived',
+  ],
+  [
+    'archived in its soak',
+    { host: { ...SOAKING, left: true } },
+    'web-1 was archived while it was soaking, so nothing more is expected of it.',
+    'archived',
+  ],
+  [
+    'activating',
+    { host: { ...ACTIVE, state: 'activating', state_since: '2026-05-01T11:59:30.000Z' } },
+    'web-1 has been activating shop 1.5 (9ad49925e0e3) for 30 s: its agent is pulling images and starting containers; it times out in 9 min 30 s.',
+    'pulling images and starting containers',
+  ],
+  [
+    'activating for too long',
+    { host: { ...ACTIVE, state: 'activating', state_since: '2026-05-01T11:40:00.000Z' } },
+    'web-1 has been activating shop 1.5 (9ad49925e0e3) for 20 min: its agent is pulling images and starting containers; it should have timed out after 10 min, so its agent is unreachable or has not reported yet.',
+    'pulling images and starting containers',
+  ],
+  [
+    'deferred',
+    {
+      host: { ...ACTIVE, state: 'deferred', state_since: '2026-05-01T11:59:00.000Z' },
+      deferrals: new Map([['web-1', 'the registry does not answer']]),
+    },
+    'web-1 deferred the activation of shop 1.5 (9ad49925e0e3) 1 min ago (the registry does not answer) and will try again by itself.',
+    'deferred by its agent, which will try again',
+  ],
+  [
+    'soaking without probes or telemetry',
+    { host: SOAKING },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has not been judged yet.',
+    '38 s of soak left',
+  ],
+  [
+    'soaking well',
+    {
+      host: {
+        ...SOAKING,
+        probes: [
+          { ...FRONT, status: 'pass' },
+          { ...FRONT, name: 'db', status: 'pass' },
+          { ...FRONT, name: 'slow', mode: 'observe', status: 'fail' },
+        ],
+        telemetry: verdict('ok', 'memory grows by 0.2 MiB/min'),
+      },
+    },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; all 2 probes pass; its telemetry is ok (memory grows by 0.2 MiB/min).',
+    '38 s of soak left · 2 of 2 probes pass · telemetry ok',
+  ],
+  [
+    'soaking with a probe that says nothing yet',
+    {
+      host: {
+        ...SOAKING,
+        probes: [
+          { ...FRONT, status: 'pass' },
+          { ...FRONT, name: 'db', status: null, since: null },
+        ],
+      },
+    },
+    "web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; 1 of 2 enforced probes pass, and 'db' has no result yet; its telemetry has not been judged yet.",
+    '38 s of soak left · 1 of 2 probes pass',
+  ],
+  [
+    'soaking with a probe that fails',
+    { host: { ...SOAKING, probes: [{ ...FRONT, status: 'fail', reason: 'no answer\nHTTP 502' }] } },
+    "web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; probe 'front' has been failing for 8 s (HTTP 502) and fails the host after 15 s; its telemetry has not been judged yet.",
+    "38 s of soak left · probe 'front' failing for 8 s: HTTP 502",
+  ],
+  [
+    'soaking beyond a limit of its telemetry',
+    { host: { ...SOAKING, telemetry: verdict('watch', 'memory grows by 80 MiB/min') } },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has been beyond a limit for 12 s (memory grows by 80 MiB/min), which keeps it from converging and fails the host after 15 s.',
+    '38 s of soak left · telemetry: memory grows by 80 MiB/min',
+  ],
+  [
+    'soaking and failed by its telemetry',
+    { host: { ...SOAKING, telemetry: verdict('regressed', 'CPU is at 180 %') } },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has regressed (CPU is at 180 %), and its agent has been told to fail it.',
+    '38 s of soak left · telemetry: CPU is at 180 %',
+  ],
+  [
+    'soaking beyond its time',
+    {
+      host: {
+        ...SOAKING,
+        soak_due_at: '2026-05-01T11:59:59.000Z',
+        telemetry: verdict('not_judged', 'not judged: no telemetry of the stack arrived in the soak'),
+      },
+    },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: its 1 min soak is over, and its agent has yet to report that it converged; no probe is enforced; its telemetry has not been judged yet (no telemetry of the stack arrived in the soak).',
+    'soak over, waiting for its agent to report · telemetry not judged',
+  ],
+  [
+    'soaking without the telemetry that is required',
+    { host: SOAKING, policy: withTelemetry('required') },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has not been judged yet, which the release requires.',
+    '38 s of soak left',
+  ],
+  [
+    'soaking without a look at its telemetry',
+    { host: SOAKING, policy: withTelemetry('off') },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; the release does not judge telemetry.',
+    '38 s of soak left',
+  ],
+  [
+    'failed, going back',
+    { host: FAILED },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: probe 'front' failed; its agent is rolling back to shop 1.4 (4f2a9c01b7de), and has not reported the result yet.",
+    "probe 'front' failed · rolling back",
+  ],
+  [
+    'failed on a first deploy',
+    { host: { ...FAILED, previous_release: null } },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: probe 'front' failed; its agent is removing it, because nothing ran there before, and has not reported the result yet.",
+    "probe 'front' failed · rolling back",
+  ],
+  [
+    'failed and left running',
+    { host: FAILED, policy: HALTING },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: probe 'front' failed; the release's policy is 'halt', so it is left running for inspection.",
+    "probe 'front' failed · left running",
+  ],
+  [
+    'failed to start',
+    {
+      host: {
+        ...FAILED,
+        failure: { failing_probes: [], output: 'Pulling\nmanifest unknown\n', at: '2026-05-01T11:59:30.000Z' },
+      },
+    },
+    'web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: the activation failed: manifest unknown; its agent is rolling back to shop 1.4 (4f2a9c01b7de), and has not reported the result yet.',
+    'the activation failed: manifest unknown · rolling back',
+  ],
+  [
+    'reverted',
+    { host: { ...FAILED, state: 'reverted' } },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) because probe 'front' failed, and was rolled back to shop 1.4 (4f2a9c01b7de) 30 s ago.",
+    "probe 'front' failed · back on shop 1.4 (4f2a9c01b7de)",
+  ],
+  [
+    'reverted for its telemetry',
+    {
+      host: {
+        ...FAILED,
+        state: 'reverted',
+        failure: { failing_probes: ['telemetry'], output: '', at: '2026-05-01T11:59:30.000Z' },
+        telemetry: verdict('regressed', 'memory grows by 80 MiB/min'),
+      },
+    },
+    'web-1 failed on shop 1.5 (9ad49925e0e3) because its telemetry regressed (memory grows by 80 MiB/min), and was rolled back to shop 1.4 (4f2a9c01b7de) 30 s ago.',
+    'its telemetry regressed · back on shop 1.4 (4f2a9c01b7de)',
+  ],
+  [
+    'reverted for a probe that said why',
+    {
+      host: {
+        ...FAILED,
+        state: 'reverted',
+        probes: [{ ...FRONT, status: 'fail', reason: 'no answer\nHTTP 502' }],
+      },
+    },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) because probe 'front' failed (HTTP 502), and was rolled back to shop 1.4 (4f2a9c01b7de) 30 s ago.",
+    "probe 'front' failed · back on shop 1.4 (4f2a9c01b7de)",
+  ],
+  [
+    'reverted to nothing',
+    { host: { ...FAILED, state: 'reverted', previous_release: null } },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) because probe 'front' failed, and was rolled back 30 s ago: it runs nothing now, because this was its first deploy.",
+    "probe 'front' failed · runs nothing now (first deploy)",
+  ],
+  [
+    'converged',
+    { host: { ...SOAKING, state: 'converged', telemetry: verdict('ok', 'CPU at 12 %') } },
+    'web-1 converged 22 s ago: it runs shop 1.5 (9ad49925e0e3), its soak passed, and its telemetry was ok (CPU at 12 %).',
+    '',
+  ],
+];
+
+describe('a host is explained that is', () => {
+  for (const [what, given, expected, note] of rows) {
+    it(what, () => {
+      const host = rolloutHost('web-1', given.host);
+      const snapshot = snapshotOf(given, [host]);
+      assert.equal(explainHost(snapshot, host).text, expected);
+      assert.equal(noteOf(snapshot, host).text, note);
+    });
+  }
+});
+
+describe('what is said of a host is meant as', () => {
+  const failing: Partial<RolloutHostBody> = { ...SOAKING, probes: [{ ...FRONT, status: 'fail' }] };
+  const toneRows: Array<[what: string, Partial<RolloutHostBody>, sentence: Tone, note: Tone]> = [
+    ['pending', {}, 'muted', 'muted'],
+    ['offered', { epoch: 3 }, 'active', 'muted'],
+    ['activating', { ...ACTIVE, state: 'activating' }, 'active', 'muted'],
+    ['deferred', { ...ACTIVE, state: 'deferred' }, 'warning', 'muted'],
+    ['soaking', SOAKING, 'active', 'muted'],
+    ['soaking with a probe that fails', failing, 'warning', 'warning'],
+    ['soaking beyond a limit', { ...SOAKING, telemetry: verdict('watch', 'x') }, 'warning', 'warning'],
+    ['failed', FAILED, 'bad', 'bad'],
+    ['reverted', { ...FAILED, state: 'reverted' }, 'bad', 'bad'],
+    ['converged', { ...SOAKING, state: 'converged' }, 'good', 'muted'],
+    ['archived', { ...failing, left: true }, 'muted', 'muted'],
+  ];
+  for (const [what, changes, sentence, note] of toneRows) {
+    it(`${sentence} when it is ${what}`, () => {
+      const host = rolloutHost('web-1', changes);
+      const snapshot = snapshotOf({}, [host]);
+      assert.equal(explainHost(snapshot, host).tone, sentence);
+      assert.equal(noteOf(snapshot, host).tone, note);
+    });
+  }
+});
