@@ -9,7 +9,7 @@ import type { Runtime } from '../domain/runtime.ts';
 import { delay } from '../runtime/wait.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
-import { Refusal } from './read-body.ts';
+import { Refusal } from './refusal.ts';
 
 export interface GateLimits {
   readonly telemetryUnderWay: { readonly few: number; readonly most: number; readonly longMs: number };

@@ -29,8 +29,13 @@ export const HTTP_LIMITS = {
   eventBodyBytes: 128 * 1024,
   /** Any operator request. */
   operatorBodyBytes: 256 * 1024,
-  /** All bodies being received at once; beyond it new ones are answered 503. */
-  bodiesInFlightBytes: 128 * 1024 * 1024,
+  /** Bodies that are received or worked on, all together; beyond it new ones are answered 503. */
+  bodiesBytes: 128 * 1024 * 1024,
+  /** Of that, kept free of telemetry for events and operators; */
+  reservedBytes: 16 * 1024 * 1024,
+  /** and at most for one client, with at most so many batches at the same time. */
+  clientBodiesBytes: 16 * 1024 * 1024,
+  clientBatches: 2,
   /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
   drainBytes: 256 * 1024,
   /** For how long the rest of a larger one is read before its connection is closed, so that the answer is not lost. */

@@ -11,6 +11,7 @@ import type { Runtime } from '../domain/runtime.ts';
 import type { AdminIdentity } from '../domain/token.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { Authenticator } from './authenticate.ts';
+import { BodyBudget } from './body-budget.ts';
 import { describeApi } from './describe-api.ts';
 import { historyRoutes } from './history-routes.ts';
 import { hostRoutes } from './host-routes.ts';
@@ -19,7 +20,7 @@ import { HttpMetrics } from './http-metrics.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { problem, problemOf } from './problem.ts';
 import { RateLimit } from './rate-limit.ts';
-import { Refusal } from './read-body.ts';
+import { Refusal } from './refusal.ts';
 import { releaseRoutes } from './release-routes.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import { type Answer, type Exchange, json, type Method, type Route } from './route.ts';
@@ -52,6 +53,7 @@ export class HttpSurface {
   readonly #authenticator: Authenticator;
   readonly #metrics: HttpMetrics;
   readonly #runtime: Runtime;
+  readonly #bodies = new BodyBudget();
   readonly #log: Log;
   #isClosing = false;
 
@@ -94,12 +96,15 @@ export class HttpSurface {
   /** Answers one request; never throws. `isLocal`: it came over the Unix socket. */
   serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): void {
     const { route, params, query } = this.#find(request);
+    const remoteAddress = isLocal ? 'local socket' : (request.socket.remoteAddress ?? 'unknown');
     const exchange: Exchange = {
       request,
       response,
       params,
       query,
-      remoteAddress: isLocal ? 'local socket' : (request.socket.remoteAddress ?? 'unknown'),
+      remoteAddress,
+      bodies: this.#bodies,
+      client: remoteAddress,
       nowMs: this.#runtime.nowMs(),
       monotonicMs: this.#runtime.monotonicMs(),
       isLocal,
@@ -184,6 +189,7 @@ export class HttpSurface {
       case 'agent': {
         const identity = identify();
         if (identity?.kind !== 'agent') return this.#unauthorized(exchange, route);
+        exchange.client = identity.tokenId;
         return route.handle(exchange, identity);
       }
       case 'anyone known':
@@ -194,6 +200,7 @@ export class HttpSurface {
         const identity = identify();
         if (identity === undefined) return this.#unauthorized(exchange, route);
         if (identity.kind === 'agent') return problem(403, "an agent's token may not do this: use an admin token");
+        exchange.client = identity.tokenId;
         return this.#answerAdmin(exchange, route, identity);
       }
       default:

@@ -2,27 +2,20 @@
  * A request body, from the least costly refusal to the most: type, declared size, bytes as they arrive, bytes as they
  * unpack, UTF-8, JSON. Nothing is held beyond the limit.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { z } from 'zod';
-import { parseJsonBytes } from '../wire/json-text.ts';
+import { assertNever } from '../domain/errors.ts';
+import { JSON_LIMITS, JsonRefused, parseJsonBytes } from '../wire/json-text.ts';
 import { type Parsed, parseWith } from '../wire/problem.ts';
+import type { BodyKind } from './body-budget.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
-import type { Answer, Exchange } from './route.ts';
+import { Refusal } from './refusal.ts';
+import type { Exchange } from './route.ts';
 
 const gunzipAsync = promisify(gunzip);
-
-/** Ends a request with an answer from anywhere below its handler. */
-export class Refusal extends Error {
-  readonly answer: Answer;
-
-  constructor(answer: Answer) {
-    super(`refused with ${answer.status}`);
-    this.answer = answer;
-  }
-}
 
 const JSON_TYPE = /^application\/(?:json|[a-z0-9.+-]+\+json)$/i;
 
@@ -52,18 +45,12 @@ function tooLarge(limitBytes: number): Refusal {
   return new Refusal(problem(413, `the body is larger than the ${limitBytes} bytes that this route takes`));
 }
 
-let bodiesInFlightBytes = 0;
+/** A body that unpacks to more than this is refused when it is more than so many times its packed size: no tick is. */
+const UNPACKED = { freeBytes: 256 * 1024, maxRatio: 50 } as const;
 
-function receive(request: IncomingMessage, response: ServerResponse, limitBytes: number): Promise<Buffer> {
-  const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > limitBytes) throw tooLarge(limitBytes);
-  if (bodiesInFlightBytes + declared > HTTP_LIMITS.bodiesInFlightBytes) {
-    throw new Refusal(
-      problem(503, 'too many bodies are being received: try again shortly', {}, { 'retry-after': '1' }),
-    );
-  }
-  if (request.headers.expect !== undefined) response.writeContinue();
-  return collect(request, limitBytes);
+function declaredBytes({ headers }: IncomingMessage): number | undefined {
+  const declared = headers['content-length'];
+  return declared === undefined ? undefined : Number(declared);
 }
 
 /** The bytes up to the end of the body. Beyond the limit it stops reading: what still comes is drained after the answer. */
@@ -73,14 +60,10 @@ function collect(request: IncomingMessage, limitBytes: number): Promise<Buffer> 
     let length = 0;
     const take = (chunk: Buffer): void => {
       length += chunk.length;
-      bodiesInFlightBytes += chunk.length;
       chunks.push(chunk);
       if (length > limitBytes) fail(tooLarge(limitBytes));
     };
-    const letGo = (): void => {
-      bodiesInFlightBytes -= length;
-      request.off('data', take).off('end', finish).off('error', fail).off('close', vanish);
-    };
+    const letGo = (): void => void request.off('data', take).off('end', finish).off('error', fail).off('close', vanish);
     const finish = (): void => {
       letGo();
       const [first] = chunks;
@@ -97,30 +80,60 @@ function collect(request: IncomingMessage, limitBytes: number): Promise<Buffer> 
 }
 
 async function unpack(packed: Buffer, limitBytes: number): Promise<Buffer> {
+  const plausibleBytes = Math.max(UNPACKED.freeBytes, packed.length * UNPACKED.maxRatio);
   try {
-    return await gunzipAsync(packed, { maxOutputLength: limitBytes });
+    return await gunzipAsync(packed, { maxOutputLength: Math.min(limitBytes, plausibleBytes) });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limitBytes);
-    throw new Refusal(problem(400, 'the body is not valid gzip'));
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') {
+      throw new Refusal(problem(400, 'the body is not valid gzip'));
+    }
+    if (plausibleBytes >= limitBytes) throw tooLarge(limitBytes);
+    throw new Refusal(
+      problem(413, `the body unpacks to more than ${UNPACKED.maxRatio} times its size, which no report does`),
+    );
   }
 }
 
-/** Throws {@link Refusal} with 400. */
-export function parseJson(bytes: Uint8Array): unknown {
+function refuseJson({ fault }: JsonRefused, maxParts: number): Refusal {
+  switch (fault) {
+    case 'syntax':
+      return new Refusal(problem(400, 'the body is not JSON'));
+    case 'depth':
+      return new Refusal(problem(400, `the body nests deeper than ${JSON_LIMITS.depth} lists and objects`));
+    case 'parts':
+      return new Refusal(problem(413, `the body has more than the ${maxParts} parts that this route takes`));
+    default:
+      return assertNever(fault);
+  }
+}
+
+/** Throws {@link Refusal} with 400 or 413. */
+export function parseJson(bytes: Uint8Array, maxParts: number = JSON_LIMITS.partsOfBody): unknown {
   try {
-    return parseJsonBytes(bytes);
-  } catch {
-    throw new Refusal(problem(400, 'the body is not JSON'));
+    return parseJsonBytes(bytes, maxParts);
+  } catch (error) {
+    if (error instanceof JsonRefused) throw refuseJson(error, maxParts);
+    throw error;
   }
 }
 
-/** The bytes of a JSON body, unpacked. Throws {@link Refusal} with 400, 413, 415 or 503. */
-export async function readBytes(exchange: Exchange, limitBytes: number): Promise<Buffer> {
-  const { request, response } = exchange;
+/**
+ * The bytes of a JSON body, unpacked. Its memory is reserved until the request is answered. Throws {@link Refusal} with
+ * 400, 413, 415 or 503.
+ */
+export async function readBytes(exchange: Exchange, limitBytes: number, kind: BodyKind = 'other'): Promise<Buffer> {
+  const { request, response, bodies, client } = exchange;
   requireJsonType(request);
-  const packed = isGzip(request);
-  const received = await receive(request, response, limitBytes);
-  return packed ? await unpack(received, limitBytes) : received;
+  const isPacked = isGzip(request);
+  const declared = declaredBytes(request);
+  if (declared !== undefined && declared > limitBytes) throw tooLarge(limitBytes);
+  const room = bodies.reserve(client, kind, declared ?? limitBytes);
+  response.once('close', room.release);
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const received = await collect(request, limitBytes);
+  const bytes = isPacked ? await unpack(received, limitBytes) : received;
+  room.resize(bytes.length);
+  return bytes;
 }
 
 /** The parsed body, of any shape. Throws {@link Refusal} with 400, 413, 415 or 503. */

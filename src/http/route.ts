@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { AdminIdentity, AgentIdentity } from '../domain/token.ts';
+import type { BodyBudget } from './body-budget.ts';
 
 export interface Answer {
   readonly status: number;
@@ -21,6 +22,10 @@ export interface Exchange {
   /** What follows the `?`, as it was sent. */
   readonly query: string;
   readonly remoteAddress: string;
+  /** The memory of bodies. */
+  readonly bodies: BodyBudget;
+  /** Whose share of it a body takes: a token's id, or the remote address while nobody is identified. */
+  client: string;
   /** When the request arrived, by the server's wall clock. */
   readonly nowMs: number;
   /** The same by its monotonic clock. */

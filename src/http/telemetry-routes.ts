@@ -2,6 +2,7 @@ import type { Commands } from '../domain/ports.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import type { ReportedTick, Tick } from '../domain/telemetry.ts';
 import type { AgentIdentity } from '../domain/token.ts';
+import { JSON_LIMITS } from '../wire/json-text.ts';
 import {
   checkClock,
   parseTelemetry,
@@ -10,10 +11,12 @@ import {
   telemetrySchema,
 } from '../wire/telemetry.ts';
 import { Admission } from './admission.ts';
+import type { BodyKind } from './body-budget.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { parseJson, Refusal, readBytes, requireValid } from './read-body.ts';
+import { parseJson, readBytes, requireValid } from './read-body.ts';
+import { Refusal } from './refusal.ts';
 import { type Answer, type Exchange, NO_CONTENT, type Route } from './route.ts';
 
 /** Checked before the body is looked at: identity, then whether there is room, then rate, then type and size, then shape, then clock. */
@@ -42,18 +45,19 @@ export function telemetryRoutes(
   async function receive(
     exchange: Exchange,
     identity: AgentIdentity,
-    limitBytes: number,
+    kind: BodyKind,
     store: (body: Buffer) => Promise<unknown>,
   ): Promise<Answer> {
     if (gate.isFull) await gate.wait(exchange.request);
     requireRate(rateLimit, exchange, identity);
-    const body = await readBytes(exchange, limitBytes);
+    const limitBytes = kind === 'batch' ? HTTP_LIMITS.batchBodyBytes : HTTP_LIMITS.telemetryBodyBytes;
+    const body = await readBytes(exchange, limitBytes, kind);
     await gate.pass(body.length, () => store(body));
     return NO_CONTENT;
   }
   function takeTick(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
     const { nowMs } = exchange;
-    return receive(exchange, identity, HTTP_LIMITS.telemetryBodyBytes, async (body) => {
+    return receive(exchange, identity, 'telemetry', async (body) => {
       const plain = await intake.read(body);
       const tick =
         plain === null
@@ -64,8 +68,8 @@ export function telemetryRoutes(
   }
   function takeBatch(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
     const { nowMs } = exchange;
-    return receive(exchange, identity, HTTP_LIMITS.batchBodyBytes, async (body) => {
-      const ticks = requireValid(parseTelemetryBatch(parseJson(body), nowMs));
+    return receive(exchange, identity, 'batch', async (body) => {
+      const ticks = requireValid(parseTelemetryBatch(parseJson(body, JSON_LIMITS.partsOfBatch), nowMs));
       await commands.submit({ kind: 'back_fill', identity, ticks, nowMs });
     });
   }

@@ -6,7 +6,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../../src/domain/store.ts';
 import { Admission, type GateLimits } from '../../src/http/admission.ts';
 import { HTTP_LIMITS } from '../../src/http/http-limits.ts';
-import { Refusal } from '../../src/http/read-body.ts';
+import { Refusal } from '../../src/http/refusal.ts';
 import { HandDrivenRuntime } from '../domain/hand-driven-runtime.ts';
 import type { SettableRuntime } from '../domain/settable-runtime.ts';
 import { bareTick } from '../wire/telemetry-body.ts';

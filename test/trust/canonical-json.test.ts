@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
-import { Refusal } from '../../src/http/read-body.ts';
+import { Refusal } from '../../src/http/refusal.ts';
 import { canonicalText } from '../../src/trust/canonical-json.ts';
 
 test('flat or not, the text is that of RFC 8785', () => {

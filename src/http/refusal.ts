@@ -1,0 +1,11 @@
+import type { Answer } from './route.ts';
+
+/** Ends a request with an answer from anywhere below its handler. */
+export class Refusal extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super(`refused with ${answer.status}`);
+    this.answer = answer;
+  }
+}
