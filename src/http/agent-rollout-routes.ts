@@ -13,9 +13,10 @@ import {
 } from '../wire/agent-event.ts';
 import { dispatchQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
+import { type Answer, json, NO_CONTENT } from './answer.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { readJson, readQuery, requireValid } from './read-body.ts';
-import { type Answer, json, NO_CONTENT, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 function presentDispatch(dispatch: Dispatch): DispatchBody {
   return {

@@ -11,10 +11,11 @@ import {
   logEventListBodySchema,
   MAX_HISTORY_POINTS,
 } from '../wire/operator.ts';
+import { json } from './answer.ts';
 import { jsonList } from './json-list.ts';
 import { presentContainer, presentContainerMetrics, presentEvent } from './present.ts';
 import { invalidField, readQuery } from './read-body.ts';
-import { type Exchange, json, type Route } from './route.ts';
+import type { Exchange, Route } from './route.ts';
 
 /** What is shown when `from` is not given. */
 const DEFAULT_SPAN_MS = 3_600_000;

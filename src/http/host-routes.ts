@@ -8,9 +8,10 @@ import {
   listQuerySchema,
   updateHostSchema,
 } from '../wire/operator.ts';
+import { json } from './answer.ts';
 import { presentHost, presentMintedToken } from './present.ts';
 import { readBody, readQuery } from './read-body.ts';
-import { json, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 export function hostRoutes(commands: Commands, queries: Queries): Route[] {
   return [

@@ -1,5 +1,5 @@
 /** A JSON object that ends in a list: written in one go when it is short, block by block as it is read when it is long. */
-import { type Answer, json } from './route.ts';
+import { type Answer, json } from './answer.ts';
 
 /** Up to here the text is a few hundred kilobytes: writing it at once saves turns of the event loop. */
 const LONG_LIST = 2_000;

@@ -1,7 +1,8 @@
 import type { Readiness } from '../domain/ports.ts';
 import { readyBodySchema } from '../wire/operator.ts';
+import { json } from './answer.ts';
 import type { HttpMetrics } from './http-metrics.ts';
-import { json, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 export function operationsRoutes(readiness: Readiness, metrics: HttpMetrics): Route[] {
   return [

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorCode, NexusError } from '../domain/errors.ts';
 import type { Problem } from '../wire/problem.ts';
-import type { Answer } from './route.ts';
+import type { Answer } from './answer.ts';
 
 const STATUS_OF: Record<ErrorCode, number> = {
   invalid: 422,

@@ -1,4 +1,4 @@
-import type { Answer } from './route.ts';
+import type { Answer } from './answer.ts';
 
 /** Ends a request with an answer from anywhere below its handler. */
 export class Refusal extends Error {

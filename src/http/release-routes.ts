@@ -16,10 +16,11 @@ import {
   releaseBodySchema,
   releaseListBodySchema,
 } from '../wire/release.ts';
+import { json } from './answer.ts';
 import { problem } from './problem.ts';
 import { readBody, readJson, readQuery, requireValid } from './read-body.ts';
 import { readCompose } from './read-compose.ts';
-import { json, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 export function presentQuarantine(quarantine: Quarantine): QuarantineBody {
   return {

@@ -13,9 +13,10 @@ import {
   rolloutListBodySchema,
   rolloutPlanBodySchema,
 } from '../wire/rollout.ts';
+import { type Answer, json } from './answer.ts';
 import { presentEvent } from './present.ts';
 import { readBody, readQuery } from './read-body.ts';
-import { type Answer, type Exchange, json, type Route } from './route.ts';
+import type { Exchange, Route } from './route.ts';
 
 function presentHost({ host, heldBy }: RolloutHostView): RolloutHostBody {
   return {

@@ -1,15 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { AdminIdentity, AgentIdentity } from '../domain/token.ts';
+import type { Answer } from './answer.ts';
 import type { BodyBudget } from './body-budget.ts';
-
-export interface Answer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
-  /** Instead of a body: its text, made piece by piece as fast as it is read, after the head is sent. */
-  readonly pieces?: Iterable<string>;
-}
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -60,9 +53,3 @@ export type Route =
       readonly access: 'operator';
       handle(exchange: Exchange, identity: AdminIdentity | null): Promise<Answer> | Answer;
     });
-
-export function json(status: number, body: unknown): Answer {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-}
-
-export const NO_CONTENT: Answer = { status: 204 };

@@ -11,13 +11,14 @@ import {
   telemetrySchema,
 } from '../wire/telemetry.ts';
 import { Admission } from './admission.ts';
+import { type Answer, NO_CONTENT } from './answer.ts';
 import type { BodyKind } from './body-budget.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseJson, readBytes, requireValid } from './read-body.ts';
 import { Refusal } from './refusal.ts';
-import { type Answer, type Exchange, NO_CONTENT, type Route } from './route.ts';
+import type { Exchange, Route } from './route.ts';
 
 /** Checked before the body is looked at: identity, then whether there is room, then rate, then type and size, then shape, then clock. */
 function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentIdentity): void {

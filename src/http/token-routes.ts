@@ -9,9 +9,10 @@ import {
   tokenBodySchema,
   tokenListBodySchema,
 } from '../wire/operator.ts';
+import { type Answer, json } from './answer.ts';
 import { presentMintedToken, presentToken } from './present.ts';
 import { readBody, readOptionalBody, readQuery } from './read-body.ts';
-import { type Answer, type Exchange, json, type Route } from './route.ts';
+import type { Exchange, Route } from './route.ts';
 
 function tokenRequest(
   exchange: Exchange,
