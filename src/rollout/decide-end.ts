@@ -1,7 +1,7 @@
 /** How a rollout comes to its end by what its hosts reported. */
 import type { RolloutHost } from '../domain/rollout.ts';
 import { plural, quote, waveName } from '../domain/words.ts';
-import { isOpen, type LaterEntry } from './apply-entry.ts';
+import { isOpen, type LaterEntry } from './evolve.ts';
 import type { GateContext } from './gates/gate.ts';
 import { total } from './wave-counts.ts';
 

@@ -1,5 +1,5 @@
 import type { RolloutPlan } from '../domain/rollout.ts';
-import { isOpen, type RolloutView } from './apply-entry.ts';
+import { isOpen, type RolloutView } from './evolve.ts';
 
 /**
  * The open rollouts that a new one replaces: those of its stack that share a host with it which has not left. Each gets

@@ -5,7 +5,7 @@
 import { invariant } from '../domain/errors.ts';
 import type { HostState, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
-import { type Change, isOpen, type LaterEntry, type RolloutView } from './apply-entry.ts';
+import { type Change, isOpen, type LaterEntry, type RolloutView } from './evolve.ts';
 import type { FleetView } from './fleet-view.ts';
 import { bucketOf } from './host-bucket.ts';
 import { failingEnforced } from './probe-records.ts';

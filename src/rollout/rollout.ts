@@ -4,7 +4,7 @@
  */
 import { invariant } from '../domain/errors.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
-import { type Change, changeBy, firstChange, type LaterEntry, type RolloutView } from './apply-entry.ts';
+import { type Change, changeBy, firstChange, type LaterEntry, type RolloutView } from './evolve.ts';
 import { bucketOf } from './host-bucket.ts';
 import { checkChange } from './invariants.ts';
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RolloutEntry, TelemetryVerdict } from '../../src/domain/rollout.ts';
-import { changeBy, type LaterEntry } from '../../src/rollout/apply-entry.ts';
-import { commandRollout } from '../../src/rollout/command-rollout.ts';
+import { commandRollout } from '../../src/rollout/decide-command.ts';
+import { receiveReport } from '../../src/rollout/decide-event.ts';
+import { changeBy, type LaterEntry } from '../../src/rollout/evolve.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
 import { checkChange, checkDispatch, checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
-import { receiveReport } from '../../src/rollout/receive-report.ts';
 import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AGENT_EVENT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
-import { judgeSeq } from '../../src/rollout/judge-seq.ts';
-import { step } from '../../src/rollout/step.ts';
+import { judgeSeq } from '../../src/rollout/classify-seq.ts';
+import { step } from '../../src/rollout/evolve-host.ts';
 import { EVENTS, NOON_MS, sampleHost, samplePlan } from './sample-rollout.ts';
 
 /** The contract's table in full; null: refused. */

@@ -1,11 +1,11 @@
 /** One random schedule: a fleet, its operators and their mishaps, until everything is at rest. Throws when a rule breaks. */
 import assert from 'node:assert/strict';
 import type { RolloutEntry, RolloutPlan, WaveSize } from '../../src/domain/rollout.ts';
-import { isOpen } from '../../src/rollout/apply-entry.ts';
+import { plan } from '../../src/rollout/decide-next.ts';
+import { isOpen } from '../../src/rollout/evolve.ts';
 import { explainHold } from '../../src/rollout/explain-hold.ts';
 import { gateContextOf } from '../../src/rollout/gates/gate.ts';
 import { layOutWaves } from '../../src/rollout/lay-out-waves.ts';
-import { plan } from '../../src/rollout/plan.ts';
 import { SeededRandom } from '../domain/seeded-random.ts';
 import { makeRelease, mustFail, type SimRelease } from './catalog.ts';
 import { type Faults, Network } from './network.ts';

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../../src/domain/release.ts';
 import type { RolloutPlan } from '../../../src/domain/rollout.ts';
-import { plan } from '../../../src/rollout/plan.ts';
+import { plan } from '../../../src/rollout/decide-next.ts';
 import { addHost } from '../../../src/server/commands/hosts.ts';
 import { loadState, type State } from '../../../src/server/state/state.ts';
 import { openStore } from '../../../src/sqlite/open-store.ts';

@@ -1,6 +1,6 @@
 /** What a gate is: it lets one pending host of one rollout pass, or says why not. */
 import type { Hold, RolloutHost } from '../../domain/rollout.ts';
-import type { RolloutView } from '../apply-entry.ts';
+import type { RolloutView } from '../evolve.ts';
 import type { FleetView } from '../fleet-view.ts';
 
 /** A hold, and what may lift it apart from news about the host itself. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { CommandOf, Outcomes, RolloutRequest } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { RolloutPlan } from '../../domain/rollout.ts';
-import { commandRollout } from '../../rollout/command-rollout.ts';
+import { commandRollout } from '../../rollout/decide-command.ts';
 import { layOutWaves } from '../../rollout/lay-out-waves.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import { restoreRollout } from '../state/rollout-index.ts';

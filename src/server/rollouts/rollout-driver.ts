@@ -5,14 +5,14 @@
 import { invariant } from '../../domain/errors.ts';
 import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
 import type { Store } from '../../domain/store.ts';
-import type { LaterEntry } from '../../rollout/apply-entry.ts';
+import { reconsider } from '../../rollout/decide-host-change.ts';
+import { plan } from '../../rollout/decide-next.ts';
+import type { LaterEntry } from '../../rollout/evolve.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import type { FleetView } from '../../rollout/fleet-view.ts';
 import { occupies } from '../../rollout/host-bucket.ts';
 import { checkOnlyOpen } from '../../rollout/invariants.ts';
 import { PendingHosts } from '../../rollout/pending-hosts.ts';
-import { plan } from '../../rollout/plan.ts';
-import { reconsider } from '../../rollout/reconsider.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import { logEventOf } from '../../rollout/stored-entry.ts';
 import type { Fleet } from '../state/fleet.ts';

@@ -6,7 +6,7 @@ import { invariant } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
 import type { Store, StoredQuarantine } from '../../domain/store.ts';
-import { isOpen } from '../../rollout/apply-entry.ts';
+import { isOpen } from '../../rollout/evolve.ts';
 import { isExpected, occupies } from '../../rollout/host-bucket.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 

@@ -4,8 +4,8 @@
  * once something holds the whole rollout, so its cost is that of what changed (see `waiting-line.ts`).
  */
 
-import type { LaterEntry } from './apply-entry.ts';
 import { decideEnd } from './decide-end.ts';
+import type { LaterEntry } from './evolve.ts';
 import type { FleetView } from './fleet-view.ts';
 import { type GateContext, gateContextOf, type Holding } from './gates/gate.ts';
 import { holdOf, holdOfAll } from './gates/gates.ts';

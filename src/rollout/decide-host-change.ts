@@ -1,5 +1,5 @@
 /** What news about one host from outside its rollout come to. */
-import type { LaterEntry } from './apply-entry.ts';
+import type { LaterEntry } from './evolve.ts';
 import type { FleetView } from './fleet-view.ts';
 import { type GateContext, gateContextOf } from './gates/gate.ts';
 import { holdOfOffer } from './gates/gates.ts';

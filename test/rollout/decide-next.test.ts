@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostState, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
+import { reconsider } from '../../src/rollout/decide-host-change.ts';
+import { plan } from '../../src/rollout/decide-next.ts';
 import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
-import { plan } from '../../src/rollout/plan.ts';
-import { reconsider } from '../../src/rollout/reconsider.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import { lead, NOON_MS, POLICY, sampleRollout, TARGET } from './sample-rollout.ts';

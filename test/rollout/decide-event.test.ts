@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentEvent, RolloutHost, TelemetryVerdict } from '../../src/domain/rollout.ts';
-import { step } from '../../src/rollout/step.ts';
+import { step } from '../../src/rollout/evolve-host.ts';
 import { EVENTS, NOON_MS, numbered, OTHER, POLICY, sampleHost, samplePlan, TARGET } from './sample-rollout.ts';
 
 function take(host: RolloutHost, event: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {

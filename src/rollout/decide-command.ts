@@ -1,6 +1,6 @@
 /** What an operator may ask of a rollout, and in which status. What follows from it is for `plan` to decide. */
 import type { RolloutStatus } from '../domain/rollout.ts';
-import { isLegalIn, type LaterEntry } from './apply-entry.ts';
+import { isLegalIn, type LaterEntry } from './evolve.ts';
 
 export type RolloutCommand = 'pause' | 'resume' | 'abort';
 

@@ -13,8 +13,8 @@ import type {
   RolloutStatus,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
+import { step } from './evolve-host.ts';
 import { bucketOf, isExpected, isOffered } from './host-bucket.ts';
-import { step } from './step.ts';
 import { moveHost, NO_COUNTS, total } from './wave-counts.ts';
 
 /** What has to be put away after an entry: both rows only when they are not the ones from before. */

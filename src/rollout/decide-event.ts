@@ -1,10 +1,10 @@
 /** An agent's event about one rollout: the entries it comes to, or why it is refused. */
 import type { NumberedEvent } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
-import type { LaterEntry } from './apply-entry.ts';
 import { haltAfter } from './decide-end.ts';
+import type { LaterEntry } from './evolve.ts';
+import { step } from './evolve-host.ts';
 import type { GateContext } from './gates/gate.ts';
-import { step } from './step.ts';
 
 export type Received =
   /** To be applied together, in order: a failure beyond the threshold brings the end of the rollout with it. */
