@@ -1,7 +1,7 @@
 /** What operators read about releases and rollouts. */
 import type { RolloutRequest } from './command.ts';
 import type { Quarantine, Release } from './release.ts';
-import type { Hold, RolloutHost, WaveCounts } from './rollout.ts';
+import type { RolloutHost, WaveCounts } from './rollout.ts';
 import type { PageRequest, StoredRollout } from './store.ts';
 
 /** A release with what stands against it. */
@@ -10,10 +10,16 @@ export interface ReleaseView {
   readonly quarantine: Quarantine | null;
 }
 
+/** Why a pending host is not dispatched: the first gate that holds it, and a sentence. */
+export interface HeldBy {
+  readonly gate: string;
+  readonly reason: string;
+}
+
 export interface RolloutHostView {
   readonly host: RolloutHost;
   /** Why it is not dispatched; null once it is, or when nothing holds it any more. */
-  readonly heldBy: Hold | null;
+  readonly heldBy: HeldBy | null;
 }
 
 export interface RolloutView extends StoredRollout {

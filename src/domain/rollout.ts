@@ -250,9 +250,3 @@ export type RolloutEffect =
     }
   /** The server's own look at the telemetry has failed this host: its agent is to hear of it, and to fail it. */
   | { readonly kind: 'tell_regression'; readonly host: string };
-
-/** Why a pending host is not dispatched: the first gate that holds, and why. */
-export interface Hold {
-  readonly gate: string;
-  readonly reason: string;
-}

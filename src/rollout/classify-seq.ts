@@ -1,5 +1,5 @@
 /** `new`: beyond everything applied. `duplicate`: answered like its original. `conflict`: another event has that number. */
-export type SeqVerdict = 'new' | 'duplicate' | 'conflict';
+export type SeqClass = 'new' | 'duplicate' | 'conflict';
 
 /**
  * What a numbered event is to a host whose last applied number is `lastSeq`. Numbers only have to rise: a refused event
@@ -7,12 +7,12 @@ export type SeqVerdict = 'new' | 'duplicate' | 'conflict';
  *
  * `storedDigest`: of the body that was applied under this very number; undefined when none was.
  */
-export function judgeSeq(
+export function classifySeq(
   lastSeq: number,
   seq: number,
   bodyDigest: string,
   storedDigest: string | undefined,
-): SeqVerdict {
+): SeqClass {
   if (seq > lastSeq) return 'new';
   return storedDigest === undefined || storedDigest === bodyDigest ? 'duplicate' : 'conflict';
 }

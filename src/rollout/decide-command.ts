@@ -1,23 +1,21 @@
-/** What an operator may ask of a rollout, and in which status. What follows from it is for `plan` to decide. */
+/** What an operator may ask of a rollout, and in which status. What follows from it is decided by `decide-next`. */
 import type { RolloutStatus } from '../domain/rollout.ts';
-import { isLegalIn, type LaterEntry } from './evolve.ts';
+import { type Decision, refuse } from './decision.ts';
+import type { LaterEntry } from './rollout-state.ts';
+import { isTakenIn } from './transitions.ts';
 
 export type RolloutCommand = 'pause' | 'resume' | 'abort';
 
-export type Commanded =
-  | { readonly ok: true; readonly entry: LaterEntry }
-  | { readonly ok: false; readonly refusal: string };
+const PAST = { pause: 'paused', resume: 'resumed', abort: 'aborted' } as const satisfies Record<RolloutCommand, string>;
 
 /** `reason` is kept with an abort, for whoever reads of it later. */
-export function commandRollout(status: RolloutStatus, command: RolloutCommand, reason: string): Commanded {
+export function decideCommand(status: RolloutStatus, command: RolloutCommand, reason: string): Decision {
   const entry = {
     pause: { kind: 'rollout_paused' },
     resume: { kind: 'rollout_resumed' },
     abort: { kind: 'rollout_aborted', reason },
   } as const satisfies Record<RolloutCommand, LaterEntry>;
   const wanted = entry[command];
-  if (isLegalIn(status, wanted.kind)) return { ok: true, entry: wanted };
-  return { ok: false, refusal: `the rollout is ${status}: it cannot be ${PAST[command]}` };
+  if (isTakenIn(status, wanted.kind)) return { ok: true, entries: [wanted] };
+  return refuse(`the rollout is ${status}: it cannot be ${PAST[command]}`);
 }
-
-const PAST = { pause: 'paused', resume: 'resumed', abort: 'aborted' } as const satisfies Record<RolloutCommand, string>;

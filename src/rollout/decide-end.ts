@@ -1,23 +1,20 @@
-/** How a rollout comes to its end by what its hosts reported. */
-import type { RolloutHost } from '../domain/rollout.ts';
+/** Decides when a rollout ends because of what its hosts reported. */
 import { plural, quote, waveName } from '../domain/words.ts';
-import { isOpen, type LaterEntry } from './evolve.ts';
-import type { GateContext } from './gates/gate.ts';
+import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { total } from './wave-counts.ts';
 
-/** Why the rollout ends with a failure that has just been reported (`rollout` is as it was before); null: tolerated. */
-export function haltAfter(rollout: GateContext['rollout'], failed: RolloutHost): LaterEntry | null {
+/** The halt that one more failed host brings (`rollout` is as it was before it failed); null: the failure is tolerated. */
+export function decideHalt(rollout: RolloutState, host: string, failingProbes: readonly string[]): LaterEntry | null {
   const failures = total(rollout.progress.waves, 'failed') + 1;
   const { failureThreshold } = rollout.plan;
   if (!isOpen(rollout.progress.status) || failures <= failureThreshold) return null;
-  const probes = failed.failure?.failingProbes ?? [];
-  const why = probes.length > 0 ? ` (${probes.map(quote).join(', ')})` : '';
+  const why = failingProbes.length > 0 ? ` (${failingProbes.map(quote).join(', ')})` : '';
   const count = `${plural(failures, 'host')} failed, and failure_threshold is ${failureThreshold}`;
-  return { kind: 'rollout_halted', host: failed.name, reason: `${quote(failed.name)} failed${why}: ${count}` };
+  return { kind: 'rollout_halted', host, reason: `${quote(host)} failed${why}: ${count}` };
 }
 
 /** Whether nothing is left to do: every host has converged or left, or its failure was tolerated. Also while paused. */
-export function decideEnd(rollout: GateContext['rollout']): LaterEntry | null {
+export function decideEnd(rollout: RolloutState): LaterEntry | null {
   const { progress } = rollout;
   if (!isOpen(progress.status) || rollout.inFlight.size > 0) return null;
   return haltWithoutProof(rollout) ?? (total(progress.waves, 'pending') === 0 ? { kind: 'rollout_converged' } : null);
@@ -27,7 +24,7 @@ export function decideEnd(rollout: GateContext['rollout']): LaterEntry | null {
  * Failures may be tolerated, yet a wave in which nothing converged says nothing for the release: the next wave would
  * wait for ever, and a rollout that converged nowhere must not read as converged. It ends instead.
  */
-function haltWithoutProof(rollout: GateContext['rollout']): LaterEntry | null {
+function haltWithoutProof(rollout: RolloutState): LaterEntry | null {
   const { plan, progress } = rollout;
   const counts = progress.waves[progress.currentWave];
   if (counts === undefined || counts.pending > 0 || counts.converged > 0 || counts.failed === 0) return null;

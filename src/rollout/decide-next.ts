@@ -1,51 +1,47 @@
 /**
- * What a rollout does next by itself. One call decides as far as what is known now allows; the holder applies the
- * entries and calls again until there are none. It looks at the candidates it is given, in their order, and at none
- * once something holds the whole rollout, so its cost is that of what changed (see `waiting-line.ts`).
+ * Decides what a rollout does next by itself, as far as what is known now allows; the caller applies the entries and asks
+ * again until there are none. It looks at the candidates it is given, in their order, and at none once something holds
+ * the whole rollout, so its cost is that of what changed (see `pending-hosts`).
  */
-
 import { decideEnd } from './decide-end.ts';
-import type { LaterEntry } from './evolve.ts';
 import type { FleetView } from './fleet-view.ts';
-import { type GateContext, gateContextOf, type Holding } from './gates/gate.ts';
+import type { Holding } from './gates/gate.ts';
+import { type GateContext, gateContextOf } from './gates/gate-context.ts';
 import { holdOf, holdOfAll } from './gates/gates.ts';
-import { judgePromotion } from './gates/promotion.ts';
+import { decidePromotion } from './gates/promotion.ts';
 import { bucketOf, isOffered } from './host-bucket.ts';
 import { checkDispatch } from './invariants.ts';
+import type { LaterEntry, RolloutState } from './rollout-state.ts';
 
-export interface Planned {
+export interface NextStep {
   readonly entries: readonly LaterEntry[];
   /** Candidates that were looked at and must wait. */
   readonly holds: ReadonlyMap<string, Holding>;
-  /** What holds the whole rollout, and so left the other candidates unseen. */
-  readonly hold: Holding | null;
 }
 
-export function plan(
-  rollout: GateContext['rollout'],
+export function decideNext(
+  rollout: RolloutState,
   fleet: FleetView,
   candidates: Iterable<string>,
   nowMs: number,
-): Planned {
+): NextStep {
   const end = decideEnd(rollout);
-  if (end !== null) return { entries: [end], holds: new Map(), hold: null };
-  const scene = gateContextOf(rollout, fleet, nowMs);
-  const hold = holdOfAll(scene, { places: false });
-  if (hold !== null) return { entries: withdrawAll(rollout), holds: new Map(), hold };
-  const dispatched = dispatch(scene, candidates);
-  return dispatched.entries.length > 0 ? dispatched : promote(scene, dispatched);
+  if (end !== null) return { entries: [end], holds: new Map() };
+  const context = gateContextOf(rollout, fleet, nowMs);
+  if (holdOfAll(context, { places: false }) !== null) return { entries: withdrawAll(rollout), holds: new Map() };
+  const dispatched = dispatch(context, candidates);
+  return dispatched.entries.length > 0 ? dispatched : { ...dispatched, entries: promote(context) };
 }
 
-function dispatch(scene: GateContext, candidates: Iterable<string>): Planned {
-  const { rollout, fleet } = scene;
+function dispatch(context: GateContext, candidates: Iterable<string>): NextStep {
+  const { rollout, fleet } = context;
   const entries: LaterEntry[] = [];
   const holds = new Map<string, Holding>();
-  let hold = holdOfAll(scene, { places: true });
-  if (hold !== null) return { entries, holds, hold };
+  if (holdOfAll(context, { places: true }) !== null) return { entries, holds };
   for (const name of candidates) {
     const host = rollout.host(name);
     if (host === undefined || bucketOf(host) !== 'pending') continue;
-    const holding = holdOf(scene, host);
+    const holding = holdOf(context, host);
     if (holding !== null) {
       holds.set(name, holding);
       continue;
@@ -53,22 +49,20 @@ function dispatch(scene: GateContext, candidates: Iterable<string>): Planned {
     const epoch = fleet.nextEpoch(rollout.plan.stack, name);
     checkDispatch(rollout.plan, host, epoch, fleet);
     entries.push({ kind: 'host_dispatched', host: name, epoch });
-    scene.inFlight += 1;
-    hold = holdOfAll(scene, { places: true });
-    if (hold !== null) break;
+    context.inFlight += 1;
+    if (holdOfAll(context, { places: true }) !== null) break;
   }
-  return { entries, holds, hold };
+  return { entries, holds };
 }
 
-function promote({ rollout, fleet }: GateContext, dispatched: Planned): Planned {
+function promote({ rollout, fleet }: GateContext): LaterEntry[] {
   const wave = rollout.progress.currentWave + 1;
-  if (wave >= rollout.plan.waves.length) return dispatched;
-  const promotion = judgePromotion(rollout, fleet);
-  if (!promotion.ok) return dispatched;
-  return { ...dispatched, entries: [{ kind: 'wave_promoted', wave, skipped: promotion.skipped }] };
+  if (wave >= rollout.plan.waves.length) return [];
+  const promotion = decidePromotion(rollout, fleet);
+  return promotion.ok ? [{ kind: 'wave_promoted', wave, skipped: promotion.skipped }] : [];
 }
 
-function withdrawAll(rollout: GateContext['rollout']): LaterEntry[] {
+function withdrawAll(rollout: RolloutState): LaterEntry[] {
   const entries: LaterEntry[] = [];
   for (const name of rollout.inFlight) {
     const host = rollout.host(name);

@@ -1,11 +1,11 @@
 import type { RolloutPlan } from '../domain/rollout.ts';
-import { isOpen, type RolloutView } from './evolve.ts';
+import { isOpen, type RolloutState } from './rollout-state.ts';
 
 /**
  * The open rollouts that a new one replaces: those of its stack that share a host with it which has not left. Each gets
  * `rollout_superseded` before the new one is created, so that a stack on a host has one open rollout at any time.
  */
-export function findSuperseded<R extends RolloutView>(created: RolloutPlan, open: Iterable<R>): R[] {
+export function findSuperseded<R extends RolloutState>(created: RolloutPlan, open: Iterable<R>): R[] {
   const names = created.waves.flat();
   return [...open].filter(
     (other) =>

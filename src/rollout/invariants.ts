@@ -5,10 +5,11 @@
 import { invariant } from '../domain/errors.ts';
 import type { HostState, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
-import { type Change, isOpen, type LaterEntry, type RolloutView } from './evolve.ts';
+import type { Change } from './evolve.ts';
 import type { FleetView } from './fleet-view.ts';
 import { bucketOf } from './host-bucket.ts';
 import { failingEnforced } from './probe-records.ts';
+import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { recount, sizeOf, total } from './wave-counts.ts';
 
 export const INVARIANTS = {
@@ -30,7 +31,7 @@ function hold(code: Code, condition: boolean, detail: () => string): void {
 }
 
 /** Checks one entry's change against what was there `before` it. */
-export function checkChange(before: RolloutView, entry: LaterEntry, change: Change, atMs: number): void {
+export function checkChange(before: RolloutState, entry: LaterEntry, change: Change, atMs: number): void {
   const { plan } = before;
   checkProgress(plan, before.progress, entry, change.progress);
   for (const host of change.hosts) {
@@ -126,14 +127,8 @@ export function checkDispatch(plan: RolloutPlan, host: RolloutHost, epoch: numbe
   hold('I4', Number.isSafeInteger(epoch) && epoch >= 1, () => `epoch ${epoch} of ${quote(host.name)}`);
 }
 
-interface WholeRollout extends RolloutView {
-  readonly hosts: ReadonlyMap<string, RolloutHost>;
-  readonly inFlight: ReadonlySet<string>;
-  readonly pending: readonly ReadonlySet<string>[];
-}
-
 /** I5, when a rollout is created: whatever it overlaps must have been superseded before. */
-export function checkOnlyOpen(created: RolloutView, others: Iterable<RolloutView>): void {
+export function checkOnlyOpen(created: RolloutState, others: Iterable<RolloutState>): void {
   for (const other of others) {
     if (other.plan.id === created.plan.id || other.plan.stack !== created.plan.stack) continue;
     if (!isOpen(other.progress.status)) continue;
@@ -147,7 +142,7 @@ export function checkOnlyOpen(created: RolloutView, others: Iterable<RolloutView
 }
 
 /** Everything that can be seen of one rollout at rest, recounted. */
-export function checkWhole(rollout: WholeRollout): void {
+export function checkWhole(rollout: RolloutState): void {
   const { plan, progress } = rollout;
   const counts = recount(plan.waves.length, rollout.hosts.values());
   hold('I8', JSON.stringify(counts) === JSON.stringify(progress.waves), () => JSON.stringify([counts, progress.waves]));

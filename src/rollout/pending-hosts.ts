@@ -8,8 +8,9 @@
  * (`candidates`).
  */
 import type { RolloutHost } from '../domain/rollout.ts';
-import type { GateContext, Holding } from './gates/gate.ts';
+import type { Holding } from './gates/gate.ts';
 import { bucketOf } from './host-bucket.ts';
+import type { RolloutState } from './rollout-state.ts';
 
 export class PendingHosts {
   readonly #ready: ReadonlyArray<Set<string>>;
@@ -17,7 +18,7 @@ export class PendingHosts {
   readonly #byTime = new Map<number, Set<string>>();
   readonly #byHost = new Map<string, Set<string>>();
 
-  constructor(rollout: GateContext['rollout']) {
+  constructor(rollout: RolloutState) {
     this.#ready = rollout.pending.map((names) => new Set(names));
   }
 

@@ -4,12 +4,13 @@
  */
 import { invariant } from '../domain/errors.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
-import { type Change, changeBy, firstChange, type LaterEntry, type RolloutView } from './evolve.ts';
+import { type Change, evolveCreation, evolveRollout } from './evolve.ts';
 import { bucketOf } from './host-bucket.ts';
 import { checkChange } from './invariants.ts';
+import type { LaterEntry, RolloutState } from './rollout-state.ts';
 
 /** The rows of a rollout; hosts in the order of the plan. */
-export interface StoredRollout {
+export interface RolloutRows {
   readonly plan: RolloutPlan;
   readonly progress: RolloutProgress;
   readonly hosts: readonly RolloutHost[];
@@ -21,7 +22,7 @@ export interface TimedEntry {
   readonly atMs: number;
 }
 
-export class Rollout implements RolloutView {
+export class Rollout implements RolloutState {
   readonly plan: RolloutPlan;
   readonly #hosts = new Map<string, RolloutHost>();
   readonly #pending: ReadonlyArray<Set<string>>;
@@ -33,18 +34,18 @@ export class Rollout implements RolloutView {
     this.#progress = progress;
     this.#pending = plan.waves.map(() => new Set());
     for (const host of hosts) this.#put(host);
-    invariant(this.#hosts.size === plan.waves.flat().length, `rollout ${plan.id} has each of its hosts once`);
+    invariant(this.#hosts.size === plan.waves.flat().length, `rollout ${plan.id} must have each of its hosts once`);
   }
 
   /** What its first entry makes of a plan. */
   static create(plan: RolloutPlan, atMs: number): Rollout {
-    const { progress, hosts } = firstChange(plan, atMs);
+    const { progress, hosts } = evolveCreation(plan, atMs);
     return new Rollout(plan, progress, hosts);
   }
 
   /** From its rows. */
-  static restore(stored: StoredRollout): Rollout {
-    return new Rollout(stored.plan, stored.progress, stored.hosts);
+  static restore({ plan, progress, hosts }: RolloutRows): Rollout {
+    return new Rollout(plan, progress, hosts);
   }
 
   /** From its log, beginning with `rollout_created`. */
@@ -52,14 +53,14 @@ export class Rollout implements RolloutView {
     let rollout: Rollout | null = null;
     for (const { entry, atMs } of entries) {
       if (entry.kind === 'rollout_created') {
-        invariant(rollout === null, 'a rollout is created once');
+        invariant(rollout === null, 'a rollout must be created once');
         rollout = Rollout.create(entry.plan, atMs);
       } else {
-        invariant(rollout !== null, 'a log begins with rollout_created');
+        invariant(rollout !== null, 'a log must begin with rollout_created');
         rollout.apply(entry, atMs);
       }
     }
-    invariant(rollout !== null, 'a log has entries');
+    invariant(rollout !== null, 'a log must have entries');
     return rollout;
   }
 
@@ -67,17 +68,14 @@ export class Rollout implements RolloutView {
     return this.#progress;
   }
 
-  /** In the order of the plan. */
   get hosts(): ReadonlyMap<string, RolloutHost> {
     return this.#hosts;
   }
 
-  /** Wave by wave, the hosts that are not dispatched. */
   get pending(): readonly ReadonlySet<string>[] {
     return this.#pending;
   }
 
-  /** The hosts that are dispatched and not through yet: never more than `maxInFlight`. */
   get inFlight(): ReadonlySet<string> {
     return this.#inFlight;
   }
@@ -88,7 +86,7 @@ export class Rollout implements RolloutView {
 
   /** Takes the entry, and returns what to store and to do. Throws, and takes nothing, when an invariant would break. */
   apply(entry: LaterEntry, atMs: number): Change {
-    const change = changeBy(this, entry, atMs);
+    const change = evolveRollout(this, entry, atMs);
     checkChange(this, entry, change, atMs);
     this.#progress = change.progress;
     for (const host of change.hosts) this.#put(host);
@@ -96,7 +94,7 @@ export class Rollout implements RolloutView {
   }
 
   /** Equal states give equal bytes under `JSON.stringify`. */
-  toStored(): StoredRollout {
+  toRows(): RolloutRows {
     return { plan: this.plan, progress: this.#progress, hosts: [...this.#hosts.values()] };
   }
 

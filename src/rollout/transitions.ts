@@ -1,8 +1,9 @@
 /**
- * What a host may report in which state, and where that leads: the contract's table, as data. A pair that is not here
- * is refused. The agent decides by the same table.
+ * What may happen when, as data: which event of an agent each state of a host takes and where that leads (the contract's
+ * table, which the agent decides by as well), and in which status a rollout takes each entry. What is not here is refused.
  */
-import type { AgentEventType, HostState } from '../domain/rollout.ts';
+import type { AgentEventType, HostState, RolloutStatus } from '../domain/rollout.ts';
+import type { LaterEntry } from './rollout-state.ts';
 
 export const TRANSITIONS = {
   pending: { dispatch_ack: 'activating' },
@@ -34,4 +35,25 @@ export const TRANSITIONS = {
 export function nextState(state: HostState, type: AgentEventType): HostState | undefined {
   const row: Partial<Record<AgentEventType, HostState>> = TRANSITIONS[state];
   return row[type];
+}
+
+/** Null: any status. The hosts of a rollout that is over still report, and may still leave it. */
+const TAKEN_IN = {
+  rollout_paused: ['active'],
+  rollout_resumed: ['paused'],
+  rollout_aborted: ['active', 'paused'],
+  rollout_superseded: ['active', 'paused'],
+  rollout_halted: ['active', 'paused'],
+  rollout_converged: ['active', 'paused'],
+  wave_promoted: ['active'],
+  host_dispatched: ['active'],
+  dispatch_withdrawn: null,
+  host_reported: null,
+  telemetry_judged: null,
+  host_left: null,
+} as const satisfies Record<LaterEntry['kind'], readonly RolloutStatus[] | null>;
+
+export function isTakenIn(status: RolloutStatus, kind: LaterEntry['kind']): boolean {
+  const statuses: readonly RolloutStatus[] | null = TAKEN_IN[kind];
+  return statuses === null || statuses.includes(status);
 }

@@ -1,18 +1,29 @@
+/** What an event is refused for, and what one that is taken makes of its host. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentEvent, RolloutHost, TelemetryVerdict } from '../../src/domain/rollout.ts';
-import { step } from '../../src/rollout/evolve-host.ts';
-import { EVENTS, NOON_MS, numbered, OTHER, POLICY, sampleHost, samplePlan, TARGET } from './sample-rollout.ts';
+import { decideEvent } from '../../src/rollout/decide-event.ts';
+import { evolveHost } from '../../src/rollout/evolve-host.ts';
+import {
+  EVENTS,
+  NOON_MS,
+  numbered,
+  OTHER,
+  POLICY,
+  rolloutWith,
+  sampleHost,
+  samplePlan,
+  TARGET,
+} from './sample-rollout.ts';
 
 function take(host: RolloutHost, event: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): RolloutHost {
-  const stepped = step(host, numbered(host.lastSeq + 1, event), plan, nowMs);
-  assert(stepped.ok, stepped.ok ? '' : stepped.refusal);
-  return stepped.host;
+  assert.equal(refusal(host, event, nowMs, plan), null);
+  return evolveHost(host, numbered(host.lastSeq + 1, event), plan, nowMs);
 }
 
 function refusal(host: RolloutHost, event: AgentEvent, nowMs = NOON_MS, plan = samplePlan()): string | null {
-  const stepped = step(host, numbered(host.lastSeq + 1, event), plan, nowMs);
-  return stepped.ok ? null : stepped.refusal;
+  const decision = decideEvent(rolloutWith(host, plan), host.name, numbered(host.lastSeq + 1, event), nowMs);
+  return decision.ok ? null : decision.refusal;
 }
 
 function verdict(status: TelemetryVerdict['status']): TelemetryVerdict {
@@ -23,8 +34,10 @@ const required = samplePlan({ policy: { ...POLICY, telemetry: { ...POLICY.teleme
 const fail = { ...EVENTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
 
 test('a number may leave a gap', () => {
-  const stepped = step(sampleHost('pending'), numbered(40, EVENTS.dispatch_ack), samplePlan(), NOON_MS);
-  assert.equal(stepped.ok && stepped.host.lastSeq, 40);
+  const host = sampleHost('pending');
+  const ack = numbered(40, EVENTS.dispatch_ack);
+  assert.equal(decideEvent(rolloutWith(host), 'web-1', ack, NOON_MS).ok, true);
+  assert.equal(evolveHost(host, ack, samplePlan(), NOON_MS).lastSeq, 40);
 });
 
 test('an acknowledgement is refused without an offer: the agent must not act on one that was withdrawn', () => {

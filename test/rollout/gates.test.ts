@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostState, RolloutPlan } from '../../src/domain/rollout.ts';
-import { explainHold } from '../../src/rollout/explain-hold.ts';
-import { gateContextOf, type Holding } from '../../src/rollout/gates/gate.ts';
-import { holdOf } from '../../src/rollout/gates/gates.ts';
+import { gateContextOf } from '../../src/rollout/gates/gate-context.ts';
+import { findHold, holdOf } from '../../src/rollout/gates/gates.ts';
+import { describeHold, type Hold } from '../../src/rollout/gates/hold.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import { NOON_MS, sampleRollout, TARGET } from './sample-rollout.ts';
@@ -18,7 +18,7 @@ interface Row {
   readonly host?: string;
   readonly nowMs?: number;
   /** Null: it passes. */
-  readonly gate: string | null;
+  readonly gate: Hold['gate'] | null;
   readonly reason?: string;
   readonly wakeAtMs?: number;
   readonly waitsFor?: string;
@@ -312,26 +312,24 @@ for (const row of ROWS) {
     row.fleet?.(fleet);
     const rollout = sampleRollout(row.states, row.plan);
     row.rollout?.(rollout);
-    const scene = gateContextOf(rollout, fleet, row.nowMs ?? NOON_MS);
+    const context = gateContextOf(rollout, fleet, row.nowMs ?? NOON_MS);
     const host = rollout.host(row.host ?? 'web-1');
     assert(host !== undefined);
-    const holding: Holding | null = holdOf(scene, host);
-    assert.equal(holding?.gate ?? null, row.gate);
-    if (row.reason !== undefined) assert.equal(holding?.reason, row.reason);
-    if (holding !== null) {
-      assert.equal(holding.wakeAtMs, row.wakeAtMs ?? null);
-      assert.equal(holding.waitsFor, row.waitsFor ?? null);
-    }
-    const explained = explainHold(scene, host.name);
-    assert.deepEqual(explained, holding === null ? null : { gate: holding.gate, reason: holding.reason });
+    const holding = holdOf(context, host);
+    assert.equal(holding?.hold.gate ?? null, row.gate);
+    assert.deepEqual(findHold(context, host.name), holding?.hold ?? null);
+    if (holding === null) return;
+    if (row.reason !== undefined) assert.equal(describeHold(holding.hold), row.reason);
+    assert.equal(holding.wakeAtMs, row.wakeAtMs ?? null);
+    assert.equal(holding.waitsFor, row.waitsFor ?? null);
   });
 }
 
 test('a host that is dispatched, through or no part of the rollout is held by nothing', () => {
   const rollout = sampleRollout({ 'web-1': 'pending' });
-  const scene = gateContextOf(rollout, new FakeFleet(), NOON_MS);
-  assert.equal(explainHold(scene, 'web-1'), null);
-  assert.equal(explainHold(scene, 'nobody'), null);
+  const context = gateContextOf(rollout, new FakeFleet(), NOON_MS);
+  assert.equal(findHold(context, 'web-1'), null);
+  assert.equal(findHold(context, 'nobody'), null);
 });
 
 test('a long line of hosts, each after the one before, is searched for circles in little time', () => {
@@ -341,7 +339,7 @@ test('a long line of hosts, each after the one before, is searched for circles i
     if (index > 0) fleet.labels.set(name, { after: `h${index - 1}` });
   }
   const rollout = sampleRollout({}, { waves: [names] });
-  const scene = gateContextOf(rollout, fleet, NOON_MS);
-  for (const host of rollout.hosts.values()) holdOf(scene, host);
+  const context = gateContextOf(rollout, fleet, NOON_MS);
+  for (const host of rollout.hosts.values()) holdOf(context, host);
   assert.ok(fleet.questions < 10 * names.length, `${fleet.questions} questions`);
 });

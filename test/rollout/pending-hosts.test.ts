@@ -7,8 +7,7 @@ import { NOON_MS, sampleRollout } from './sample-rollout.ts';
 
 const WAVES = { waves: [['a', 'b', 'c'], ['d']] };
 const holding = (part: Partial<Holding> = {}): Holding => ({
-  gate: 'host',
-  reason: '',
+  hold: { gate: 'host', kind: 'offline', host: 'a' },
   wakeAtMs: null,
   waitsFor: null,
   ...part,

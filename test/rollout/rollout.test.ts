@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RolloutEntry, TelemetryVerdict } from '../../src/domain/rollout.ts';
-import { commandRollout } from '../../src/rollout/decide-command.ts';
-import { receiveReport } from '../../src/rollout/decide-event.ts';
-import { changeBy, type LaterEntry } from '../../src/rollout/evolve.ts';
+import { decideCommand } from '../../src/rollout/decide-command.ts';
+import { decideEvent } from '../../src/rollout/decide-event.ts';
+import { evolveRollout } from '../../src/rollout/evolve.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
 import { checkChange, checkDispatch, checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
 import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
+import type { LaterEntry } from '../../src/rollout/rollout-state.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import {
   EVENTS,
@@ -52,10 +53,10 @@ test('folding the log from empty gives the stored rows, byte for byte, and so do
   apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS + SOAK_MS);
   apply({ kind: 'host_left', host: 'web-3' }, NOON_MS + SOAK_MS);
   apply({ kind: 'rollout_paused' }, NOON_MS + SOAK_MS);
-  const bytes = JSON.stringify(rollout.toStored());
+  const bytes = JSON.stringify(rollout.toRows());
   const throughDisk = JSON.parse(JSON.stringify(log)) as TimedEntry[];
-  assert.equal(JSON.stringify(Rollout.replay(throughDisk).toStored()), bytes);
-  assert.equal(JSON.stringify(Rollout.restore(JSON.parse(bytes)).toStored()), bytes);
+  assert.equal(JSON.stringify(Rollout.replay(throughDisk).toRows()), bytes);
+  assert.equal(JSON.stringify(Rollout.restore(JSON.parse(bytes)).toRows()), bytes);
   checkWhole(Rollout.restore(JSON.parse(bytes)));
   assert.deepEqual(rollout.progress, {
     status: 'paused',
@@ -70,28 +71,31 @@ test('folding the log from empty gives the stored rows, byte for byte, and so do
 });
 
 test('a log that does not begin with the creation is none', () => {
-  assert.throws(() => Rollout.replay([]), /a log has entries/);
-  assert.throws(() => Rollout.replay([{ entry: { kind: 'rollout_paused' }, atMs: 0 }]), /begins with rollout_created/);
+  assert.throws(() => Rollout.replay([]), /a log must have entries/);
+  assert.throws(
+    () => Rollout.replay([{ entry: { kind: 'rollout_paused' }, atMs: 0 }]),
+    /must begin with rollout_created/,
+  );
   const created: TimedEntry = { entry: { kind: 'rollout_created', plan: samplePlan() }, atMs: 0 };
-  assert.throws(() => Rollout.replay([created, created]), /is created once/);
+  assert.throws(() => Rollout.replay([created, created]), /must be created once/);
 });
 
 test('a dispatch asks for an offer, and its withdrawal leaves no trace of it', () => {
   const rollout = sampleRollout();
-  const before = JSON.stringify(rollout.toStored());
+  const before = JSON.stringify(rollout.toRows());
   const change = rollout.apply({ kind: 'host_dispatched', host: 'web-1', epoch: 7 }, NOON_MS);
   assert.deepEqual(change.effects, [{ kind: 'offer', host: 'web-1' }]);
   assert.deepEqual([...rollout.inFlight], ['web-1']);
   rollout.apply({ kind: 'dispatch_withdrawn', host: 'web-1' }, NOON_MS);
-  assert.equal(JSON.stringify(rollout.toStored()), before);
+  assert.equal(JSON.stringify(rollout.toRows()), before);
 });
 
 test('a failure beyond the threshold halts the rollout in the same breath, and quarantines with the evidence', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' });
   const fail = { ...EVENTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
   rollout.apply({ kind: 'host_reported', host: 'web-1', numbered: numbered(8, fail) }, NOON_MS);
-  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.failed), NOON_MS);
-  assert.deepEqual(received, {
+  const decision = decideEvent(rollout, 'web-1', numbered(9, EVENTS.failed), NOON_MS);
+  assert.deepEqual(decision, {
     ok: true,
     entries: [
       { kind: 'host_reported', host: 'web-1', numbered: numbered(9, EVENTS.failed) },
@@ -102,7 +106,7 @@ test('a failure beyond the threshold halts the rollout in the same breath, and q
       },
     ],
   });
-  const effects = received.ok ? received.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects) : [];
+  const effects = decision.ok ? decision.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects) : [];
   assert.deepEqual(effects, [
     { kind: 'quarantine', host: 'web-1', failingProbes: ['http'], output: 'http: connection refused' },
   ]);
@@ -111,17 +115,17 @@ test('a failure beyond the threshold halts the rollout in the same breath, and q
 
 test('a failure within the threshold is only reported', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' }, { failureThreshold: 1 });
-  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.failed), NOON_MS);
-  assert.equal(received.ok && received.entries.length, 1);
+  const decision = decideEvent(rollout, 'web-1', numbered(9, EVENTS.failed), NOON_MS);
+  assert.equal(decision.ok && decision.entries.length, 1);
 });
 
 test('a failure after the end quarantines by itself', () => {
   const rollout = sampleRollout({ 'web-1': 'activating' });
   rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);
-  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.activation_failed), NOON_MS);
-  assert(received.ok);
+  const decision = decideEvent(rollout, 'web-1', numbered(9, EVENTS.activation_failed), NOON_MS);
+  assert(decision.ok);
   assert.deepEqual(
-    received.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects),
+    decision.entries.flatMap((entry) => rollout.apply(entry, NOON_MS).effects),
     [{ kind: 'quarantine', host: 'web-1', failingProbes: [], output: 'no such image' }],
   );
   assert.equal(rollout.progress.status, 'aborted');
@@ -135,18 +139,18 @@ test('a tolerated failure after the end quarantines nothing', () => {
 
 test('a halt by an activation that failed names no probe', () => {
   const rollout = sampleRollout({ 'web-1': 'activating' });
-  const received = receiveReport(rollout, 'web-1', numbered(9, EVENTS.activation_failed), NOON_MS);
+  const decision = decideEvent(rollout, 'web-1', numbered(9, EVENTS.activation_failed), NOON_MS);
   const reason = "'web-1' failed: 1 host failed, and failure_threshold is 0";
-  assert.deepEqual(received.ok && received.entries[1], { kind: 'rollout_halted', host: 'web-1', reason });
+  assert.deepEqual(decision.ok && decision.entries[1], { kind: 'rollout_halted', host: 'web-1', reason });
 });
 
 test('a report is refused for a stranger, and by the table', () => {
   const rollout = sampleRollout();
-  assert.deepEqual(receiveReport(rollout, 'nobody', numbered(1, EVENTS.dispatch_ack), NOON_MS), {
+  assert.deepEqual(decideEvent(rollout, 'nobody', numbered(1, EVENTS.dispatch_ack), NOON_MS), {
     ok: false,
     refusal: "'nobody' is not part of rollout r1",
   });
-  assert.deepEqual(receiveReport(rollout, 'web-1', numbered(1, EVENTS.converged), NOON_MS), {
+  assert.deepEqual(decideEvent(rollout, 'web-1', numbered(1, EVENTS.converged), NOON_MS), {
     ok: false,
     refusal: 'a host that is pending reports no converged (event 1)',
   });
@@ -159,7 +163,7 @@ for (const entry of [
 ] as const) {
   test(`no offer is acknowledged after ${entry.kind}, withdrawn yet or not`, () => {
     const rollout = sampleRollout({ 'web-1': 'pending' });
-    const acknowledge = () => receiveReport(rollout, 'web-1', numbered(1, EVENTS.dispatch_ack), NOON_MS);
+    const acknowledge = () => decideEvent(rollout, 'web-1', numbered(1, EVENTS.dispatch_ack), NOON_MS);
     assert.equal(acknowledge().ok, true);
     rollout.apply(entry, NOON_MS);
     const { status } = rollout.progress;
@@ -179,21 +183,27 @@ test('the first regression is told, once', () => {
 
 for (const { entry, broken } of [
   { entry: { kind: 'host_dispatched', host: 'web-2', epoch: 1 }, broken: /I1 .*'web-2' of wave 1 is dispatched/ },
-  { entry: { kind: 'host_dispatched', host: 'nobody', epoch: 1 }, broken: /belongs to rollout r1/ },
+  { entry: { kind: 'host_dispatched', host: 'nobody', epoch: 1 }, broken: /'nobody' must belong to rollout r1/ },
   { entry: { kind: 'wave_promoted', wave: 1, skipped: ['web-1'] }, broken: /I1 .*nothing converged/ },
   { entry: { kind: 'wave_promoted', wave: 2, skipped: [] }, broken: /I1 .*wave 2 is not the next/ },
-  { entry: { kind: 'dispatch_withdrawn', host: 'web-1' }, broken: /there is an offer to withdraw/ },
-  { entry: { kind: 'rollout_resumed' }, broken: /no rollout_resumed in a rollout that is active/ },
-  { entry: report('web-1', 1, 'dispatch_ack'), broken: /a logged report is legal: nothing is offered/ },
-  { entry: report('web-1', 1, 'converged'), broken: /a logged report is legal/ },
-  { entry: { kind: 'telemetry_judged', host: 'web-1', verdict: verdict('ok') }, broken: /is judged in its soak/ },
-  { entry: { kind: 'rollout_halted', host: 'web-1', reason: '' }, broken: /'web-1' has failed/ },
+  { entry: { kind: 'dispatch_withdrawn', host: 'web-1' }, broken: /an offer to 'web-1' must be out/ },
+  { entry: { kind: 'rollout_resumed' }, broken: /a rollout that is active must not take rollout_resumed/ },
+  { entry: report('web-1', 1, 'dispatch_ack'), broken: /I7 .*'web-1' acts without an offer/ },
+  {
+    entry: report('web-1', 1, 'converged'),
+    broken: /'web-1' \(pending, last event 0\) must not take event 1, converged/,
+  },
+  {
+    entry: { kind: 'telemetry_judged', host: 'web-1', verdict: verdict('ok') },
+    broken: /must be soaking to be judged/,
+  },
+  { entry: { kind: 'rollout_halted', host: 'web-1', reason: '' }, broken: /'web-1' must have failed/ },
 ] as ReadonlyArray<{ entry: LaterEntry; broken: RegExp }>) {
   test(`a new rollout takes no ${entry.kind} of ${'host' in entry ? entry.host : 'its own'}: ${broken.source}`, () => {
     const rollout = sampleRollout();
-    const before = JSON.stringify(rollout.toStored());
+    const before = JSON.stringify(rollout.toRows());
     assert.throws(() => rollout.apply(entry, NOON_MS), broken);
-    assert.equal(JSON.stringify(rollout.toStored()), before);
+    assert.equal(JSON.stringify(rollout.toRows()), before);
   });
 }
 
@@ -234,7 +244,7 @@ test('I4: an ended rollout dispatches nothing, promotes nothing, and is not paus
     { kind: 'rollout_superseded', by: 'r2' },
     { kind: 'rollout_converged' },
   ] as const) {
-    assert.throws(() => rollout.apply(entry, NOON_MS), /in a rollout that is aborted/);
+    assert.throws(() => rollout.apply(entry, NOON_MS), /a rollout that is aborted must not take/);
   }
 });
 
@@ -330,18 +340,21 @@ test('I7: nobody acts without an offer', () => {
 
 test('I8: counts that are not those of the hosts are seen', () => {
   const rollout = sampleRollout();
-  const { progress } = changeBy(rollout, { kind: 'host_dispatched', host: 'web-1', epoch: 1 }, NOON_MS);
+  const { progress } = evolveRollout(rollout, { kind: 'host_dispatched', host: 'web-1', epoch: 1 }, NOON_MS);
   const { waves } = progress;
   const wrong = { ...progress, waves: waves.map((counts) => ({ ...counts, converged: counts.converged + 1 })) };
   const change = { progress: wrong, hosts: [], effects: [] };
   assert.throws(() => checkChange(rollout, { kind: 'rollout_paused' }, change, NOON_MS), /I8 /);
-  const stored = rollout.toStored();
+  const stored = rollout.toRows();
   const forged = Rollout.restore({ ...stored, progress });
   assert.throws(() => checkWhole(forged), /I8 /);
 });
 
 test('a host is in a rollout once', () => {
-  assert.throws(() => Rollout.create(samplePlan({ waves: [['a'], ['a']] }), NOON_MS), /each of its hosts once/);
+  assert.throws(
+    () => Rollout.create(samplePlan({ waves: [['a'], ['a']] }), NOON_MS),
+    /must have each of its hosts once/,
+  );
 });
 
 for (const { command, legal } of [
@@ -352,16 +365,16 @@ for (const { command, legal } of [
   for (const status of ['active', 'paused', 'converged', 'halted', 'aborted', 'superseded'] as const) {
     const taken = (legal as readonly string[]).includes(status);
     test(`${command} of a rollout that is ${status}: ${taken ? 'taken' : 'refused'}`, () => {
-      const commanded = commandRollout(status, command, 'wrong day');
-      assert.equal(commanded.ok, taken);
-      if (!commanded.ok) assert.match(commanded.refusal, new RegExp(`^the rollout is ${status}: it cannot be `));
+      const decision = decideCommand(status, command, 'wrong day');
+      assert.equal(decision.ok, taken);
+      if (!decision.ok) assert.match(decision.refusal, new RegExp(`^the rollout is ${status}: it cannot be `));
     });
   }
 }
 
 test('an abort keeps its reason', () => {
-  const commanded = commandRollout('active', 'abort', 'wrong day');
-  assert.deepEqual(commanded, { ok: true, entry: { kind: 'rollout_aborted', reason: 'wrong day' } });
+  const decision = decideCommand('active', 'abort', 'wrong day');
+  assert.deepEqual(decision, { ok: true, entries: [{ kind: 'rollout_aborted', reason: 'wrong day' }] });
 });
 
 test('a newer rollout replaces the open ones of its stack that share a host with it', () => {

@@ -9,6 +9,7 @@ import type {
   RolloutPlan,
 } from '../../src/domain/rollout.ts';
 import { Rollout } from '../../src/rollout/rollout.ts';
+import { recount } from '../../src/rollout/wave-counts.ts';
 
 export const TARGET = `sha256:${'a'.repeat(64)}`;
 export const OTHER = `sha256:${'b'.repeat(64)}`;
@@ -98,6 +99,13 @@ export function sampleHost(state: HostState, part: Partial<RolloutHost> = {}): R
     failure: null,
     ...part,
   };
+}
+
+/** A rollout in which this host stands where it does, and the others are pending. */
+export function rolloutWith(host: RolloutHost, plan = samplePlan()): Rollout {
+  const { progress, hosts: created } = Rollout.create(plan, NOON_MS).toRows();
+  const hosts = created.map((other) => (other.name === host.name ? host : other));
+  return Rollout.restore({ plan, progress: { ...progress, waves: recount(plan.waves.length, hosts) }, hosts });
 }
 
 /** The events that lead a dispatched host to a state. */

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AGENT_EVENT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
-import { judgeSeq } from '../../src/rollout/classify-seq.ts';
-import { step } from '../../src/rollout/evolve-host.ts';
-import { EVENTS, NOON_MS, sampleHost, samplePlan } from './sample-rollout.ts';
+import { classifySeq } from '../../src/rollout/classify-seq.ts';
+import { decideEvent } from '../../src/rollout/decide-event.ts';
+import { evolveHost } from '../../src/rollout/evolve-host.ts';
+import { EVENTS, NOON_MS, rolloutWith, sampleHost, samplePlan } from './sample-rollout.ts';
 
 /** The contract's table in full; null: refused. */
 const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
@@ -118,15 +119,19 @@ for (const { state, type } of PAIRS) {
   const next = NEXT[state][type];
 
   test(`${state} and a new ${type}: ${next ?? 'refused'}`, () => {
-    assert.equal(judgeSeq(host.lastSeq, 5, 'this body', undefined), 'new');
-    const stepped = step(host, { seq: 5, bodyDigest: 'this body', event }, samplePlan(), NOON_MS);
+    assert.equal(classifySeq(host.lastSeq, 5, 'this body', undefined), 'new');
+    const numbered = { seq: 5, bodyDigest: 'this body', event };
+    const decision = decideEvent(rolloutWith(host), 'web-1', numbered, NOON_MS);
     if (next === null) {
-      assert.deepEqual(stepped, { ok: false, refusal: `a host that is ${state} reports no ${type} (event 5)` });
-    } else {
-      assert.equal(stepped.ok && stepped.host.state, next);
-      assert.equal(stepped.ok && stepped.host.lastSeq, 5);
-      assert.equal(stepped.ok && stepped.host.stateSinceMs, next === state ? NOON_MS - 60_000 : NOON_MS);
+      assert.deepEqual(decision, { ok: false, refusal: `a host that is ${state} reports no ${type} (event 5)` });
+      assert.throws(() => evolveHost(host, numbered, samplePlan(), NOON_MS), /invariant broken: 'web-1'/);
+      return;
     }
+    const [reported] = decision.ok ? decision.entries : [];
+    assert.deepEqual(reported, { kind: 'host_reported', host: 'web-1', numbered });
+    const evolved = evolveHost(host, numbered, samplePlan(), NOON_MS);
+    assert.deepEqual([evolved.state, evolved.lastSeq], [next, 5]);
+    assert.equal(evolved.stateSinceMs, next === state ? NOON_MS - 60_000 : NOON_MS);
   });
 
   for (const { what, seq, stored, verdict } of [
@@ -137,9 +142,12 @@ for (const { state, type } of PAIRS) {
     { what: 'a regressed and conflicting', seq: 1, stored: 'another body', verdict: 'conflict' },
   ] as const) {
     test(`${state} and ${what} ${type}: ${verdict}, and nothing moves`, () => {
-      assert.equal(judgeSeq(host.lastSeq, seq, 'this body', stored), verdict);
-      const stepped = step(host, { seq, bodyDigest: 'this body', event }, samplePlan(), NOON_MS);
-      assert.deepEqual(stepped, { ok: false, refusal: `event ${seq} is not beyond the last one, 4` });
+      assert.equal(classifySeq(host.lastSeq, seq, 'this body', stored), verdict);
+      const numbered = { seq, bodyDigest: 'this body', event };
+      assert.deepEqual(decideEvent(rolloutWith(host), 'web-1', numbered, NOON_MS), {
+        ok: false,
+        refusal: `event ${seq} is not beyond the last one, 4`,
+      });
     });
   }
 }

@@ -11,7 +11,7 @@ import { after, suite, test } from 'node:test';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const MUTANTS = path.join(import.meta.dirname, 'mutants');
-const COPIED = ['src/domain', 'src/rollout', 'test/rollout', 'test/simulate'];
+const COPIED = ['src/domain', 'src/rollout', 'test/domain', 'test/rollout', 'test/simulate'];
 /** Enough for a mistake to meet the schedule that shows it. */
 const SCHEDULES = '600';
 const TIMEOUT_MS = 300_000;

@@ -1,11 +1,12 @@
 /** One random schedule: a fleet, its operators and their mishaps, until everything is at rest. Throws when a rule breaks. */
 import assert from 'node:assert/strict';
 import type { RolloutEntry, RolloutPlan, WaveSize } from '../../src/domain/rollout.ts';
-import { plan } from '../../src/rollout/decide-next.ts';
-import { isOpen } from '../../src/rollout/evolve.ts';
-import { explainHold } from '../../src/rollout/explain-hold.ts';
-import { gateContextOf } from '../../src/rollout/gates/gate.ts';
+import { decideNext } from '../../src/rollout/decide-next.ts';
+import { type GateContext, gateContextOf } from '../../src/rollout/gates/gate-context.ts';
+import { findHold } from '../../src/rollout/gates/gates.ts';
+import { describeHold } from '../../src/rollout/gates/hold.ts';
 import { layOutWaves } from '../../src/rollout/lay-out-waves.ts';
+import { isOpen } from '../../src/rollout/rollout-state.ts';
 import { SeededRandom } from '../domain/seeded-random.ts';
 import { makeRelease, mustFail, type SimRelease } from './catalog.ts';
 import { type Faults, Network } from './network.ts';
@@ -31,6 +32,11 @@ const WAVES: ReadonlyArray<readonly WaveSize[]> = [
 
 /** What a schedule came across: entries of the log by kind, and what is rare among them by name. */
 export type Summary = ReadonlyMap<string, number>;
+
+function reasonOf(context: GateContext, name: string): string {
+  const hold = findHold(context, name);
+  return hold === null ? '' : describeHold(hold);
+}
 
 class Schedule {
   readonly random: SeededRandom;
@@ -285,9 +291,9 @@ class Schedule {
   #heldForGood(id: string): string | null {
     const held = this.server.rollouts.get(id);
     if (held === undefined || held.rollout.inFlight.size > 0) return null;
-    const scene = gateContextOf(held.rollout, this.server, this.server.nowMs);
+    const context = gateContextOf(held.rollout, this.server, this.server.nowMs);
     const gates = held.rollout.pending.flatMap((names) =>
-      [...names].map((name) => explainHold(scene, name)?.gate ?? 'none'),
+      [...names].map((name) => findHold(context, name)?.gate ?? 'none'),
     );
     if (gates.some((gate) => !['quarantine', 'ordering', 'wave'].includes(gate))) return null;
     return gates.find((gate) => gate !== 'wave') ?? null;
@@ -303,21 +309,21 @@ class Schedule {
       if (!isOpen(status)) continue;
       // Asking about everybody must find nothing that the waiting line has forgotten.
       const everybody = rollout.pending.flatMap((names) => [...names]);
-      assert.deepEqual(plan(rollout, server, everybody, server.nowMs).entries, [], `${id} forgot somebody`);
+      assert.deepEqual(decideNext(rollout, server, everybody, server.nowMs).entries, [], `${id} forgot somebody`);
     }
   }
 
   #describe(): string {
     return JSON.stringify(
       [...this.server.rollouts].map(([id, { rollout }]) => {
-        const scene = gateContextOf(rollout, this.server, this.server.nowMs);
+        const context = gateContextOf(rollout, this.server, this.server.nowMs);
         const hosts = [...rollout.hosts.values()].map((host) => [
           host.name,
           host.wave,
           host.state,
           host.epoch,
           host.left,
-          explainHold(scene, host.name)?.reason ?? '',
+          reasonOf(context, host.name),
         ]);
         return { id, status: rollout.progress.status, wave: rollout.progress.currentWave, hosts };
       }),

@@ -6,19 +6,18 @@ import assert from 'node:assert/strict';
 import type { HostStatus } from '../../src/domain/host.ts';
 import type { Quarantine } from '../../src/domain/release.ts';
 import type { HostState, NumberedEvent, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
-import { judgeSeq } from '../../src/rollout/classify-seq.ts';
-import { commandRollout, type RolloutCommand } from '../../src/rollout/decide-command.ts';
-import { receiveReport } from '../../src/rollout/decide-event.ts';
-import { reconsider } from '../../src/rollout/decide-host-change.ts';
-import { plan } from '../../src/rollout/decide-next.ts';
-import { isOpen, type LaterEntry } from '../../src/rollout/evolve.ts';
+import { classifySeq } from '../../src/rollout/classify-seq.ts';
+import { decideCommand, type RolloutCommand } from '../../src/rollout/decide-command.ts';
+import { decideEvent } from '../../src/rollout/decide-event.ts';
+import { decideHostChange } from '../../src/rollout/decide-host-change.ts';
+import { decideNext } from '../../src/rollout/decide-next.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
 import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';
-import type { Holding } from '../../src/rollout/gates/gate.ts';
 import { isOffered, occupies } from '../../src/rollout/host-bucket.ts';
 import { checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
 import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
-import { Rollout, type StoredRollout, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { Rollout, type RolloutRows, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { isOpen, type LaterEntry } from '../../src/rollout/rollout-state.ts';
 import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/telemetry-gate/judge-telemetry.ts';
 import type { Oracle } from './oracle.ts';
 
@@ -52,7 +51,6 @@ export interface HostPart {
 interface Held {
   readonly rollout: Rollout;
   readonly line: PendingHosts;
-  hold: Holding | null;
 }
 
 /** What one transaction may take to come to rest. */
@@ -113,16 +111,16 @@ export class SimServer implements FleetView {
     if (rollout === undefined || part === undefined) return 404;
     const key = `${rolloutId} ${host} `;
     const stored = this.#digests.get(key + numbered.seq);
-    const verdict = judgeSeq(part.lastSeq, numbered.seq, numbered.bodyDigest, stored);
-    if (verdict !== 'new') return verdict === 'duplicate' ? 204 : 409;
+    const seqClass = classifySeq(part.lastSeq, numbered.seq, numbered.bodyDigest, stored);
+    if (seqClass !== 'new') return seqClass === 'duplicate' ? 204 : 409;
     if (numbered.event.type === 'converged') this.#judge(host);
-    const received = receiveReport(rollout, host, numbered, this.nowMs);
-    if (received.ok) {
-      for (const entry of received.entries) this.#apply(rolloutId, entry);
+    const decision = decideEvent(rollout, host, numbered, this.nowMs);
+    if (decision.ok) {
+      for (const entry of decision.entries) this.#apply(rolloutId, entry);
       this.#digests.set(key + numbered.seq, numbered.bodyDigest);
     }
     this.#commit();
-    return received.ok ? 204 : 409;
+    return decision.ok ? 204 : 409;
   }
 
   /** Answers with an offer as soon as there is one. */
@@ -170,8 +168,8 @@ export class SimServer implements FleetView {
       host.status = 'offline';
       this.#noteHost(host.name);
     }
-    for (const [id, { rollout, line, hold }] of this.rollouts) {
-      const wakeMs = Math.min(line.nextWakeMs() ?? Infinity, hold?.wakeAtMs ?? Infinity);
+    for (const [id, { rollout, line }] of this.rollouts) {
+      const wakeMs = line.nextWakeMs() ?? Infinity;
       if (isOpen(rollout.progress.status) && wakeMs <= now) this.#dirty.add(id);
     }
     this.#commit();
@@ -205,7 +203,7 @@ export class SimServer implements FleetView {
     this.#append(asked.id, { kind: 'rollout_created', plan: asked });
     const rollout = Rollout.create(asked, this.nowMs);
     checkOnlyOpen(rollout, open);
-    this.rollouts.set(asked.id, { rollout, line: new PendingHosts(rollout), hold: null });
+    this.rollouts.set(asked.id, { rollout, line: new PendingHosts(rollout) });
     this.#dirty.add(asked.id);
     this.#commit();
   }
@@ -213,8 +211,8 @@ export class SimServer implements FleetView {
   command(id: string, command: RolloutCommand): void {
     const held = this.rollouts.get(id);
     assert(held !== undefined);
-    const commanded = commandRollout(held.rollout.progress.status, command, 'the operator said so');
-    if (commanded.ok) this.#apply(id, commanded.entry);
+    const decision = decideCommand(held.rollout.progress.status, command, 'the operator said so');
+    for (const entry of decision.ok ? decision.entries : []) this.#apply(id, entry);
     this.#commit();
   }
 
@@ -232,11 +230,11 @@ export class SimServer implements FleetView {
     this.#polls.clear();
     this.#toWake = [];
     for (const [id, { rollout }] of this.rollouts) {
-      const rows = JSON.stringify(rollout.toStored());
+      const rows = JSON.stringify(rollout.toRows());
       const replayed = this.replay(id);
-      assert.equal(JSON.stringify(replayed.toStored()), rows, `replay of ${id}`);
-      const next = fromRows ? Rollout.restore(JSON.parse(rows) as StoredRollout) : replayed;
-      this.rollouts.set(id, { rollout: next, line: new PendingHosts(next), hold: null });
+      assert.equal(JSON.stringify(replayed.toRows()), rows, `replay of ${id}`);
+      const next = fromRows ? Rollout.restore(JSON.parse(rows) as RolloutRows) : replayed;
+      this.rollouts.set(id, { rollout: next, line: new PendingHosts(next) });
       this.#dirty.add(id);
     }
     this.#commit();
@@ -249,7 +247,7 @@ export class SimServer implements FleetView {
   #noteHost(name: string): void {
     for (const [id, { rollout, line }] of this.rollouts) {
       if (rollout.host(name) === undefined) continue;
-      for (const entry of reconsider(rollout, this, name, this.nowMs)) this.#apply(id, entry);
+      for (const entry of decideHostChange(rollout, this, name, this.nowMs)) this.#apply(id, entry);
       line.noteHost(name);
       this.#dirty.add(id);
     }
@@ -329,11 +327,10 @@ export class SimServer implements FleetView {
       const held = id === undefined ? undefined : this.rollouts.get(id);
       if (id === undefined || held === undefined) break;
       const { rollout, line } = held;
-      const planned = plan(rollout, this, line.candidates(rollout.progress.currentWave, this.nowMs), this.nowMs);
-      line.park(rollout.hosts, planned.holds);
-      held.hold = planned.hold;
+      const next = decideNext(rollout, this, line.candidates(rollout.progress.currentWave, this.nowMs), this.nowMs);
+      line.park(rollout.hosts, next.holds);
       this.#dirty.delete(id);
-      for (const entry of planned.entries) this.#apply(id, entry);
+      for (const entry of next.entries) this.#apply(id, entry);
     }
     for (const id of this.#touched) {
       const held = this.rollouts.get(id);

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../../src/domain/release.ts';
 import type { RolloutPlan } from '../../../src/domain/rollout.ts';
-import { plan } from '../../../src/rollout/decide-next.ts';
+import { decideNext } from '../../../src/rollout/decide-next.ts';
 import { addHost } from '../../../src/server/commands/hosts.ts';
 import { loadState, type State } from '../../../src/server/state/state.ts';
 import { openStore } from '../../../src/sqlite/open-store.ts';
@@ -68,7 +68,7 @@ function askEverybody(world: State): number {
   const rollout = world.index.rollout('ro_bench');
   if (rollout === undefined) throw new Error('the rollout is open');
   const beganMs = performance.now();
-  plan(rollout, world.driver.view, rollout.hosts.keys(), CREATED_AT_MS + 1);
+  decideNext(rollout, world.driver.view, rollout.hosts.keys(), CREATED_AT_MS + 1);
   return performance.now() - beganMs;
 }
 

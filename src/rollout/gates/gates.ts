@@ -13,7 +13,10 @@
  * An offer that is out stands only while every gate but that last one would let it be made again.
  */
 import type { RolloutHost } from '../../domain/rollout.ts';
-import type { Gate, GateContext, Holding } from './gate.ts';
+import { bucketOf } from '../host-bucket.ts';
+import { type Gate, type Holding, holding } from './gate.ts';
+import type { GateContext } from './gate-context.ts';
+import type { Hold } from './hold.ts';
 import { checkHost } from './host.ts';
 import { checkMaintenanceWindow } from './maintenance-window.ts';
 import { checkMaxInFlight } from './max-in-flight.ts';
@@ -37,29 +40,44 @@ const STANDING_GATES: readonly Gate[] = [
 
 const GATES: readonly Gate[] = [...STANDING_GATES, { scope: 'rollout', check: checkMaxInFlight }];
 
-function firstHold(gates: readonly Gate[], scene: GateContext, host: RolloutHost): Holding | null {
+function firstHold(gates: readonly Gate[], context: GateContext, host: RolloutHost): Holding | null {
   for (const gate of gates) {
-    const holding = gate.scope === 'rollout' ? gate.check(scene) : gate.check(scene, host);
-    if (holding !== null) return holding;
+    if (gate.scope === 'host') {
+      const found = gate.check(context, host);
+      if (found !== null) return found;
+    } else {
+      const hold = gate.check(context);
+      if (hold !== null) return holding(hold);
+    }
   }
   return null;
 }
 
 /** What keeps a pending host from being dispatched. */
-export function holdOf(scene: GateContext, host: RolloutHost): Holding | null {
-  return firstHold(GATES, scene, host);
+export function holdOf(context: GateContext, host: RolloutHost): Holding | null {
+  return firstHold(GATES, context, host);
 }
 
 /** What an offer that is out would meet if it were made now. */
-export function holdOfOffer(scene: GateContext, host: RolloutHost): Holding | null {
-  return firstHold(STANDING_GATES, scene, host);
+export function holdOfOffer(context: GateContext, host: RolloutHost): Holding | null {
+  return firstHold(STANDING_GATES, context, host);
 }
 
 /** What keeps every host from being dispatched; `places` leaves out whether one is free. */
-export function holdOfAll(scene: GateContext, options: { readonly places: boolean }): Holding | null {
+export function holdOfAll(context: GateContext, options: { readonly places: boolean }): Hold | null {
   for (const gate of options.places ? GATES : STANDING_GATES) {
-    const holding = gate.scope === 'rollout' ? gate.check(scene) : null;
-    if (holding !== null) return holding;
+    const hold = gate.scope === 'rollout' ? gate.check(context) : null;
+    if (hold !== null) return hold;
   }
   return null;
+}
+
+/**
+ * Why a pending host is not dispatched, by the very gates that decide it; null when it is dispatched or through, or when
+ * nothing holds it and it will be dispatched next. One context serves a whole list of hosts.
+ */
+export function findHold(context: GateContext, name: string): Hold | null {
+  const host = context.rollout.host(name);
+  if (host === undefined || bucketOf(host) !== 'pending') return null;
+  return holdOf(context, host)?.hold ?? null;
 }

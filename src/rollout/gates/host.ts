@@ -1,23 +1,21 @@
 import { assertNever } from '../../domain/errors.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { quote } from '../../domain/words.ts';
-import { type GateContext, type Holding, hold } from './gate.ts';
+import { type Holding, holding } from './gate.ts';
+import type { GateContext } from './gate-context.ts';
 
 /** Only a host that reports is told anything: what cannot be seen cannot be judged in its soak. */
-export function checkHost({ fleet }: GateContext, { name }: RolloutHost): Holding | null {
-  const host = fleet.host(name);
-  if (host === null) return hold('host', `there is no host ${quote(name)} any more`);
-  const { status } = host;
+export function checkHost({ fleet }: GateContext, { name: host }: RolloutHost): Holding | null {
+  const status = fleet.host(host)?.status ?? 'unknown';
   switch (status) {
     case 'online':
     case 'degraded':
       return null;
     case 'pending':
-      return hold('host', `${quote(name)} has never reported: start its agent`);
+      return holding({ gate: 'host', kind: 'never_reported', host });
     case 'offline':
-      return hold('host', `${quote(name)} is offline: it follows when it is back`);
     case 'archived':
-      return hold('host', `${quote(name)} is archived`);
+    case 'unknown':
+      return holding({ gate: 'host', kind: status, host });
     default:
       return assertNever(status);
   }

@@ -1,11 +1,10 @@
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { quote } from '../../domain/words.ts';
-import { type GateContext, type Holding, hold } from './gate.ts';
+import { type Holding, holding } from './gate.ts';
+import type { GateContext } from './gate-context.ts';
 
 /** Two rollouts at work on one stack of one host would leave it mixed: also one that has ended finishes first. */
-export function checkOtherRollout({ rollout, fleet }: GateContext, { name }: RolloutHost): Holding | null {
+export function checkOtherRollout({ rollout, fleet }: GateContext, { name: host }: RolloutHost): Holding | null {
   const { id, stack } = rollout.plan;
-  const occupant = fleet.occupant(stack, name, id);
-  if (occupant === null) return null;
-  return hold('other_rollout', `rollout ${occupant} is still at work on ${quote(stack)} of ${quote(name)}`);
+  const rolloutId = fleet.occupant(stack, host, id);
+  return rolloutId === null ? null : holding({ gate: 'other_rollout', rolloutId, stack, host });
 }

@@ -1,24 +1,22 @@
 /**
  * Order among the hosts of a rollout: a host's `after` label names hosts, or selects them by label, that must have
  * converged before it may be dispatched. Ten thousand hosts may wait for five thousand, so what a selector finds is
- * worked out once per scene and shared, never copied for each of them.
+ * worked out once per context and shared, never copied for each of them.
  */
 import { isHostName } from '../../domain/host.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
-import { quote } from '../../domain/words.ts';
-import { type GateContext, remember } from './gate.ts';
+import { type GateContext, remember } from './gate-context.ts';
+import type { Hold } from './hold.ts';
+import { AFTER_LABEL } from './labels.ts';
 
-export const AFTER_LABEL = 'after';
-
-/** How far circles are looked for in one scene; what lies beyond holds as well, only without being called a circle. */
+/** How far circles are looked for in one context; what lies beyond holds as well, only without being called a circle. */
 const MAX_LOOKS = 10_000;
 const MAX_TRAIL = 500;
 
 /** What one item of the label stands for, without those that nobody waits for any more. */
 type Group = readonly string[];
 
-/** `why`: what is wrong with the label, as a sentence. */
-type Found<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+type Found<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly hold: Hold };
 
 /** Nobody waits for it: it is where the rollout wants it, or nothing is expected of it any more. */
 function isThrough(host: RolloutHost): boolean {
@@ -26,13 +24,13 @@ function isThrough(host: RolloutHost): boolean {
 }
 
 /** The hosts of this rollout that `name` still waits for, in groups; a group may hold `name` itself. */
-export function predecessorsOf(scene: GateContext, name: string): Found<readonly Group[]> {
-  return remember(scene, `before ${name}`, () => {
-    const items = (scene.fleet.host(name)?.labels[AFTER_LABEL] ?? '').split(',').map((item) => item.trim());
+export function predecessorsOf(context: GateContext, name: string): Found<readonly Group[]> {
+  return remember(context, `before ${name}`, () => {
+    const items = (context.fleet.host(name)?.labels[AFTER_LABEL] ?? '').split(',').map((item) => item.trim());
     const groups: Group[] = [];
     for (const item of items) {
       if (item === '') continue;
-      const found = item.includes('=') ? selectHosts(scene, item) : findHost(scene, name, item);
+      const found = item.includes('=') ? selectHosts(context, item) : findHost(context, name, item);
       if (!found.ok) return found;
       if (found.value.some((before) => before !== name || item === name)) groups.push(found.value);
     }
@@ -40,40 +38,38 @@ export function predecessorsOf(scene: GateContext, name: string): Found<readonly
   });
 }
 
-function findHost(scene: GateContext, name: string, wanted: string): Found<Group> {
-  const host = scene.rollout.host(wanted);
+function findHost(context: GateContext, name: string, wanted: string): Found<Group> {
+  const host = context.rollout.host(wanted);
   if (host !== undefined) return { ok: true, value: isThrough(host) ? [] : [wanted] };
-  const label = `label ${AFTER_LABEL} of ${quote(name)}`;
-  if (!isHostName(wanted)) return { ok: false, why: `${label} is unreadable: ${quote(wanted)} is no host name` };
-  if (scene.fleet.host(wanted) === null)
-    return { ok: false, why: `${label} names ${quote(wanted)}, and there is no such host` };
-  return { ok: true, value: [] };
+  if (isHostName(wanted) && context.fleet.host(wanted) !== null) return { ok: true, value: [] };
+  const kind = isHostName(wanted) ? 'unknown_host' : 'bad_name';
+  return { ok: false, hold: { gate: 'ordering', kind, host: name, named: wanted } };
 }
 
 /** Looks at every host of the rollout. */
-function selectHosts(scene: GateContext, selector: string): Found<Group> {
-  return remember(scene, `selected by ${selector}`, () => {
+function selectHosts(context: GateContext, selector: string): Found<Group> {
+  return remember(context, `selected by ${selector}`, () => {
     const [key = '', ...rest] = selector.split('=');
     const wanted = rest.join('=');
     const value: string[] = [];
-    for (const host of scene.rollout.hosts.values()) {
+    for (const host of context.rollout.hosts.values()) {
       if (isThrough(host)) continue;
-      if (scene.fleet.host(host.name)?.labels[key] === wanted) value.push(host.name);
+      if (context.fleet.host(host.name)?.labels[key] === wanted) value.push(host.name);
     }
     return { ok: true, value };
   });
 }
 
 /** Hosts that wait for one another, as far as `name` leads to such a circle; it begins and ends with the same host. */
-export function findCircle(scene: GateContext, name: string): readonly string[] | null {
-  const search = remember(scene, 'search for circles', () => ({ looks: 0, clear: new Set<string>() }));
+export function findCircle(context: GateContext, name: string): readonly string[] | null {
+  const search = remember(context, 'search for circles', () => ({ looks: 0, clear: new Set<string>() }));
   const trail: string[] = [];
   const walk = (at: string): readonly string[] | null => {
     const begun = trail.indexOf(at);
     if (begun >= 0) return [...trail.slice(begun), at];
     if (search.clear.has(at) || trail.length === MAX_TRAIL) return null;
     trail.push(at);
-    const groups = predecessorsOf(scene, at);
+    const groups = predecessorsOf(context, at);
     for (const group of groups.ok ? groups.value : []) {
       for (const before of group) {
         // A selector that matches its own host does not mean it; a label that names it does.

@@ -7,40 +7,34 @@
  * everybody has left (archived) is passed, since there is nobody left to wait for.
  */
 
-import { plural, quote } from '../../domain/words.ts';
-import type { FleetView } from '../fleet-view.ts';
-import { isLive } from '../fleet-view.ts';
+import { type FleetView, isLive } from '../fleet-view.ts';
+import type { RolloutState } from '../rollout-state.ts';
 import { sizeOf } from '../wave-counts.ts';
-import type { GateContext } from './gate.ts';
+import type { WaveBlock } from './hold.ts';
 
 export type Promotion =
   | { readonly ok: true; readonly skipped: readonly string[] }
-  /** `reason` completes 'the wave is not through: …'. */
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly blockedBy: WaveBlock };
 
-export function judgePromotion(rollout: GateContext['rollout'], fleet: FleetView): Promotion {
+export function decidePromotion(rollout: RolloutState, fleet: FleetView): Promotion {
   const { currentWave, waves } = rollout.progress;
   const counts = waves[currentWave];
-  if (counts === undefined) return refuse('there is no such wave');
+  if (counts === undefined) return refuse({ kind: 'no_such_wave' });
   const [first] = rollout.inFlight;
   if (first !== undefined) {
-    const state = rollout.host(first)?.state ?? 'in flight';
-    const others = rollout.inFlight.size - 1;
-    const more = others === 0 ? '' : `, and ${plural(others, 'more host')} in flight`;
-    return refuse(`${quote(first)} is ${state === 'pending' ? 'dispatched' : state}${more}`);
+    const state = rollout.host(first)?.state ?? 'pending';
+    return refuse({ kind: 'in_flight', host: first, state, others: rollout.inFlight.size - 1 });
   }
   if (counts.left === sizeOf(counts)) return { ok: true, skipped: [] };
-  if (counts.converged === 0) return refuse('none of its hosts has converged');
+  if (counts.converged === 0) return refuse({ kind: 'none_converged' });
   const pending = rollout.pending[currentWave] ?? new Set<string>();
   for (const name of pending) {
     const host = fleet.host(name);
-    if (host !== null && isLive(host.status)) {
-      return refuse(`${quote(name)} is still to be updated`);
-    }
+    if (host !== null && isLive(host.status)) return refuse({ kind: 'host_pending', host: name });
   }
   return { ok: true, skipped: [...pending] };
 }
 
-function refuse(reason: string): Promotion {
-  return { ok: false, reason };
+function refuse(blockedBy: WaveBlock): Promotion {
+  return { ok: false, blockedBy };
 }

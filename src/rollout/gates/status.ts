@@ -1,22 +1,20 @@
 import { assertNever } from '../../domain/errors.ts';
-import { formatInstant } from '../../domain/instant.ts';
-import { type GateContext, type Holding, hold } from './gate.ts';
+import type { GateContext } from './gate-context.ts';
+import type { Hold } from './hold.ts';
 
 /** Only an active rollout dispatches. */
-export function checkStatus({ rollout }: GateContext): Holding | null {
-  const { status, statusSinceMs, reason } = rollout.progress;
-  const since = `since ${formatInstant(statusSinceMs)}`;
+export function checkStatus({ rollout }: GateContext): Hold | null {
+  const { status, statusSinceMs: sinceMs, reason } = rollout.progress;
   switch (status) {
     case 'active':
       return null;
     case 'paused':
-      return hold('paused', `the rollout is paused ${since}: resume it to go on`);
+      return { gate: 'paused', sinceMs };
     case 'halted':
     case 'aborted':
     case 'superseded':
-      return hold('ended', `the rollout is ${status} ${since}: ${reason}`);
     case 'converged':
-      return hold('ended', `the rollout is converged ${since}`);
+      return { gate: 'ended', status, reason, sinceMs };
     default:
       return assertNever(status);
   }

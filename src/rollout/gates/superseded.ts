@@ -1,9 +1,8 @@
-import { formatInstant } from '../../domain/instant.ts';
-import { type GateContext, type Holding, hold } from './gate.ts';
+import type { GateContext } from './gate-context.ts';
+import type { Hold } from './hold.ts';
 
 /** A gate of its own, before the others: it names the rollout that an operator has to look at instead. */
-export function checkSuperseded({ rollout }: GateContext): Holding | null {
-  const { status, statusSinceMs, reason } = rollout.progress;
-  if (status !== 'superseded') return null;
-  return hold('superseded', `the rollout is ${reason} since ${formatInstant(statusSinceMs)}`);
+export function checkSuperseded({ rollout }: GateContext): Hold | null {
+  const { status, statusSinceMs: sinceMs, reason } = rollout.progress;
+  return status === 'superseded' ? { gate: 'superseded', reason, sinceMs } : null;
 }

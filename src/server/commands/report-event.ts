@@ -2,8 +2,8 @@ import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { NumberedEvent, RolloutHost } from '../../domain/rollout.ts';
 import type { Store } from '../../domain/store.ts';
-import { judgeSeq } from '../../rollout/classify-seq.ts';
-import { receiveReport } from '../../rollout/decide-event.ts';
+import { classifySeq } from '../../rollout/classify-seq.ts';
+import { decideEvent } from '../../rollout/decide-event.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import { entryOf } from '../../rollout/stored-entry.ts';
 import type { SoakJudge } from '../rollouts/soak-judge.ts';
@@ -30,9 +30,9 @@ export function reportEvent(
   if (isDuplicate(state.store, command.rolloutId, part, command.numbered)) return { applied: false };
   const rollout = openRollout(state, command.rolloutId);
   if (command.numbered.event.type === 'converged') judge.judgeLast(state, rollout, part, command.nowMs);
-  const received = receiveReport(rollout, name, command.numbered, command.nowMs);
-  if (!received.ok) throw refusal(part, received.refusal);
-  for (const entry of received.entries) state.driver.apply(rollout, entry, command.nowMs);
+  const decision = decideEvent(rollout, name, command.numbered, command.nowMs);
+  if (!decision.ok) throw refusal(part, decision.refusal);
+  for (const entry of decision.entries) state.driver.apply(rollout, entry, command.nowMs);
   return { applied: true };
 }
 
@@ -44,9 +44,9 @@ function refusal(part: RolloutHost, detail: string): NexusError {
 function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbered: NumberedEvent): boolean {
   const { seq, bodyDigest } = numbered;
   const stored = seq > part.lastSeq ? undefined : storedDigest(store, rolloutId, part.name, seq);
-  const verdict = judgeSeq(part.lastSeq, seq, bodyDigest, stored);
-  if (verdict === 'conflict') throw refusal(part, `another event has been applied under the number ${seq}`);
-  return verdict === 'duplicate';
+  const seqClass = classifySeq(part.lastSeq, seq, bodyDigest, stored);
+  if (seqClass === 'conflict') throw refusal(part, `another event has been applied under the number ${seq}`);
+  return seqClass === 'duplicate';
 }
 
 function storedDigest(store: Store, rolloutId: string, name: string, seq: number): string | undefined {

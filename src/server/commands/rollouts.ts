@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { CommandOf, Outcomes, RolloutRequest } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { RolloutPlan } from '../../domain/rollout.ts';
-import { commandRollout } from '../../rollout/decide-command.ts';
+import { decideCommand } from '../../rollout/decide-command.ts';
 import { layOutWaves } from '../../rollout/lay-out-waves.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import { restoreRollout } from '../state/rollout-index.ts';
@@ -73,12 +73,12 @@ export function findRollout(state: State, id: string): Rollout {
 export function steerRollout(state: State, command: CommandOf<'steer_rollout'>): Outcomes['steer_rollout'] {
   const rollout = findRollout(state, command.id);
   const reason = command.order.kind === 'abort' ? command.order.reason || 'aborted by an operator' : '';
-  const commanded = commandRollout(rollout.progress.status, command.order.kind, reason);
-  if (!commanded.ok)
-    throw new NexusError('conflict', commanded.refusal, { details: { current_state: rollout.progress.status } });
+  const decision = decideCommand(rollout.progress.status, command.order.kind, reason);
+  if (!decision.ok)
+    throw new NexusError('conflict', decision.refusal, { details: { current_state: rollout.progress.status } });
   const rollbacks =
     command.order.kind === 'abort' && command.order.rollback ? planRollbacks(state, rollout, command.nowMs) : [];
-  state.driver.apply(rollout, commanded.entry, command.nowMs);
+  for (const entry of decision.entries) state.driver.apply(rollout, entry, command.nowMs);
   for (const asked of rollbacks) state.driver.create(asked, command.nowMs);
   return { id: command.id, rollbacks: rollbacks.map((asked) => asked.id) };
 }

@@ -2,8 +2,9 @@
 
 import type { RolloutPlan } from '../../domain/rollout.ts';
 import type { PreflightFinding } from '../../domain/rollout-queries.ts';
-import { explainHold } from '../../rollout/explain-hold.ts';
-import type { GateContext } from '../../rollout/gates/gate.ts';
+import type { GateContext } from '../../rollout/gates/gate-context.ts';
+import { findHold } from '../../rollout/gates/gates.ts';
+import { describeHold, type Hold } from '../../rollout/gates/hold.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import { stackOf } from '../../telemetry/container-presence.ts';
 import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
@@ -13,19 +14,21 @@ import type { State } from '../state/state.ts';
 /** Less free than this is hardly enough to pull images. */
 const LOW_DISK_GB = 2;
 /** These gates pass by themselves once the rollout runs: they are no news about the host. */
-const EXPECTED_GATES = new Set(['wave', 'max_in_flight', 'ordering']);
+const EXPECTED_GATES: ReadonlySet<Hold['gate']> = new Set(['wave', 'max_in_flight', 'ordering']);
 
-/** `superseded`: rollouts that will have ended by then. One scene, of the rollout as it would begin, serves all hosts. */
+/** `superseded`: rollouts that will have ended by then. One context, of the rollout as it would begin, serves all hosts. */
 export function preflight(
   state: State,
-  scene: GateContext,
+  context: GateContext,
   name: string,
   superseded: readonly Rollout[],
 ): PreflightFinding[] {
-  const asked = scene.rollout.plan;
+  const asked = context.rollout.plan;
   const findings: PreflightFinding[] = [];
-  const hold = explainHold(scene, name);
-  if (hold !== null && !EXPECTED_GATES.has(hold.gate)) findings.push({ severity: 'hold', message: hold.reason });
+  const hold = findHold(context, name);
+  if (hold !== null && !EXPECTED_GATES.has(hold.gate)) {
+    findings.push({ severity: 'hold', message: describeHold(hold) });
+  }
   for (const rollout of superseded) {
     if (rollout.host(name) !== undefined) {
       findings.push({ severity: 'warning', message: `ends rollout ${rollout.plan.id} of ${rollout.plan.stack} here` });

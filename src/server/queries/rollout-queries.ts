@@ -2,6 +2,7 @@
 import type { RolloutRequest } from '../../domain/command.ts';
 import type { RolloutPlan, WaveCounts } from '../../domain/rollout.ts';
 import type {
+  HeldBy,
   PreflightFinding,
   ReleaseView,
   ReplayReport,
@@ -11,9 +12,10 @@ import type {
   RolloutView,
 } from '../../domain/rollout-queries.ts';
 import type { PageRequest, Store, StoredRollout } from '../../domain/store.ts';
-import { explainHold } from '../../rollout/explain-hold.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
-import { gateContextOf } from '../../rollout/gates/gate.ts';
+import { type GateContext, gateContextOf } from '../../rollout/gates/gate-context.ts';
+import { findHold } from '../../rollout/gates/gates.ts';
+import { describeHold } from '../../rollout/gates/hold.ts';
 import { Rollout, type TimedEntry } from '../../rollout/rollout.ts';
 import { entryOf } from '../../rollout/stored-entry.ts';
 import { HOST_ROW, PROGRESS_ROW } from '../../rollout/stored-rows.ts';
@@ -80,10 +82,10 @@ export class RolloutReader implements RolloutQueries {
   rolloutHosts(id: string, nowMs: number): RolloutHostView[] {
     const state = this.#state;
     const rollout = findRollout(state, id);
-    const scene = gateContextOf(rollout, state.driver.view, nowMs);
+    const context = gateContextOf(rollout, state.driver.view, nowMs);
     return [...rollout.hosts.values()].map((part) => {
       const telemetry = this.#writer.judge.look(state, rollout, part, nowMs) ?? part.telemetry;
-      return { host: { ...part, telemetry }, heldBy: explainHold(scene, part.name) };
+      return { host: { ...part, telemetry }, heldBy: heldBy(context, part.name) };
     });
   }
 
@@ -91,8 +93,8 @@ export class RolloutReader implements RolloutQueries {
     const state = this.#state;
     const asked = planRollout(state, request, nowMs);
     const superseded = findSuperseded(asked, state.index.rollouts());
-    const scene = gateContextOf(Rollout.create(asked, nowMs), state.driver.view, nowMs);
-    const findings = (name: string): PreflightFinding[] => preflight(state, scene, name, superseded);
+    const context = gateContextOf(Rollout.create(asked, nowMs), state.driver.view, nowMs);
+    const findings = (name: string): PreflightFinding[] => preflight(state, context, name, superseded);
     return {
       stack: asked.stack,
       release: asked.release,
@@ -120,6 +122,11 @@ export class RolloutReader implements RolloutQueries {
       differences: differences.slice(0, MAX_DIFFERENCES),
     };
   }
+}
+
+function heldBy(context: GateContext, name: string): HeldBy | null {
+  const hold = findHold(context, name);
+  return hold === null ? null : { gate: hold.gate, reason: describeHold(hold) };
 }
 
 /** What is not the same byte for byte: `rollout`, or names of hosts. */

@@ -5,15 +5,15 @@
 import { invariant } from '../../domain/errors.ts';
 import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
 import type { Store } from '../../domain/store.ts';
-import { reconsider } from '../../rollout/decide-host-change.ts';
-import { plan } from '../../rollout/decide-next.ts';
-import type { LaterEntry } from '../../rollout/evolve.ts';
+import { decideHostChange } from '../../rollout/decide-host-change.ts';
+import { decideNext } from '../../rollout/decide-next.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import type { FleetView } from '../../rollout/fleet-view.ts';
 import { occupies } from '../../rollout/host-bucket.ts';
 import { checkOnlyOpen } from '../../rollout/invariants.ts';
 import { PendingHosts } from '../../rollout/pending-hosts.ts';
 import { Rollout } from '../../rollout/rollout.ts';
+import type { LaterEntry } from '../../rollout/rollout-state.ts';
 import { logEventOf } from '../../rollout/stored-entry.ts';
 import type { Fleet } from '../state/fleet.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
@@ -206,7 +206,7 @@ export class RolloutDriver {
   #hearNews(nowMs: number): void {
     for (const name of this.#fleet.news) {
       for (const rollout of this.#index.rolloutsOfHost(name)) {
-        for (const entry of reconsider(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
+        for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
         this.#lines.get(rollout)?.noteHost(name);
         this.#dirty.add(rollout);
       }
@@ -219,7 +219,7 @@ export class RolloutDriver {
     const line = this.#lines.get(rollout);
     if (line === undefined) return 0;
     const asked = new First(line.candidates(rollout.progress.currentWave, nowMs), limit);
-    const { entries, holds } = plan(rollout, this.view, asked, nowMs);
+    const { entries, holds } = decideNext(rollout, this.view, asked, nowMs);
     line.park(rollout.hosts, holds);
     for (const entry of entries) this.apply(rollout, entry, nowMs);
     if (entries.length === 0 && this.#index.closeIfSettled(rollout)) this.#lines.delete(rollout);

@@ -6,9 +6,9 @@ import { invariant } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
 import type { Store, StoredQuarantine } from '../../domain/store.ts';
-import { isOpen } from '../../rollout/evolve.ts';
 import { isExpected, occupies } from '../../rollout/host-bucket.ts';
 import { Rollout } from '../../rollout/rollout.ts';
+import { isOpen } from '../../rollout/rollout-state.ts';
 
 /** One stack on one host; the separator occurs in neither name. */
 function place(stack: string, host: string): string {

@@ -1,0 +1,169 @@
+/** Everything that may keep a pending host from being dispatched: what holds it, with the figures, and the sentence. */
+import { assertNever } from '../../domain/errors.ts';
+import { formatInstant } from '../../domain/instant.ts';
+import type { HostState, RolloutStatus } from '../../domain/rollout.ts';
+import { plural, quote, shortDigest, waveName } from '../../domain/words.ts';
+import { AFTER_LABEL, WINDOW_LABEL } from './labels.ts';
+
+/** Tagged by the gate, and within it by the kind where a gate holds for more than one reason. */
+export type Hold =
+  | { readonly gate: 'superseded'; readonly reason: string; readonly sinceMs: number }
+  | { readonly gate: 'paused'; readonly sinceMs: number }
+  | {
+      readonly gate: 'ended';
+      readonly status: Exclude<RolloutStatus, 'active' | 'paused'>;
+      readonly reason: string;
+      readonly sinceMs: number;
+    }
+  | {
+      readonly gate: 'quarantine';
+      readonly stack: string;
+      readonly release: string;
+      readonly sinceMs: number;
+      /** Whose failure it was, in which rollout, by which probes. */
+      readonly host: string;
+      readonly rolloutId: string;
+      readonly failingProbes: readonly string[];
+    }
+  | {
+      readonly gate: 'host';
+      readonly kind: 'unknown' | 'never_reported' | 'offline' | 'archived';
+      readonly host: string;
+    }
+  | { readonly gate: 'other_rollout'; readonly rolloutId: string; readonly stack: string; readonly host: string }
+  | {
+      readonly gate: 'wave';
+      readonly wave: number;
+      readonly currentWave: number;
+      readonly waveCount: number;
+      /** Why the current wave does not let the next one begin; null: it has just let it. */
+      readonly blockedBy: WaveBlock | null;
+    }
+  | {
+      readonly gate: 'ordering';
+      readonly kind: 'bad_name' | 'unknown_host';
+      readonly host: string;
+      readonly named: string;
+    }
+  /** `trail` begins and ends with the same host. */
+  | { readonly gate: 'ordering'; readonly kind: 'circle'; readonly trail: readonly string[] }
+  | {
+      readonly gate: 'ordering';
+      readonly kind: 'predecessor';
+      readonly host: string;
+      /** The first host that it waits for, where that one stands, and how many more there are. */
+      readonly first: string;
+      readonly wave: number;
+      readonly state: HostState | 'not_dispatched';
+      readonly others: number;
+    }
+  | { readonly gate: 'maintenance_window'; readonly kind: 'unreadable'; readonly host: string; readonly why: string }
+  | {
+      readonly gate: 'maintenance_window';
+      readonly kind: 'closed';
+      readonly host: string;
+      /** As the label has it. */
+      readonly windows: string;
+      readonly opensAtMs: number;
+    }
+  | { readonly gate: 'max_in_flight'; readonly inFlight: number; readonly maxInFlight: number };
+
+/** Why a wave does not let the next one begin. */
+export type WaveBlock =
+  | { readonly kind: 'no_such_wave' }
+  | { readonly kind: 'in_flight'; readonly host: string; readonly state: HostState; readonly others: number }
+  | { readonly kind: 'none_converged' }
+  /** A live host of it that is still pending. */
+  | { readonly kind: 'host_pending'; readonly host: string };
+
+/** One sentence without its full stop, for a person who asks why the host waits. */
+export function describeHold(hold: Hold): string {
+  switch (hold.gate) {
+    case 'superseded':
+      return `the rollout is ${hold.reason} since ${formatInstant(hold.sinceMs)}`;
+    case 'paused':
+      return `the rollout is paused since ${formatInstant(hold.sinceMs)}: resume it to go on`;
+    case 'ended':
+      return `the rollout is ${hold.status} since ${formatInstant(hold.sinceMs)}${hold.reason === '' ? '' : `: ${hold.reason}`}`;
+    case 'quarantine': {
+      const probes = hold.failingProbes.length > 0 ? ` (${hold.failingProbes.map(quote).join(', ')})` : '';
+      const release = `release ${shortDigest(hold.release)} of stack ${quote(hold.stack)}`;
+      const failure = `${quote(hold.host)} failed on it${probes} in rollout ${hold.rolloutId}`;
+      return `${release} is quarantined since ${formatInstant(hold.sinceMs)}: ${failure}`;
+    }
+    case 'host':
+      return describeHost(hold.kind, quote(hold.host));
+    case 'other_rollout':
+      return `rollout ${hold.rolloutId} is still at work on ${quote(hold.stack)} of ${quote(hold.host)}`;
+    case 'wave': {
+      const current = waveName(hold.currentWave, hold.waveCount);
+      const why =
+        hold.blockedBy === null
+          ? `${current} has only just come through`
+          : `${current} is not through: ${describeBlock(hold.blockedBy)}`;
+      return `${waveName(hold.wave, hold.waveCount)} has not begun: ${why}`;
+    }
+    case 'ordering':
+      return describeOrdering(hold);
+    case 'maintenance_window':
+      if (hold.kind === 'closed') {
+        const opens = formatInstant(hold.opensAtMs);
+        return `${quote(hold.host)} may only be changed in ${quote(hold.windows)} (UTC): next at ${opens}`;
+      }
+      return `label ${WINDOW_LABEL} of ${quote(hold.host)} is unreadable: ${hold.why}; write e.g. 'Mon-Fri 22:00-04:00', in UTC`;
+    case 'max_in_flight':
+      return `${plural(hold.inFlight, 'host')} in flight, and max_in_flight is ${hold.maxInFlight}`;
+    default:
+      return assertNever(hold);
+  }
+}
+
+function describeHost(kind: Extract<Hold, { readonly gate: 'host' }>['kind'], host: string): string {
+  switch (kind) {
+    case 'unknown':
+      return `there is no host ${host} any more`;
+    case 'never_reported':
+      return `${host} has never reported: start its agent`;
+    case 'offline':
+      return `${host} is offline: it follows when it is back`;
+    case 'archived':
+      return `${host} is archived`;
+    default:
+      return assertNever(kind);
+  }
+}
+
+function describeBlock(block: WaveBlock): string {
+  switch (block.kind) {
+    case 'no_such_wave':
+      return 'there is no such wave';
+    case 'in_flight': {
+      const more = block.others === 0 ? '' : `, and ${plural(block.others, 'more host')} in flight`;
+      return `${quote(block.host)} is ${block.state === 'pending' ? 'dispatched' : block.state}${more}`;
+    }
+    case 'none_converged':
+      return 'none of its hosts has converged';
+    case 'host_pending':
+      return `${quote(block.host)} is still to be updated`;
+    default:
+      return assertNever(block);
+  }
+}
+
+function describeOrdering(hold: Extract<Hold, { readonly gate: 'ordering' }>): string {
+  switch (hold.kind) {
+    case 'bad_name':
+      return `label ${AFTER_LABEL} of ${quote(hold.host)} is unreadable: ${quote(hold.named)} is no host name`;
+    case 'unknown_host':
+      return `label ${AFTER_LABEL} of ${quote(hold.host)} names ${quote(hold.named)}, and there is no such host`;
+    case 'circle':
+      return `hosts wait for one another: ${hold.trail.map(quote).join(' after ')}; change a label ${AFTER_LABEL}`;
+    case 'predecessor': {
+      const state = hold.state === 'not_dispatched' ? 'not dispatched' : hold.state;
+      const others = hold.others === 0 ? '' : `, and of ${plural(hold.others, 'more host')}`;
+      return `${quote(hold.host)} waits for the end of ${quote(hold.first)} (wave ${hold.wave + 1}, ${state})${others}`;
+    }
+    default:
+      return assertNever(hold);
+  }
+}
