@@ -97,7 +97,7 @@ export class HostRollouts {
   }
 
   async #take(dispatch: DispatchBody): Promise<void> {
-    const { engine, clock, log } = this.#commons;
+    const { activator, clock, log } = this.#commons;
     const { store, sender } = await this.#stack(dispatch.stack);
     const { rollout_id, regressed, stack, release, epoch } = dispatch;
     const fields = { stack, rollout_id, release, epoch };
@@ -117,7 +117,7 @@ export class HostRollouts {
         this.#refused = `${rollout_id} ${epoch}`;
         return;
       case 'take': {
-        const fallback = findFallback(await engine.containers(stack));
+        const fallback = findFallback(await activator.containers(stack));
         await store.update((record) =>
           judgeOffer(record, dispatch).kind === 'take' ? takeOffer(record, dispatch, fallback, clock.now()) : record,
         );

@@ -5,23 +5,23 @@ import { type ClockReading, elapsedMs, type MonotonicClock } from '../async/cloc
 import type { Semaphore } from '../async/semaphore.ts';
 import type { WakeUp } from '../async/wake-up.ts';
 import type { ProjectContainer } from '../docker/project-container.ts';
-import type { ProjectEngine } from '../docker/project-engine.ts';
-import type { PreparedRelease, ReleaseCache } from './compose/release-cache.ts';
+import type { Activator } from './activator.ts';
 import type { Action } from './decide/action.ts';
 import { decide } from './decide/decide.ts';
 import type { Observed, Step, Tried } from './decide/observed.ts';
+import type { OpenCheck } from './probes/check.ts';
 import { ProbeRunner } from './probes/probe-runner.ts';
 import { advanceRecord, finishRollout } from './record/advance-record.ts';
-import type { RolloutRecord } from './record/stack-record.ts';
+import type { Plan, RolloutRecord } from './record/stack-record.ts';
 import type { StackStore } from './record/stack-store.ts';
 import type { StepAction, StepRunner } from './run-steps.ts';
 
 export interface StackWorkerOptions {
   readonly stack: string;
   readonly store: StackStore;
-  readonly cache: ReleaseCache;
   readonly steps: StepRunner;
-  readonly engine: ProjectEngine;
+  readonly activator: Activator;
+  readonly openCheck: OpenCheck;
   /** Bounds how many stacks change at once; going back never waits for it. */
   readonly semaphore: Semaphore;
   readonly clock: MonotonicClock;
@@ -40,7 +40,7 @@ const TROUBLE_MS = 5_000;
 interface PhaseMemory {
   readonly key: string;
   readonly tried: Partial<Record<Step, Tried>>;
-  prepared: PreparedRelease | null;
+  plan: Plan | null;
   wasInterrupted: boolean;
   seenSince: ClockReading | null;
   probes: ProbeRunner | null;
@@ -49,7 +49,7 @@ interface PhaseMemory {
 /** Brings one stack to where its record says it is to be: looks, decides, acts, and looks again. */
 export class StackWorker {
   readonly #options: StackWorkerOptions;
-  #memory: PhaseMemory = { key: '', tried: {}, prepared: null, wasInterrupted: false, seenSince: null, probes: null };
+  #memory: PhaseMemory = { key: '', tried: {}, plan: null, wasInterrupted: false, seenSince: null, probes: null };
   #saidEngineAway = false;
 
   constructor(options: StackWorkerOptions) {
@@ -92,7 +92,7 @@ export class StackWorker {
     this.#memory.probes?.stop();
     // Touched before this process has done anything: by another one, which did not come to its end.
     const wasInterrupted = rollout?.phase.at === 'activating' && rollout.phase.touched;
-    this.#memory = { key, tried: {}, prepared: null, wasInterrupted, seenSince: null, probes: null };
+    this.#memory = { key, tried: {}, plan: null, wasInterrupted, seenSince: null, probes: null };
     if (rollout === null) return;
     const { log, stack } = this.#options;
     const { id, release, phase } = rollout;
@@ -100,7 +100,7 @@ export class StackWorker {
   }
 
   async #observe(rollout: RolloutRecord): Promise<Observed> {
-    const { engine, stack, clock, runtime } = this.#options;
+    const { openCheck, stack, clock, runtime } = this.#options;
     const memory = this.#memory;
     const containers = await this.#look();
     memory.seenSince = containers === null ? null : (memory.seenSince ?? clock.now());
@@ -110,7 +110,7 @@ export class StackWorker {
       memory.probes = new ProbeRunner({
         stack,
         probes,
-        engine,
+        openCheck,
         clock,
         runtime,
         onChange: () => this.#options.wakeUp.notify(),
@@ -120,7 +120,7 @@ export class StackWorker {
       containers,
       seenSince: memory.seenSince,
       tried: memory.tried,
-      plan: memory.prepared?.plan ?? null,
+      plan: memory.plan,
       wasInterrupted: memory.wasInterrupted,
       readings: memory.probes?.readings ?? [],
     };
@@ -128,9 +128,9 @@ export class StackWorker {
 
   /** The project's containers, or null when the engine does not tell. */
   async #look(): Promise<readonly ProjectContainer[] | null> {
-    const { engine, stack, log } = this.#options;
+    const { activator, stack, log } = this.#options;
     try {
-      const containers = await engine.containers(stack);
+      const containers = await activator.containers(stack);
       this.#saidEngineAway = false;
       return containers;
     } catch (error) {
@@ -176,7 +176,7 @@ export class StackWorker {
           { ...fields, exit_code: result.exitCode, output: result.output },
           'rollout: a step ended with an error',
         );
-      if (result.ok && result.prepared !== null) memory.prepared = result.prepared;
+      if (result.ok && result.plan !== null) memory.plan = result.plan;
       const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
       memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
     };
@@ -185,10 +185,10 @@ export class StackWorker {
 
   async #finish(rollout: RolloutRecord): Promise<number> {
     if (rollout.outbox.length > 0) return IDLE_MS;
-    const { store, cache, log, stack } = this.#options;
+    const { store, activator, log, stack } = this.#options;
     const { kept } = await store.update(finishRollout);
     log.info({ stack, rollout_id: rollout.id, release: rollout.release }, 'rollout: everything is reported');
-    await cache.prune(kept);
+    await activator.prune(stack, kept);
     return 0;
   }
 }

@@ -5,11 +5,10 @@ import type { MonotonicClock } from '../async/clock-reading.ts';
 import type { Semaphore } from '../async/semaphore.ts';
 import { WakeUp } from '../async/wake-up.ts';
 import type { FileSystem } from '../disk/file-system.ts';
-import type { ProjectEngine } from '../docker/project-engine.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
-import { ReleaseCache } from './compose/release-cache.ts';
-import type { ComposeRunner } from './compose/runner.ts';
+import type { Activator } from './activator.ts';
 import { EventSender } from './event-sender.ts';
+import type { OpenCheck } from './probes/check.ts';
 import { StackStore } from './record/stack-store.ts';
 import { StepRunner } from './run-steps.ts';
 import type { ServerViews } from './server-view.ts';
@@ -22,8 +21,8 @@ export interface StackCommons {
   readonly stacksFolder: string;
   readonly api: RolloutApi;
   readonly views: ServerViews;
-  readonly compose: ComposeRunner;
-  readonly engine: ProjectEngine;
+  readonly activator: Activator;
+  readonly openCheck: OpenCheck;
   readonly semaphore: Semaphore;
   readonly clock: MonotonicClock;
   readonly log: Log;
@@ -41,7 +40,7 @@ export interface Stack {
 }
 
 export async function startStack(stack: string, commons: StackCommons): Promise<Stack> {
-  const { files, api, views, compose, engine, semaphore, clock, log, runtime, signal, onUnauthorized } = commons;
+  const { files, api, views, activator, openCheck, semaphore, clock, log, runtime, signal, onUnauthorized } = commons;
   const folder = join(commons.stacksFolder, stack);
   const [workWakeUp, sendWakeUp] = [new WakeUp(runtime), new WakeUp(runtime)];
   const store = await StackStore.open({
@@ -55,14 +54,13 @@ export async function startStack(stack: string, commons: StackCommons): Promise<
       sendWakeUp.notify();
     },
   });
-  const cache = new ReleaseCache({ files, stack, folder, api, compose, log });
-  const steps = new StepRunner({ stack, folder, cache, compose, engine, log, onUnauthorized });
+  const steps = new StepRunner({ stack, activator, signal, onUnauthorized });
   const worker = new StackWorker({
     stack,
     store,
-    cache,
     steps,
-    engine,
+    activator,
+    openCheck,
     semaphore,
     clock,
     runtime,

@@ -1,37 +1,32 @@
 /** The half of the agent that changes what runs: takes up releases that the server dispatches to this host. */
-import { join } from 'node:path';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { type MonotonicClock, monotonicClock } from '../async/clock-reading.ts';
 import { Semaphore } from '../async/semaphore.ts';
 import type { FileSystem } from '../disk/file-system.ts';
-import type { Docker } from '../docker/docker.ts';
-import { ProjectEngine } from '../docker/project-engine.ts';
 import { RolloutApi } from '../server/rollout-api.ts';
 import type { ServerTransport } from '../server/transport.ts';
-import type { Environment } from '../settings.ts';
-import { endStrays } from './compose/end-strays.ts';
-import { composeEnvironment } from './compose/environment.ts';
-import { ComposeRunner } from './compose/runner.ts';
+import type { Activator } from './activator.ts';
 import { HostRollouts } from './host-rollouts.ts';
+import type { OpenCheck } from './probes/check.ts';
 import { ServerViews } from './server-view.ts';
 
-export interface RolloutsOptions {
-  /** Left open when rollouts end. */
-  readonly server: ServerTransport;
-  /** Left open when rollouts end. */
-  readonly docker: Docker;
-  /** Absolute path of the engine's Unix socket, for the Docker CLI. */
-  readonly dockerSocketPath: string;
-  /** The agent's own; nobody else may use it at the same time. */
-  readonly stateDir: string;
-  readonly files: FileSystem;
-  readonly env: Environment;
-  readonly log: Log;
-  readonly runtime: Runtime;
+/** What takes up releases on this host. */
+export interface RolloutParts {
+  readonly activator: Activator;
+  readonly openCheck: OpenCheck;
+  /** Below the state directory: one folder for each stack. */
+  readonly stacksFolder: string;
   /** See {@link MonotonicClock}. */
   readonly bootId: string;
+}
+
+export interface RolloutsOptions extends RolloutParts {
+  readonly server: ServerTransport;
+  readonly files: FileSystem;
+  readonly log: Log;
+  readonly runtime: Runtime;
 }
 
 export type RolloutsEnd = 'stopped' | 'unauthorized';
@@ -64,17 +59,15 @@ export function startRollouts(options: RolloutsOptions): Rollouts {
 }
 
 async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized: () => void): Promise<void> {
-  const { server, docker, dockerSocketPath, stateDir, files, env, log, runtime, bootId } = options;
+  const { server, stacksFolder, activator, openCheck, files, log, runtime, bootId } = options;
   const api = new RolloutApi(server, signal);
-  const engine = new ProjectEngine(docker);
-  const program = env['NEXUS_AGENT_DOCKER_CLI'] || 'docker';
   const host = new HostRollouts({
     files,
-    stacksFolder: join(stateDir, 'stacks'),
+    stacksFolder,
     api,
     views: new ServerViews(api),
-    compose: new ComposeRunner(program, composeEnvironment(env, dockerSocketPath, stateDir), signal, runtime),
-    engine,
+    activator,
+    openCheck,
     semaphore: new Semaphore(STACKS_AT_ONCE),
     clock: monotonicClock(runtime, bootId),
     runtime,
@@ -83,7 +76,7 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     onUnauthorized,
   });
   try {
-    await endStrays(stateDir, log, runtime);
+    await activator.endOrphans();
     await host.run();
   } catch (error) {
     log.error({ reason: messageOf(error) }, 'releases are not taken up any more, because of a defect in the agent');

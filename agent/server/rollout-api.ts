@@ -1,4 +1,4 @@
-/** The server's side of a rollout: what there is to do, what it knows, releases, and the events. */
+/** The server's side of a rollout: what there is to do, what it knows, and the events. */
 import { agentStateBodySchema, dispatchBodySchema } from '../../src/wire/agent-event.ts';
 import { digestSchema, stackSchema } from '../../src/wire/release.ts';
 import { parseJson } from '../read-json.ts';
@@ -9,7 +9,6 @@ import type { ServerReply, ServerTransport } from './transport.ts';
 const strictDispatchSchema = dispatchBodySchema.extend({ stack: stackSchema, release: digestSchema });
 
 const REQUEST_TIMEOUT_MS = 10_000;
-const RELEASE_TIMEOUT_MS = 60_000;
 /** Longer than the poll's own wait, so that a slow answer is not taken for a dead connection. */
 const POLL_MARGIN_MS = 15_000;
 
@@ -36,11 +35,13 @@ export class RolloutApi {
   }
 
   state(): Promise<ServerReply> {
-    return this.#get('/v1/agent/state', REQUEST_TIMEOUT_MS);
-  }
-
-  release(digest: string, timeoutMs: number): Promise<ServerReply> {
-    return this.#get(`/v1/releases/${encodeURIComponent(digest)}`, Math.min(timeoutMs, RELEASE_TIMEOUT_MS));
+    return this.#transport.call({
+      lane: 'rollouts',
+      method: 'GET',
+      path: '/v1/agent/state',
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      signal: this.#signal,
+    });
   }
 
   /** `POST /v1/agent/events` with one event. */
@@ -54,10 +55,6 @@ export class RolloutApi {
       timeoutMs: REQUEST_TIMEOUT_MS,
       signal: this.#signal,
     });
-  }
-
-  #get(path: string, timeoutMs: number): Promise<ServerReply> {
-    return this.#transport.call({ lane: 'rollouts', method: 'GET', path, timeoutMs, signal: this.#signal });
   }
 }
 

@@ -8,6 +8,7 @@ import type { EncodedTick } from './outbox/stored-tick.ts';
 import type { ContainerSampler, ReadStats } from './sampling/container-sampler.ts';
 import type { HostSampler } from './sampling/host-sampler.ts';
 import { MAX_TICK_JSON_BYTES } from './telemetry-limits.ts';
+import type { TickSource } from './tick-source.ts';
 
 /** A tick never waits longer than this for the engine, or for anything else that hangs. */
 export const TICK_LIMIT_MS = 5_000;
@@ -21,7 +22,7 @@ export interface CollectorParts {
 }
 
 /** Takes ticks: settles with the engine, reads every counter, writes the body. */
-export class Collector {
+export class Collector implements TickSource {
   readonly #parts: CollectorParts;
   readonly #identity = rememberIdentities();
   #saidAsking = false;
@@ -31,7 +32,10 @@ export class Collector {
     this.#parts = parts;
   }
 
-  /** Takes the first readings, which the first tick's CPU figures are measured from. Ends within five seconds. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#parts.engine.run(signal);
+  }
+
   async prime(): Promise<void> {
     const { host, engine, containers } = this.#parts;
     host.prime();
@@ -42,7 +46,6 @@ export class Collector {
     });
   }
 
-  /** One tick, within about five seconds even when the engine hangs: what is known by then is what it says. */
   collect(): Promise<EncodedTick> {
     return this.#withinLimit((late) => this.#collect(late));
   }

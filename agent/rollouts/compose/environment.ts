@@ -1,5 +1,5 @@
 import type { Environment } from '../../settings.ts';
-import { CHILD_MARK } from './end-strays.ts';
+import { CHILD_MARK } from './end-orphans.ts';
 
 /** What a Docker CLI needs to be found, to find its credentials and plugins, and to reach registries through a proxy. */
 const PASSED_ON = [

@@ -6,13 +6,15 @@ import type { Manifest } from '../../../src/wire/release.ts';
 import { type FileSystem, isSystemError } from '../../disk/file-system.ts';
 import { makeDirectory } from '../../disk/make-directory.ts';
 import { writeDurably } from '../../disk/write-durably.ts';
-import type { RolloutApi } from '../../server/rollout-api.ts';
+import { fetchRelease } from '../../server/fetch-release.ts';
+import type { ServerTransport } from '../../server/transport.ts';
+import type { StepLimit } from '../activator.ts';
 import type { Plan } from '../record/stack-record.ts';
 import { configCommand, type ProjectFiles } from './command.ts';
+import { type RunDocker, requireCompose } from './docker-cli.ts';
 import { type ImagePins, imagePinsSchema } from './image-pins.ts';
 import { type ComposeModel, labelServices, listServices, parseComposeModel } from './model.ts';
 import { layOutProject, locateRelease, type ReleaseFolder } from './release-folder.ts';
-import type { ComposeRunner } from './runner.ts';
 import { planOf, verifyManifest } from './verify-manifest.ts';
 
 const FOLDER_MODE = 0o700;
@@ -37,8 +39,8 @@ export interface ReleaseCacheOptions {
   readonly files: FileSystem;
   /** The stack's own folder. */
   readonly folder: string;
-  readonly api: Pick<RolloutApi, 'release'>;
-  readonly compose: ComposeRunner;
+  readonly server: Pick<ServerTransport, 'call'>;
+  readonly runDocker: RunDocker;
   readonly log: Log;
 }
 
@@ -53,11 +55,11 @@ export class ReleaseCache {
    * Has a release on disk, fetched and resolved where it is not yet. Throws `invalid` when it can never be used,
    * `unreachable` or `overloaded` when trying again may help, `unauthorized` when the token is refused.
    */
-  async prepare(digest: string, limitMs: number): Promise<PreparedRelease> {
+  async prepare(digest: string, limit: StepLimit): Promise<PreparedRelease> {
     const place = locateRelease(this.#options.folder, digest);
-    const manifest = await this.#manifest(place, digest, limitMs);
+    const manifest = await this.#manifest(place, digest, limit);
     const known = await this.#readResolved(place);
-    const model = known ?? (await this.#resolve(place, digest, manifest, limitMs));
+    const model = known ?? (await this.#resolve(place, digest, manifest, limit));
     const files = { stack: this.#options.stack, directory: place.project, file: place.resolved };
     return { plan: planOf(manifest, listServices(model)), model, files };
   }
@@ -86,7 +88,7 @@ export class ReleaseCache {
   }
 
   /** From disk when what is there is what the digest says, else from the server. */
-  async #manifest(place: ReleaseFolder, digest: string, limitMs: number): Promise<Manifest> {
+  async #manifest(place: ReleaseFolder, digest: string, limit: StepLimit): Promise<Manifest> {
     const { stack, log, files } = this.#options;
     const stored = await files.readFile(place.manifest).catch(() => null);
     if (stored !== null) {
@@ -99,15 +101,15 @@ export class ReleaseCache {
         );
       }
     }
-    const bytes = await this.#fetch(digest, limitMs);
+    const bytes = await this.#fetch(digest, limit);
     const manifest = verifyManifest(bytes, digest, stack);
     await makeDirectory(files, place.folder, FOLDER_MODE);
     await writeDurably(files, place.manifest, bytes, SECRET_FILE_MODE);
     return manifest;
   }
 
-  async #fetch(digest: string, limitMs: number): Promise<Buffer> {
-    const reply = await this.#options.api.release(digest, limitMs);
+  async #fetch(digest: string, limit: StepLimit): Promise<Buffer> {
+    const reply = await fetchRelease(this.#options.server, digest, limit);
     if (reply.kind === 'silence') {
       throw new NexusError('unreachable', `the server does not hand out the release ${digest}: ${reply.reason}`);
     }
@@ -132,15 +134,18 @@ export class ReleaseCache {
   }
 
   /** Runs `docker compose config` once; its output, labelled, is what runs from now on. */
-  async #resolve(place: ReleaseFolder, digest: string, manifest: Manifest, limitMs: number): Promise<ComposeModel> {
-    const { stack, compose, files } = this.#options;
-    await compose.requireCompose(place.folder);
+  async #resolve(place: ReleaseFolder, digest: string, manifest: Manifest, limit: StepLimit): Promise<ComposeModel> {
+    const { stack, runDocker, files } = this.#options;
+    await requireCompose(runDocker, place.folder, limit.signal);
     const { composeFile, files: content } = layOutProject(manifest, place.project);
     // Whatever an interrupted attempt left: also a link that would lead a write elsewhere.
     await files.remove(place.project);
     for (const [path, text] of content) await writeMounted(files, place.project, path, text);
     const args = configCommand({ stack, directory: place.project, file: composeFile });
-    const { exitCode, stdout, errorTail } = await compose.run(args, place.project, Math.min(limitMs, CONFIG_LIMIT_MS));
+    const { exitCode, stdout, errorTail } = await runDocker(args, place.project, {
+      ...limit,
+      limitMs: Math.min(limit.limitMs, CONFIG_LIMIT_MS),
+    });
     if (exitCode !== 0) {
       throw new NexusError('invalid', `Docker Compose does not accept the release:\n${errorTail}`, {
         details: { exit_code: exitCode },

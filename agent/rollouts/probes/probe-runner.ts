@@ -1,18 +1,14 @@
-import { assertNever, messageOf, NexusError } from '../../../src/domain/errors.ts';
 import type { Runtime } from '../../../src/domain/runtime.ts';
 import { delay } from '../../../src/runtime/wait.ts';
 import type { MonotonicClock } from '../../async/clock-reading.ts';
-import { failureOf } from '../../docker/explain-engine-failure.ts';
-import type { ProjectEngine } from '../../docker/project-engine.ts';
 import type { ProbeReading } from '../decide/observed.ts';
 import type { CustomProbe } from '../record/stack-record.ts';
-import { ExecCheck } from './exec-check.ts';
-import { type Complaint, checkHttp, checkTcp } from './run-check.ts';
+import type { CheckResult, OpenCheck } from './check.ts';
 
 export interface ProbeRunnerOptions {
   readonly stack: string;
   readonly probes: readonly CustomProbe[];
-  readonly engine: ProjectEngine;
+  readonly openCheck: OpenCheck;
   readonly clock: MonotonicClock;
   readonly runtime: Runtime;
   /** Called with every reading that differs from the one before it. */
@@ -39,50 +35,24 @@ export class ProbeRunner {
     this.#stopped.abort();
   }
 
-  async #repeat(probe: CustomProbe): Promise<void> {
+  async #repeat({ name, check, timeoutMs, intervalMs }: CustomProbe): Promise<void> {
+    const { stack, openCheck, runtime } = this.#options;
     const { signal } = this.#stopped;
-    const { runtime } = this.#options;
-    const check = this.#checkOf(probe);
+    const run = openCheck(stack, check);
     while (!signal.aborted) {
       const startedAtMs = runtime.monotonicMs();
-      const complaint = await attempt(check, probe.timeoutMs);
-      if (complaint !== 'unknown' && !signal.aborted) this.#note(probe.name, complaint);
-      await delay(runtime, probe.intervalMs - (runtime.monotonicMs() - startedAtMs), signal);
+      const result = await run(timeoutMs);
+      if (!signal.aborted) this.#note(name, result);
+      await delay(runtime, intervalMs - (runtime.monotonicMs() - startedAtMs), signal);
     }
   }
 
-  #note(name: string, complaint: Complaint): void {
+  #note(name: string, result: CheckResult): void {
+    const { status } = result;
+    if (status === 'unknown') return;
     const before = this.#readings.get(name);
-    const status = complaint === null ? 'pass' : 'fail';
-    this.#readings.set(name, { name, status, at: this.#options.clock.now(), reason: complaint });
+    const reason = status === 'fail' ? result.reason : null;
+    this.#readings.set(name, { name, status, at: this.#options.clock.now(), reason });
     if (before?.status !== status) this.#options.onChange();
-  }
-
-  #checkOf({ check }: CustomProbe): (timeoutMs: number) => Promise<Complaint> {
-    switch (check.kind) {
-      case 'http':
-        return (timeoutMs) => checkHttp(this.#options.runtime, check.url, check.status, timeoutMs);
-      case 'tcp':
-        return (timeoutMs) => checkTcp(this.#options.runtime, check.address, timeoutMs);
-      case 'exec': {
-        const exec = new ExecCheck(this.#options.engine, this.#options.stack, check.service, check.command);
-        return (timeoutMs) => exec.run(timeoutMs);
-      }
-      default:
-        return assertNever(check);
-    }
-  }
-}
-
-/** `unknown`: the engine is away, which says nothing of the release. Whatever else goes wrong is a failure. */
-async function attempt(
-  check: (timeoutMs: number) => Promise<Complaint>,
-  timeoutMs: number,
-): Promise<Complaint | 'unknown'> {
-  try {
-    return await check(timeoutMs);
-  } catch (error) {
-    const isEngineAway = error instanceof NexusError && error.code === 'unreachable' && failureOf(error) === 'absent';
-    return isEngineAway ? 'unknown' : messageOf(error);
   }
 }

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeFileSystem } from '../../../agent/disk/node-file-system.ts';
 import { DockerClient } from '../../../agent/docker/docker-client.ts';
+import { hostRolloutParts } from '../../../agent/rollouts/host-rollout-parts.ts';
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
 import { HttpClient } from '../../../agent/server/http-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
@@ -35,17 +36,18 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const transport = await HttpClient.open(server.url, token, systemRuntime);
   const docker = new DockerClient(socketPath, systemRuntime);
   const start = () => {
+    const parts = { server: transport, files: nodeFileSystem, log, runtime: systemRuntime };
     const rollouts = startRollouts({
-      server: transport,
-      docker,
-      dockerSocketPath: socketPath,
-      stateDir,
-      files: nodeFileSystem,
-      // Nothing that could really be run.
-      env: { NEXUS_AGENT_DOCKER_CLI: join(folder, 'no-docker') },
-      log,
-      runtime: systemRuntime,
-      bootId: 'boot-1',
+      ...parts,
+      ...hostRolloutParts({
+        ...parts,
+        docker,
+        dockerSocketPath: socketPath,
+        stateDir,
+        // Nothing that could really be run.
+        env: { NEXUS_AGENT_DOCKER_CLI: join(folder, 'no-docker') },
+        bootId: 'boot-1',
+      }),
     });
     started.push(rollouts);
     return rollouts;

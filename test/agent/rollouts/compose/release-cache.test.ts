@@ -14,9 +14,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import canonicalize from 'canonicalize';
 import { nodeFileSystem } from '../../../../agent/disk/node-file-system.ts';
+import type { RunDocker } from '../../../../agent/rollouts/compose/docker-cli.ts';
 import { ReleaseCache } from '../../../../agent/rollouts/compose/release-cache.ts';
 import { locateRelease } from '../../../../agent/rollouts/compose/release-folder.ts';
-import { ComposeRunner } from '../../../../agent/rollouts/compose/runner.ts';
+import { runCommand } from '../../../../agent/rollouts/compose/run-command.ts';
 import { digestOf } from '../../../../agent/rollouts/compose/verify-manifest.ts';
 import type { ServerReply } from '../../../../agent/server/transport.ts';
 import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
@@ -31,7 +32,7 @@ const MANIFEST = {
 };
 const BYTES = Buffer.from(canonicalize(MANIFEST) ?? '');
 const DIGEST = digestOf(BYTES);
-const LIMIT_MS = 10_000;
+const LIMIT = { limitMs: 10_000, signal: new AbortController().signal };
 
 /** A `docker` that says its version, resolves any project to the same one, and notes how it was called. */
 function fakeDocker(
@@ -49,17 +50,19 @@ function bench(t: TestContext, reply: () => ServerReply = () => answer(200, BYTE
   const root = mkdtempSync(join(tmpdir(), 'cache-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const folder = join(root, 'shop');
+  const docker = fakeDocker(root, config);
   const env = { PATH: process.env['PATH'] };
-  const compose = new ComposeRunner(fakeDocker(root, config), env, new AbortController().signal, systemRuntime);
+  const runDocker: RunDocker = (args, cwd, limit) =>
+    runCommand(docker, args, { cwd, env, runtime: systemRuntime, ...limit });
   let fetched = 0;
-  const api = {
-    release: async () => {
+  const server = {
+    call: async () => {
       fetched++;
       return reply();
     },
   };
   const log = new MemoryLog();
-  const cache = new ReleaseCache({ files: nodeFileSystem, stack: 'shop', folder, api, compose, log });
+  const cache = new ReleaseCache({ files: nodeFileSystem, stack: 'shop', folder, server, runDocker, log });
   const calls = (): string[] => readFileSync(join(root, 'calls'), 'utf8').trim().split('\n');
   return { cache, folder, calls, log, fetched: () => fetched, place: locateRelease(folder, DIGEST) };
 }
@@ -70,7 +73,7 @@ function answer(status: number, body: Buffer): ServerReply {
 
 test('fetched, verified, written, resolved once, labelled', async (t) => {
   const { cache, place, calls, fetched } = bench(t);
-  const { plan, files } = await cache.prepare(DIGEST, LIMIT_MS);
+  const { plan, files } = await cache.prepare(DIGEST, LIMIT);
   assert.deepEqual(plan.services, [{ name: 'web', isJob: false }]);
   assert.deepEqual(files, { stack: 'shop', directory: place.project, file: place.resolved });
   assert.deepEqual(JSON.parse(readFileSync(place.resolved, 'utf8')), {
@@ -84,7 +87,7 @@ test('fetched, verified, written, resolved once, labelled', async (t) => {
     `compose --ansi never --project-name shop --project-directory ${place.project} --file ${place.project}/compose.yaml config --format json`,
   ]);
 
-  const again = await cache.prepare(DIGEST, LIMIT_MS);
+  const again = await cache.prepare(DIGEST, LIMIT);
   assert.deepEqual(again.plan, plan);
   assert.equal(calls().length, 2, 'the stored project runs, whatever Compose would say now');
   assert.equal(fetched(), 1);
@@ -94,7 +97,7 @@ test('secrets are for the agent alone; what a container mounts is readable insid
   const previous = process.umask(0o077);
   t.after(() => process.umask(previous));
   const { cache, place } = bench(t);
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
   assert.deepEqual([place.folder, place.manifest, place.resolved].map(modeOf), ['700', '600', '600']);
   assert.deepEqual(
@@ -107,16 +110,16 @@ test('secrets are for the agent alone; what a container mounts is readable insid
 
 test('a manifest that is not what its digest says leaves nothing behind', async (t) => {
   const { cache, folder } = bench(t, () => answer(200, Buffer.concat([BYTES, Buffer.from(' ')])));
-  await assert.rejects(cache.prepare(DIGEST, LIMIT_MS), { code: 'invalid', message: /was changed on its way/ });
+  await assert.rejects(cache.prepare(DIGEST, LIMIT), { code: 'invalid', message: /was changed on its way/ });
   assert.equal(existsSync(folder), false);
 });
 
 test('a crash before the project was resolved: begun anew, without what was left', async (t) => {
   const { cache, place, fetched } = bench(t);
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   rmSync(place.resolved);
   writeFileSync(join(place.project, 'left-over'), '');
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   assert.equal(existsSync(place.resolved), true);
   assert.equal(existsSync(join(place.project, 'left-over')), false);
   assert.equal(fetched(), 1, 'the manifest was there');
@@ -124,10 +127,10 @@ test('a crash before the project was resolved: begun anew, without what was left
 
 test('a stored manifest that is damaged is fetched anew; a stored project that is damaged is resolved anew', async (t) => {
   const { cache, place, fetched, log } = bench(t);
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   writeFileSync(place.manifest, BYTES.subarray(0, 20));
   writeFileSync(place.resolved, '{"services":');
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   assert.equal(fetched(), 2);
   assert.deepEqual(readFileSync(place.manifest), BYTES);
   assert.deepEqual(log.lines, [
@@ -143,13 +146,13 @@ for (const [name, reply, code] of [
   ['without that release', answer(404, Buffer.alloc(0)), 'invalid'],
 ] as const) {
   test(`the server is ${name}`, async (t) => {
-    await assert.rejects(bench(t, () => reply).cache.prepare(DIGEST, LIMIT_MS), { code });
+    await assert.rejects(bench(t, () => reply).cache.prepare(DIGEST, LIMIT), { code });
   });
 }
 
 test('Compose does not accept the release: its own words', async (t) => {
   const { cache } = bench(t, undefined, 'echo "services.web additional properties not allowed" >&2; exit 15');
-  await assert.rejects(cache.prepare(DIGEST, LIMIT_MS), {
+  await assert.rejects(cache.prepare(DIGEST, LIMIT), {
     code: 'invalid',
     message: 'Docker Compose does not accept the release:\nservices.web additional properties not allowed',
     details: { exit_code: 15 },
@@ -158,7 +161,7 @@ test('Compose does not accept the release: its own words', async (t) => {
 
 test('old releases go, those that are kept stay', async (t) => {
   const { cache, folder } = bench(t);
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   await cache.prune([DIGEST]);
   assert.deepEqual(readdirSync(join(folder, 'releases')), [DIGEST.slice('sha256:'.length)]);
   await cache.prune([]);
@@ -168,7 +171,7 @@ test('old releases go, those that are kept stay', async (t) => {
 test('which image each name stood for is remembered', async (t) => {
   const { cache } = bench(t);
   assert.deepEqual(await cache.readPins(DIGEST), []);
-  await cache.prepare(DIGEST, LIMIT_MS);
+  await cache.prepare(DIGEST, LIMIT);
   await cache.writePins(DIGEST, [{ reference: 'shop/web:2', id: 'sha256:a' }]);
   assert.deepEqual(await cache.readPins(DIGEST), [{ reference: 'shop/web:2', id: 'sha256:a' }]);
 });

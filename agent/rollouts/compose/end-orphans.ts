@@ -13,17 +13,17 @@ const END_LIMIT_MS = 5_000;
 const POLL_MS = 20;
 
 /** Ends what an earlier agent on this state directory has left running. */
-export async function endStrays(stateDir: string, log: Log, runtime: Runtime): Promise<void> {
+export async function endOrphans(stateDir: string, log: Log, runtime: Runtime): Promise<void> {
   const dueMs = runtime.monotonicMs() + END_LIMIT_MS;
   let said = false;
   for (;;) {
-    const strays = await findMarked(`${CHILD_MARK}=${stateDir}`);
-    if (strays.length === 0) return;
-    if (!said) log.warn({ pids: strays }, 'commands of an earlier agent still run: they are ended');
+    const orphans = await findMarked(`${CHILD_MARK}=${stateDir}`);
+    if (orphans.length === 0) return;
+    if (!said) log.warn({ pids: orphans }, 'commands of an earlier agent still run: they are ended');
     said = true;
-    for (const pid of strays) kill(pid);
+    for (const pid of orphans) kill(pid);
     if (runtime.monotonicMs() > dueMs) {
-      log.error({ pids: strays }, 'commands of an earlier agent do not end, and may disturb what this one does');
+      log.error({ pids: orphans }, 'commands of an earlier agent do not end, and may disturb what this one does');
       return;
     }
     await delay(runtime, POLL_MS);

@@ -1,7 +1,7 @@
 /** What has to be put in order before Compose can go on after a crash. */
 import type { ProjectContainer } from '../../docker/project-container.ts';
 
-export type Tidying =
+export type CleanUpStep =
   | { readonly do: 'remove'; readonly id: string; readonly name: string }
   | { readonly do: 'rename'; readonly id: string; readonly name: string };
 
@@ -16,9 +16,9 @@ export type Tidying =
  * `afresh`: containers of a release that never ran go too. After a crash of the engine, what it left of starting one can
  * keep that one from ever starting ('task already exists').
  */
-export function planTidying(containers: readonly ProjectContainer[], afresh: boolean): Tidying[] {
+export function planCleanUp(containers: readonly ProjectContainer[], afresh: boolean): CleanUpStep[] {
   const names = new Set(containers.map(({ name }) => name));
-  return containers.flatMap((container): Tidying[] => {
+  return containers.flatMap((container): CleanUpStep[] => {
     const { id, replaces, state, release } = container;
     if (state !== 'created') return [];
     if (afresh && release !== null) return [{ do: 'remove', id, name: container.name }];

@@ -1,0 +1,48 @@
+/**
+ * What a rollout asks of whoever brings containers about, as a port between the decisions and Docker Compose. Names are
+ * Compose's: a stack is a project, and `up` makes it what a release says.
+ */
+import type { ProjectContainer } from '../docker/project-container.ts';
+import type { Plan } from './record/stack-record.ts';
+
+export interface StepLimit {
+  /** Then the step is ended, and counts as failed. */
+  readonly limitMs: number;
+  /** Cuts the step off at once; the next agent goes on from what runs then. */
+  readonly signal: AbortSignal;
+}
+
+/** What a step came to that ran. */
+export interface StepOutcome {
+  /** 0: done. -1: it did not come to its own end. */
+  readonly exitCode: number;
+  /** The end of what it said, or why it was ended; empty when it is done. */
+  readonly output: string;
+}
+
+/**
+ * Steps of one stack never overlap. They throw a NexusError: `invalid` when trying again cannot help, `unauthorized`
+ * when the server refuses the token, another one when it may.
+ */
+export interface Activator {
+  /** Called once, before anything else: ends what an earlier agent has left at work. Never throws. */
+  endOrphans(): Promise<void>;
+  /** All containers of a stack, stopped ones too, by name. Throws when the engine does not tell. */
+  containers(stack: string): Promise<readonly ProjectContainer[]>;
+  /** Has the release's files on this host, verified and resolved, and returns what they say. */
+  prepare(stack: string, release: string, limit: StepLimit): Promise<Plan>;
+  /**
+   * Has the release's images on this host. With `onlyMissing`, on the way back, the names stand for the images again
+   * that they stood for when the release was brought up, and what is there is not fetched, whatever the pull policies say.
+   */
+  pull(stack: string, release: string, onlyMissing: boolean, limit: StepLimit): Promise<StepOutcome>;
+  /**
+   * Makes the release what runs, and waits until it does. `afresh`: containers that were made and have never run are made
+   * again, as they may never run.
+   */
+  up(stack: string, release: string, afresh: boolean, limit: StepLimit): Promise<StepOutcome>;
+  /** Takes the stack's containers and networks away, but not its volumes. */
+  down(stack: string, limit: StepLimit): Promise<StepOutcome>;
+  /** Forgets every release of the stack but these. */
+  prune(stack: string, kept: readonly string[]): Promise<void>;
+}

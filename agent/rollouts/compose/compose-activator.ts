@@ -1,0 +1,131 @@
+/** Brings releases about with Docker Compose, on one engine. */
+import { join } from 'node:path';
+import type { Log } from '../../../src/domain/log.ts';
+import type { FileSystem } from '../../disk/file-system.ts';
+import type { ProjectContainer } from '../../docker/project-container.ts';
+import type { ProjectEngine } from '../../docker/project-engine.ts';
+import type { ServerTransport } from '../../server/transport.ts';
+import type { Activator, StepLimit, StepOutcome } from '../activator.ts';
+import type { Plan } from '../record/stack-record.ts';
+import { downCommand, pullCommand, upCommand } from './command.ts';
+import type { RunDocker } from './docker-cli.ts';
+import { needsPull, splitReference } from './image-pins.ts';
+import { listImages } from './model.ts';
+import { planCleanUp } from './plan-clean-up.ts';
+import { ReleaseCache } from './release-cache.ts';
+import type { CommandResult } from './run-command.ts';
+
+/** Compose gives up by itself a moment before it is ended, and says which container it waited for. */
+const WAIT_MARGIN_MS = 1_000;
+/** Without a file of its own, Compose takes one from the working directory or any above it; the root has none above. */
+const NO_COMPOSE_FILE = '/';
+const DONE: StepOutcome = { exitCode: 0, output: '' };
+
+export interface ComposeActivatorOptions {
+  /** Holds one folder for each stack. */
+  readonly stacksFolder: string;
+  readonly files: FileSystem;
+  readonly server: ServerTransport;
+  readonly engine: ProjectEngine;
+  readonly runDocker: RunDocker;
+  readonly log: Log;
+  /** Ends commands that an earlier agent has left running. */
+  readonly endOrphans: () => Promise<void>;
+}
+
+export class ComposeActivator implements Activator {
+  readonly #options: ComposeActivatorOptions;
+
+  constructor(options: ComposeActivatorOptions) {
+    this.#options = options;
+  }
+
+  endOrphans(): Promise<void> {
+    return this.#options.endOrphans();
+  }
+
+  containers(stack: string): Promise<readonly ProjectContainer[]> {
+    return this.#options.engine.containers(stack);
+  }
+
+  async prepare(stack: string, release: string, limit: StepLimit): Promise<Plan> {
+    return (await this.#cacheOf(stack).prepare(release, limit)).plan;
+  }
+
+  async pull(stack: string, release: string, onlyMissing: boolean, limit: StepLimit): Promise<StepOutcome> {
+    const { engine, runDocker } = this.#options;
+    const { model, files } = await this.#cacheOf(stack).prepare(release, limit);
+    if (onlyMissing) await this.#restoreNames(stack, release);
+    const images = listImages(model);
+    const services: string[] = [];
+    for (const image of images) {
+      if (needsPull(image, await engine.image(image.reference), onlyMissing)) services.push(image.service);
+    }
+    if (services.length > 0) {
+      const outcome = outcomeOf(await runDocker(pullCommand(files, services), this.#folderOf(stack), limit));
+      if (outcome.exitCode !== 0) return outcome;
+    }
+    if (!onlyMissing) await this.#pinImages(stack, release, new Set(images.map(({ reference }) => reference)));
+    return DONE;
+  }
+
+  async up(stack: string, release: string, afresh: boolean, limit: StepLimit): Promise<StepOutcome> {
+    const { files } = await this.#cacheOf(stack).prepare(release, limit);
+    await this.#cleanUp(stack, afresh);
+    const waitSeconds = Math.max(1, Math.floor((limit.limitMs - WAIT_MARGIN_MS) / 1000));
+    const command = upCommand(files, waitSeconds);
+    return outcomeOf(await this.#options.runDocker(command, this.#folderOf(stack), limit));
+  }
+
+  async down(stack: string, limit: StepLimit): Promise<StepOutcome> {
+    await this.#cleanUp(stack, false);
+    return outcomeOf(await this.#options.runDocker(downCommand(stack), NO_COMPOSE_FILE, limit));
+  }
+
+  prune(stack: string, kept: readonly string[]): Promise<void> {
+    return this.#cacheOf(stack).prune(kept);
+  }
+
+  #folderOf(stack: string): string {
+    return join(this.#options.stacksFolder, stack);
+  }
+
+  #cacheOf(stack: string): ReleaseCache {
+    return new ReleaseCache({ ...this.#options, stack, folder: this.#folderOf(stack) });
+  }
+
+  /** Remembers which image each name stands for: a tag may have moved when this release is gone back to. */
+  async #pinImages(stack: string, release: string, references: ReadonlySet<string>): Promise<void> {
+    const pins: { reference: string; id: string }[] = [];
+    for (const reference of references) {
+      const image = await this.#options.engine.image(reference);
+      if (image !== null) pins.push({ reference, id: image.id });
+    }
+    await this.#cacheOf(stack).writePins(release, pins);
+  }
+
+  /** Gives the names back to the images that they stood for, as far as those are still on this host. */
+  async #restoreNames(stack: string, release: string): Promise<void> {
+    const { engine, log } = this.#options;
+    for (const { reference, id } of await this.#cacheOf(stack).readPins(release)) {
+      const split = splitReference(reference);
+      if (split === null || (await engine.image(reference))?.id === id || (await engine.image(id)) === null) continue;
+      await engine.tag(id, split.repository, split.tag);
+      log.info({ stack, release, image: reference, id }, 'the name stands for another image by now: it is given back');
+    }
+  }
+
+  /** Puts in order what a Compose that was cut off has left. */
+  async #cleanUp(stack: string, afresh: boolean): Promise<void> {
+    const { engine, log } = this.#options;
+    for (const step of planCleanUp(await engine.containers(stack), afresh)) {
+      log.info({ stack, container: step.name, step: step.do }, 'cleaning up after an interrupted change');
+      if (step.do === 'remove') await engine.remove(step.id);
+      else await engine.rename(step.id, step.name);
+    }
+  }
+}
+
+function outcomeOf({ exitCode, errorTail, stdout }: CommandResult): StepOutcome {
+  return exitCode === 0 ? DONE : { exitCode, output: errorTail === '' ? stdout : errorTail };
+}
