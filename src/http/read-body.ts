@@ -161,7 +161,7 @@ export function readQuery<S extends z.ZodType>(exchange: Exchange, schema: S): z
 /** The value, or a {@link Refusal} with 422. */
 export function requireValid<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;
-  throw new Refusal(problem(422, 'the request breaks a rule; see errors', { errors: parsed.errors }));
+  throw new Refusal(problem(422, 'the request is not valid', { errors: parsed.errors }));
 }
 
 /** A 422 about one field. */

@@ -4,7 +4,7 @@ import { TIERS } from '../domain/history.ts';
 import { HOST_STATUSES, isHostName, MAX_LABELS, OFFLINE_AFTER_SECONDS } from '../domain/host.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
 
-/** What operators send and read. The server answers with these shapes and the client parses its answers with them. */
+/** What operators send and read: the server answers in these shapes, and the client parses answers with them. */
 
 const instant = z.string();
 const metricValue = z.number().nullable();
@@ -15,13 +15,16 @@ function metricShape<N extends string>(names: readonly N[]): Record<N, typeof me
 
 export const LABEL_LIMITS = { maxLabels: MAX_LABELS, maxValueLength: 255 } as const;
 const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
-  error: "label keys are 1–63 letters, digits, '.', '_', '/' or '-', and start and end with a letter or digit",
+  error: "must be 1–63 letters, digits, '.', '_', '/' or '-', and start and end with a letter or digit",
 });
 const labelValue = z.string().max(LABEL_LIMITS.maxValueLength);
 
 const labels = z
   .record(labelKey, labelValue)
-  .refine((map) => Object.keys(map).length <= LABEL_LIMITS.maxLabels, `at most ${LABEL_LIMITS.maxLabels} labels`);
+  .refine(
+    (map) => Object.keys(map).length <= LABEL_LIMITS.maxLabels,
+    `must have at most ${LABEL_LIMITS.maxLabels} labels`,
+  );
 
 export const hostNameSchema = z
   .string()
@@ -72,36 +75,36 @@ export const LIST_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const;
 
 export const listQuerySchema = z.object({
   limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
-  cursor: z.string().max(512).optional().describe('Opaque: the next_cursor of the page before.'),
+  cursor: z.string().max(512).optional().describe('Opaque: the next_cursor of the previous page.'),
 });
 export type ListQuery = z.output<typeof listQuerySchema>;
 
 export const eventQuerySchema = z.object({
   after: queryInteger(0, Number.MAX_SAFE_INTEGER)
     .default(0)
-    .describe('Entries with a larger id: next of the answer before.'),
+    .describe('Entries with a larger id: the `next` of the previous answer.'),
   limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
   host: hostNameSchema.optional(),
 });
 
 /** `GET /v1/agent/dispatch`. */
 export const dispatchQuerySchema = z.object({
-  wait: queryInteger(0, 60).default(60).describe('Seconds to wait for something to do.'),
+  wait: queryInteger(0, 60).default(60).describe('Seconds to wait for a dispatch.'),
 });
 
-/** A history answer never holds more points than this; ask with a larger `step_seconds` for a longer span. */
+/** A history answer never has more points; a longer span takes a larger `step_seconds`. */
 export const MAX_HISTORY_POINTS = 11_000;
 
 export const historyQuerySchema = z.object({
-  from: z.string().max(64).optional().describe('ISO 8601 with a zone; an hour before to when not given.'),
-  to: z.string().max(64).optional().describe('ISO 8601 with a zone; now when not given.'),
-  step_seconds: queryInteger(1, 31_536_000)
-    .optional()
-    .describe('One point for each step; every sample when not given.'),
+  from: z.string().max(64).optional().describe('ISO 8601 with a zone; the default is an hour before `to`.'),
+  to: z.string().max(64).optional().describe('ISO 8601 with a zone; the default is now.'),
+  step_seconds: queryInteger(1, 31_536_000).optional().describe('One point per step; without it, every sample.'),
   spread: z
     .enum(['true', 'false'])
     .optional()
-    .describe('true: least and greatest of gauges and the increase of counters beside the means; takes step_seconds.'),
+    .describe(
+      'true: beside the means, the minimum and maximum of gauges and the increase of counters; needs step_seconds.',
+    ),
 });
 
 // ── Answers ──
@@ -178,14 +181,14 @@ export type ContainerBody = z.output<typeof containerBodySchema>;
 export const containerListBodySchema = z.object({ containers: z.array(containerBodySchema), next_cursor: nextCursor });
 export type ContainerListBody = z.output<typeof containerListBodySchema>;
 
-/** The coarsest tier that any point was made from; a server of before tiers says nothing. */
+/** The coarsest tier that any point was made from; an older server leaves it out. */
 const tier = z.enum(TIERS).optional();
 
 const spread = {
   /** Of gauges within the step; with `spread=true`. */
   min: z.record(z.string(), metricValue).optional(),
   max: z.record(z.string(), metricValue).optional(),
-  /** Of counters since the point before, resets allowed for. */
+  /** Of counters since the previous point, resets included. */
   increase: z.record(z.string(), metricValue).optional(),
 };
 

@@ -6,27 +6,30 @@ export const stackSchema = z
   .string()
   .regex(
     /^[a-z0-9][a-z0-9_-]{0,62}$/,
-    "must be a Compose project name: lower-case letters, digits, '-' and '_', at most 63",
+    "must be a Compose project name: at most 63 lower-case letters, digits, '-' and '_', starting with a letter or digit",
   );
 
 export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be 'sha256:' and 64 hex digits");
 
-/** Stays below the release's own folder, whatever the machine. */
+/** Stays below the release's own directory, on any machine. */
 const relativePath = z
   .string()
   .min(1)
   .max(255)
   .refine(
     (path) => !/[\\\0:]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
-    "must be a relative path with '/', without '.', '..', '' or ':'",
+    "must be a relative path: parts between '/', none of them empty, '.' or '..', and no ':' or backslash",
   );
 
 const probeName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "must be 1–63 letters, digits, '.', '_' or '-'");
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    "must be 1–63 letters, digits, '.', '_' or '-', starting with a letter or digit",
+  );
 
 const httpCheck = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).max(2048),
+  url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2048),
   /** Any status below 400 when left out. */
   status: z.int().min(100).max(599).optional(),
 });
@@ -34,7 +37,7 @@ const tcpCheck = z.strictObject({
   address: z
     .string()
     .max(300)
-    .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$/, 'must be HOST:PORT'),
+    .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$/, 'must be HOST:PORT, for example 127.0.0.1:5432'),
 });
 const execCheck = z.strictObject({
   service: z.string().min(1).max(128),
@@ -77,7 +80,7 @@ const policySchema = z.strictObject({
   telemetry_limits: telemetryPolicy.optional(),
 });
 
-/** `nexus.release/1`. Unknown fields are refused: a misspelt limit must not be a missing one. */
+/** `nexus.release/1`. Unknown fields are refused: a misspelt limit must not become a missing one. */
 export const manifestSchema = z.strictObject({
   kind: z.literal('nexus.release/1'),
   stack: stackSchema,
@@ -85,7 +88,10 @@ export const manifestSchema = z.strictObject({
   compose: z.string().min(1),
   files: z
     .record(relativePath, z.string())
-    .refine((files) => Object.keys(files).length <= RELEASE_LIMITS.maxFiles, `at most ${RELEASE_LIMITS.maxFiles} files`)
+    .refine(
+      (files) => Object.keys(files).length <= RELEASE_LIMITS.maxFiles,
+      `must have at most ${RELEASE_LIMITS.maxFiles} files`,
+    )
     .optional(),
   probes: z.array(probeSchema).max(RELEASE_LIMITS.maxProbes).optional(),
   policy: policySchema.optional(),

@@ -17,7 +17,7 @@ export const createRolloutSchema = z
     /** Hosts that carry all of these labels. */
     selector: z.record(z.string(), z.string()).optional(),
     hosts: z.array(hostNameSchema).min(1).max(maxHosts).optional(),
-    /** `count` adds so many hosts; `percent` is of all of them and includes the waves before. */
+    /** `count` adds that many hosts; `percent` is the share of all hosts that is reached by then. */
     waves: z
       .array(waveSchema)
       .min(1)
@@ -27,7 +27,7 @@ export const createRolloutSchema = z
     failure_threshold: z.int().min(0).max(maxHosts).default(DEFAULT_ROLLOUT.failureThreshold),
   })
   .refine((body) => (body.selector === undefined) !== (body.hosts === undefined), {
-    message: 'give either selector or hosts',
+    message: "must be given when 'selector' is not, and left out when it is",
     path: ['hosts'],
   });
 export type CreateRolloutBody = z.input<typeof createRolloutSchema>;

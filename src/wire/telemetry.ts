@@ -10,7 +10,7 @@ import {
   type Tick,
 } from '../domain/telemetry.ts';
 import { readPlainTick } from './plain-telemetry.ts';
-import { type FieldError, fieldErrorsOf, MAX_FIELD_ERRORS, type Parsed } from './problem.ts';
+import { type FieldError, MAX_FIELD_ERRORS, type Parsed, parseWith } from './problem.ts';
 
 const instantText = z
   .string()
@@ -188,10 +188,8 @@ function skewError(tick: Pick<Tick, 'recordedAtMs'>, receivedAtMs: number, maxAg
 
 /** By the schema alone: slower than {@link readPlainTick}, and the judge of what that one leaves open. */
 export function readBySchema(input: unknown): Parsed<Tick> {
-  const result = telemetrySchema.safeParse(input);
-  return result.success
-    ? { ok: true, value: readTick(result.data) }
-    : { ok: false, errors: fieldErrorsOf(result.error) };
+  const parsed = parseWith(telemetrySchema, input);
+  return parsed.ok ? { ok: true, value: readTick(parsed.value) } : parsed;
 }
 
 function readShape(input: unknown): Parsed<Tick> {
@@ -213,9 +211,9 @@ export function parseTelemetry(input: unknown, receivedAtMs: number): Parsed<Tic
 
 /** Reads a batch: all of it is good, or none of it is taken. */
 export function parseTelemetryBatch(input: unknown, receivedAtMs: number): Parsed<Tick[]> {
-  const envelope = batchEnvelopeSchema.safeParse(input);
-  if (!envelope.success) return { ok: false, errors: fieldErrorsOf(envelope.error) };
-  const shaped = readTicks(envelope.data.ticks);
+  const envelope = parseWith(batchEnvelopeSchema, input);
+  if (!envelope.ok) return envelope;
+  const shaped = readTicks(envelope.value.ticks);
   if (!shaped.ok) return shaped;
   const ticks = shaped.value;
   const errors: FieldError[] = [];

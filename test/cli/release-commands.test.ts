@@ -102,18 +102,14 @@ describe('release create', () => {
       ...listing(),
       'POST /v1/releases': {
         status: 422,
-        body: { type: 'about:blank', title: 'x', status: 422, detail: 'the request breaks a rule; see errors', errors },
+        body: { type: 'about:blank', title: 'x', status: 422, detail: 'the request is not valid', errors },
       },
     });
     writeFileSync(join(data, 'compose.yaml'), 'volumes: {}');
     const { code, terminal } = await run([...CREATE, '--compose', join(data, 'compose.yaml')]);
     assert.deepEqual(
       [code, terminal.out(), terminal.err()],
-      [
-        1,
-        '',
-        "error: the request breaks a rule; see errors\n  compose: must have at least one service under 'services'\n",
-      ],
+      [1, '', "error: the request is not valid:\n  compose must have at least one service under 'services'\n"],
     );
   });
 
@@ -123,7 +119,7 @@ describe('release create', () => {
     const args = ['release', 'create', '--stack', 'Shop', '--version', '1', '--compose', join(data, 'compose.yaml')];
     const { code, terminal } = await run(args);
     assert.equal(code, 2);
-    assert.match(terminal.err(), /^ {2}stack: must be a Compose project name/m);
+    assert.match(terminal.err(), /^ {2}stack must be a Compose project name/m);
     assert.equal(api.seen.length, 0);
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { NexusError } from '../../../src/domain/errors.ts';
-import { fieldErrorsOf } from '../../../src/wire/problem.ts';
+import { parseWith } from '../../../src/wire/problem.ts';
 import { type Manifest, manifestSchema, type ProbeBody, readPolicy } from '../../../src/wire/release.ts';
 import type { CustomProbe, Plan } from '../record/stack-record.ts';
 
@@ -21,9 +21,9 @@ export function verifyManifest(bytes: Uint8Array, digest: string, stack: string)
       `the manifest that was received is ${actual}, not ${digest}: it was changed on its way or where it is stored, and is not used`,
     );
   }
-  const parsed = manifestSchema.safeParse(parse(bytes));
-  if (!parsed.success) {
-    const rules = fieldErrorsOf(parsed.error)
+  const parsed = parseWith(manifestSchema, parse(bytes));
+  if (!parsed.ok) {
+    const rules = parsed.errors
       .slice(0, 3)
       .map(({ path, message }) => `${path === '' ? 'the manifest' : path} ${message}`);
     throw new NexusError(
@@ -31,10 +31,10 @@ export function verifyManifest(bytes: Uint8Array, digest: string, stack: string)
       `the manifest ${digest} is not one that this agent understands (${rules.join('; ')}): is the agent older than the server?`,
     );
   }
-  if (parsed.data.stack !== stack) {
-    throw new NexusError('invalid', `the manifest ${digest} is of the stack ${parsed.data.stack}, not ${stack}`);
+  if (parsed.value.stack !== stack) {
+    throw new NexusError('invalid', `the manifest ${digest} is of the stack ${parsed.value.stack}, not ${stack}`);
   }
-  return parsed.data;
+  return parsed.value;
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -66,7 +66,7 @@ export function buildManifest(flags: ManifestFlags, sources: ReleaseSources): Ma
   };
   const parsed = parseWith(manifestSchema, body);
   if (parsed.ok) return parsed.value;
-  throw new NexusError('usage', 'these flags do not make a valid release:', {
+  throw new NexusError('usage', 'these flags do not make a valid release', {
     details: { errors: parsed.errors },
   });
 }

@@ -6,8 +6,8 @@ function brokenRules(errors: unknown): string[] {
   const lines: string[] = [];
   for (const error of errors as readonly unknown[]) {
     if (typeof error !== 'object' || error === null || !('message' in error)) continue;
-    const path = 'path' in error && typeof error.path === 'string' && error.path !== '' ? `${error.path}: ` : '';
-    lines.push(`  ${path}${String(error.message)}`);
+    const field = 'path' in error && typeof error.path === 'string' && error.path !== '' ? error.path : 'the request';
+    lines.push(`  ${field} ${String(error.message)}`);
   }
   return lines;
 }
@@ -19,7 +19,9 @@ export function describeFailure(error: unknown): string {
     return `error: nexus itself failed. Please report this, together with the command that you ran:\n${stack}`;
   }
   const nearest = error.details['did_you_mean'];
-  const lines = [error.message, ...brokenRules(error.details['errors'])];
+  const rules = brokenRules(error.details['errors']);
+  const message = rules.length === 0 ? error.message : `${error.message.replace(/[.:]$/, '')}:`;
+  const lines = [message, ...rules];
   if (typeof nearest === 'string' && !error.message.includes(nearest)) lines.push(`Did you mean '${nearest}'?`);
   return `error: ${lines.map((line) => line.split('\n').map(printable).join('\n')).join('\n')}`;
 }
