@@ -41,7 +41,7 @@ export class ContainerInventory {
   }
 
   /** What is known of it may no longer hold. */
-  doubt(id: string): void {
+  markStale(id: string): void {
     this.#stale.add(id);
   }
 
@@ -67,7 +67,7 @@ export class ContainerInventory {
     }
   }
 
-  /** The next ids to inspect, at most `count`; they count as fresh until doubted again. */
+  /** The next ids to inspect, at most `count`; they count as fresh until marked stale again. */
   takeStale(count: number): string[] {
     const taken: string[] = [];
     for (const id of this.#stale) {

@@ -49,7 +49,7 @@ export class EngineFollower {
   #synced = false;
   #engineVersion: string | null = null;
   #lastFailure: EngineFailure | null = null;
-  #saidTooMany = false;
+  #hasLoggedTooMany = false;
 
   constructor(options: EngineFollowerOptions) {
     this.#options = options;
@@ -72,8 +72,8 @@ export class EngineFollower {
   }
 
   /** A container's counters are not where they were: look at it again. */
-  doubt(id: string): void {
-    this.#inventory.doubt(id);
+  markStale(id: string): void {
+    this.#inventory.markStale(id);
     this.#refreshSoon();
   }
 
@@ -99,7 +99,7 @@ export class EngineFollower {
         await this.#followOnce(signal);
         if (!signal.aborted) log.info({}, 'the Docker Engine closed its event stream: connecting anew');
       } catch (error) {
-        if (!signal.aborted) this.#sayFailure(error);
+        if (!signal.aborted) this.#logFailure(error);
       }
       this.#synced = false;
       this.#inventory.clear();
@@ -145,7 +145,7 @@ export class EngineFollower {
     this.#inventory.reconcile(await listContainers(connection), true);
     await this.#inspectStale(connection);
     this.#synced = true;
-    this.#sayConnected();
+    this.#logConnected();
     // What was announced since the last answer.
     this.#refreshSoon();
     return { stream };
@@ -157,11 +157,11 @@ export class EngineFollower {
     while (!(await finishesWithin(runtime, stream, resyncMs))) {
       try {
         this.#inventory.reconcile(await listContainers(connection), false);
-        if (this.#lastFailure !== null) this.#sayConnected();
-        this.#sayTooMany();
+        if (this.#lastFailure !== null) this.#logConnected();
+        this.#logTooMany();
         this.#refreshSoon();
       } catch (error) {
-        this.#sayFailure(error);
+        this.#logFailure(error);
       }
     }
   }
@@ -179,9 +179,9 @@ export class EngineFollower {
     await delay(this.#options.runtime, GATHER_MS);
     try {
       await this.#inspectStale(connection);
-      if (this.#synced && this.#lastFailure !== null) this.#sayConnected();
+      if (this.#synced && this.#lastFailure !== null) this.#logConnected();
     } catch (error) {
-      if (connection === this.#connection) this.#sayFailure(error);
+      if (connection === this.#connection) this.#logFailure(error);
     }
   }
 
@@ -199,7 +199,7 @@ export class EngineFollower {
         const answer = answers[index];
         if (answer?.status === 'fulfilled') this.#take(id, answer.value);
         else {
-          this.#inventory.doubt(id);
+          this.#inventory.markStale(id);
           failure = answer?.reason;
         }
       });
@@ -211,23 +211,23 @@ export class EngineFollower {
     if (this.#inventory.learn(id, view) && view !== null) this.#options.onInspected(view);
   }
 
-  #sayConnected(): void {
+  #logConnected(): void {
     const containers = this.#inventory.views().length;
     this.#options.log.info({ engine_version: this.#engineVersion, containers }, 'following the Docker Engine');
     this.#lastFailure = null;
-    this.#sayTooMany();
+    this.#logTooMany();
   }
 
-  #sayTooMany(): void {
-    if (this.#inventory.leftOut === 0 || this.#saidTooMany) return;
-    this.#saidTooMany = true;
+  #logTooMany(): void {
+    if (this.#inventory.leftOut === 0 || this.#hasLoggedTooMany) return;
+    this.#hasLoggedTooMany = true;
     this.#options.log.warn(
       { limit: this.#options.maxContainers, left_out: this.#inventory.leftOut },
       'the engine has more containers than one tick may carry: those that run are reported first, then the youngest',
     );
   }
 
-  #sayFailure(error: unknown): void {
+  #logFailure(error: unknown): void {
     const failure = failureOf(error);
     if (failure === this.#lastFailure) return;
     this.#lastFailure = failure;

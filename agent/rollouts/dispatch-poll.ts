@@ -3,7 +3,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
-import { planBackoffMs } from '../async/backoff.ts';
+import { Backoff, OutageLog, runRetryLoop } from '../async/retry-loop.ts';
 import { parseDispatch, type RolloutApi } from '../server/rollout-api.ts';
 
 export interface DispatchPollOptions {
@@ -12,7 +12,7 @@ export interface DispatchPollOptions {
   readonly runtime: Runtime;
   /** Called with every dispatch, also with one that is offered again. */
   readonly onDispatch: (dispatch: DispatchBody) => Promise<void>;
-  /** The server has answered. */
+  /** Called whenever the server has answered. */
   readonly onReachable: () => void;
   readonly onUnauthorized: () => void;
 }
@@ -21,30 +21,48 @@ const WAIT_SECONDS = 60;
 const BACKOFF_BASE_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 /** Between two answers: a dispatch is offered again at once until it is acknowledged, and that takes a moment. */
-const BREATH_MS = 1_000;
+const PAUSE_MS = 1_000;
 /** After a failure of this host itself, such as an engine that is away. */
-const TROUBLE_MS = 5_000;
+const HOST_FAILURE_MS = 5_000;
 
-/** Asks the server for something to do, for ever. */
+/** Asks the server for something to do, again and again. */
 export class DispatchPoll {
   readonly #options: DispatchPollOptions;
-  #failures = 0;
-  #saidDown = false;
+  readonly #backoff: Backoff;
+  readonly #outage: OutageLog;
+  /** The dispatch that is being taken up, for the log. */
+  #stack = '';
 
   constructor(options: DispatchPollOptions) {
     this.#options = options;
+    this.#backoff = new Backoff(options.runtime, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
+    this.#outage = new OutageLog(
+      options.log,
+      {},
+      {
+        began: 'the server cannot be asked for releases: trying again',
+        ended: 'the server answers for releases again',
+      },
+    );
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const waitMs = await this.#turn();
-      if (waitMs > 0) await delay(this.#options.runtime, waitMs, signal);
-    }
+  /** Until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    const { runtime, log } = this.#options;
+    return runRetryLoop({
+      turn: () => this.#turn(),
+      recover: (error) => {
+        log.error({ stack: this.#stack, reason: messageOf(error) }, 'a dispatch cannot be taken up now');
+        return HOST_FAILURE_MS;
+      },
+      rest: (restMs) => delay(runtime, restMs, signal),
+      signal,
+    });
   }
 
-  /** Returns how long not to ask. */
+  /** Returns for how many milliseconds not to ask again. */
   async #turn(): Promise<number> {
-    const { api, onDispatch, onReachable, onUnauthorized, log } = this.#options;
+    const { api, onDispatch, onReachable, onUnauthorized, runtime } = this.#options;
     const reply = await api.poll(WAIT_SECONDS);
     if (reply.kind === 'silence') return this.#failed(reply.reason);
     if (reply.status === 401) {
@@ -58,29 +76,17 @@ export class DispatchPoll {
     if (reply.status === 200 && dispatch === null) {
       return this.#failed('the dispatch is not one that this agent understands: is it older than the server?');
     }
-    this.#sayUp();
+    this.#outage.noteSuccess();
+    this.#backoff.reset();
     onReachable();
-    if (dispatch === null) return BREATH_MS * this.#options.runtime.random();
-    try {
-      await onDispatch(dispatch);
-    } catch (error) {
-      log.error({ stack: dispatch.stack, reason: messageOf(error) }, 'a dispatch cannot be taken up now');
-      return TROUBLE_MS;
-    }
-    return BREATH_MS * (1 + this.#options.runtime.random());
+    if (dispatch === null) return PAUSE_MS * runtime.random();
+    this.#stack = dispatch.stack;
+    await onDispatch(dispatch);
+    return PAUSE_MS * (1 + runtime.random());
   }
 
   #failed(reason: string): number {
-    const { log, runtime } = this.#options;
-    if (!this.#saidDown) log.warn({ reason }, 'the server cannot be asked for releases: trying again');
-    this.#saidDown = true;
-    this.#failures++;
-    return Math.min(MAX_BACKOFF_MS, planBackoffMs(this.#failures, BACKOFF_BASE_MS, runtime.random()));
-  }
-
-  #sayUp(): void {
-    if (this.#saidDown) this.#options.log.info({}, 'the server answers for releases again');
-    this.#saidDown = false;
-    this.#failures = 0;
+    this.#outage.noteFailure(reason);
+    return this.#backoff.next();
   }
 }

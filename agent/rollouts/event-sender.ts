@@ -1,8 +1,8 @@
 import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
-import { planBackoffMs } from '../async/backoff.ts';
 import type { MonotonicClock } from '../async/clock-reading.ts';
+import { Backoff, OutageLog, runRetryLoop } from '../async/retry-loop.ts';
 import { WakeUp } from '../async/wake-up.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
 import { judgeReport, type ReportVerdict } from './judge-report.ts';
@@ -20,10 +20,13 @@ export interface EventSenderOptions {
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly runtime: Runtime;
-  /** Rung when the record changes. */
+  /** Notified when the record changes. */
   readonly wakeUp: WakeUp;
   readonly onUnauthorized: () => void;
 }
+
+/** How long the sender rests: so many milliseconds, or until the record changes. */
+type Rest = number | 'until the record changes';
 
 const IDLE_MS = 3_600_000;
 const BACKOFF_BASE_MS = 1_000;
@@ -31,26 +34,36 @@ const MAX_BACKOFF_MS = 30_000;
 
 /**
  * Delivers the events of one stack, in order and one at a time: an event leaves the record only once the server has
- * answered for it. Asks the server what it knows when the two disagree.
+ * answered for it. Reconciles the record with what the server knows when the two disagree.
  */
 export class EventSender {
   readonly #options: EventSenderOptions;
-  #failures = 0;
+  readonly #backoff: Backoff;
+  readonly #outage: OutageLog;
   /** The server may know more, or less, than the record: after a start, a refusal, or an offer that does not fit. */
-  #isInDoubt = true;
-  /** The server could not be reached the last time; waiting on is of no use once somebody else has reached it. */
+  #isStale = true;
+  /** The last request did not reach the server; resting on is of no use once another request has reached it. */
   #isCutOff = false;
   readonly #retry: WakeUp;
-  #saidDown = false;
 
   constructor(options: EventSenderOptions) {
+    const { runtime, log, stack } = options;
     this.#options = options;
-    this.#retry = new WakeUp(options.runtime);
+    this.#retry = new WakeUp(runtime);
+    this.#backoff = new Backoff(runtime, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
+    this.#outage = new OutageLog(
+      log,
+      { stack },
+      {
+        began: 'the server does not take the events of this stack: they are kept',
+        ended: 'the server takes the events of this stack again',
+      },
+    );
   }
 
-  /** Has the record compared with what the server knows, before the next event. */
-  doubt(): void {
-    this.#isInDoubt = true;
+  /** Has the record compared with what the server knows before the next event is sent. */
+  markStale(): void {
+    this.#isStale = true;
     this.#options.wakeUp.notify();
   }
 
@@ -61,40 +74,40 @@ export class EventSender {
   }
 
   /** Until `signal` aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { wakeUp, log, stack } = this.#options;
-    while (!signal.aborted) {
-      let waitMs: number | null;
-      try {
-        waitMs = await this.#turn();
-      } catch (error) {
+    return runRetryLoop<Rest>({
+      turn: () => this.#turn(),
+      recover: (error) => {
         log.error(
           { stack, reason: messageOf(error) },
           'the events of this stack cannot be delivered now: trying again',
         );
-        waitMs = this.#backOff();
-      }
-      if (waitMs === null) await wakeUp.wait(IDLE_MS, signal);
-      else if (waitMs > 0) await this.#retry.wait(waitMs, signal);
-    }
+        return this.#backoff.next();
+      },
+      rest: async (rest) => {
+        if (rest === 'until the record changes') await wakeUp.wait(IDLE_MS, signal);
+        else if (rest > 0) await this.#retry.wait(rest, signal);
+      },
+      signal,
+    });
   }
 
-  /** Returns how long nothing may be sent; null: there is nothing to send. */
-  async #turn(): Promise<number | null> {
+  async #turn(): Promise<Rest> {
     const { store, views, api, clock } = this.#options;
     const { hostname } = views;
-    if (this.#isInDoubt || hostname === null) return this.#consult();
+    if (this.#isStale || hostname === null) return this.#reconcile();
     const { rollout } = store.record;
     const [event] = rollout?.outbox ?? [];
-    if (rollout === null || event === undefined) return null;
+    if (rollout === null || event === undefined) return 'until the record changes';
     const verdict = judgeReport(await api.report(hostname, rollout.id, event), event.type, clock.now().wallMs);
     return this.#settle(event, rollout.id, verdict);
   }
 
-  async #settle(event: QueuedEvent, rolloutId: string, verdict: ReportVerdict): Promise<number> {
+  async #settle(event: QueuedEvent, rolloutId: string, verdict: ReportVerdict): Promise<Rest> {
     const { store, clock, log, stack, onUnauthorized } = this.#options;
     const fields = { stack, rollout_id: rolloutId, event: event.type, seq: event.seq };
-    if (verdict.kind !== 'again') this.#sayUp();
+    if (verdict.kind !== 'again') this.#noteSuccess();
     switch (verdict.kind) {
       case 'applied':
         await store.update((record) => confirmEvent(record, event.seq, clock.now()));
@@ -108,62 +121,48 @@ export class EventSender {
         await store.update((record) =>
           event.type === 'dispatch_ack' ? forgetOffer(record) : discardEvent(record, event.seq),
         );
-        this.#isInDoubt = true;
+        this.#isStale = true;
         return 0;
       case 'misnamed':
         log.warn(fields, 'the server knows this host by another name: asking for it');
-        this.#isInDoubt = true;
-        return this.#backOff();
+        this.#isStale = true;
+        return this.#backoff.next();
       case 'unauthorized':
         onUnauthorized();
         return MAX_BACKOFF_MS;
       case 'again':
-        this.#sayDown(verdict.reason);
+        this.#outage.noteFailure(verdict.reason);
         this.#isCutOff = !verdict.answered;
-        return Math.max(verdict.waitMs ?? 0, this.#backOff());
+        return Math.max(verdict.waitMs ?? 0, this.#backoff.next());
       default:
         return assertNever(verdict);
     }
   }
 
-  async #consult(): Promise<number> {
+  async #reconcile(): Promise<Rest> {
     const { views, store, clock, stack, onUnauthorized } = this.#options;
-    this.#isInDoubt = false;
+    this.#isStale = false;
     const refreshed = await views.refresh();
     switch (refreshed.kind) {
       case 'known':
-        this.#sayUp();
+        this.#noteSuccess();
         await store.update((record) => reconcile(record, viewsOf(refreshed.state, stack), clock.now()));
         return 0;
       case 'unauthorized':
         onUnauthorized();
         return MAX_BACKOFF_MS;
       case 'unknown':
-        this.#isInDoubt = true;
-        this.#sayDown(refreshed.reason);
+        this.#isStale = true;
+        this.#outage.noteFailure(refreshed.reason);
         this.#isCutOff = true;
-        return this.#backOff();
+        return this.#backoff.next();
       default:
         return assertNever(refreshed);
     }
   }
 
-  #backOff(): number {
-    this.#failures++;
-    return Math.min(MAX_BACKOFF_MS, planBackoffMs(this.#failures, BACKOFF_BASE_MS, this.#options.runtime.random()));
-  }
-
-  #sayDown(reason: string): void {
-    const { log, stack } = this.#options;
-    if (!this.#saidDown)
-      log.warn({ stack, reason }, 'the server does not take the events of this stack: they are kept');
-    this.#saidDown = true;
-  }
-
-  #sayUp(): void {
-    const { log, stack } = this.#options;
-    this.#failures = 0;
-    if (this.#saidDown) log.info({ stack }, 'the server takes the events of this stack again');
-    this.#saidDown = false;
+  #noteSuccess(): void {
+    this.#backoff.reset();
+    this.#outage.noteSuccess();
   }
 }

@@ -2,7 +2,7 @@ import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
 import { stackSchema } from '../../src/wire/release.ts';
-import { planBackoffMs } from '../async/backoff.ts';
+import { Backoff } from '../async/retry-loop.ts';
 import { makeDirectory } from '../disk/make-directory.ts';
 import { judgeOffer } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
@@ -15,20 +15,20 @@ const FOLDER_MODE = 0o700;
 const BACKOFF_BASE_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 /** After a failure of this host itself, such as a disk that is read-only. */
-const TROUBLE_MS = 30_000;
+const HOST_FAILURE_MS = 30_000;
 
-/** All stacks of this host, and what comes for them. */
+/** All stacks of this host, and the dispatches that arrive for them. */
 export class HostRollouts {
   readonly #commons: StackCommons;
   readonly #stacks = new Map<string, Promise<Stack>>();
-  /** The last dispatch that was refused, so that each is said once. */
+  /** The last dispatch that was refused, so that each is logged once. */
   #refused = '';
 
   constructor(commons: StackCommons) {
     this.#commons = commons;
   }
 
-  /** Until the signal aborts. What a crash has left is picked up from disk first, with or without the server. */
+  /** Until the signal aborts. What a crash has left on disk goes on first, whether or not the server can be reached. */
   async run(): Promise<void> {
     const { api, log, runtime, signal, onUnauthorized } = this.#commons;
     await this.#openFolders();
@@ -44,7 +44,7 @@ export class HostRollouts {
     for (const stack of this.#stacks.values()) await (await stack).ended;
   }
 
-  /** Every stack that this agent has a folder of; tried until the state directory can be used. */
+  /** Opens every stack that has a folder here; tries until the state directory can be used. */
   async #openFolders(): Promise<void> {
     const { files, stacksFolder, signal, log, runtime } = this.#commons;
     while (!signal.aborted) {
@@ -59,15 +59,16 @@ export class HostRollouts {
           { directory: stacksFolder, reason: messageOf(error) },
           'releases cannot be taken up: they need a state directory that can be read and written. Trying again',
         );
-        await delay(runtime, TROUBLE_MS, signal);
+        await delay(runtime, HOST_FAILURE_MS, signal);
       }
     }
   }
 
-  /** Stacks that the server expects something of and that left no folder: the disk was lost. */
+  /** Opens the stacks of the server's open rollouts, which have no folder here when the disk was lost. */
   async #openKnownToServer(): Promise<void> {
     const { views, signal, runtime, onUnauthorized } = this.#commons;
-    for (let failures = 1; !signal.aborted; failures++) {
+    const backoff = new Backoff(runtime, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
+    while (!signal.aborted) {
       const refreshed = await views.refresh();
       if (refreshed.kind === 'unauthorized') return onUnauthorized();
       if (refreshed.kind === 'known') {
@@ -76,8 +77,7 @@ export class HostRollouts {
         }
         return;
       }
-      const waitMs = Math.min(MAX_BACKOFF_MS, planBackoffMs(failures, BACKOFF_BASE_MS, runtime.random()));
-      await delay(runtime, waitMs, signal);
+      await delay(runtime, backoff.next(), signal);
     }
   }
 
@@ -109,7 +109,7 @@ export class HostRollouts {
         return;
       case 'over':
       case 'busy':
-        sender.doubt();
+        sender.markStale();
         return;
       case 'refuse':
         if (this.#refused !== `${rollout_id} ${epoch}`)

@@ -2,6 +2,7 @@ import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { type ClockReading, elapsedMs, type MonotonicClock } from '../async/clock-reading.ts';
+import { OutageLog, runRetryLoop } from '../async/retry-loop.ts';
 import type { Semaphore } from '../async/semaphore.ts';
 import type { WakeUp } from '../async/wake-up.ts';
 import type { ProjectContainer } from '../docker/project-container.ts';
@@ -27,16 +28,16 @@ export interface StackWorkerOptions {
   readonly clock: MonotonicClock;
   readonly runtime: Runtime;
   readonly log: Log;
-  /** Rung when the record changes. */
+  /** Notified when the record changes. */
   readonly wakeUp: WakeUp;
 }
 
-/** With nothing to do, until the record changes. */
+/** While there is nothing to do before the record changes. */
 const IDLE_MS = 3_600_000;
 /** After a failure of this host itself, such as a full disk. */
-const TROUBLE_MS = 5_000;
+const HOST_FAILURE_MS = 5_000;
 
-/** What this process knows of the phase that the rollout is in; a new phase begins with none of it. */
+/** What this process has seen and tried in the present phase of the rollout; a new phase begins without any of it. */
 interface PhaseMemory {
   readonly key: string;
   readonly tried: Partial<Record<Step, Tried>>;
@@ -46,33 +47,42 @@ interface PhaseMemory {
   probes: ProbeRunner | null;
 }
 
-/** Brings one stack to where its record says it is to be: looks, decides, acts, and looks again. */
+/** Brings one stack to where its record says it is to be: observes, decides, acts, and observes again. */
 export class StackWorker {
   readonly #options: StackWorkerOptions;
   #memory: PhaseMemory = { key: '', tried: {}, plan: null, wasInterrupted: false, seenSince: null, probes: null };
-  #saidEngineAway = false;
+  readonly #engineOutage: OutageLog;
 
   constructor(options: StackWorkerOptions) {
     this.#options = options;
+    this.#engineOutage = new OutageLog(
+      options.log,
+      { stack: options.stack },
+      {
+        began: 'the containers of this stack cannot be seen',
+        ended: 'the containers of this stack can be seen again',
+      },
+    );
   }
 
   /** Until `signal` aborts. A command under way is then cut off, which the next start picks up. */
   async run(signal: AbortSignal): Promise<void> {
     const { wakeUp, log, stack } = this.#options;
-    while (!signal.aborted) {
-      let waitMs: number;
-      try {
-        waitMs = await this.#turn();
-      } catch (error) {
+    await runRetryLoop({
+      turn: () => this.#turn(),
+      recover: (error) => {
         log.error({ stack, reason: messageOf(error) }, 'this stack cannot be worked on now: trying again');
-        waitMs = TROUBLE_MS;
-      }
-      if (waitMs > 0) await wakeUp.wait(waitMs, signal);
-    }
+        return HOST_FAILURE_MS;
+      },
+      rest: async (restMs) => {
+        if (restMs > 0) await wakeUp.wait(restMs, signal);
+      },
+      signal,
+    });
     this.#memory.probes?.stop();
   }
 
-  /** One look and what follows from it; returns how long nothing is to be done. */
+  /** Observes once and does what follows from it; returns for how many milliseconds there is nothing to do. */
   async #turn(): Promise<number> {
     const { store, clock } = this.#options;
     const { rollout } = store.record;
@@ -90,7 +100,7 @@ export class StackWorker {
     const key = rollout === null ? '' : `${rollout.id} ${rollout.phase.at}`;
     if (this.#memory.key === key) return;
     this.#memory.probes?.stop();
-    // Touched before this process has done anything: by another one, which did not come to its end.
+    // Touched before this process has done anything: an earlier one was interrupted.
     const wasInterrupted = rollout?.phase.at === 'activating' && rollout.phase.touched;
     this.#memory = { key, tried: {}, plan: null, wasInterrupted, seenSince: null, probes: null };
     if (rollout === null) return;
@@ -102,7 +112,7 @@ export class StackWorker {
   async #observe(rollout: RolloutRecord): Promise<Observed> {
     const { openCheck, stack, clock, runtime } = this.#options;
     const memory = this.#memory;
-    const containers = await this.#look();
+    const containers = await this.#observeContainers();
     memory.seenSince = containers === null ? null : (memory.seenSince ?? clock.now());
     if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
     if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
@@ -127,16 +137,14 @@ export class StackWorker {
   }
 
   /** The project's containers, or null when the engine does not tell. */
-  async #look(): Promise<readonly ProjectContainer[] | null> {
-    const { activator, stack, log } = this.#options;
+  async #observeContainers(): Promise<readonly ProjectContainer[] | null> {
+    const { activator, stack } = this.#options;
     try {
       const containers = await activator.containers(stack);
-      this.#saidEngineAway = false;
+      this.#engineOutage.noteSuccess();
       return containers;
     } catch (error) {
-      if (!this.#saidEngineAway)
-        log.warn({ stack, reason: messageOf(error) }, 'the containers of this stack cannot be seen');
-      this.#saidEngineAway = true;
+      this.#engineOutage.noteFailure(messageOf(error));
       return null;
     }
   }

@@ -25,8 +25,8 @@ export interface CollectorParts {
 export class Collector implements TickSource {
   readonly #parts: CollectorParts;
   readonly #identity = rememberIdentities();
-  #saidAsking = false;
-  #saidSlim = false;
+  #hasLoggedAsking = false;
+  #hasLoggedSlim = false;
 
   constructor(parts: CollectorParts) {
     this.#parts = parts;
@@ -59,8 +59,8 @@ export class Collector implements TickSource {
     const hostSample = await host.sample(left);
     const views = engine.containers;
     const samples = await containers.sample(views ?? [], this.#statsReader(), late, hostSample.memoryBytes);
-    for (const id of samples.lost) engine.doubt(id);
-    this.#sayAsking(samples.asked);
+    for (const id of samples.lost) engine.markStale(id);
+    this.#logAsking(samples.asked);
     return this.#encode({
       recordedAtMs,
       metrics: hostSample.metrics,
@@ -73,8 +73,8 @@ export class Collector implements TickSource {
   #encode(content: TickContent): EncodedTick {
     const whole = Buffer.from(composeTick(content, this.#identity));
     if (whole.length <= MAX_TICK_JSON_BYTES) return { recordedAtMs: content.recordedAtMs, json: whole };
-    if (!this.#saidSlim) {
-      this.#saidSlim = true;
+    if (!this.#hasLoggedSlim) {
+      this.#hasLoggedSlim = true;
       this.#parts.log.warn(
         { bytes: whole.length, limit: MAX_TICK_JSON_BYTES },
         'the containers carry more labels than a tick may hold: only those of Compose project and service are reported',
@@ -88,9 +88,9 @@ export class Collector implements TickSource {
     return connection === null ? null : (view) => readContainerStats(connection, view);
   }
 
-  #sayAsking(asked: number): void {
-    if (asked === 0 || this.#saidAsking) return;
-    this.#saidAsking = true;
+  #logAsking(asked: number): void {
+    if (asked === 0 || this.#hasLoggedAsking) return;
+    this.#hasLoggedAsking = true;
     this.#parts.log.info(
       { containers: asked },
       'the cgroups of these containers cannot be seen from here: the engine is asked for their figures, at a higher cost (see NEXUS_AGENT_HOST_ROOT)',

@@ -4,7 +4,7 @@ import type { Verdict } from '../server/judge-answer.ts';
 import type { OutboxLosses } from './outbox/outbox.ts';
 
 /** Tells the log what becomes of the ticks: every turn of events once, not every tick of it. */
-export class DeliveryStory {
+export class DeliveryLog {
   readonly #log: Log;
   #trouble: 'wait' | 'failed' | null = null;
   #refusal = '';

@@ -6,7 +6,7 @@ import { delay } from '../../src/runtime/wait.ts';
 import { planBackoffMs } from '../async/backoff.ts';
 import { judgeAnswer, type Verdict } from '../server/judge-answer.ts';
 import type { ServerTransport } from '../server/transport.ts';
-import { DeliveryStory } from './delivery-log.ts';
+import { DeliveryLog } from './delivery-log.ts';
 import type { Outbox, OutboxEntry } from './outbox/outbox.ts';
 import { compress, type EncodedTick, restoreJson, storedTickOf } from './outbox/stored-tick.ts';
 import { composeBatch } from './plan-batch.ts';
@@ -61,7 +61,7 @@ export type DeliveryEnd = 'stopped' | 'unauthorized';
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #story: DeliveryStory;
+  readonly #log: DeliveryLog;
   /** Ticks that a newer one has overtaken; they belong into the outbox. */
   readonly #overtaken: NewestTick[] = [];
   #newest: NewestTick | null = null;
@@ -79,7 +79,7 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#story = new DeliveryStory(options.log);
+    this.#log = new DeliveryLog(options.log);
   }
 
   /** Hands over the newest tick. Never waits. */
@@ -163,11 +163,11 @@ export class Delivery {
     if (verdict.kind !== 'wait') this.#mayBackfill = verdict.kind === 'delivered' || verdict.kind === 'refused';
     switch (verdict.kind) {
       case 'delivered':
-        this.#story.answering(!this.#options.outbox.isEmpty);
+        this.#log.answering(!this.#options.outbox.isEmpty);
         await this.#forget(newest);
         break;
       case 'refused':
-        this.#story.refused(verdict.status, verdict.reasons, recordedAtMs);
+        this.#log.refused(verdict.status, verdict.reasons, recordedAtMs);
         await this.#forget(newest);
         break;
       case 'wait':
@@ -185,7 +185,7 @@ export class Delivery {
     const { outbox, runtime, pacing } = this.#options;
     const notBeforeMs = runtime.nowMs() - TELEMETRY_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
     const entries = await outbox.oldest(this.#batchTicks, MAX_BATCH_JSON_BYTES, notBeforeMs);
-    this.#story.lost(this.#options.outbox.takeLosses());
+    this.#log.lost(this.#options.outbox.takeLosses());
     const restored = await Promise.all(entries.map(({ tick }) => restoreJson(tick)));
     const sound = restored.filter((json) => json !== null);
     if (sound.length === 0) {
@@ -199,7 +199,7 @@ export class Delivery {
         this.#batchTicks = Math.min(TELEMETRY_LIMITS.maxBatchTicks, this.#batchTicks * 2);
         await outbox.remove(entries);
         this.#forgetIfAmong(entries);
-        this.#story.backfilled(sound.length, outbox.isEmpty);
+        this.#log.backfilled(sound.length, outbox.isEmpty);
         return 'go on';
       case 'refused':
         await this.#isolate(entries, verdict.status, verdict.reasons);
@@ -222,7 +222,7 @@ export class Delivery {
       this.#nextBatchAtMs = 0;
       return;
     }
-    this.#story.refused(status, reasons, entries[0]?.tick.recordedAtMs ?? 0);
+    this.#log.refused(status, reasons, entries[0]?.tick.recordedAtMs ?? 0);
     await this.#options.outbox.remove(entries);
     this.#forgetIfAmong(entries);
     this.#batchTicks = 2;
@@ -249,7 +249,7 @@ export class Delivery {
       this.#failures++;
       if (verdict.kind === 'wait') this.#silentUntilMs = now + verdict.waitMs;
       else this.#retryAtMs = now + backoffMs;
-      this.#story.notAnswering(verdict);
+      this.#log.notAnswering(verdict);
       return;
     }
     this.#failures = 0;
@@ -262,7 +262,7 @@ export class Delivery {
 
   async #keep(newest: NewestTick): Promise<void> {
     newest.entry ??= await this.#options.outbox.append(await storedTickOf(newest.tick));
-    this.#story.lost(this.#options.outbox.takeLosses());
+    this.#log.lost(this.#options.outbox.takeLosses());
   }
 
   async #keepOvertaken(): Promise<void> {

@@ -1,12 +1,4 @@
-import type { EventDraft, Phase, Plan } from '../record/stack-record.ts';
-
-/** A durable step forward: the phase and the events that tell of it are written together. */
-export interface Advance {
-  readonly do: 'advance';
-  readonly phase: Phase;
-  readonly events: readonly EventDraft[];
-  readonly plan?: Plan;
-}
+import type { Advance } from '../record/advance.ts';
 
 export type Action =
   | Advance

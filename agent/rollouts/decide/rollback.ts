@@ -2,8 +2,9 @@
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
+import type { Advance } from '../record/advance.ts';
 import type { PhaseAt, RolloutRecord } from '../record/stack-record.ts';
-import type { Action, Advance } from './action.ts';
+import type { Action } from './action.ts';
 import { complaintOf } from './judge-activation.ts';
 import { isStubborn, type Observed, type Tried } from './observed.ts';
 import { deployedContainers, type ProjectState, readProject } from './read-project.ts';

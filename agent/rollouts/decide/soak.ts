@@ -2,9 +2,10 @@
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { TELEMETRY_PROBE } from '../../../src/domain/rollout.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
+import type { Advance } from '../record/advance.ts';
 import { isConverging } from '../record/queue-events.ts';
 import type { PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
-import type { Action, Advance } from './action.ts';
+import type { Action } from './action.ts';
 import { afterFailure, beginSoak } from './activation.ts';
 import { allPass, findSustainedFailure, foldReadings, untilSustained } from './fold-readings.ts';
 import { judgeActivation } from './judge-activation.ts';

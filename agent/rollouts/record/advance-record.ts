@@ -1,7 +1,7 @@
 /** How a stack's record moves forward. Each is a pure function of the record, written as a whole. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
-import type { Advance } from '../decide/action.ts';
+import type { Advance } from './advance.ts';
 import { queueEvents, unqueueEvent } from './queue-events.ts';
 import type { RolloutRecord, StackRecord } from './stack-record.ts';
 

@@ -7,7 +7,7 @@ import { sampleView } from '../sample-view.ts';
 const listed = (id: string, state = 'running') => ({ id, name: id, state, createdAt: 0 });
 
 function know(inventory: ContainerInventory, view: ContainerView): void {
-  inventory.doubt(view.id);
+  inventory.markStale(view.id);
   inventory.takeStale(Number.POSITIVE_INFINITY);
   assert.equal(inventory.learn(view.id, view), true);
 }
@@ -77,7 +77,7 @@ test('containers that start beyond the limit take the place of those that do not
 
 test('a container removed while it is inspected does not come back with the answer', () => {
   const inventory = inventoryOf('a', 'b');
-  inventory.doubt('a');
+  inventory.markStale('a');
   assert.deepEqual(inventory.takeStale(10), ['a']);
   inventory.apply({ kind: 'removed', containerId: 'a' });
   assert.equal(inventory.learn('a', sampleView({ id: 'a' })), false);
@@ -89,7 +89,7 @@ test('a container removed while it is inspected does not come back with the answ
 
 test('a container that is gone when it is inspected is forgotten', () => {
   const inventory = inventoryOf('a', 'b');
-  inventory.doubt('a');
+  inventory.markStale('a');
   inventory.takeStale(10);
   inventory.learn('a', null);
   assert.deepEqual(
@@ -100,9 +100,9 @@ test('a container that is gone when it is inspected is forgotten', () => {
 
 test('changed again while it is inspected: the answer counts, and it is inspected once more', () => {
   const inventory = inventoryOf('a');
-  inventory.doubt('a');
+  inventory.markStale('a');
   inventory.takeStale(10);
-  inventory.doubt('a');
+  inventory.markStale('a');
   inventory.learn('a', sampleView({ id: 'a', name: 'new' }));
   assert.equal(inventory.views()[0]?.identity.name, 'new');
   assert.deepEqual(inventory.takeStale(10), ['a']);
