@@ -28,6 +28,16 @@ export type ProbeMode = 'enforce' | 'observe';
 /** A regression that the server found in a soaking host's telemetry counts as a failing probe of this name. */
 export const TELEMETRY_PROBE = 'telemetry';
 
+/** What an agent's events may carry: the agent cuts texts to it, and the server takes and keeps no more. */
+export const EVENT_LIMITS = {
+  /** The last output of what failed, bytes of UTF-8. */
+  maxOutputBytes: 8_192,
+  /** Why a probe fails, bytes of UTF-8. */
+  maxReasonBytes: 1_024,
+  /** Probes that one host declares. */
+  maxProbes: 100,
+} as const;
+
 /** What an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
 export type AgentEvent =
   | { readonly type: 'dispatch_ack'; readonly currentRelease: string | null; readonly receivedAtMs: number }

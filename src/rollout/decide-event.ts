@@ -1,9 +1,15 @@
 /** Decides on what an agent reports: the entries that it comes to, or why it is refused. Nothing is folded here. */
-import type { AgentEvent, NumberedEvent, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import {
+  type AgentEvent,
+  EVENT_LIMITS,
+  type NumberedEvent,
+  type RolloutHost,
+  type RolloutPlan,
+} from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import { decideHalt } from './decide-end.ts';
 import { type Decision, refuse } from './decision.ts';
-import { failingEnforced, MAX_PROBES } from './probe-records.ts';
+import { failingEnforced } from './probe-records.ts';
 import type { LaterEntry, RolloutState } from './rollout-state.ts';
 import { nextState } from './transitions.ts';
 
@@ -48,14 +54,14 @@ function objectTo(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, nowMs
     case 'activation_completed':
       return objectToRelease(host, event.observedRelease, plan);
     case 'probe_topology_declared':
-      return event.probes.length > MAX_PROBES
-        ? `${event.probes.length} probes are declared; at most ${MAX_PROBES} are taken`
+      return event.probes.length > EVENT_LIMITS.maxProbes
+        ? `${event.probes.length} probes are declared; at most ${EVENT_LIMITS.maxProbes} are taken`
         : null;
     case 'probe_observed_first':
     case 'probe_result':
     case 'probe_failure_first':
-      return host.probes.length >= MAX_PROBES && !host.probes.some((probe) => probe.name === event.probe)
-        ? `${quote(event.probe)} would be one more probe than the ${MAX_PROBES} that are taken`
+      return host.probes.length >= EVENT_LIMITS.maxProbes && !host.probes.some((probe) => probe.name === event.probe)
+        ? `${quote(event.probe)} would be one more probe than the ${EVENT_LIMITS.maxProbes} that are taken`
         : null;
     case 'converged':
       return objectToRelease(host, event.currentRelease, plan) ?? objectToConvergence(host, plan, nowMs);

@@ -1,13 +1,16 @@
 /** What an event that was taken makes of the host that reported it. */
 import { assertNever, invariant } from '../domain/errors.ts';
-import type { AgentEvent, NumberedEvent, RolloutHost, RolloutPlan } from '../domain/rollout.ts';
+import {
+  type AgentEvent,
+  EVENT_LIMITS,
+  type NumberedEvent,
+  type RolloutHost,
+  type RolloutPlan,
+} from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import { lastBytes } from './last-bytes.ts';
 import { declareProbes, noteProbe, recordStatus } from './probe-records.ts';
 import { nextState } from './transitions.ts';
-
-/** What is kept of the output of a failure. */
-const MAX_EVIDENCE_BYTES = 8192;
 
 /**
  * `atMs` is the time of the entry, by the server's clock. What a person reads in the result is part of the fold: a
@@ -67,5 +70,5 @@ function outputOf(host: RolloutHost, event: Extract<AgentEvent, { readonly type:
 }
 
 function evidence(lines: readonly string[]): string {
-  return lastBytes(lines.join('\n'), MAX_EVIDENCE_BYTES);
+  return lastBytes(lines.join('\n'), EVENT_LIMITS.maxOutputBytes);
 }

@@ -1,10 +1,6 @@
 /** What is known of a host's probes, kept from one event to the next: one record per name, in order of appearance. */
-import type { ProbeMode, ProbeRecord } from '../domain/rollout.ts';
+import { EVENT_LIMITS, type ProbeMode, type ProbeRecord } from '../domain/rollout.ts';
 import { lastBytes } from './last-bytes.ts';
-
-/** A host declares no more probes than this. */
-export const MAX_PROBES = 100;
-const MAX_REASON_BYTES = 1024;
 
 function unobserved(name: string, mode: ProbeMode): ProbeRecord {
   return { name, mode, status: null, sinceMs: null, reason: null };
@@ -45,7 +41,7 @@ export function recordStatus(
     ...before,
     status: seen.status,
     sinceMs: turned ? seen.atMs : before.sinceMs,
-    reason: reason === null ? null : lastBytes(reason, MAX_REASON_BYTES),
+    reason: reason === null ? null : lastBytes(reason, EVENT_LIMITS.maxReasonBytes),
   });
 }
 

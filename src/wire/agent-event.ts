@@ -1,10 +1,7 @@
 import { z } from 'zod';
 import { parseInstant } from '../domain/instant.ts';
-import type { AgentEvent } from '../domain/rollout.ts';
+import { type AgentEvent, EVENT_LIMITS } from '../domain/rollout.ts';
 import { digestSchema } from './release.ts';
-
-/** The last output of what failed: more is cut by the agent, and refused here. */
-export const MAX_OUTPUT_LENGTH = 8192;
 
 const instant = z.string().transform((text, context) => {
   const ms = parseInstant(text);
@@ -29,12 +26,17 @@ const eventSchema = z.discriminatedUnion('type', [
     exit_code: exitCode,
     completed_at: instant,
   }),
-  z.object({ type: z.literal('activation_deferred'), seq, reason: z.string().max(1024), deferred_at: instant }),
+  z.object({
+    type: z.literal('activation_deferred'),
+    seq,
+    reason: z.string().max(EVENT_LIMITS.maxReasonBytes),
+    deferred_at: instant,
+  }),
   z.object({
     type: z.literal('activation_failed'),
     seq,
     exit_code: exitCode,
-    stderr_tail: z.string().max(MAX_OUTPUT_LENGTH),
+    stderr_tail: z.string().max(EVENT_LIMITS.maxOutputBytes),
     failed_at: instant,
   }),
   z.object({
@@ -51,7 +53,7 @@ const eventSchema = z.discriminatedUnion('type', [
     mode,
     status: z.enum(['pass', 'fail']),
     observed_at: instant,
-    failure_reason: z.string().max(MAX_OUTPUT_LENGTH).nullish(),
+    failure_reason: z.string().max(EVENT_LIMITS.maxOutputBytes).nullish(),
   }),
   z.object({ type: z.literal('probe_failure_first'), seq, probe, mode, first_failed_at: instant }),
   z.object({

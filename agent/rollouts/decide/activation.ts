@@ -1,8 +1,9 @@
 /** From the confirmed acknowledgement to the soak, or to the failure. */
 import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant } from '../../../src/domain/instant.ts';
+import { DEFAULT_POLICY } from '../../../src/domain/release.ts';
+import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
 import { lastBytes } from '../../../src/rollout/last-bytes.ts';
-import { MAX_OUTPUT_LENGTH } from '../../../src/wire/agent-event.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Advance } from '../record/advance.ts';
@@ -13,8 +14,8 @@ import { countRestarts, declareProbes } from './judge-services.ts';
 import { isStubborn, type Observed, type Tried } from './observed.ts';
 import { readProject } from './read-project.ts';
 
-/** The manifest's default, until the manifest is there to say otherwise. */
-const DEFAULT_ACTIVATION_TIMEOUT_MS = 600_000;
+/** Counts until the manifest is there to say otherwise. */
+const DEFAULT_ACTIVATION_TIMEOUT_MS = DEFAULT_POLICY.activationTimeoutSeconds * 1000;
 const LOOK_AGAIN_MS = 500;
 const ENGINE_AGAIN_MS = 1_000;
 /** A registry or a server may fail once; after that it is the release's problem. */
@@ -149,7 +150,7 @@ function fail(
   output: string,
   now: ClockReading,
 ): Advance {
-  const tail = lastBytes(output, MAX_OUTPUT_LENGTH).toWellFormed();
+  const tail = lastBytes(output, EVENT_LIMITS.maxOutputBytes).toWellFormed();
   return {
     do: 'advance',
     phase: afterFailure(rollout, phase.touched, now),

@@ -1,12 +1,10 @@
 /** What the readings of probes come to: their states, and what the server is told of them. */
 import { formatInstant } from '../../../src/domain/instant.ts';
+import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
 import { lastBytes } from '../../../src/rollout/last-bytes.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { EventDraft, ProbeState } from '../record/stack-record.ts';
 import type { ProbeReading } from './observed.ts';
-
-/** The server keeps this much of a reason. */
-const MAX_REASON_BYTES = 1024;
 
 export interface Folded {
   readonly probes: readonly ProbeState[];
@@ -27,7 +25,7 @@ export function foldReadings(probes: readonly ProbeState[], readings: readonly P
     const { name, mode } = probe;
     const at = formatInstant(reading.at.wallMs);
     const failed = reading.status === 'fail';
-    const reason = failed ? lastBytes(reading.reason ?? 'it fails', MAX_REASON_BYTES).toWellFormed() : null;
+    const reason = failed ? lastBytes(reading.reason ?? 'it fails', EVENT_LIMITS.maxReasonBytes).toWellFormed() : null;
     if (probe.status === null) events.push({ type: 'probe_observed_first', probe: name, mode, observed_at: at });
     if (failed && !probe.hasFailed)
       events.push({ type: 'probe_failure_first', probe: name, mode, first_failed_at: at });

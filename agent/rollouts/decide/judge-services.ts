@@ -3,6 +3,8 @@
  * of its own is `health:<service>`, any other `running:<service>`; both fail when a container does not run.
  */
 
+import { RELEASE_LIMITS } from '../../../src/domain/release.ts';
+import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
@@ -10,8 +12,8 @@ import { complaintOf } from './judge-activation.ts';
 import type { ProbeReading } from './observed.ts';
 import { deployedContainers } from './read-project.ts';
 
-/** The server takes a hundred probes; a stack with more services than this is one probe. */
-const MOST_SERVICE_PROBES = 60;
+/** The release's own probes take up the rest of what a host may declare; more services than this are one probe. */
+const MAX_SERVICE_PROBES = EVENT_LIMITS.maxProbes - RELEASE_LIMITS.maxProbes;
 const ALL_SERVICES = 'running:all-services';
 const MAX_NAME_LENGTH = 128;
 /** More than this many restarts in a soak are a loop. */
@@ -30,7 +32,7 @@ function hasHealthcheck(containers: readonly ProjectContainer[], service: string
 
 function serviceProbes(plan: Plan, containers: readonly ProjectContainer[]): string[] {
   const names = plan.services.map(({ name }) => name);
-  if (names.length > MOST_SERVICE_PROBES) return [ALL_SERVICES];
+  if (names.length > MAX_SERVICE_PROBES) return [ALL_SERVICES];
   return names.map((service) => {
     const [health, running] = serviceProbeNames(service);
     return hasHealthcheck(containers, service) ? health : running;

@@ -30,7 +30,7 @@ test('one probe for each service, by whether it has a healthcheck, and those of 
 });
 
 test('more services than the server takes probes are one probe', () => {
-  const services = Array.from({ length: 61 }, (_, index) => ({ name: `s${index}`, isJob: false }));
+  const services = Array.from({ length: 69 }, (_, index) => ({ name: `s${index}`, isJob: false }));
   const probes = declareProbes(plan({ services }), []);
   assert.deepEqual(
     probes.map(({ name }) => name),
