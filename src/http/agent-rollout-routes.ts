@@ -2,7 +2,6 @@ import { hash } from 'node:crypto';
 import type { AgentRollout, Dispatch, Dispatches } from '../domain/dispatch.ts';
 import { formatInstantOrNull } from '../domain/instant.ts';
 import type { Commands } from '../domain/ports.ts';
-import { canonicalText } from '../trust/canonical-json.ts';
 import {
   type AgentStateBody,
   agentEventSchema,
@@ -15,7 +14,7 @@ import { dispatchQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
 import { type Answer, json, NO_CONTENT } from './answer.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
-import { readJson, readQuery, requireValid } from './read-body.ts';
+import { canonicalField, readJson, readQuery, requireValid } from './read-body.ts';
 import type { Route } from './route.ts';
 
 function presentDispatch(dispatch: Dispatch): DispatchBody {
@@ -49,7 +48,7 @@ function presentAgentRollout({ plan, host }: AgentRollout): AgentStateBody['roll
 /** The event as its sender wrote it, whatever the order of its keys: tells a duplicate from a conflict. */
 function digestEvent(body: unknown): string {
   const event = typeof body === 'object' && body !== null && 'event' in body ? body.event : null;
-  return hash('sha256', canonicalText('event', event), 'hex');
+  return hash('sha256', canonicalField('event', event), 'hex');
 }
 
 export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): Route[] {

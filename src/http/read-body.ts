@@ -6,7 +6,8 @@ import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { z } from 'zod';
-import { assertNever } from '../domain/errors.ts';
+import { assertNever, NexusError } from '../domain/errors.ts';
+import { canonicalText } from '../trust/canonical-json.ts';
 import { JSON_LIMITS, JsonRefused, parseJsonBytes } from '../wire/json-text.ts';
 import { type Parsed, parseWith } from '../wire/problem.ts';
 import type { BodyKind } from './body-budget.ts';
@@ -162,6 +163,16 @@ export function readQuery<S extends z.ZodType>(exchange: Exchange, schema: S): z
 export function requireValid<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;
   throw new Refusal(problem(422, 'the request is not valid', { errors: parsed.errors }));
+}
+
+/** RFC 8785: the same text for the same JSON value. A 422 about the field when it has none. */
+export function canonicalField(path: string, value: unknown): string {
+  try {
+    return canonicalText(value);
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'invalid') return invalidField(path, error.message);
+    throw error;
+  }
 }
 
 /** A 422 about one field. */

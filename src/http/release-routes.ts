@@ -3,7 +3,6 @@ import { formatInstant } from '../domain/instant.ts';
 import type { Commands } from '../domain/ports.ts';
 import { type Quarantine, RELEASE_LIMITS } from '../domain/release.ts';
 import type { ReleaseView, RolloutQueries } from '../domain/rollout-queries.ts';
-import { canonicalText } from '../trust/canonical-json.ts';
 import { listQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
 import {
@@ -18,11 +17,11 @@ import {
 } from '../wire/release.ts';
 import { json } from './answer.ts';
 import { problem } from './problem.ts';
-import { readBody, readJson, readQuery, requireValid } from './read-body.ts';
+import { canonicalField, readBody, readJson, readQuery, requireValid } from './read-body.ts';
 import { readCompose } from './read-compose.ts';
 import type { Route } from './route.ts';
 
-export function presentQuarantine(quarantine: Quarantine): QuarantineBody {
+function presentQuarantine(quarantine: Quarantine): QuarantineBody {
   return {
     stack: quarantine.stack,
     release: quarantine.release,
@@ -59,7 +58,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
         const manifest = requireValid(parseWith(manifestSchema, body));
         const { publishedPorts } = readCompose(manifest.compose);
         // The digest is over the manifest as it was sent, without the defaults that the schema fills in.
-        const bytes = Buffer.from(canonicalText('', body));
+        const bytes = Buffer.from(canonicalField('', body));
         const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
         const { release, created } = await commands.submit({
           kind: 'add_release',

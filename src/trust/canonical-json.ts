@@ -1,6 +1,5 @@
 import canonicalize from 'canonicalize';
-import { messageOf } from '../domain/errors.ts';
-import { invalidField } from '../http/read-body.ts';
+import { messageOf, NexusError } from '../domain/errors.ts';
 
 type Plain = string | number | boolean | null;
 
@@ -15,15 +14,16 @@ function isFlat(value: object): boolean {
 
 /**
  * RFC 8785: the same text for the same JSON value, whatever the order of its keys. Of a flat object it is what
- * JSON.stringify makes of its keys in order. Throws `Refusal` with 422 for what has none, as half of a surrogate pair.
+ * JSON.stringify makes of its keys in order. Throws `invalid` for what has none, as half of a surrogate pair.
  */
-export function canonicalText(path: string, value: unknown): string {
+export function canonicalText(value: unknown): string {
   if (typeof value === 'object' && value !== null && isFlat(value)) {
     return JSON.stringify(value, Object.keys(value).sort());
   }
   try {
     return canonicalize(value) ?? '';
   } catch (error) {
-    return invalidField(path, `has no canonical form, as RFC 8785 knows it: ${messageOf(error)}`);
+    const message = `has no canonical form, as RFC 8785 knows it: ${messageOf(error)}`;
+    throw new NexusError('invalid', message, { cause: error });
   }
 }
