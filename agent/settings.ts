@@ -35,7 +35,7 @@ export type AgentSettings = RunSettings | { readonly action: 'print-systemd-unit
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export const DEFAULT_INTERVAL_SECONDS = 30;
-export const MAX_INTERVAL_SECONDS = 3_600;
+const MAX_INTERVAL_SECONDS = 3_600;
 export const DEFAULT_DOCKER_HOST = 'unix:///var/run/docker.sock';
 /** Name of the systemd credential that holds the token (systemd.exec(5), `LoadCredential=`). */
 export const TOKEN_CREDENTIAL = 'nexus-agent-token';

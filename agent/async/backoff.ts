@@ -1,5 +1,5 @@
 /** Waiting between attempts never exceeds this. */
-export const MAX_BACKOFF_MS = 60_000;
+const MAX_BACKOFF_MS = 60_000;
 const MIN_BACKOFF_MS = 250;
 
 /**

@@ -11,7 +11,7 @@ export interface EngineVersion {
 /** The oldest API the agent can work with: the first with one-shot stats (Docker 20.10). */
 export const MIN_API_VERSION = '1.41';
 /** The newest API whose answers the agent was written against. */
-export const MAX_API_VERSION = '1.47';
+const MAX_API_VERSION = '1.47';
 
 /** Reads `GET /version`; null when there is no API version in it. */
 export function parseEngineVersion(input: unknown): EngineVersion | null {

@@ -11,7 +11,7 @@ import { MAX_TICK_JSON_BYTES } from './telemetry-limits.ts';
 import type { TickSource } from './tick-source.ts';
 
 /** A tick never waits longer than this for the engine, or for anything else that hangs. */
-export const TICK_LIMIT_MS = 5_000;
+const TICK_LIMIT_MS = 5_000;
 
 export interface CollectorParts {
   readonly host: HostSampler;

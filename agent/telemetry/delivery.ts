@@ -12,8 +12,8 @@ import { compress, type EncodedTick, restoreJson, storedTickOf } from './outbox/
 import { composeBatch } from './plan-batch.ts';
 import { MAX_BATCH_JSON_BYTES } from './telemetry-limits.ts';
 
-export const LIVE_PATH = '/agent/telemetry';
-export const BATCH_PATH = '/agent/telemetry/batch';
+const LIVE_PATH = '/agent/telemetry';
+const BATCH_PATH = '/agent/telemetry/batch';
 /** Smaller bodies gain nothing from compression. */
 const GZIP_FROM_BYTES = 1_024;
 /** The server's clock may be ahead of this one: ticks this close to its age limits count as beyond them. */

@@ -7,11 +7,6 @@ export interface BatchCandidate {
 /** `{"ticks":[…]}` around the ticks, and a comma between each two. */
 const ENVELOPE_BYTES = 12;
 
-/** The exact length of the JSON of a batch. */
-export function batchJsonBytes(ticks: readonly BatchCandidate[]): number {
-  return ENVELOPE_BYTES + ticks.reduce((sum, tick) => sum + tick.jsonBytes, 0) + Math.max(0, ticks.length - 1);
-}
-
 /**
  * The ticks of the next batch: the oldest ones, oldest first, as many as fit into `maxTicks` and `maxJsonBytes`; the
  * first one always, for a tick too large for any batch must be refused by the server to be got rid of.

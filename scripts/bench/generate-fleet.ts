@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000;
 const PAGE_BYTES = 4096;
 
 /** Adds the normal distribution. */
-export class Random extends SeededRandom {
+class Random extends SeededRandom {
   #spare = Number.NaN;
 
   /** Standard normal (Marsaglia's polar method). */

@@ -40,7 +40,7 @@ export interface Executable {
  * Builds the executable and puts it in place in one step, so that a copy that is running, or another build at the same
  * time, is not disturbed. Throws when the sources do not bundle, the target is unknown or its Node cannot be had.
  */
-export async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable> {
+async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable> {
   const started = performance.now();
   const thisMachine = `${process.platform}-${process.arch}`;
   const target = order.target ?? thisMachine;

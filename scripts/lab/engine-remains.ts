@@ -39,7 +39,7 @@ export function enginePaths(folder: string): {
 }
 
 /** The daemon last started in `folder`, whether or not it is still alive. */
-export function readEngineProcess(folder: string): ProcessId | undefined {
+function readEngineProcess(folder: string): ProcessId | undefined {
   try {
     return ProcessId.parse(JSON.parse(readFileSync(enginePaths(folder).process, 'utf8')));
   } catch {

@@ -27,8 +27,7 @@ import {
   waitForEnd,
 } from './process-id.ts';
 
-export type { EngineAnswer, EngineCall } from './engine-api.ts';
-export { installLab, type LabTools } from './install.ts';
+export { installLab } from './install.ts';
 export {
   createNetworkNamespaces,
   type LabHost,

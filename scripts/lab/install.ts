@@ -45,7 +45,7 @@ export interface LabTools {
  * Where the unpacked programs are kept: NEXUS_LAB_CACHE when set, so that several checkouts can share one copy, else
  * `.cache/lab` of this repository.
  */
-export function labCacheFolder(): string {
+function labCacheFolder(): string {
   const shared = process.env['NEXUS_LAB_CACHE'];
   return shared === undefined || shared === '' ? resolve(import.meta.dirname, '../../.cache/lab') : resolve(shared);
 }

@@ -20,7 +20,7 @@ import { endProcess, identifyProcess, isAlive, ProcessId } from './process-id.ts
 const run = promisify(execFile);
 
 /** Short, because the paths of an engine's sockets may have 107 characters; on disk, because overlay2 needs it. */
-export const LAB_ROOT = '/var/tmp/nexus-lab';
+const LAB_ROOT = '/var/tmp/nexus-lab';
 const SUBNETS = 256;
 const END_GRACE_MS = 5_000;
 
@@ -38,7 +38,7 @@ const RunRecord = z.object({
 type RunRecord = z.infer<typeof RunRecord>;
 type ListName = Exclude<keyof RunRecord, 'owner'>;
 
-export class LabRun {
+class LabRun {
   /** Six characters that make the names of namespaces and interfaces unique on this machine. */
   readonly id: string;
   readonly folder: string;

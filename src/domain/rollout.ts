@@ -95,8 +95,6 @@ export type AgentEvent =
     }
   | { readonly type: 'converged'; readonly convergedAtMs: number; readonly currentRelease: string };
 
-export type AgentEventType = AgentEvent['type'];
-
 export const AGENT_EVENT_TYPES = [
   'dispatch_ack',
   'activation_started',
@@ -110,7 +108,9 @@ export const AGENT_EVENT_TYPES = [
   'failed',
   'rollback_completed',
   'converged',
-] as const satisfies readonly AgentEventType[];
+] as const satisfies ReadonlyArray<AgentEvent['type']>;
+
+export type AgentEventType = (typeof AGENT_EVENT_TYPES)[number];
 
 /** An event with its number and the digest of the body it came in. */
 export interface NumberedEvent {

@@ -32,7 +32,7 @@ import {
 } from './roll-up.ts';
 import { metricsOf, type Series, type TickBlock } from './tick-block.ts';
 
-export const CHUNK_VERSION = 1;
+const CHUNK_VERSION = 1;
 const TICKS = 0;
 const ROLL_UPS = 1;
 const NOT_MEASURED = 0;

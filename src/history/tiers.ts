@@ -14,7 +14,7 @@ export interface TierShape {
 }
 
 /** Spans are short where points are dense, so that a chunk stays at some ten kilobytes. */
-export const TIER_SHAPES: readonly TierShape[] = [
+const TIER_SHAPES: readonly TierShape[] = [
   { tier: 'raw', stepMs: 0, spanMs: 2 * HOUR_MS },
   { tier: '1m', stepMs: MINUTE_MS, spanMs: 2 * HOUR_MS },
   { tier: '10m', stepMs: 10 * MINUTE_MS, spanMs: DAY_MS },
@@ -65,7 +65,7 @@ export function keptMs(tier: Tier, retention: Retention): number {
 }
 
 /** The coarsest tier whose points make up steps of `stepMs` exactly; raw samples where none does. */
-export function tierFor(stepMs: number | null): Tier {
+function tierFor(stepMs: number | null): Tier {
   if (stepMs === null) return 'raw';
   let found: Tier = 'raw';
   for (const shape of TIER_SHAPES) if (shape.stepMs > 0 && stepMs % shape.stepMs === 0) found = shape.tier;

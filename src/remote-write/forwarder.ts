@@ -19,7 +19,7 @@ import { delay } from '../runtime/wait.ts';
 import { decodeSample } from '../telemetry/sample-codec.ts';
 import { encodeLabels, encodeWriteRequest, type SeriesSamples } from './write-request.ts';
 
-export const FORWARDING = {
+const FORWARDING = {
   /** Ticks of one request: a few thousand samples. */
   maxTicks: 16,
   idleMs: 1_000,

@@ -30,7 +30,7 @@ export function isOffered(host: RolloutHost): boolean {
 }
 
 /** The failed release does not stay on the host: its agent still has to go back to what ran before. */
-export function owesRollback(plan: RolloutPlan, host: RolloutHost): boolean {
+function owesRollback(plan: RolloutPlan, host: RolloutHost): boolean {
   return host.state === 'failed' && !host.left && plan.policy.onHealthFailure === 'rollback-and-halt';
 }
 

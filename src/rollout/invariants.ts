@@ -1,18 +1,17 @@
 /**
  * What must never be otherwise. Every applied entry is checked against these at a cost that does not depend on the size
- * of the fleet; `checkWhole` reads everything, for tests and simulations.
+ * of the fleet; `test/rollout/check-whole` reads everything, for tests and simulations.
  */
 import { invariant } from '../domain/errors.ts';
 import type { HostState, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import type { Change } from './evolve.ts';
 import type { FleetView } from './fleet-view.ts';
-import { bucketOf } from './host-bucket.ts';
 import { failingEnforced } from './probe-records.ts';
 import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
-import { recount, sizeOf, total } from './wave-counts.ts';
+import { sizeOf, total } from './wave-counts.ts';
 
-export const INVARIANTS = {
+const INVARIANTS = {
   I1: 'a wave begins only when the one before it has converged wherever it is live, and no host is dispatched earlier',
   I2: 'no more hosts are in flight than max_in_flight',
   I3: 'failures beyond the threshold end the rollout with the very next entry',
@@ -139,27 +138,4 @@ export function checkOnlyOpen(created: RolloutState, others: Iterable<RolloutSta
       () => `rollouts ${created.plan.id} and ${other.plan.id} share ${quote(shared ?? '')}`,
     );
   }
-}
-
-/** Everything that can be seen of one rollout at rest, recounted. */
-export function checkWhole(rollout: RolloutState): void {
-  const { plan, progress } = rollout;
-  const counts = recount(plan.waves.length, rollout.hosts.values());
-  hold('I8', JSON.stringify(counts) === JSON.stringify(progress.waves), () => JSON.stringify([counts, progress.waves]));
-  let inFlight = 0;
-  for (const host of rollout.hosts.values()) {
-    const bucket = bucketOf(host);
-    if (bucket === 'inFlight') inFlight += 1;
-    hold(
-      'I8',
-      rollout.inFlight.has(host.name) === (bucket === 'inFlight'),
-      () => `${host.name} in the index of flights`,
-    );
-    const waits = rollout.pending[host.wave]?.has(host.name) === true;
-    hold('I8', waits === (bucket === 'pending'), () => `${host.name} in the index of the pending`);
-    const touched = host.epoch !== null || host.state !== 'pending';
-    hold('I1', !touched || host.wave <= progress.currentWave, () => `${quote(host.name)} was dispatched early`);
-  }
-  hold('I2', inFlight <= plan.maxInFlight, () => `${inFlight} are in flight`);
-  hold('I3', !isOpen(progress.status) || total(counts, 'failed') <= plan.failureThreshold, () => 'the rollout goes on');
 }

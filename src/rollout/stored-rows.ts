@@ -33,7 +33,7 @@ const limits = object<TelemetryLimits>({
   maxUnhealthySeconds: number,
 });
 
-export const policyShape = object<ReleasePolicy>({
+const policyShape = object<ReleasePolicy>({
   activationTimeoutSeconds: number,
   soakSeconds: number,
   sustainedFailureSeconds: number,

@@ -5,7 +5,7 @@
 import type { AgentEventType, HostState, RolloutStatus } from '../domain/rollout.ts';
 import type { LaterEntry } from './rollout-state.ts';
 
-export const TRANSITIONS = {
+const TRANSITIONS = {
   pending: { dispatch_ack: 'activating' },
   activating: {
     activation_started: 'activating',

@@ -1,6 +1,6 @@
 /** Counts of hosts by wave, moved one host at a time so that no step has to read every host. */
-import type { RolloutHost, WaveCounts } from '../domain/rollout.ts';
-import { type Bucket, bucketOf } from './host-bucket.ts';
+import type { WaveCounts } from '../domain/rollout.ts';
+import type { Bucket } from './host-bucket.ts';
 
 export const NO_COUNTS: WaveCounts = { pending: 0, inFlight: 0, converged: 0, failed: 0, left: 0 };
 
@@ -18,14 +18,4 @@ export function total(waves: readonly WaveCounts[], bucket: Bucket): number {
 /** Every host of a wave, wherever it is. */
 export function sizeOf(counts: WaveCounts): number {
   return counts.pending + counts.inFlight + counts.converged + counts.failed + counts.left;
-}
-
-/** The counts as they must be: reads every host, so only tests and simulations ask. */
-export function recount(waveCount: number, hosts: Iterable<RolloutHost>): WaveCounts[] {
-  const waves = Array.from({ length: waveCount }, () => ({ ...NO_COUNTS }) as Record<Bucket, number>);
-  for (const host of hosts) {
-    const counts = waves[host.wave];
-    if (counts !== undefined) counts[bucketOf(host)] += 1;
-  }
-  return waves as WaveCounts[];
 }

@@ -13,7 +13,7 @@ function metricShape<N extends string>(names: readonly N[]): Record<N, typeof me
   return Object.fromEntries(names.map((name) => [name, metricValue])) as Record<N, typeof metricValue>;
 }
 
-export const LABEL_LIMITS = { maxLabels: MAX_LABELS, maxValueLength: 255 } as const;
+const LABEL_LIMITS = { maxLabels: MAX_LABELS, maxValueLength: 255 } as const;
 const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
   error: "must be 1–63 letters, digits, '.', '_', '/' or '-', and start and end with a letter or digit",
 });
@@ -77,7 +77,6 @@ export const listQuerySchema = z.object({
   limit: queryInteger(1, LIST_LIMITS.maxLimit).default(LIST_LIMITS.defaultLimit),
   cursor: z.string().max(512).optional().describe('Opaque: the next_cursor of the previous page.'),
 });
-export type ListQuery = z.output<typeof listQuerySchema>;
 
 export const eventQuerySchema = z.object({
   after: queryInteger(0, Number.MAX_SAFE_INTEGER)
@@ -109,8 +108,8 @@ export const historyQuerySchema = z.object({
 
 // ── Answers ──
 
-export const hostMetricsBodySchema = z.object(metricShape(HOST_METRICS));
-export const containerMetricsBodySchema = z.object({ ...metricShape(CONTAINER_METRICS), memory_percent: metricValue });
+const hostMetricsBodySchema = z.object(metricShape(HOST_METRICS));
+const containerMetricsBodySchema = z.object({ ...metricShape(CONTAINER_METRICS), memory_percent: metricValue });
 
 export const hostBodySchema = z.object({
   name: z.string(),
@@ -206,7 +205,7 @@ export const containerHistoryBodySchema = z.object({
 });
 export type ContainerHistoryBody = z.output<typeof containerHistoryBodySchema>;
 
-export const logEventBodySchema = z.object({
+const logEventBodySchema = z.object({
   id: z.number(),
   at: instant,
   kind: z.enum(EVENT_KINDS).or(z.string()),
@@ -221,4 +220,3 @@ export const logEventListBodySchema = z.object({ events: z.array(logEventBodySch
 export type LogEventListBody = z.output<typeof logEventListBodySchema>;
 
 export const readyBodySchema = z.object({ ready: z.boolean(), reason: z.string().nullable() });
-export type ReadyBody = z.output<typeof readyBodySchema>;

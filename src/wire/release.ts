@@ -147,7 +147,6 @@ export type ReleaseListBody = z.output<typeof releaseListBodySchema>;
 
 /** `POST /v1/releases/{digest}/lift`: lets a quarantined release be dispatched again. */
 export const liftQuarantineSchema = z.strictObject({ reason: z.string().min(1).max(1000) });
-export type LiftQuarantineBody = z.input<typeof liftQuarantineSchema>;
 
 export const liftedBodySchema = z.object({ lifted: z.number() });
 export type LiftedBody = z.output<typeof liftedBodySchema>;

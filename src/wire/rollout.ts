@@ -42,7 +42,7 @@ export type AbortRolloutBody = z.input<typeof abortRolloutSchema>;
 
 const holdSchema = z.object({ gate: z.string(), reason: z.string() });
 
-export const rolloutHostBodySchema = z.object({
+const rolloutHostBodySchema = z.object({
   name: z.string(),
   state: z.enum(HOST_STATES),
   wave: z.number(),
@@ -75,7 +75,7 @@ export const rolloutHostBodySchema = z.object({
 });
 export type RolloutHostBody = z.output<typeof rolloutHostBodySchema>;
 
-export const rolloutSummaryBodySchema = z.object({
+const rolloutSummaryBodySchema = z.object({
   id: z.string(),
   stack: z.string(),
   release: z.string(),

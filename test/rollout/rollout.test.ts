@@ -6,9 +6,10 @@ import { decideCommand } from '../../src/rollout/decide-command.ts';
 import { decideEvent } from '../../src/rollout/decide-event.ts';
 import { evolveRollout } from '../../src/rollout/evolve.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
-import { checkChange, checkDispatch, checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
+import { checkChange, checkDispatch, checkOnlyOpen } from '../../src/rollout/invariants.ts';
 import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
 import type { LaterEntry } from '../../src/rollout/rollout-state.ts';
+import { checkWhole } from './check-whole.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import {
   EVENTS,
@@ -228,7 +229,7 @@ test('I2: one more in flight than may be', () => {
 test('I3: after a failure beyond the threshold nothing comes before the end', () => {
   const rollout = sampleRollout({ 'web-1': 'failed' }, ONE_WAVE);
   assert.throws(() => rollout.apply({ kind: 'host_dispatched', host: 'web-2', epoch: 1 }, NOON_MS), /I3 /);
-  assert.throws(() => checkWhole(rollout), /I3 /);
+  assert.throws(() => checkWhole(rollout), /I3: /);
   rollout.apply({ kind: 'rollout_halted', host: 'web-1', reason: '' }, NOON_MS);
   checkWhole(rollout);
 });
@@ -347,7 +348,7 @@ test('I8: counts that are not those of the hosts are seen', () => {
   assert.throws(() => checkChange(rollout, { kind: 'rollout_paused' }, change, NOON_MS), /I8 /);
   const stored = rollout.toRows();
   const forged = Rollout.restore({ ...stored, progress });
-  assert.throws(() => checkWhole(forged), /I8 /);
+  assert.throws(() => checkWhole(forged), /I8: /);
 });
 
 test('a host is in a rollout once', () => {

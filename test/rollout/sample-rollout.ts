@@ -9,7 +9,7 @@ import type {
   RolloutPlan,
 } from '../../src/domain/rollout.ts';
 import { Rollout } from '../../src/rollout/rollout.ts';
-import { recount } from '../../src/rollout/wave-counts.ts';
+import { recount } from './check-whole.ts';
 
 export const TARGET = `sha256:${'a'.repeat(64)}`;
 export const OTHER = `sha256:${'b'.repeat(64)}`;

@@ -9,7 +9,7 @@ export interface Faults {
 }
 
 const TIMEOUT_MS = 8_000;
-export const POLL_MS = 30_000;
+const POLL_MS = 30_000;
 
 export class Network {
   faults: Faults;

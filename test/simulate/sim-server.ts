@@ -14,11 +14,12 @@ import { decideNext } from '../../src/rollout/decide-next.ts';
 import { findSuperseded } from '../../src/rollout/find-superseded.ts';
 import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';
 import { isOffered, occupies } from '../../src/rollout/host-bucket.ts';
-import { checkOnlyOpen, checkWhole } from '../../src/rollout/invariants.ts';
+import { checkOnlyOpen } from '../../src/rollout/invariants.ts';
 import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
 import { Rollout, type RolloutRows, type TimedEntry } from '../../src/rollout/rollout.ts';
 import { isOpen, type LaterEntry } from '../../src/rollout/rollout-state.ts';
 import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/telemetry-gate/judge-telemetry.ts';
+import { checkWhole } from '../rollout/check-whole.ts';
 import type { Oracle } from './oracle.ts';
 
 export interface SimHost {

@@ -9,7 +9,7 @@ export interface ProjectFiles {
 }
 
 /** The oldest Compose whose flags and output these commands count on. */
-export const MIN_COMPOSE_VERSION = [2, 17] as const;
+const MIN_COMPOSE_VERSION = [2, 17] as const;
 
 export function versionCommand(): string[] {
   return ['compose', 'version', '--short'];

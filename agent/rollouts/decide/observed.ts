@@ -21,7 +21,7 @@ export interface Tried {
   readonly last: Outcome;
 }
 
-export const STEPS = ['prepare', 'pull', 'up', 'down'] as const;
+const STEPS = ['prepare', 'pull', 'up', 'down'] as const;
 export type Step = (typeof STEPS)[number];
 
 /** The latest answer of one of the release's own probes. */

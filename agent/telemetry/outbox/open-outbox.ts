@@ -10,7 +10,7 @@ import { MemoryOutbox } from './memory-outbox.ts';
 import type { Outbox } from './outbox.ts';
 
 /** All files of the outbox together. */
-export const MAX_OUTBOX_BYTES = 64 * 1_048_576;
+const MAX_OUTBOX_BYTES = 64 * 1_048_576;
 /** What stands in for it while the disk cannot be written. */
 const MAX_MEMORY_BYTES = 4 * 1_048_576;
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** How many files a process started here may hold open; node raises itself to the hard limit. */
-export function openFileLimit(): number {
+function openFileLimit(): number {
   const line = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   return line === undefined || line === 'unlimited' ? Number.POSITIVE_INFINITY : Number(line);
 }

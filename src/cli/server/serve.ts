@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import { DEFAULT_RETENTION, type Retention, type Tier } from '../../domain/history.ts';
 import type { Log } from '../../domain/log.ts';
+import { NEXUS_COMMIT, NEXUS_VERSION } from '../../domain/version.ts';
 import type { ApplianceConfig } from '../../main.ts';
 import { dataOption } from '../operator/arguments.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
@@ -82,6 +83,7 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const dataDir = dataDirectoryOf(flags.data, terminal);
   const { createLog } = await import('../terminal/create-log.ts');
   const log = createLog(terminal);
+  log.info({ version: NEXUS_VERSION, commit: NEXUS_COMMIT }, 'starting');
   // Before anything is open, so that a signal during a long start stops the server and does not kill it.
   const stop = stopSignal(log);
   const { openAppliance } = await import('../../main.ts');

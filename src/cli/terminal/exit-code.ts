@@ -3,7 +3,7 @@ import { NexusError } from '../../domain/errors.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** Ends a command with an exit code of its own, once it has printed everything there is to say. */
 export class CommandEnd extends Error {

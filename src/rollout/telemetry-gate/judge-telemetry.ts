@@ -38,7 +38,7 @@ export interface SoakTelemetry {
 }
 
 /** A program that starts takes memory and CPU that say nothing of how it goes on. */
-export const SETTLING_MS = 15_000;
+const SETTLING_MS = 15_000;
 /** Older samples than this many are not looked at. */
 const MAX_SAMPLES = 120;
 const MIN_CPU_SAMPLES = 3;

@@ -33,7 +33,7 @@ interface Unsaved {
   readonly hosts: Set<string>;
 }
 
-export function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
+function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
   return {
     host: (name) => {
       const stored = fleet.hostByName(name)?.stored;

@@ -13,7 +13,7 @@ import { type AgentEventBody, agentEventSchema } from '../../../src/wire/agent-e
 import type { ManifestBody } from '../../../src/wire/release.ts';
 
 export const FAKE_TOKEN = 'nxa_0123456789abcdef';
-export const FAKE_HOSTNAME = 'web-1';
+const FAKE_HOSTNAME = 'web-1';
 
 export type ReportedEvent = AgentEventBody['event'];
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchJsonBytes, composeBatch, planBatch } from '../../../agent/telemetry/plan-batch.ts';
+import { composeBatch, planBatch } from '../../../agent/telemetry/plan-batch.ts';
 
 const tick = (recordedAtMs: number, jsonBytes = 10) => ({ recordedAtMs, jsonBytes });
 const ROWS: [string, ReturnType<typeof tick>[], number, number, number[]][] = [
@@ -20,11 +20,13 @@ for (const [what, ticks, maxTicks, maxBytes, planned] of ROWS) {
   });
 }
 
-test('the length of a batch is known before it is written', () => {
+test('a batch that just fits is planned, and one that is a byte too long is not', () => {
   for (const texts of [['{}'], ['{"a":1}', '{}'], ['{}', '{}', '{"é":1}']]) {
     const jsons = texts.map((text) => Buffer.from(text));
     const batch = composeBatch(jsons);
     assert.deepEqual(JSON.parse(batch.toString()), { ticks: texts.map((text) => JSON.parse(text)) });
-    assert.equal(batchJsonBytes(jsons.map((json, index) => tick(index, json.length))), batch.length);
+    const ticks = jsons.map((json, index) => tick(index, json.length));
+    assert.equal(planBatch(ticks, 10, batch.length).length, ticks.length);
+    assert.equal(planBatch(ticks, 10, batch.length - 1).length, Math.max(1, ticks.length - 1));
   }
 });

@@ -30,7 +30,7 @@ export async function post(client: Client, path: string, token: string, body: un
 }
 
 /** What an answer to telemetry means. Throws on one that no healthy agent should ever get. */
-export function judge(answer: Answer): Outcome {
+function judge(answer: Answer): Outcome {
   if (answer.status === 204) return 'acknowledged';
   if (answer.status !== 503) throw new Error(`telemetry was answered ${answer.status}: ${answer.text}`);
   if (!/^[1-9]\d*$/.test(answer.retryAfter ?? '')) {
