@@ -25,7 +25,10 @@ export interface ApiCall {
   /** Already encoded, beginning with a slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** What the body must be: one that breaks a rule is not sent. */
+  readonly bodySchema?: z.ZodType;
 }
 
 function pathOf(endpoint: Endpoint, call: ApiCall): string {
@@ -42,6 +45,12 @@ function headersOf(endpoint: Endpoint, call: ApiCall): Record<string, string> {
     ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(endpoint.token === null ? {} : { authorization: `Bearer ${endpoint.token}` }),
   };
+}
+
+function requireValidBody({ body, bodySchema }: ApiCall): void {
+  const parsed = bodySchema === undefined ? undefined : parseWith(bodySchema, body);
+  if (parsed === undefined || parsed.ok) return;
+  throw new NexusError('usage', 'the request is not valid and was not sent', { details: { errors: parsed.errors } });
 }
 
 function textHeader(value: string | string[] | undefined): string | null {
@@ -88,10 +97,12 @@ export class ApiConnection {
   }
 
   /**
-   * Sends one call and reads its answer with `schema`. Throws NexusError: `unreachable` without an answer, the code that
-   * belongs to the status of a refusal, `internal` for an answer that this version of Nexus does not understand.
+   * Sends one call and reads its answer with `schema`. Throws NexusError: `usage` for a body that breaks a rule of its
+   * schema, `unreachable` without an answer, the code that belongs to the status of a refusal, `internal` for an answer
+   * that this version of Nexus does not understand.
    */
   async send<S extends z.ZodType>(call: ApiCall, schema: S): Promise<z.output<S>> {
+    requireValidBody(call);
     const { status, text, headers } = await this.#exchange(call);
     const name = `${call.method} ${call.path}`;
     const body = readJson(text);

@@ -9,7 +9,10 @@ import {
   type CreateTokenBody,
   containerHistoryBodySchema,
   containerListBodySchema,
+  createAdminTokenSchema,
   createdHostBodySchema,
+  createHostSchema,
+  createTokenSchema,
   type HostBody,
   type HostHistoryBody,
   type HostListBody,
@@ -26,10 +29,12 @@ import {
   tokenBodySchema,
   tokenListBodySchema,
   type UpdateHostBody,
+  updateHostSchema,
 } from '../wire/operator.ts';
 import {
   type LiftedBody,
   liftedBodySchema,
+  liftQuarantineSchema,
   type Manifest,
   manifestSchema,
   type ReleaseBody,
@@ -41,7 +46,9 @@ import {
   type AbortedRolloutBody,
   type AbortRolloutBody,
   abortedRolloutBodySchema,
+  abortRolloutSchema,
   type CreateRolloutBody,
+  createRolloutSchema,
   type ReplayBody,
   type RolloutBody,
   type RolloutListBody,
@@ -108,7 +115,10 @@ export class NexusClient {
   }
 
   createHost(body: CreateHostBody): Promise<CreatedHostBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/hosts', body }, createdHostBodySchema);
+    return this.#connection.send(
+      { method: 'POST', path: '/v1/hosts', body, bodySchema: createHostSchema },
+      createdHostBodySchema,
+    );
   }
 
   async listHosts(): Promise<HostListBody> {
@@ -120,7 +130,10 @@ export class NexusClient {
   }
 
   updateHost(name: string, body: UpdateHostBody): Promise<HostBody> {
-    return this.#connection.send({ method: 'PATCH', path: hostPath(name), body }, hostBodySchema);
+    return this.#connection.send(
+      { method: 'PATCH', path: hostPath(name), body, bodySchema: updateHostSchema },
+      hostBodySchema,
+    );
   }
 
   /** For good: the host's tokens are refused from the next request on, and its history is kept. */
@@ -149,13 +162,19 @@ export class NexusClient {
 
   /** The plaintext in the answer is shown this once. */
   createAgentToken(hostName: string, body: CreateTokenBody = {}): Promise<MintedTokenBody> {
-    return this.#connection.send({ method: 'POST', path: `${hostPath(hostName)}/tokens`, body }, mintedTokenBodySchema);
+    return this.#connection.send(
+      { method: 'POST', path: `${hostPath(hostName)}/tokens`, body, bodySchema: createTokenSchema },
+      mintedTokenBodySchema,
+    );
   }
 
   /** The plaintext in the answer is shown this once. */
   createAdminToken(body: CreateTokenBody = {}): Promise<MintedTokenBody> {
     const request: CreateAdminTokenBody = { kind: 'admin', ...body };
-    return this.#connection.send({ method: 'POST', path: '/v1/tokens', body: request }, mintedTokenBodySchema);
+    return this.#connection.send(
+      { method: 'POST', path: '/v1/tokens', body: request, bodySchema: createAdminTokenSchema },
+      mintedTokenBodySchema,
+    );
   }
 
   async listAgentTokens(hostName: string): Promise<TokenListBody> {
@@ -202,18 +221,24 @@ export class NexusClient {
   /** Lets a quarantined release be dispatched again. */
   liftQuarantine(digest: string, reason: string): Promise<LiftedBody> {
     return this.#connection.send(
-      { method: 'POST', path: `${releasePath(digest)}/lift`, body: { reason } },
+      { method: 'POST', path: `${releasePath(digest)}/lift`, body: { reason }, bodySchema: liftQuarantineSchema },
       liftedBodySchema,
     );
   }
 
   createRollout(body: CreateRolloutBody): Promise<RolloutBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/rollouts', body }, rolloutBodySchema);
+    return this.#connection.send(
+      { method: 'POST', path: '/v1/rollouts', body, bodySchema: createRolloutSchema },
+      rolloutBodySchema,
+    );
   }
 
   /** What `body` would do; changes nothing. */
   planRollout(body: CreateRolloutBody): Promise<RolloutPlanBody> {
-    return this.#connection.send({ method: 'POST', path: '/v1/rollouts/plan', body }, rolloutPlanBodySchema);
+    return this.#connection.send(
+      { method: 'POST', path: '/v1/rollouts/plan', body, bodySchema: createRolloutSchema },
+      rolloutPlanBodySchema,
+    );
   }
 
   /** Newest first. */
@@ -242,7 +267,10 @@ export class NexusClient {
   }
 
   abortRollout(id: string, body: AbortRolloutBody = {}): Promise<AbortedRolloutBody> {
-    return this.#connection.send({ method: 'POST', path: `${rolloutPath(id)}/abort`, body }, abortedRolloutBodySchema);
+    return this.#connection.send(
+      { method: 'POST', path: `${rolloutPath(id)}/abort`, body, bodySchema: abortRolloutSchema },
+      abortedRolloutBodySchema,
+    );
   }
 
   /** One page of a rollout's own log, as {@link readEvents}. */

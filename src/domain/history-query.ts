@@ -1,6 +1,12 @@
 /** A question about history, and its answer. */
 import type { Tier } from './history.ts';
 
+/** A step of history: a year is as long as any roll-up makes sense. */
+export const STEP_SECONDS = { min: 1, max: 31_536_000 } as const;
+
+/** A history answer never has more points; a longer span takes a larger step. */
+export const MAX_HISTORY_POINTS = 11_000;
+
 export interface HistoryRequest {
   readonly fromMs: number;
   readonly toMs: number;

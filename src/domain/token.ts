@@ -1,3 +1,6 @@
+/** Seconds that a token may be valid. */
+export const TOKEN_LIFETIME_SECONDS = { min: 60, max: 3650 * 86_400 } as const;
+
 export type TokenKind = 'agent' | 'admin';
 
 /** A bearer credential as it is kept: its plaintext never is. */

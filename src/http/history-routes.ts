@@ -1,4 +1,4 @@
-import type { HistoryRequest } from '../domain/history-query.ts';
+import { type HistoryRequest, MAX_HISTORY_POINTS } from '../domain/history-query.ts';
 import { formatInstant, parseInstant } from '../domain/instant.ts';
 import type { Queries } from '../domain/ports.ts';
 import {
@@ -9,7 +9,6 @@ import {
   hostHistoryBodySchema,
   listQuerySchema,
   logEventListBodySchema,
-  MAX_HISTORY_POINTS,
 } from '../wire/operator.ts';
 import { json } from './answer.ts';
 import { jsonList } from './json-list.ts';

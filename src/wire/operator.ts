@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { EVENT_KINDS } from '../domain/event-log.ts';
 import { TIERS } from '../domain/history.ts';
+import { STEP_SECONDS } from '../domain/history-query.ts';
 import { HOST_STATUSES, isHostName, MAX_LABELS, OFFLINE_AFTER_SECONDS } from '../domain/host.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
+import { TOKEN_LIFETIME_SECONDS } from '../domain/token.ts';
 
 /** What operators send and read: the server answers in these shapes, and the client parses answers with them. */
 
@@ -32,10 +34,7 @@ export const hostNameSchema = z
 
 const offlineAfterSeconds = z.int().min(OFFLINE_AFTER_SECONDS.min).max(OFFLINE_AFTER_SECONDS.max);
 const tokenName = z.string().min(1).max(80);
-const expiresInSeconds = z
-  .int()
-  .min(60)
-  .max(10 * 366 * 86_400);
+const expiresInSeconds = z.int().min(TOKEN_LIFETIME_SECONDS.min).max(TOKEN_LIFETIME_SECONDS.max);
 
 // ── Requests ──
 
@@ -91,13 +90,12 @@ export const dispatchQuerySchema = z.object({
   wait: queryInteger(0, 60).default(60).describe('Seconds to wait for a dispatch.'),
 });
 
-/** A history answer never has more points; a longer span takes a larger `step_seconds`. */
-export const MAX_HISTORY_POINTS = 11_000;
-
 export const historyQuerySchema = z.object({
   from: z.string().max(64).optional().describe('ISO 8601 with a zone; the default is an hour before `to`.'),
   to: z.string().max(64).optional().describe('ISO 8601 with a zone; the default is now.'),
-  step_seconds: queryInteger(1, 31_536_000).optional().describe('One point per step; without it, every sample.'),
+  step_seconds: queryInteger(STEP_SECONDS.min, STEP_SECONDS.max)
+    .optional()
+    .describe('One point per step; without it, every sample.'),
   spread: z
     .enum(['true', 'false'])
     .optional()

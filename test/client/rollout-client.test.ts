@@ -125,6 +125,16 @@ describe('NexusClient asks about releases and rollouts', () => {
     assert.equal(api.seen.length, 4);
   });
 
+  it('but sends nothing that breaks a rule', async (t) => {
+    const { api, client } = await connect(t, () => ({ body: ROLLOUT }));
+    await assert.rejects(client.createRollout({ ...REQUEST, max_in_flight: 0 }), (error) => {
+      assert.ok(error instanceof NexusError && error.code === 'usage');
+      assert.deepEqual(error.details['errors'], [{ path: 'max_in_flight', message: 'must be at least 1' }]);
+      return true;
+    });
+    assert.deepEqual(api.seen, []);
+  });
+
   it('for the newest rollout alone', async (t) => {
     const rollouts = [summaryOf(ROLLOUT)];
     const { api, client } = await connect(t, () => ({ body: { rollouts: rollouts.splice(0), next_cursor: 'ro_1' } }));

@@ -5,6 +5,7 @@ import { delay } from '../../runtime/wait.ts';
 import type { LogEventBody } from '../../wire/operator.ts';
 import { hostOption } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
+import { readHostName } from '../operator/host-name.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { asOutage, OutageNotice } from '../operator/outage.ts';
 import { loadReleaseNames } from '../operator/release-names.ts';
@@ -83,6 +84,7 @@ async function listEvents(terminal: Terminal, flags: ListFlags): Promise<void> {
         ? Number.POSITIVE_INFINITY
         : readWholeNumber('--limit', flags.limit, 1, 'how many events to list, for example 100'),
   };
+  if (flags.host !== undefined) readHostName(flags.host);
   await withClient(flags, terminal, async (client) => {
     const names: ReleaseNames = flags.json ? new Map() : await loadReleaseNames(client);
     if (flags.follow) return followEvents(terminal, client, cursor, flags, names);

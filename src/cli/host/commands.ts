@@ -1,9 +1,9 @@
 import { Argument, type Command } from 'commander';
-import { NexusError } from '../../domain/errors.ts';
-import { DEFAULT_OFFLINE_AFTER_SECONDS, isHostName, OFFLINE_AFTER_SECONDS } from '../../domain/host.ts';
+import { DEFAULT_OFFLINE_AFTER_SECONDS, OFFLINE_AFTER_SECONDS } from '../../domain/host.ts';
 import { formatSpan, plural } from '../../domain/words.ts';
 import { collect, hostArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
+import { readHostName } from '../operator/host-name.ts';
 import { formatLabels, readLabelChanges, readLabels } from '../operator/labels.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { durationFlag, readDuration } from '../terminal/duration.ts';
@@ -11,16 +11,6 @@ import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { printAgentStart } from './agent-start.ts';
 import { type MetricsFlags, showMetrics } from './metrics.ts';
-
-function readHostName(text: string): string {
-  if (isHostName(text)) return text;
-  const nearest = text.toLowerCase().replaceAll('_', '-');
-  throw new NexusError(
-    'usage',
-    `'${text}' is not a host name: use lower-case letters, digits, '-' and '.', at most 253 characters (RFC 1123).`,
-    isHostName(nearest) ? { details: { did_you_mean: nearest } } : {},
-  );
-}
 
 interface AddFlags extends OperatorFlags {
   readonly label?: readonly string[];
@@ -35,7 +25,7 @@ async function addHost(terminal: Terminal, name: string, flags: AddFlags): Promi
     ...(flags.token === undefined ? {} : { token: flags.token }),
     ...(flags.offlineAfter === undefined
       ? {}
-      : { offline_after_seconds: readDuration('--offline-after', flags.offlineAfter) }),
+      : { offline_after_seconds: readDuration('--offline-after', flags.offlineAfter, OFFLINE_AFTER_SECONDS) }),
   };
   const created = await withClient(flags, terminal, (client) => client.createHost(body));
   if (flags.json) return printJson(terminal, created);
@@ -108,7 +98,7 @@ async function setHost(
   name: string,
   flags: OperatorFlags & { readonly offlineAfter: string },
 ): Promise<void> {
-  const seconds = readDuration('--offline-after', flags.offlineAfter);
+  const seconds = readDuration('--offline-after', flags.offlineAfter, OFFLINE_AFTER_SECONDS);
   const host = await withClient(flags, terminal, (client) =>
     client.updateHost(name, { offline_after_seconds: seconds }),
   );

@@ -1,13 +1,12 @@
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
+import { STEP_SECONDS } from '../../domain/history-query.ts';
 import { type OperatorFlags, withClient } from '../operator/operator-command.ts';
-import { readDuration, readPointInTime } from '../terminal/duration.ts';
+import { readDuration, readTimeSpan, type SpanFlags } from '../terminal/duration.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 
-export interface MetricsFlags extends OperatorFlags {
+export interface MetricsFlags extends OperatorFlags, SpanFlags {
   readonly container?: string;
-  readonly from?: string;
-  readonly to?: string;
   readonly step?: string;
 }
 
@@ -28,11 +27,9 @@ async function containerIdOf(client: NexusClient, host: string, wanted: string):
 
 /** Prints the history of a host, or of one of its containers. */
 export async function showMetrics(terminal: Terminal, name: string, flags: MetricsFlags): Promise<void> {
-  const nowMs = terminal.runtime.nowMs();
   const span = {
-    from: flags.from === undefined ? undefined : readPointInTime('--from', flags.from, nowMs),
-    to: flags.to === undefined ? undefined : readPointInTime('--to', flags.to, nowMs),
-    stepSeconds: flags.step === undefined ? undefined : readDuration('--step', flags.step),
+    ...readTimeSpan(flags, terminal.runtime.nowMs()),
+    stepSeconds: flags.step === undefined ? undefined : readDuration('--step', flags.step, STEP_SECONDS),
   };
   await withClient(flags, terminal, async (client) => {
     const { container } = flags;

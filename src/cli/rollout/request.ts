@@ -3,6 +3,7 @@ import { NexusError } from '../../domain/errors.ts';
 import { DEFAULT_ROLLOUT } from '../../domain/rollout.ts';
 import type { CreateRolloutBody } from '../../wire/rollout.ts';
 import { completedBy } from '../operator/completion-source.ts';
+import { readHostName } from '../operator/host-name.ts';
 import { readLabels } from '../operator/labels.ts';
 import type { OperatorFlags } from '../operator/operator-command.ts';
 import { readWholeNumber } from '../terminal/number.ts';
@@ -43,7 +44,7 @@ export function readRequest(flags: RequestFlags): Omit<CreateRolloutBody, 'relea
   return {
     ...(flags.host === undefined
       ? { selector: readLabels(flags.selector ?? []) }
-      : { hosts: [...new Set(flags.host)] }),
+      : { hosts: [...new Set(flags.host.map(readHostName))] }),
     ...(flags.waves === undefined ? {} : { waves: readWaves(flags.waves) }),
     ...(flags.maxInFlight === undefined
       ? {}

@@ -2,30 +2,24 @@ import { once } from 'node:events';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
+import { STEP_SECONDS } from '../../domain/history-query.ts';
 import { parseInstant } from '../../domain/instant.ts';
 import { plural } from '../../domain/words.ts';
 import { collect, dataOption, hostOption } from '../operator/arguments.ts';
 import { completedBy } from '../operator/completion-source.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
-import { readDuration, readPointInTime } from '../terminal/duration.ts';
+import { readDuration, readTimeSpan, type SpanFlags } from '../terminal/duration.ts';
 import { printNote, type Terminal } from '../terminal/terminal.ts';
 
 const FORMATS = ['csv', 'parquet', 'prometheus'] as const;
 
-interface ExportFlags {
+interface ExportFlags extends SpanFlags {
   readonly data?: string;
   readonly format: (typeof FORMATS)[number];
   readonly host?: readonly string[];
-  readonly from?: string;
-  readonly to?: string;
   readonly step?: string;
   readonly output?: string;
-}
-
-function readTime(flag: string, text: string | undefined, nowMs: number, fallbackMs: number): number {
-  if (text === undefined) return fallbackMs;
-  return parseInstant(readPointInTime(flag, text, nowMs)) ?? fallbackMs;
 }
 
 /** Writes under another name first, so that a file of the final name is always complete. */
@@ -63,11 +57,12 @@ async function intoFile(
 async function exportTo(terminal: Terminal, flags: ExportFlags): Promise<void> {
   const directory = dataDirectoryOf(flags.data, terminal);
   const nowMs = terminal.runtime.nowMs();
+  const { from, to } = readTimeSpan(flags, nowMs);
   const request = {
     hosts: flags.host ?? [],
-    fromMs: readTime('--from', flags.from, nowMs, 0),
-    toMs: readTime('--to', flags.to, nowMs, nowMs),
-    stepMs: flags.step === undefined ? null : readDuration('--step', flags.step) * 1000,
+    fromMs: parseInstant(from ?? '') ?? 0,
+    toMs: parseInstant(to ?? '') ?? nowMs,
+    stepMs: flags.step === undefined ? null : readDuration('--step', flags.step, STEP_SECONDS) * 1000,
   };
   if (flags.format === 'parquet' && flags.output === undefined && terminal.stdout.isTTY === true) {
     throw new NexusError(

@@ -31,15 +31,26 @@ export function readDurationOrZero(flag: string, text: string): number {
   );
 }
 
-/** As {@link readDurationOrZero}, but a duration of 0 is refused as well. */
-export function readDuration(flag: string, text: string): number {
-  const seconds = readDurationOrZero(flag, text);
-  if (seconds > 0) return seconds;
-  throw new NexusError('usage', `${flag} is '${text}', but it must be longer than 0: write for example 45s or 30m.`);
+/** Seconds, both included. */
+export interface DurationRange {
+  readonly min: number;
+  readonly max: number;
 }
 
-/** The value of `flag` as ISO 8601 UTC: `now`, an ISO 8601 instant, or how long ago (`1h`). Throws `usage`. */
-export function readPointInTime(flag: string, text: string, nowMs: number): string {
+/** As {@link readDurationOrZero}, but refuses what is outside of `range`; by default only 0 is. */
+export function readDuration(flag: string, text: string, range?: DurationRange): number {
+  const seconds = readDurationOrZero(flag, text);
+  const { min, max } = range ?? { min: 1, max: Number.POSITIVE_INFINITY };
+  if (seconds >= min && seconds <= max) return seconds;
+  const bounds =
+    max === Number.POSITIVE_INFINITY
+      ? `at least ${durationFlag(min)}`
+      : `from ${durationFlag(min)} to ${durationFlag(max)}`;
+  throw new NexusError('usage', `${flag} is '${text}', but it must be ${bounds}.`);
+}
+
+/** The value of `flag` as ISO 8601 in UTC: `now`, an ISO 8601 instant, or how long ago (`1h`). Throws `usage`. */
+function readPointInTime(flag: string, text: string, nowMs: number): string {
   if (text === 'now') return formatInstant(nowMs);
   const instant = parseInstant(text);
   if (instant !== undefined) return formatInstant(instant);
@@ -51,6 +62,21 @@ export function readPointInTime(flag: string, text: string, nowMs: number): stri
     );
   }
   return formatInstant(nowMs - agoSeconds * 1000);
+}
+
+export interface SpanFlags {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** `--from` and `--to` as {@link readPointInTime} reads them. Throws `usage` for a span that ends before it starts. */
+export function readTimeSpan(flags: SpanFlags, nowMs: number): { from: string | undefined; to: string | undefined } {
+  const from = flags.from === undefined ? undefined : readPointInTime('--from', flags.from, nowMs);
+  const to = flags.to === undefined ? undefined : readPointInTime('--to', flags.to, nowMs);
+  if (from !== undefined && from > (to ?? formatInstant(nowMs))) {
+    throw new NexusError('usage', `--from is ${from}, which is later than ${to ?? 'now'}: swap --from and --to.`);
+  }
+  return { from, to };
 }
 
 const FLAG_UNITS = [

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
+import { TOKEN_LIFETIME_SECONDS } from '../../domain/token.ts';
 import type { MintedTokenBody, TokenBody } from '../../wire/operator.ts';
 import { hostOption, tokenArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
@@ -49,7 +50,9 @@ async function createToken(terminal: Terminal, flags: CreateFlags): Promise<void
   const host = ownerOf(flags);
   const body = {
     ...(flags.name === undefined ? {} : { name: flags.name }),
-    ...(flags.expires === undefined ? {} : { expires_in_seconds: readDuration('--expires', flags.expires) }),
+    ...(flags.expires === undefined
+      ? {}
+      : { expires_in_seconds: readDuration('--expires', flags.expires, TOKEN_LIFETIME_SECONDS) }),
   };
   const minted = await withClient(flags, terminal, (client) =>
     host === null ? client.createAdminToken(body) : client.createAgentToken(host, body),

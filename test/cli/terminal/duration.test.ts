@@ -5,7 +5,7 @@ import {
   formatRelativeTime,
   parseDuration,
   readDuration,
-  readPointInTime,
+  readTimeSpan,
 } from '../../../src/cli/terminal/duration.ts';
 import { NexusError } from '../../../src/domain/errors.ts';
 import { NOON_MS } from '../memory-terminal.ts';
@@ -77,9 +77,15 @@ describe('points in time', () => {
     ['2026-01-31T12:00:00+02:00', '2026-01-31T10:00:00.000Z'],
   ];
   for (const [text, instant] of rows) {
-    it(`${text} is ${instant}`, () => assert.equal(readPointInTime('--from', text, NOON_MS), instant));
+    it(`${text} is ${instant}`, () => assert.equal(readTimeSpan({ from: text }, NOON_MS).from, instant));
   }
   for (const text of ['yesterday', '2026-01-31', '2026-02-30T00:00:00Z']) {
-    it(`'${text}' is wrong usage`, () => assert.throws(() => readPointInTime('--from', text, NOON_MS), isUsage));
+    it(`'${text}' is wrong usage`, () => assert.throws(() => readTimeSpan({ from: text }, NOON_MS), isUsage));
   }
+
+  it('that swap beginning and end are wrong usage', () => {
+    assert.throws(() => readTimeSpan({ from: '1h', to: '2h' }, NOON_MS), /swap --from and --to/);
+    assert.throws(() => readTimeSpan({ from: '2030-01-01T00:00:00Z' }, NOON_MS), /later than now/);
+    assert.deepEqual(readTimeSpan({ to: '2h' }, NOON_MS), { from: undefined, to: '2026-05-01T10:00:00.000Z' });
+  });
 });
