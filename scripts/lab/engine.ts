@@ -7,7 +7,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -55,6 +55,8 @@ export interface EngineOptions {
   readonly netns?: string;
   /** Further arguments for dockerd. */
   readonly args?: readonly string[];
+  /** Keeps its images and containers on a disk of their own of this size, so that a test may fill it. */
+  readonly diskMb?: number;
 }
 
 export interface CommandResult {
@@ -68,6 +70,8 @@ export interface Engine {
   /** What DOCKER_HOST wants: `unix://` and the socket. */
   readonly dockerHost: string;
   readonly namespace: string;
+  /** Folder with its images and containers: a disk of its own when it was started with `diskMb`. */
+  readonly dataRoot: string;
   /** The daemon's process, the newest one after a restart. */
   readonly pid: number;
   /** One call of the Engine API. */
@@ -122,6 +126,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   // An empty file of its own, as otherwise the machine's /etc/docker/daemon.json would apply.
   const config = join(dir, 'daemon.json');
   await writeFile(config, '{}');
+  if (options.diskMb !== undefined) await mountDisk(dir, options.diskMb, env);
   const daemonArgs = [
     ['--config-file', config],
     ['--host', `unix://${paths.socket}`],
@@ -164,6 +169,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     socketPath: paths.socket,
     dockerHost: `unix://${paths.socket}`,
     namespace,
+    dataRoot: paths.data,
     get pid() {
       return daemon.pid;
     },
@@ -257,6 +263,18 @@ export async function runContainer(engine: Engine, options: ContainerOptions = {
   const { Id } = z.object({ Id: z.string() }).parse(created.body);
   await engine.call({ method: 'POST', path: `/containers/${Id}/start` });
   return Id;
+}
+
+/** Its file takes room only as far as it is used, and is unmounted with whatever else the engine has mounted. */
+async function mountDisk(dir: string, sizeMb: number, env: NodeJS.ProcessEnv): Promise<void> {
+  const run = promisify(execFile);
+  const image = join(dir, 'disk.img');
+  const folder = enginePaths(dir).data;
+  await writeFile(image, '');
+  await truncate(image, sizeMb * 1024 * 1024);
+  await run('mkfs.ext4', ['-q', '-F', '-m', '0', image], { env });
+  await mkdir(folder);
+  await run('mount', ['-o', 'loop', image, folder], { env });
 }
 
 async function answersPing(socket: string): Promise<boolean> {
