@@ -20,6 +20,8 @@ export interface RolloutAgentOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whose network it lives on: its engine's, as on a host of its own, or this machine's (default). */
   readonly network?: 'engine' | 'machine';
+  /** Without `--rollouts`: it only reads Docker. */
+  readonly isReadOnly?: boolean;
 }
 
 export class RolloutAgent {
@@ -61,7 +63,7 @@ export class RolloutAgent {
   async start(): Promise<void> {
     const { env } = await installLab();
     const nexus = nexusCommand();
-    const args = [...nexus.args, 'agent', '--rollouts'];
+    const args = [...nexus.args, 'agent', ...(this.#options.isReadOnly === true ? [] : ['--rollouts'])];
     const [command, commandArgs] =
       this.#options.network === 'engine' ? onHost(this.#engine, nexus.file, args) : [nexus.file, args];
     const child = spawn(command, commandArgs, {

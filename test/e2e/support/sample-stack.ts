@@ -4,7 +4,8 @@ import type { ManifestBody } from '../../../src/wire/release.ts';
 /** Ends at once when asked to; as process 1 a plain `sleep` would not hear. */
 const ENDS_WHEN_ASKED = "trap 'exit 0' TERM";
 
-function shell(...commands: readonly string[]): string[] {
+/** Runs the commands one after the other, and ends at once when it is asked to. */
+export function shell(...commands: readonly string[]): string[] {
   return ['sh', '-c', [ENDS_WHEN_ASKED, ...commands].join('; ')];
 }
 
@@ -33,8 +34,14 @@ export const LEAKING = shell(
 );
 
 /** Asked often until it passes for the first time, and every second from then on; one failure counts. */
-const HEALTHCHECK =
-  '{test: ["CMD", "test", "-f", "/ok"], interval: 1s, timeout: 10s, retries: 1, start_period: 20s, start_interval: 300ms}';
+export const HEALTHCHECK = {
+  test: ['CMD', 'test', '-f', '/ok'],
+  interval: '1s',
+  timeout: '10s',
+  retries: 1,
+  start_period: '20s',
+  start_interval: '300ms',
+};
 
 /** A Compose file: services by name, each with its image and further lines. */
 export function composeFile(services: Readonly<Record<string, string>>, ...more: readonly string[]): string {
@@ -43,7 +50,7 @@ export function composeFile(services: Readonly<Record<string, string>>, ...more:
     `    image: ${image}`,
     // Not 'unless-stopped': an engine that was killed takes its containers for ones that somebody stopped.
     '    restart: always',
-    `    healthcheck: ${HEALTHCHECK}`,
+    `    healthcheck: ${JSON.stringify(HEALTHCHECK)}`,
     ...more.map((line) => `    ${line}`),
   ]);
   return ['services:', ...blocks, ''].join('\n');
