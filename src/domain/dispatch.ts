@@ -22,7 +22,7 @@ export interface AgentRollout {
 export interface Dispatches {
   /**
    * What the host is to do; waits up to `waitMs` for something to do. Null: nothing. When it must wait it hands
-   * `onWaiting` what to call when nobody wants the answer any more, which ends the wait.
+   * `onWaiting` what to call when the answer is no longer wanted, which ends the wait.
    */
   nextDispatch(
     identity: AgentIdentity,

@@ -53,7 +53,7 @@ export function parseEventKind(id: number, kind: string): EventKind {
 }
 
 /**
- * The `data` of an entry, as a store keeps it. What must lie in it depends on the kind: whoever reads an entry for more
- * than showing it parses that as well (`rollout/stored-entry`).
+ * How a store keeps the `data` of an entry. Its fields depend on the kind; code that does more than show them parses them
+ * as well (`rollout/stored-entry`).
  */
 export const EVENT_DATA = new StoredForm<NewLogEvent['data']>('entry of the log', recordOf(anything), [MARKED]);

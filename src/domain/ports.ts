@@ -23,7 +23,7 @@ export interface Readiness {
 }
 
 export interface Identities {
-  /** Who presents this bearer token at this moment; undefined: nobody that may. Throws `store_unavailable`. */
+  /** The owner of this bearer token; undefined when it is not valid now. Throws `store_unavailable`. */
   identify(plaintext: string, nowMs: number): Identity | undefined;
   /** Notes that an admin token was used with success. */
   noteUse(tokenId: string, nowMs: number): void;

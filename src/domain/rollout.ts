@@ -1,6 +1,6 @@
 /**
- * The vocabulary of rollouts. All of it is plain data: it is stored as JSON, and what is folded from the log must equal
- * what is stored, byte for byte; so field order is fixed by whoever builds a value, and there is no undefined in it.
+ * The vocabulary of rollouts. All of it is plain data that is stored as JSON, and what is folded from the log must equal
+ * what is stored, byte for byte: values are built with their fields in a fixed order, and without undefined.
  */
 import type { ReleasePolicy } from './release.ts';
 
@@ -38,7 +38,7 @@ export const EVENT_LIMITS = {
   maxProbes: 100,
 } as const;
 
-/** What an agent reports about one (host, rollout). Times are the agent's, milliseconds since the epoch. */
+/** What an agent reports about its host in one rollout. Times are by the agent's clock, milliseconds since the epoch. */
 export type AgentEvent =
   | { readonly type: 'dispatch_ack'; readonly currentRelease: string | null; readonly receivedAtMs: number }
   | { readonly type: 'activation_started'; readonly startedAtMs: number; readonly method: string }
@@ -115,7 +115,7 @@ export type AgentEventType = (typeof AGENT_EVENT_TYPES)[number];
 /** An event with its number and the digest of the body it came in. */
 export interface NumberedEvent {
   readonly seq: number;
-  /** SHA-256 of the event's RFC 8785 bytes, hex: tells a duplicate from a conflict. */
+  /** SHA-256 of the event's RFC 8785 bytes in hex; tells a duplicate from a conflict. */
   readonly bodyDigest: string;
   readonly event: AgentEvent;
 }
@@ -123,37 +123,37 @@ export interface NumberedEvent {
 export interface ProbeRecord {
   readonly name: string;
   readonly mode: ProbeMode;
-  /** Null: declared, and nothing observed yet. */
+  /** Null: declared, but not observed yet. */
   readonly status: 'pass' | 'fail' | null;
   /** Since when it has had that status, by the agent's clock; null with a null status. */
   readonly sinceMs: number | null;
   readonly reason: string | null;
 }
 
-/** What the server's own look at the telemetry of a soaking host came to. */
+/** How the server judges a soaking host by its telemetry. */
 export interface TelemetryVerdict {
-  /** `watch`: beyond a limit, not for long enough yet. `regressed`: for long enough; counts as a failing probe. */
+  /** `watch`: beyond a limit, but not for long yet. `regressed`: beyond it for too long; counts as a failing probe. */
   readonly status: 'not_judged' | 'ok' | 'watch' | 'regressed';
   readonly sinceMs: number;
-  /** One sentence for a person, with the figures. */
+  /** A sentence with the figures. */
   readonly reason: string;
   readonly figures: Readonly<Record<string, number | null>>;
 }
 
-/** One host's part in one rollout. */
+/** One host in one rollout. */
 export interface RolloutHost {
   readonly name: string;
   readonly wave: number;
   readonly state: HostState;
-  /** Archived meanwhile: nothing is expected of it any more. */
+  /** The host was archived and no longer takes part. */
   readonly left: boolean;
-  /** Rises with every dispatch of a stack to a host; null before this host is dispatched, and once that is withdrawn. */
+  /** Rises with every dispatch of the stack to the host; null until it is dispatched, and when that is withdrawn. */
   readonly epoch: number | null;
   readonly dispatchedAtMs: number | null;
   readonly lastSeq: number;
   /** When it entered its state, by the server's clock. */
   readonly stateSinceMs: number;
-  /** What ran before, by the ack; null for a first deploy or before the ack. */
+  /** What ran before, according to the acknowledgement; null before it, and for a first deploy. */
   readonly previousRelease: string | null;
   /** By the server's clock; null before the soak. */
   readonly soakDueAtMs: number | null;
@@ -167,7 +167,7 @@ export interface RolloutHost {
   } | null;
 }
 
-/** What a rollout was asked to be; never changes. */
+/** What a rollout was asked to do. It never changes. */
 export interface RolloutPlan {
   readonly id: string;
   readonly stack: string;
@@ -181,7 +181,7 @@ export interface RolloutPlan {
   readonly createdAtMs: number;
 }
 
-/** Hosts of one wave by where they are; they add up to the wave. Kept, so that no step reads every host. */
+/** How many hosts of one wave are where. Kept up to date, so that no entry has to read every host. */
 export interface WaveCounts {
   /** Not dispatched. */
   readonly pending: number;
@@ -193,38 +193,38 @@ export interface WaveCounts {
   readonly left: number;
 }
 
-/** The part of a rollout that changes, apart from its hosts. */
+/** What changes about a rollout, apart from its hosts. */
 export interface RolloutProgress {
   readonly status: RolloutStatus;
   readonly statusSinceMs: number;
-  /** Why it is where it is, for a person; empty while there is nothing to say. */
+  /** Why it has its status, for a person; empty while it is active or converged. */
   readonly reason: string;
   /** Hosts of this wave and of those before it may be dispatched. */
   readonly currentWave: number;
   readonly waves: readonly WaveCounts[];
 }
 
-/** Everything that changes a rollout, as the log keeps it. Folding these from empty gives the stored state. */
+/** Everything that changes a rollout. Folding its entries, beginning with `rollout_created`, gives the stored state. */
 export type RolloutEntry =
   | { readonly kind: 'rollout_created'; readonly plan: RolloutPlan }
   | { readonly kind: 'rollout_paused' }
   | { readonly kind: 'rollout_resumed' }
   | { readonly kind: 'rollout_aborted'; readonly reason: string }
   | { readonly kind: 'rollout_superseded'; readonly by: string }
-  /** `host`: whose failure ended it; its evidence goes into the quarantine. */
+  /** `host`: the host whose failure ended it, and whose evidence goes into the quarantine. */
   | { readonly kind: 'rollout_halted'; readonly host: string; readonly reason: string }
   | { readonly kind: 'rollout_converged' }
   /**
-   * `wave` may begin: in the one before it at least one host has converged, none is in flight, and the only ones still
-   * pending are `skipped`: hosts that were not live (offline) and may follow when they are back.
+   * `wave` begins: at least one host of the wave before has converged, none is in flight, and only `skipped` ones are
+   * still pending: hosts that were not live, and follow when they are back.
    */
   | { readonly kind: 'wave_promoted'; readonly wave: number; readonly skipped: readonly string[] }
   | { readonly kind: 'host_dispatched'; readonly host: string; readonly epoch: number }
-  /** An offer that nobody took, and that would not be made any more (paused, ended, quarantined, host offline…). */
+  /** An offer that was not acknowledged, and would not be made any more (paused, quarantined, host offline, …). */
   | { readonly kind: 'dispatch_withdrawn'; readonly host: string }
   | { readonly kind: 'host_reported'; readonly host: string; readonly numbered: NumberedEvent }
   | { readonly kind: 'telemetry_judged'; readonly host: string; readonly verdict: TelemetryVerdict }
-  /** The host was archived: nothing is expected of it any more. */
+  /** The host was archived and no longer takes part. */
   | { readonly kind: 'host_left'; readonly host: string };
 
 export type RolloutEntryKind = RolloutEntry['kind'];
@@ -246,11 +246,11 @@ export const ROLLOUT_ENTRY_KINDS = [
 ] as const satisfies readonly RolloutEntryKind[];
 
 /**
- * What an entry asks for. `quarantine` belongs into the entry's own transaction; the others only wake somebody, and are
- * carried out after the commit.
+ * What an entry asks for. A `quarantine` belongs to the entry's transaction; the others wake the host's waiting poll
+ * after the commit.
  */
 export type RolloutEffect =
-  /** Wake the host's waiting poll. */
+  /** The release is offered to the host. */
   | { readonly kind: 'offer'; readonly host: string }
   | {
       readonly kind: 'quarantine';
@@ -258,5 +258,5 @@ export type RolloutEffect =
       readonly failingProbes: readonly string[];
       readonly output: string;
     }
-  /** The server's own look at the telemetry has failed this host: its agent is to hear of it, and to fail it. */
-  | { readonly kind: 'tell_regression'; readonly host: string };
+  /** The server judges that the soaking release has regressed: its agent is to report it as failed. */
+  | { readonly kind: 'regression'; readonly host: string };

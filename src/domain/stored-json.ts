@@ -101,7 +101,7 @@ export function tagged<Tag extends string, T extends Readonly<Record<Tag, string
   };
 }
 
-/** Checks nothing: the field was checked by what chose this shape, or is nobody's business here. */
+/** Checks nothing: the field was checked by what chose this shape, or is checked elsewhere. */
 export const anything: Shape<never> = () => null;
 
 /** Between a version of a form and the next one; `back` is for comparing bytes with a row of the older version. */

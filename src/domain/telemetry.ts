@@ -102,7 +102,7 @@ export interface PackedContainers {
   readonly blocks: Uint8Array;
 }
 
-/** A tick as the engine takes it: most are like the one before but for their numbers, and nobody asks for the rest. */
+/** A tick as the writer takes it: most differ from the one before only in their numbers, so the rest stays packed. */
 export interface ReportedTick extends PackedTick {
   reports(): readonly ContainerReport[];
 }

@@ -1,6 +1,6 @@
 /**
- * A chunk: the points of one host over one span of time, by column. Its instants and its values are two texts, since
- * the instants outlive the values.
+ * Encodes a chunk: the points of one host over one span of time, column by column. Its instants and its values are
+ * encoded apart, because the instants are kept longer.
  *
  *     instants  := version(1 byte = 1) count(varint) unit(varint, ms) zigzag(t) zigzag(delta) zigzag(delta - previous)…
  *                  each t in units
@@ -40,7 +40,7 @@ const COUNTER = 1;
 const WHOLE_GAUGE = 2;
 const HUNDREDTHS_GAUGE = 3;
 const OTHER_GAUGE = 4;
-/** More points than any span holds: seven days of two ticks a second. */
+/** No span holds more points: seven days at two ticks a second. */
 const MAX_POINTS = 1_209_600;
 
 /** `unit`: every time is a multiple of it. */
@@ -138,7 +138,7 @@ export function encodeRolled(block: RolledBlock): Generator<void, Uint8Array> {
   });
 }
 
-/** The values where the series is present: elsewhere there is nothing to tell. */
+/** The values at the points where the series is present. */
 function onlyWhere(present: Uint8Array | undefined, values: Float64Array): Float64Array {
   const count = present === undefined ? 0 : countOf(present);
   if (count === values.length) return values;
@@ -210,7 +210,7 @@ function wholeGauge(
   const excess = total.map(
     (value, index) => 2 * value - (count[index] ?? 0) * ((least[index] ?? 0) + (greatest[index] ?? 0)),
   );
-  // Beyond this a difference would not be exact any more.
+  // Above this, a difference would no longer be exact.
   return excess.every((value) => Math.abs(value) <= 2 ** 50) ? [least, range, excess] : null;
 }
 
@@ -252,7 +252,7 @@ function* readTickSeries(id: number, bytes: Uint8Array, points: number): Generat
   return { id, present, columns };
 }
 
-/** The hot loop of every answer out of roll-ups: one pass, nothing between. */
+/** Runs for every answer that is made from roll-ups, so it is one plain pass. */
 function readGauge(reader: ByteReader, form: number, present: Uint8Array): GaugeColumns {
   const points = present.length;
   const count = spread(present, readColumn(reader, countOf(present)), 0);
@@ -336,7 +336,7 @@ export function* decodeRolled(
   return { stepMs, times, series };
 }
 
-/** Runs a piecewise work to its end at once. */
+/** Runs work that yields between its pieces to its end at once. */
 export function finishNow<T>(work: Generator<void, T>): T {
   for (;;) {
     const step = work.next();

@@ -7,7 +7,7 @@ export class ChunkDamaged extends NexusError {
   }
 }
 
-/** For a reader of bytes. */
+/** For {@link ByteReader}, which throws what it is given. */
 export function chunkDamaged(what: string): ChunkDamaged {
   return new ChunkDamaged(what);
 }

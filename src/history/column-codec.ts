@@ -1,5 +1,5 @@
 /**
- * One metric over the time of a chunk. NaN stands for null: no metric can be NaN.
+ * Encodes one metric over the points of a chunk. NaN stands for null, because no metric can be NaN.
  *
  *     column    := form(1 byte) [runs] payload          runs only with the flag 0x10: which values are null
  *     form      := 0 empty: every value is null, no payload
@@ -9,7 +9,7 @@
  *                | 4 accelerations: zigzag(v) zigzag(delta) zigzag(delta - previous delta)…
  *                | 5 floats:      IEEE 754 bits XOR those of the value before, as eight planes: all least bytes first
  *     flags     := 0x08: whole numbers are hundredths of the values     0x10: some values are null
- *     runs      := varint(length)… of present, null, present, … until all are told
+ *     runs      := varint(length)… of present, null, present, … until all are named
  *
  * The smallest of the whole-number forms is taken; numbers that are neither whole nor hundredths, or above 2^50, are
  * floats. Lossless: what is decoded is the number that was encoded.
@@ -37,7 +37,7 @@ function present(values: Float64Array): Float64Array {
   return kept;
 }
 
-/** The values times `scale` where all of them are whole then and come back exactly; null where one is not. */
+/** The values times `scale`, if all of them are whole then and come back exactly; else null. */
 export function toWhole(values: Float64Array, scale: 1 | 100): Float64Array | null {
   const whole = new Float64Array(values.length);
   for (let index = 0; index < values.length; index += 1) {

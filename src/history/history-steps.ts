@@ -1,13 +1,13 @@
 /**
- * Points of any fineness, in time order, folded to the steps that were asked for: the mean of a gauge, the last value
- * of a counter. A step without a point yields none, so a gap stays a gap.
+ * Folds points of any tier, in time order, to the steps of a request: the mean of a gauge, the last value of a counter.
+ * A step without a point yields none, so a gap stays a gap.
  */
 import { type CounterColumns, type GaugeColumns, isCounter, type RolledSeries } from './roll-up.ts';
 import type { Series } from './tick-block.ts';
 
 /**
- * What lies between the means: least and greatest of gauges, and by how much counters rose since the step before,
- * resets allowed for; null in the first step, which has none before it.
+ * What the means hide: the least and greatest value of gauges, and by how much counters rose since the step before, with
+ * resets allowed for; null in the first step.
  */
 export interface Spread<N extends string> {
   readonly min: Partial<Record<N, number | null>>;
@@ -21,7 +21,7 @@ export interface StepPoint<N extends string> {
   readonly spread?: Spread<N>;
 }
 
-/** The series of a chunk between two instants: one that holds ticks, or one that is rolled up. */
+/** One series of a chunk between two instants, of ticks or of roll-ups. */
 export type Piece =
   | { readonly kind: 'ticks'; readonly times: readonly number[]; readonly series: Series }
   | { readonly kind: 'rolled'; readonly times: readonly number[]; readonly series: RolledSeries };
@@ -32,7 +32,7 @@ interface Cell {
   min: number;
   max: number;
   last: number;
-  /** NaN: there was no value before this step to rise from. */
+  /** NaN: the counter had no value before this step. */
   increase: number;
 }
 
@@ -107,7 +107,7 @@ export class StepFolder<N extends string> {
     this.#before[metric] = last;
   }
 
-  /** The point at `index` of a piece; nothing when the series was not reported then. */
+  /** Adds the point at `index` of a piece, if the series was reported then. */
   addPoint(piece: Piece, index: number): void {
     if (piece.series.present[index] !== 1) return;
     this.#open(piece.times[index] ?? 0);
@@ -135,7 +135,7 @@ export class StepFolder<N extends string> {
     if (!Number.isNaN(last)) this.#addCounter(metric, last, columns.lost[index] ?? 0);
   }
 
-  /** Hands out the step that is under way. */
+  /** Ends the current step and returns it. */
   finish(): void {
     if (this.#startMs === null) return;
     const recordedAtMs = this.#startMs;

@@ -1,6 +1,6 @@
 /**
- * Many points of a span as one per step: a gauge as count, least, greatest and sum; a counter as its last value and
- * what its resets hide. Folding roll-ups again gives what folding the samples would have given.
+ * Rolls points up to one for each step: a gauge becomes count, least, greatest and sum; a counter becomes its last value
+ * and what its resets hide. Rolling up roll-ups gives the same as rolling up the samples.
  *
  * `lost` makes a counter's increase exact: from the last value of the point before to the last value of this one it is
  * `last - lastBefore + lost`. Without a reset `lost` is 0; a reset adds the value that the counter had before it.
@@ -10,7 +10,7 @@ import { metricsOf, type Series, type TickBlock } from './tick-block.ts';
 
 export interface GaugeColumns {
   readonly kind: 'gauge';
-  /** Samples; 0 where none was measured, and then the others are NaN. */
+  /** Samples; 0 where none was measured, and the others are NaN there. */
   readonly count: Float64Array;
   readonly min: Float64Array;
   readonly max: Float64Array;
@@ -53,7 +53,7 @@ function emptyColumns(name: string, count: number): RolledColumns {
   return { kind: 'gauge', count: filled(count, 0), min, max, sum };
 }
 
-/** Sums of hundredths are hundredths again, so that they are stored as the whole numbers they are. */
+/** Rounds a sum of hundredths to hundredths, so that it can be stored as a whole number of them. */
 function tidySum(sum: number): number {
   const tidy = Math.round(sum * 100) / 100;
   return Math.abs(tidy - sum) <= 1e-9 * Math.max(1, Math.abs(sum)) ? tidy : sum;
@@ -67,7 +67,7 @@ function addToGauge(into: GaugeColumns, at: number, count: number, min: number, 
   into.sum[at] = known === 0 ? sum : (into.sum[at] ?? 0) + sum;
 }
 
-/** `before`: the counter's value at the end of whatever came before, NaN when nothing did. Returns the new one. */
+/** `before`: the counter's value at the end of the step before, NaN when there is none. Returns the new one. */
 function addToCounter(into: CounterColumns, at: number, before: number, last: number, lost: number): number {
   const resetBetween = last + lost < before ? before : 0;
   const known = into.lost[at] ?? Number.NaN;
@@ -85,7 +85,7 @@ export class RollUpBuilder {
   /** Per series, the last value of each counter. */
   readonly #before = new Map<number, Float64Array>();
 
-  /** `times`: of all points to come, in any finer step. */
+  /** `times`: the instants of all points that will be added, in any finer step. */
   constructor(stepMs: number, times: Iterable<number>) {
     const starts = new Set<number>();
     for (const time of times) starts.add(this.#startOf(time, stepMs));
@@ -98,7 +98,7 @@ export class RollUpBuilder {
     return Math.floor(time / stepMs) * stepMs;
   }
 
-  /** For each of `times` its place among the steps. */
+  /** The index of the step that each of `times` falls into. */
   #placesOf(times: readonly number[]): Int32Array {
     return Int32Array.from(times, (time) => this.#positions.get(this.#startOf(time, this.#stepMs)) ?? 0);
   }
@@ -117,7 +117,7 @@ export class RollUpBuilder {
     return { series, before };
   }
 
-  /** Yields after every series, so that a large host can be worked off in pieces. */
+  /** Yields after every series, so that a large host can be handled in pieces. */
   *addTicks(block: TickBlock): Generator<void> {
     const places = this.#placesOf(block.times);
     for (const source of block.series.values()) {
@@ -199,8 +199,8 @@ function markPresent(into: Uint8Array, from: Uint8Array, places: Int32Array): vo
 }
 
 /**
- * Two roll-ups of the same step whose samples lie among each other: late ticks whose neighbours are gone. Gauges are
- * exact. Which counter value came last is not known any more: the greater one is taken, as counters rise.
+ * Merges two roll-ups of the same step whose samples are interleaved: late ticks came whose neighbours are gone. Gauges
+ * stay exact. Which value of a counter came last is no longer known: the greater one is taken, as counters rise.
  */
 export function mergeRolled(a: RolledBlock, b: RolledBlock): RolledBlock {
   const times = [...new Set([...a.times, ...b.times])].sort((one, other) => one - other);

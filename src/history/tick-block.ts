@@ -1,8 +1,8 @@
-/** The ticks of one host over a span, turned from rows into columns and back. */
+/** Turns the ticks of one host over a span from rows into columns, and back. */
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
 import type { Sample } from '../telemetry/sample-codec.ts';
 
-/** The number under which a host's own metrics stand among its containers. */
+/** The number of a host's own metrics among those of its containers. */
 export const HOST_SERIES = 0;
 
 export interface Series {

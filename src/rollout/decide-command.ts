@@ -1,4 +1,4 @@
-/** What an operator may ask of a rollout, and in which status. What follows from it is decided by `decide-next`. */
+/** Decides whether an operator may pause, resume or abort a rollout. What follows from that is up to `decide-next`. */
 import type { RolloutStatus } from '../domain/rollout.ts';
 import { type Decision, refuse } from './decision.ts';
 import type { LaterEntry } from './rollout-state.ts';
@@ -8,7 +8,7 @@ export type RolloutCommand = 'pause' | 'resume' | 'abort';
 
 const PAST = { pause: 'paused', resume: 'resumed', abort: 'aborted' } as const satisfies Record<RolloutCommand, string>;
 
-/** `reason` is kept with an abort, for whoever reads of it later. */
+/** `reason` is kept with an abort and shown wherever the rollout is. */
 export function decideCommand(status: RolloutStatus, command: RolloutCommand, reason: string): Decision {
   const entry = {
     pause: { kind: 'rollout_paused' },

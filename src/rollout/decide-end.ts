@@ -3,7 +3,7 @@ import { plural, quote, waveName } from '../domain/words.ts';
 import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { total } from './wave-counts.ts';
 
-/** The halt that one more failed host brings (`rollout` is as it was before it failed); null: the failure is tolerated. */
+/** The halt that one more failed host causes, `rollout` being as it was before that failure; null: it is tolerated. */
 export function decideHalt(rollout: RolloutState, host: string, failingProbes: readonly string[]): LaterEntry | null {
   const failures = total(rollout.progress.waves, 'failed') + 1;
   const { failureThreshold } = rollout.plan;
@@ -13,7 +13,7 @@ export function decideHalt(rollout: RolloutState, host: string, failingProbes: r
   return { kind: 'rollout_halted', host, reason: `${quote(host)} failed${why}: ${count}` };
 }
 
-/** Whether nothing is left to do: every host has converged or left, or its failure was tolerated. Also while paused. */
+/** How the rollout ends when no host is left to wait for, even while it is paused; null: it goes on. */
 export function decideEnd(rollout: RolloutState): LaterEntry | null {
   const { progress } = rollout;
   if (!isOpen(progress.status) || rollout.inFlight.size > 0) return null;
@@ -21,8 +21,8 @@ export function decideEnd(rollout: RolloutState): LaterEntry | null {
 }
 
 /**
- * Failures may be tolerated, yet a wave in which nothing converged says nothing for the release: the next wave would
- * wait for ever, and a rollout that converged nowhere must not read as converged. It ends instead.
+ * A wave may consist of tolerated failures alone. It proves nothing for the release, so the next wave would wait for
+ * ever, and a rollout that converged nowhere must not be shown as converged: it halts instead.
  */
 function haltWithoutProof(rollout: RolloutState): LaterEntry | null {
   const { plan, progress } = rollout;

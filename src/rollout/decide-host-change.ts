@@ -1,4 +1,4 @@
-/** Decides what a change to a host (archived, offline, relabelled, let go of by another rollout) means for its rollout. */
+/** Decides what a change to a host (archived, offline, relabelled, finished by another rollout) means for its rollout. */
 import type { FleetView } from './fleet-view.ts';
 import { gateContextOf } from './gates/gate-context.ts';
 import { holdOfOffer } from './gates/gates.ts';
@@ -6,8 +6,8 @@ import { isExpected, isOffered } from './host-bucket.ts';
 import type { LaterEntry, RolloutState } from './rollout-state.ts';
 
 /**
- * An archived host has left. An offer that nobody took is withdrawn when it would not be made any more: its agent cannot
- * act on it, since the acknowledgement is refused from then on, and a host that went offline so holds nobody up.
+ * An archived host leaves. An offer that has not been acknowledged is withdrawn when it would not be made any more: its
+ * acknowledgement is refused from then on, so the agent cannot act on it, and a host that went offline delays no other.
  */
 export function decideHostChange(rollout: RolloutState, fleet: FleetView, name: string, nowMs: number): LaterEntry[] {
   const host = rollout.host(name);

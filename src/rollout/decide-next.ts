@@ -1,7 +1,7 @@
 /**
- * Decides what a rollout does next by itself, as far as what is known now allows; the caller applies the entries and asks
- * again until there are none. It looks at the candidates it is given, in their order, and at none once something holds
- * the whole rollout, so its cost is that of what changed (see `pending-hosts`).
+ * Decides what a rollout does next without being asked. The caller applies the entries and calls again until there are
+ * none. Candidates are looked at in their order, and none once something holds the whole rollout, so a call costs what
+ * changed and not what there is (see `pending-hosts`).
  */
 import { decideEnd } from './decide-end.ts';
 import type { FleetView } from './fleet-view.ts';
@@ -15,7 +15,7 @@ import type { LaterEntry, RolloutState } from './rollout-state.ts';
 
 export interface NextStep {
   readonly entries: readonly LaterEntry[];
-  /** Candidates that were looked at and must wait. */
+  /** What holds each candidate that was looked at and must wait. */
   readonly holds: ReadonlyMap<string, Holding>;
 }
 
@@ -28,7 +28,7 @@ export function decideNext(
   const end = decideEnd(rollout);
   if (end !== null) return { entries: [end], holds: new Map() };
   const context = gateContextOf(rollout, fleet, nowMs);
-  if (holdOfAll(context, { places: false }) !== null) return { entries: withdrawAll(rollout), holds: new Map() };
+  if (holdOfAll(context, { withFreePlace: false }) !== null) return { entries: withdrawAll(rollout), holds: new Map() };
   const dispatched = dispatch(context, candidates);
   return dispatched.entries.length > 0 ? dispatched : { ...dispatched, entries: promote(context) };
 }
@@ -37,7 +37,7 @@ function dispatch(context: GateContext, candidates: Iterable<string>): NextStep 
   const { rollout, fleet } = context;
   const entries: LaterEntry[] = [];
   const holds = new Map<string, Holding>();
-  if (holdOfAll(context, { places: true }) !== null) return { entries, holds };
+  if (holdOfAll(context, { withFreePlace: true }) !== null) return { entries, holds };
   for (const name of candidates) {
     const host = rollout.host(name);
     if (host === undefined || bucketOf(host) !== 'pending') continue;
@@ -50,7 +50,7 @@ function dispatch(context: GateContext, candidates: Iterable<string>): NextStep 
     checkDispatch(rollout.plan, host, epoch, fleet);
     entries.push({ kind: 'host_dispatched', host: name, epoch });
     context.inFlight += 1;
-    if (holdOfAll(context, { places: true }) !== null) break;
+    if (holdOfAll(context, { withFreePlace: true }) !== null) break;
   }
   return { entries, holds };
 }

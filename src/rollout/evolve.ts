@@ -1,8 +1,8 @@
 /**
- * The fold: what each entry of the log makes of a rollout. The live server and the replay of its log both go through
- * here, so the stored rows are what the log says, byte for byte: every value is built by spreading the one before, which
- * keeps the order of its fields, and sentences that are part of a row never change. Nothing is decided here: an entry that
- * does not fit the state it finds cannot have been logged, and stops the process.
+ * Folds the entries of the log into a rollout. The live server and the replay of its log both use this, so the stored
+ * rows are what the log says, byte for byte: every value is built by spreading the one before, which keeps the order of
+ * its fields, and sentences that are part of a row never change. Nothing is decided here: an entry that does not fit
+ * the state it finds cannot have been logged, and stops the process.
  */
 import { assertNever, invariant } from '../domain/errors.ts';
 import type {
@@ -20,10 +20,10 @@ import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { isTakenIn } from './transitions.ts';
 import { moveHost, NO_COUNTS, total } from './wave-counts.ts';
 
-/** What an entry changes; what it leaves alone is the very object from before. */
+/** What an entry changes. What it does not change is the same object as before. */
 export interface Change {
   readonly progress: RolloutProgress;
-  /** The hosts that the entry changed, as they are now. */
+  /** Only the hosts that the entry changed. */
   readonly hosts: readonly RolloutHost[];
   readonly effects: readonly RolloutEffect[];
 }
@@ -31,7 +31,7 @@ export interface Change {
 /** What folding reads of a rollout. */
 type Folded = Pick<RolloutState, 'plan' | 'progress' | 'host'>;
 
-/** A rollout as its first entry makes it: everything is pending, and the first wave may begin. */
+/** A rollout as its first entry leaves it: every host is pending, and the first wave may begin. */
 export function evolveCreation(plan: RolloutPlan, atMs: number): Change {
   const hosts = plan.waves.flatMap((names, wave) => names.map((name) => pendingHost(name, wave, atMs)));
   const waves = plan.waves.map((names) => ({ ...NO_COUNTS, pending: names.length }));
@@ -56,7 +56,7 @@ function pendingHost(name: string, wave: number, atMs: number): RolloutHost {
   };
 }
 
-/** `atMs` is the time of the entry, by the server's clock. Costs the same for ten hosts and for ten thousand. */
+/** `atMs` is the time of the entry, by the server's clock. The cost does not depend on the number of hosts. */
 export function evolveRollout(rollout: Folded, entry: LaterEntry, atMs: number): Change {
   const { progress } = rollout;
   invariant(isTakenIn(progress.status, entry.kind), `a rollout that is ${progress.status} must not take ${entry.kind}`);
@@ -95,7 +95,7 @@ export function evolveRollout(rollout: Folded, entry: LaterEntry, atMs: number):
       invariant(host.state === 'soaking' && !host.left, `${quote(host.name)} must be soaking to be judged`);
       const regressed = entry.verdict.status === 'regressed' && host.telemetry?.status !== 'regressed';
       const judged = moveBetween(progress, host, { ...host, telemetry: entry.verdict });
-      return regressed ? { ...judged, effects: [{ kind: 'tell_regression', host: host.name }] } : judged;
+      return regressed ? { ...judged, effects: [{ kind: 'regression', host: host.name }] } : judged;
     }
     case 'host_left': {
       const host = hostOf(rollout, entry.host);
@@ -108,8 +108,8 @@ export function evolveRollout(rollout: Folded, entry: LaterEntry, atMs: number):
 }
 
 /**
- * A failure beyond the threshold quarantines the release. While the rollout is open its halt does that; after its end
- * (an operator aborted it, say) the failure itself does.
+ * A failure beyond the threshold quarantines the release. While the rollout is open, its halt does that; once it has
+ * ended (because an operator aborted it, for example), the failure itself does.
  */
 function evolveReport(
   rollout: Folded,

@@ -21,7 +21,7 @@ export interface FleetView {
   nextEpoch(stack: string, host: string): number;
 }
 
-/** It reports, so what it is told it hears. */
+/** Whether the host reports now, so that it can also be reached. */
 export function isLive(status: HostStatus): boolean {
   return status === 'online' || status === 'degraded';
 }

@@ -1,10 +1,10 @@
-/** What one host's part in a rollout amounts to. */
+/** Where one host stands in a rollout, as far as the rollout as a whole is concerned. */
 import { assertNever } from '../domain/errors.ts';
 import type { RolloutHost, RolloutPlan, WaveCounts } from '../domain/rollout.ts';
 
 export type Bucket = keyof WaveCounts;
 
-/** Where a host counts. One that failed counts as failed for good: archiving it must not make room for another. */
+/** A host that failed counts as failed for good: archiving it must not make room for another failure. */
 export function bucketOf(host: RolloutHost): Bucket {
   switch (host.state) {
     case 'converged':
@@ -24,25 +24,25 @@ export function bucketOf(host: RolloutHost): Bucket {
   }
 }
 
-/** Offered, and not acknowledged: the offer may still be withdrawn. */
+/** Offered and not acknowledged: the offer may still be withdrawn. */
 export function isOffered(host: RolloutHost): boolean {
   return host.state === 'pending' && host.epoch !== null && !host.left;
 }
 
-/** The failed release does not stay on the host: its agent still has to go back to what ran before. */
+/** The agent still has to replace the failed release with what ran before. */
 function owesRollback(plan: RolloutPlan, host: RolloutHost): boolean {
   return host.state === 'failed' && !host.left && plan.policy.onHealthFailure === 'rollback-and-halt';
 }
 
 /**
- * The stack on this host is in this rollout's hands: no other rollout may touch it, whatever became of the rollout as a
- * whole, until the host is through.
+ * The rollout is still changing the stack on this host: no other rollout may touch it until the host has finished, even
+ * when the rollout as a whole has ended.
  */
 export function occupies(plan: RolloutPlan, host: RolloutHost): boolean {
   return bucketOf(host) === 'inFlight' || owesRollback(plan, host);
 }
 
-/** The rollout still expects something of this host, or may. */
+/** Whether the rollout still waits for something from this host, or may dispatch it later. */
 export function isExpected(plan: RolloutPlan, host: RolloutHost): boolean {
   return bucketOf(host) === 'pending' || occupies(plan, host);
 }

@@ -1,4 +1,4 @@
-/** The end of a text, at most `limit` bytes of UTF-8, never beginning inside a character. */
+/** The end of a text, at most `limit` bytes of UTF-8; it never begins inside a character. */
 export function lastBytes(text: string, limit: number): string {
   if (text.length * 3 <= limit) return text;
   const bytes = new TextEncoder().encode(text);

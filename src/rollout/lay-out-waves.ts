@@ -1,18 +1,19 @@
-/** Sizes of waves, as an operator writes them (`1,25%,100%`), into hosts. */
+/** Divides hosts into waves of the sizes that an operator gives (`1,25%,100%`). */
 import { ROLLOUT_LIMITS, type WaveSize } from '../domain/rollout.ts';
+import { quote } from '../domain/words.ts';
 
 export type LaidOut =
   | { readonly ok: true; readonly waves: readonly (readonly string[])[] }
-  /** A sentence that says what to change. */
+  /** A sentence that says what is wrong, and what to change. */
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Hosts keep the order they are given in; a share is rounded up. A wave that adds nobody, because the fleet is small, is
- * left out. Every host must have found a wave.
+ * Hosts keep their order, and a share is rounded up. A wave that adds no host, because the fleet is small, is left out.
+ * Every host must be in a wave.
  */
 export function layOutWaves(sizes: readonly WaveSize[], hosts: readonly string[]): LaidOut {
-  const objection = objectTo(sizes, hosts);
-  if (objection !== null) return { ok: false, reason: objection };
+  const mistake = findMistake(sizes, hosts);
+  if (mistake !== null) return { ok: false, reason: mistake };
   const waves: string[][] = [];
   let taken = 0;
   for (const size of sizes) {
@@ -23,31 +24,36 @@ export function layOutWaves(sizes: readonly WaveSize[], hosts: readonly string[]
   }
   const beyond = hosts.length - taken;
   if (beyond === 0) return { ok: true, waves };
-  return { ok: false, reason: `${beyond} of ${hosts.length} hosts are in no wave: let the last wave be 100 %` };
+  return { ok: false, reason: `${beyond} of ${hosts.length} hosts are in no wave: make the last wave 100%` };
 }
 
-function objectTo(sizes: readonly WaveSize[], hosts: readonly string[]): string | null {
+function findMistake(sizes: readonly WaveSize[], hosts: readonly string[]): string | null {
   const { maxHosts, maxWaves } = ROLLOUT_LIMITS;
-  if (hosts.length === 0) return 'the rollout has no hosts';
-  if (hosts.length > maxHosts) return `the rollout has ${hosts.length} hosts: at most ${maxHosts} are taken`;
-  const twice = findTwice(hosts);
-  if (twice !== undefined) return `'${twice}' is named twice`;
-  if (sizes.length === 0) return 'the rollout has no waves';
-  if (sizes.length > maxWaves) return `there are ${sizes.length} waves: at most ${maxWaves} are taken`;
+  if (hosts.length === 0) return 'a rollout must have at least 1 host';
+  if (hosts.length > maxHosts) return `a rollout can have at most ${maxHosts} hosts, and this one has ${hosts.length}`;
+  const duplicate = findDuplicate(hosts);
+  if (duplicate !== undefined) return `host ${quote(duplicate)} is named twice`;
+  if (sizes.length === 0) return 'a rollout must have at least 1 wave';
+  if (sizes.length > maxWaves) return `a rollout can have at most ${maxWaves} waves, and this one has ${sizes.length}`;
   let percent = 0;
   for (const size of sizes) {
     if ('count' in size) {
-      if (!Number.isSafeInteger(size.count) || size.count < 1) return `a wave of ${size.count} hosts cannot be`;
+      if (size.count < 1) return 'a wave must have at least 1 host';
+      if (!Number.isSafeInteger(size.count)) return `a wave must have a whole number of hosts, not ${size.count}`;
       continue;
     }
-    if (!(size.percent > 0 && size.percent <= 100)) return `a wave of ${size.percent} % cannot be`;
-    if (size.percent <= percent) return `a wave of ${size.percent} % after one of ${percent} % adds nobody`;
+    if (!(size.percent > 0 && size.percent <= 100)) {
+      return `a wave must be more than 0% and at most 100% of the hosts, not ${size.percent}%`;
+    }
+    if (size.percent <= percent) {
+      return `a wave of ${size.percent}% after one of ${percent}% adds no host: a share includes the waves before it`;
+    }
     percent = size.percent;
   }
   return null;
 }
 
-function findTwice(names: readonly string[]): string | undefined {
+function findDuplicate(names: readonly string[]): string | undefined {
   const seen = new Set<string>();
   return names.find((name) => seen.size === seen.add(name).size);
 }

@@ -1,11 +1,10 @@
 /**
- * Who is worth asking the gates about. Every host that is not dispatched is either ready, wave by wave in the order it
- * came, or parked behind a hold of its own until something happens that may lift it. So a tick of a fleet of ten
- * thousand, most of them offline, asks about the one that came back.
+ * Remembers which pending hosts are worth asking the gates about. A pending host is either ready (wave by wave, in the
+ * order in which it became so) or parked behind its hold until something happens that may lift it. In a fleet of ten
+ * thousand hosts, most of them offline, a tick then asks only about the one that came back.
  *
- * It only saves work: it is built anew from the rollout at every start, and forgetting nothing is its one duty. Whoever
- * holds the rollout tells it of every change (`noteChange`), of news about hosts (`noteHost`), and of the time
- * (`candidates`).
+ * It only saves work, and is built from the rollout at every start; what it must never do is forget a host. Its owner
+ * reports every change of the rollout (`noteChange`), every change of a host (`noteHost`), and the time (`candidates`).
  */
 import type { RolloutHost } from '../domain/rollout.ts';
 import type { Holding } from './gates/gate.ts';
@@ -22,7 +21,7 @@ export class PendingHosts {
     this.#ready = rollout.pending.map((names) => new Set(names));
   }
 
-  /** Hosts to ask about now, those of waves that may be dispatched only. Parking while iterating is allowed. */
+  /** The hosts to ask about now, up to the current wave. Hosts may be parked while this is iterated. */
   *candidates(currentWave: number, nowMs: number): Generator<string> {
     for (const [atMs, names] of [...this.#byTime]) {
       if (atMs <= nowMs) for (const name of names) this.#wake(name);
@@ -30,10 +29,10 @@ export class PendingHosts {
     for (const names of this.#ready.slice(0, currentWave + 1)) yield* names;
   }
 
-  /** Hosts that were asked about and must wait leave the line until news come. */
-  park(waves: ReadonlyMap<string, RolloutHost>, holds: ReadonlyMap<string, Holding>): void {
+  /** Parks hosts that were asked about and must wait. */
+  park(hosts: ReadonlyMap<string, RolloutHost>, holds: ReadonlyMap<string, Holding>): void {
     for (const [name, holding] of holds) {
-      const wave = waves.get(name)?.wave;
+      const wave = hosts.get(name)?.wave;
       if (wave === undefined || this.#ready[wave]?.delete(name) !== true) continue;
       this.#parked.set(name, { wave, holding });
       if (holding.wakeAtMs !== null) addTo(this.#byTime, holding.wakeAtMs, name);
@@ -41,7 +40,7 @@ export class PendingHosts {
     }
   }
 
-  /** A host as an entry left it: in the line when it is pending, out of it when not; others may have waited for it. */
+  /** Takes note of a host that an entry changed: it is ready when it is pending, and hosts that waited for it wake. */
   noteChange(host: RolloutHost): void {
     this.#unpark(host.name);
     if (bucketOf(host) === 'pending') this.#ready[host.wave]?.add(host.name);
@@ -49,13 +48,13 @@ export class PendingHosts {
     if (host.state === 'converged' || host.left) this.#wakeWaitingFor(host.name);
   }
 
-  /** News from outside: status, labels, or another rollout that let go of it. */
+  /** Takes note that a host's status or labels changed, or that another rollout has finished with it. */
   noteHost(name: string): void {
     this.#wake(name);
     this.#wakeWaitingFor(name);
   }
 
-  /** The time at which `candidates` has somebody to wake; null: only news can. */
+  /** When the next parked host wakes by the clock; null: none does. */
   nextWakeMs(): number | null {
     return this.#byTime.size === 0 ? null : Math.min(...this.#byTime.keys());
   }

@@ -1,4 +1,4 @@
-/** What is known of a host's probes, kept from one event to the next: one record per name, in order of appearance. */
+/** What a host's events have told of its probes: one record for each name, in order of appearance. */
 import { EVENT_LIMITS, type ProbeMode, type ProbeRecord } from '../domain/rollout.ts';
 import { lastBytes } from './last-bytes.ts';
 
@@ -16,7 +16,7 @@ function find(probes: readonly ProbeRecord[], name: string, mode: ProbeMode): Pr
   return known === undefined ? unobserved(name, mode) : { ...known, mode };
 }
 
-/** Only what is declared is kept; what was observed of it stays, since an agent that restarts declares again. */
+/** Only declared probes are kept, with what was observed of them: an agent that restarts declares its probes again. */
 export function declareProbes(
   probes: readonly ProbeRecord[],
   declared: ReadonlyArray<{ readonly name: string; readonly mode: ProbeMode }>,
@@ -24,12 +24,12 @@ export function declareProbes(
   return declared.reduce<ProbeRecord[]>((records, { name, mode }) => upsert(records, find(probes, name, mode)), []);
 }
 
-/** A probe is known by name from here on; what it said comes with its results. */
+/** Records the name of a probe; its status comes with its results. */
 export function noteProbe(probes: readonly ProbeRecord[], name: string, mode: ProbeMode): ProbeRecord[] {
   return upsert(probes, find(probes, name, mode));
 }
 
-/** The latest status counts; `sinceMs` moves only when the status does. */
+/** The latest status counts; `sinceMs` changes only when the status does. */
 export function recordStatus(
   probes: readonly ProbeRecord[],
   seen: { name: string; mode: ProbeMode; status: 'pass' | 'fail'; atMs: number; reason: string | null },
@@ -45,7 +45,7 @@ export function recordStatus(
   });
 }
 
-/** `observe` probes never gate. */
+/** The probes that keep a host from converging; those in mode `observe` never do. */
 export function failingEnforced(probes: readonly ProbeRecord[]): ProbeRecord[] {
   return probes.filter((probe) => probe.mode === 'enforce' && probe.status === 'fail');
 }

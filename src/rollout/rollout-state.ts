@@ -8,15 +8,15 @@ export interface RolloutState {
   readonly hosts: ReadonlyMap<string, RolloutHost>;
   /** Wave by wave, the hosts that are not dispatched. */
   readonly pending: readonly ReadonlySet<string>[];
-  /** The hosts that are dispatched and not through yet: never more than `maxInFlight`. */
+  /** The hosts that are dispatched and have not finished: at most `maxInFlight`. */
   readonly inFlight: ReadonlySet<string>;
   host(name: string): RolloutHost | undefined;
 }
 
-/** An entry that changes a rollout which exists. */
+/** Every entry but the first one. */
 export type LaterEntry = Exclude<RolloutEntry, { readonly kind: 'rollout_created' }>;
 
-/** Neither converged nor given up: more may still be dispatched. */
+/** Neither converged nor given up: more hosts may still be dispatched. */
 export function isOpen(status: RolloutStatus): boolean {
   return status === 'active' || status === 'paused';
 }

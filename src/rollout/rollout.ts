@@ -1,6 +1,6 @@
 /**
- * One rollout in memory. It changes through `apply` alone, and every change is checked against the invariants before it
- * is taken; the two indexes only spare a scan over every host.
+ * One rollout in memory. It changes only through `apply`, which checks every change against the invariants first. The
+ * indexes `pending` and `inFlight` only spare a scan over every host.
  */
 import { invariant } from '../domain/errors.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
@@ -37,7 +37,7 @@ export class Rollout implements RolloutState {
     invariant(this.#hosts.size === plan.waves.flat().length, `rollout ${plan.id} must have each of its hosts once`);
   }
 
-  /** What its first entry makes of a plan. */
+  /** As its first entry leaves it. */
   static create(plan: RolloutPlan, atMs: number): Rollout {
     const { progress, hosts } = evolveCreation(plan, atMs);
     return new Rollout(plan, progress, hosts);
@@ -84,7 +84,7 @@ export class Rollout implements RolloutState {
     return this.#hosts.get(name);
   }
 
-  /** Takes the entry, and returns what to store and to do. Throws, and takes nothing, when an invariant would break. */
+  /** Folds the entry in and returns what it changed. Throws, and changes nothing, when an invariant would break. */
   apply(entry: LaterEntry, atMs: number): Change {
     const change = evolveRollout(this, entry, atMs);
     checkChange(this, entry, change, atMs);

@@ -1,7 +1,4 @@
-/**
- * The entries of a rollout as the log keeps them. A stored word stays what it was: the log calls the event of an agent a
- * `fact`.
- */
+/** The entries of a rollout as the log stores them. Stored words stay: the log calls an agent's event a `fact`. */
 import { NexusError } from '../domain/errors.ts';
 import type { LogEvent, NewLogEvent } from '../domain/event-log.ts';
 import type { AgentEvent, NumberedEvent, RolloutEntry } from '../domain/rollout.ts';

@@ -1,4 +1,4 @@
-/** The rows of a rollout: its plan, its progress, and one for each of its hosts. What a store keeps of them is their text. */
+/** The rows of a rollout: its plan, its progress, and one for each of its hosts. A store keeps their text. */
 import type { ReleasePolicy, TelemetryLimits } from '../domain/release.ts';
 import {
   HOST_STATES,

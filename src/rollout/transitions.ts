@@ -1,6 +1,6 @@
 /**
- * What may happen when, as data: which event of an agent each state of a host takes and where that leads (the contract's
- * table, which the agent decides by as well), and in which status a rollout takes each entry. What is not here is refused.
+ * What may happen when, as data: which event of an agent each state of a host takes and where it leads (the contract's
+ * table, which the agent uses as well), and in which status a rollout takes each entry. Everything else is refused.
  */
 import type { AgentEventType, HostState, RolloutStatus } from '../domain/rollout.ts';
 import type { LaterEntry } from './rollout-state.ts';

@@ -1,4 +1,4 @@
-/** Counts of hosts by wave, moved one host at a time so that no step has to read every host. */
+/** Counts of hosts by wave, kept up to date host by host so that no entry has to read every host. */
 import type { WaveCounts } from '../domain/rollout.ts';
 import type { Bucket } from './host-bucket.ts';
 
@@ -15,7 +15,7 @@ export function total(waves: readonly WaveCounts[], bucket: Bucket): number {
   return waves.reduce((sum, counts) => sum + counts[bucket], 0);
 }
 
-/** Every host of a wave, wherever it is. */
+/** The number of hosts in a wave. */
 export function sizeOf(counts: WaveCounts): number {
   return counts.pending + counts.inFlight + counts.converged + counts.failed + counts.left;
 }

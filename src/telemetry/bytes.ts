@@ -1,4 +1,4 @@
-/** Numbers as bytes and back: what samples, chunks of history and remote-write requests are made of. */
+/** Writes numbers as bytes and reads them back, for samples, chunks of history and remote-write requests. */
 
 const LOW = 128;
 /** Longest varint: 2^56 is beyond every safe integer. */
@@ -9,7 +9,7 @@ export class ByteWriter {
   #bytes: Uint8Array;
   #length = 0;
 
-  /** It grows beyond `capacity` when it must; who knows the size spares the copying. */
+  /** The buffer grows beyond `capacity` when it must; a caller that knows the size saves the copying. */
   constructor(capacity = 1024) {
     this.#bytes = new Uint8Array(capacity);
   }
@@ -30,7 +30,7 @@ export class ByteWriter {
     this.#bytes[this.#length++] = value;
   }
 
-  /** Overwrites a byte that was written before, e.g. a length that was not known yet. */
+  /** Overwrites an earlier byte, for example a length that was not known yet. */
   setByte(at: number, value: number): void {
     this.#bytes[at] = value;
   }
@@ -68,7 +68,7 @@ export class ByteWriter {
     this.#length += values.length;
   }
 
-  /** A few bytes out of others, one by one: too few for anything that has to be set up. */
+  /** Appends a part of `from` byte by byte, which is faster than {@link bytes} for a few dozen of them. */
   copy(from: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
     for (let at = start; at < end; at += 1) this.#bytes[this.#length++] = from[at] ?? 0;
@@ -84,7 +84,7 @@ export class ByteReader {
   readonly #damaged: (what: string) => Error;
   #at = 0;
 
-  /** `damaged` makes the error that is thrown on bytes which no {@link ByteWriter} wrote. */
+  /** `damaged` makes the error to throw on bytes that no {@link ByteWriter} wrote. */
   constructor(bytes: Uint8Array, damaged: (what: string) => Error) {
     this.#bytes = bytes;
     this.#damaged = damaged;
@@ -94,7 +94,7 @@ export class ByteReader {
     return this.#bytes.length - this.#at;
   }
 
-  /** The next byte, which stays the next; undefined at the end. */
+  /** The next byte without reading it; undefined at the end. */
   peek(): number | undefined {
     return this.#bytes[this.#at];
   }
@@ -140,7 +140,7 @@ export class ByteReader {
     return this.#bytes.subarray(this.#at - count, this.#at);
   }
 
-  /** Beyond the end it goes on: whatever is read next throws then. */
+  /** May skip beyond the end: the next read throws then. */
   skip(count: number): void {
     this.#at += count;
   }

@@ -1,6 +1,6 @@
 /**
- * What one tick changes about the containers of its host, by one look-up and one comparison per container. A steady
- * tick does not come here: the fingerprint of its whole list says that nothing has changed.
+ * Finds what one tick changes about the containers of its host, with one look-up and one comparison for each container.
+ * A tick whose whole list has the same fingerprint as before changes nothing and is not looked at here.
  */
 import type { ContainerIdentity, ContainerReport } from '../domain/telemetry.ts';
 
@@ -8,23 +8,23 @@ import type { ContainerIdentity, ContainerReport } from '../domain/telemetry.ts'
 export const REMOVED_AFTER_MS = 300_000;
 
 /**
- * What is remembered of a container that has not been removed: no more than its next report is compared with, for there
- * may be hundreds of thousands.
+ * What is remembered of a container that has not been removed: only what its next report is compared with, because there
+ * may be hundreds of thousands of them.
  */
 export interface KnownContainer {
   /** The store's number for it. */
   readonly id: number;
-  /** Equal fingerprints: nothing of the identity changed. */
+  /** Equal as long as nothing of the identity changes. */
   readonly fingerprint: string;
   readonly unhealthy: boolean;
   /** Null while it is reported. */
   readonly absence: Absence | null;
 }
 
-/** Both by the host's clock. */
+/** Times are by the host's clock. */
 export interface Absence {
   readonly lastSeenAtMs: number;
-  /** The first report without it. */
+  /** When the host first reported without it. */
   readonly sinceMs: number;
 }
 
@@ -36,7 +36,7 @@ export function stackOf(identity: ContainerIdentity): string | null {
   return identity.labels[COMPOSE_PROJECT_LABEL] ?? null;
 }
 
-/** Whether a container that was running was started again. The engine's own words are compared: another is another start. */
+/** Whether a running container was started again: the engine's `started_at` texts differ then. */
 export function hasRestarted(before: ContainerIdentity, now: ContainerIdentity): boolean {
   return before.startedAt !== null && now.startedAt !== null && before.startedAt !== now.startedAt;
 }
@@ -83,8 +83,8 @@ export function identityText(identity: ContainerIdentity): string {
 }
 
 /**
- * A container is unhealthy from the report that says so until one that says `healthy` (or that it has no health check
- * any more): a restart in between, with its `starting`, ends nothing.
+ * A container is unhealthy from the report that says so until a report that says `healthy`, or that it no longer has a
+ * health check. A restart in between, with its `starting`, does not end that.
  */
 export function nextHealth(
   wasUnhealthy: boolean,
@@ -96,7 +96,7 @@ export function nextHealth(
   return { unhealthy: wasUnhealthy, turn: null };
 }
 
-/** `reports` is the tick's whole list; a tick that says nothing of containers must not come here. */
+/** `reports` is the whole list of a tick that reported containers, even none. */
 export function observeContainers(
   known: ReadonlyMap<string, KnownContainer>,
   reports: readonly ContainerReport[],

@@ -1,7 +1,7 @@
 import { assertNever } from '../domain/errors.ts';
 import type { HostStatus } from '../domain/host.ts';
 
-/** What a live tick does to its host's status. `recovered` asks for an entry in the log; a first activation is silent. */
+/** How a live tick changes the status of its host. `recovered` is logged; a host's first tick is not. */
 export function statusOnTick(status: HostStatus): { readonly status: HostStatus; readonly recovered: boolean } {
   switch (status) {
     case 'pending':
@@ -18,8 +18,8 @@ export function statusOnTick(status: HostStatus): { readonly status: HostStatus;
 }
 
 /**
- * Whether a host counts as offline now. The silence is measured by the server's clock, and only while the server
- * itself was listening: its own absence is no evidence against a host.
+ * Whether a host counts as offline now. Its silence is measured by the server's clock, and only while the server was
+ * listening: a server that was down cannot tell whether a host was silent.
  */
 export function hasGoneSilent(
   host: { readonly status: HostStatus; readonly lastSeenAtMs: number | null; readonly offlineAfterSeconds: number },

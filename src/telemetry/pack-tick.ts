@@ -1,4 +1,4 @@
-/** A tick with its numbers in the form of the store, and its containers as one fingerprint. */
+/** Packs a tick: its numbers become bytes as they are stored, and its containers get one fingerprint. */
 import type { ContainerReport, PackedContainers, ReportedTick, Tick } from '../domain/telemetry.ts';
 import { identityParts } from './container-presence.ts';
 import { packContainers, packHost } from './sample-codec.ts';

@@ -1,12 +1,12 @@
 /**
- * One tick's numbers as one compact row.
+ * Encodes the numbers of one tick as one compact row.
  *
  *     row       := version(1 byte = 1) block(host) flags(1 byte) [count(varint) {id(varint) block(container)}…]
  *     block     := presence bitmap(1 byte, bit i = i-th metric of the table) value…(of the present ones, in order)
  *     value     := integer n:            varint(n * 4)            0 ≤ n ≤ 2^50
  *                | hundredths n / 100:   varint(n * 4 + 1)        0 ≤ n ≤ 2^50
  *                | anything else:        byte 2, 8 bytes of IEEE 754, little endian
- *     flags     := 1 when the tick reported containers (even none), 0 when it said nothing of them
+ *     flags     := 1 when the tick reported containers (even none), 0 when it did not mention them
  *
  * Lossless: what is decoded is the number that was encoded. A container's `id` is the store's own number for it.
  */
@@ -21,7 +21,7 @@ export interface ContainerSample {
 
 export interface Sample {
   readonly metrics: HostMetrics;
-  /** Null: the tick said nothing of containers. */
+  /** Null: the tick did not mention containers. */
   readonly containers: readonly ContainerSample[] | null;
 }
 
@@ -77,7 +77,7 @@ function writeBlock(writer: ByteWriter, names: readonly string[], metrics: Metri
   writer.setByte(bitmapAt, bitmap);
 }
 
-/** A block after its length, which one byte holds. */
+/** Writes a block after its length in one byte. */
 function writeMeasuredBlock(writer: ByteWriter, names: readonly string[], metrics: Metrics): void {
   const lengthAt = writer.length;
   writer.byte(0);
@@ -115,7 +115,7 @@ function skipBlock(reader: ByteReader): void {
   }
 }
 
-/** A reader behind the version. */
+/** A reader past the version byte. */
 function openSample(bytes: Uint8Array): ByteReader {
   const reader = new ByteReader(bytes, sampleDamaged);
   const version = reader.byte();
@@ -123,21 +123,21 @@ function openSample(bytes: Uint8Array): ByteReader {
   return reader;
 }
 
-/** The host's numbers of a row that {@link assembleSample} puts together. */
+/** The host's part of a row, for {@link assembleSample}. */
 export function packHost(metrics: HostMetrics): Uint8Array {
   const writer = new ByteWriter(MAX_BLOCK_BYTES);
   writeBlock(writer, HOST_METRICS, metrics);
   return writer.finish();
 }
 
-/** The containers' numbers of a row that {@link assembleSample} puts together, each after its length in one byte. */
+/** The containers' part of a row, each after its length in one byte, for {@link assembleSample}. */
 export function packContainers(containers: readonly ContainerMetrics[]): Uint8Array {
   const writer = new ByteWriter(containers.length * (1 + MAX_BLOCK_BYTES));
   for (const metrics of containers) writeMeasuredBlock(writer, CONTAINER_METRICS, metrics);
   return writer.finish();
 }
 
-/** A row out of its parts. `ids`: of the packed containers, in their order; null when the tick said nothing of them. */
+/** Puts a row together. `ids`: of the packed containers, in their order; null when the tick did not mention them. */
 export function assembleSample(host: Uint8Array, ids: readonly number[] | null, blocks: Uint8Array): Uint8Array {
   const writer = new ByteWriter(1 + host.length + 1 + 8 + blocks.length + 8 * (ids?.length ?? 0));
   writer.byte(VERSION);

@@ -29,7 +29,10 @@ test('a release that requires telemetry is held until its soak has some', async 
   seq += 1;
   const refused = await fleet.send('web-1', id, seq, eventOf('converged', release));
   assert.equal(refused.status, 409);
-  assert.match(refused.body, /the release requires telemetry, and none of its stack has been judged in this soak/);
+  assert.match(
+    refused.body,
+    /the release requires telemetry, and no telemetry of its stack has been judged during this soak/,
+  );
   await fleet.server.tick();
   const held = await fleet.rollout(id);
   assert.deepEqual(

@@ -49,7 +49,7 @@ test('an acknowledgement is refused without an offer: the agent must not act on 
 
 test('nothing is taken from an archived host', () => {
   const host = sampleHost('soaking', { left: true });
-  assert.equal(refusal(host, EVENTS.converged), "'web-1' is archived: nothing is expected of it any more");
+  assert.equal(refusal(host, EVENTS.converged), "'web-1' is archived and no longer takes part");
 });
 
 test('the acknowledgement says what ran before, and null is a first deploy', () => {
@@ -76,7 +76,7 @@ for (const { given, host, event, nowMs, plan, expected } of [
   {
     given: 'a millisecond to go',
     nowMs: NOON_MS - 1,
-    expected: "the soak of 'web-1' has 1 s to go by the server's clock",
+    expected: "the soak of 'web-1' has 1 s left by the server's clock",
   },
   { given: 'a due time of long ago', nowMs: NOON_MS + 86_400_000, expected: null },
   {
@@ -89,19 +89,27 @@ for (const { given, host, event, nowMs, plan, expected } of [
     host: { probes: [{ name: 'log', mode: 'observe', status: 'fail', sinceMs: NOON_MS, reason: null }] },
     expected: null,
   },
-  { given: 'telemetry on watch', host: { telemetry: verdict('watch') }, expected: 'telemetry holds: memory grows' },
-  { given: 'a regression', host: { telemetry: verdict('regressed') }, expected: 'telemetry holds: memory grows' },
+  {
+    given: 'telemetry on watch',
+    host: { telemetry: verdict('watch') },
+    expected: 'telemetry speaks against it: memory grows',
+  },
+  {
+    given: 'a regression',
+    host: { telemetry: verdict('regressed') },
+    expected: 'telemetry speaks against it: memory grows',
+  },
   { given: 'telemetry not judged', host: { telemetry: verdict('not_judged') }, expected: null },
   {
     given: 'required telemetry that was not judged',
     host: { telemetry: verdict('not_judged') },
     plan: required,
-    expected: 'the release requires telemetry, and none of its stack has been judged in this soak',
+    expected: 'the release requires telemetry, and no telemetry of its stack has been judged during this soak',
   },
   {
     given: 'required telemetry that nobody looked at',
     plan: required,
-    expected: 'the release requires telemetry, and none of its stack has been judged in this soak',
+    expected: 'the release requires telemetry, and no telemetry of its stack has been judged during this soak',
   },
   { given: 'required telemetry that is well', host: { telemetry: verdict('ok') }, plan: required, expected: null },
 ] as ReadonlyArray<{
@@ -159,10 +167,10 @@ test('a host has at most 100 probes', () => {
   const soaking = sampleHost('soaking');
   assert.equal(
     refusal(soaking, { ...EVENTS.probe_topology_declared, probes }),
-    '101 probes are declared; at most 100 are taken',
+    '101 probes are declared; at most 100 are allowed',
   );
   const full = take(soaking, { ...EVENTS.probe_topology_declared, probes: probes.slice(1) });
-  assert.equal(refusal(full, EVENTS.probe_result), "'http' would be one more probe than the 100 that are taken");
+  assert.equal(refusal(full, EVENTS.probe_result), "'http' would be one probe more than the 100 allowed");
   assert.equal(refusal(full, { ...EVENTS.probe_result, probe: 'p7' }), null);
 });
 

@@ -49,19 +49,19 @@ const ROWS: readonly Row[] = [
     given: 'a paused rollout',
     rollout: (rollout) => rollout.apply({ kind: 'rollout_paused' }, NOON_MS),
     gate: 'paused',
-    reason: 'the rollout is paused since 2031-01-08T12:00:00.000Z: resume it to go on',
+    reason: 'the rollout has been paused since 2031-01-08T12:00:00.000Z: resume it to continue',
   },
   {
     given: 'an aborted rollout',
     rollout: (rollout) => rollout.apply({ kind: 'rollout_aborted', reason: 'wrong day' }, NOON_MS),
     gate: 'ended',
-    reason: 'the rollout is aborted since 2031-01-08T12:00:00.000Z: wrong day',
+    reason: 'the rollout was aborted at 2031-01-08T12:00:00.000Z: wrong day',
   },
   {
     given: 'a superseded rollout',
     rollout: (rollout) => rollout.apply({ kind: 'rollout_superseded', by: 'r2' }, NOON_MS),
     gate: 'superseded',
-    reason: 'the rollout is superseded by rollout r2 since 2031-01-08T12:00:00.000Z',
+    reason: 'the rollout was superseded by rollout r2 at 2031-01-08T12:00:00.000Z',
   },
   {
     given: 'a quarantined release',
@@ -70,7 +70,7 @@ const ROWS: readonly Row[] = [
     },
     gate: 'quarantine',
     reason:
-      "release aaaaaaaaaaaa of stack 'shop' is quarantined since 2031-01-08T11:00:00.000Z: " +
+      "release aaaaaaaaaaaa of stack 'shop' has been quarantined since 2031-01-08T11:00:00.000Z: " +
       "'web-9' failed on it ('http', 'tcp') in rollout r0",
   },
   {
@@ -83,7 +83,7 @@ const ROWS: readonly Row[] = [
     given: 'an offline host',
     fleet: (fleet) => fleet.statuses.set('web-1', 'offline'),
     gate: 'host',
-    reason: "'web-1' is offline: it follows when it is back",
+    reason: "'web-1' is offline: it is dispatched when it is back",
   },
   { given: 'a degraded host', fleet: (fleet) => fleet.statuses.set('web-1', 'degraded'), gate: null },
   {
@@ -96,26 +96,26 @@ const ROWS: readonly Row[] = [
     given: 'a host that does not exist',
     fleet: (fleet) => fleet.unknown.add('web-1'),
     gate: 'host',
-    reason: "there is no host 'web-1' any more",
+    reason: "there is no longer a host 'web-1'",
   },
   {
     given: 'another rollout at work',
     fleet: (fleet) => fleet.occupants.set('web-1', 'r0'),
     gate: 'other_rollout',
-    reason: "rollout r0 is still at work on 'shop' of 'web-1'",
+    reason: "rollout r0 is still changing stack 'shop' on 'web-1'",
   },
   {
     given: 'a later wave before anything was dispatched',
     host: 'web-2',
     gate: 'wave',
-    reason: 'wave 2 of 2 has not begun: wave 1 of 2 is not through: none of its hosts has converged',
+    reason: 'wave 2 of 2 has not begun: wave 1 of 2 has not finished: none of its hosts has converged',
   },
   {
     given: 'a later wave while the canary soaks',
     host: 'web-2',
     states: { 'web-1': 'soaking' },
     gate: 'wave',
-    reason: "wave 2 of 2 has not begun: wave 1 of 2 is not through: 'web-1' is soaking",
+    reason: "wave 2 of 2 has not begun: wave 1 of 2 has not finished: 'web-1' is soaking",
   },
   {
     given: 'a later wave while two hosts are in flight',
@@ -123,7 +123,7 @@ const ROWS: readonly Row[] = [
     plan: { waves: [['web-1', 'web-2'], ['web-3']] },
     states: { 'web-1': 'pending', 'web-2': 'activating' },
     gate: 'wave',
-    reason: "wave 2 of 2 has not begun: wave 1 of 2 is not through: 'web-1' is dispatched, and 1 more host in flight",
+    reason: "wave 2 of 2 has not begun: wave 1 of 2 has not finished: 'web-1' is dispatched, and 1 more host in flight",
   },
   {
     given: 'a later wave while a live host of the one before is pending',
@@ -131,14 +131,14 @@ const ROWS: readonly Row[] = [
     plan: { waves: [['web-1', 'web-2'], ['web-3']] },
     states: { 'web-1': 'converged' },
     gate: 'wave',
-    reason: "wave 2 of 2 has not begun: wave 1 of 2 is not through: 'web-2' is still to be updated",
+    reason: "wave 2 of 2 has not begun: wave 1 of 2 has not finished: 'web-2' is still pending",
   },
   {
     given: 'a host after another that is not dispatched',
     plan: ONE_WAVE,
     fleet: label('web-1', 'after', 'web-2'),
     gate: 'ordering',
-    reason: "'web-1' waits for the end of 'web-2' (wave 1, not dispatched)",
+    reason: "'web-1' waits for 'web-2' (wave 1, not dispatched) to converge",
     waitsFor: 'web-2',
   },
   {
@@ -147,7 +147,7 @@ const ROWS: readonly Row[] = [
     states: { 'web-2': 'converged', 'web-3': 'soaking' },
     fleet: label('web-1', 'after', 'web-2, web-3'),
     gate: 'ordering',
-    reason: "'web-1' waits for the end of 'web-3' (wave 1, soaking)",
+    reason: "'web-1' waits for 'web-3' (wave 1, soaking) to converge",
     waitsFor: 'web-3',
   },
   {
@@ -156,7 +156,7 @@ const ROWS: readonly Row[] = [
     states: { 'web-2': 'failed' },
     fleet: label('web-1', 'after', 'web-2'),
     gate: 'ordering',
-    reason: "'web-1' waits for the end of 'web-2' (wave 1, failed)",
+    reason: "'web-1' waits for 'web-2' (wave 1, failed) to converge",
     waitsFor: 'web-2',
   },
   {
@@ -178,7 +178,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'role=db'), label('web-2', 'role', 'db'), label('web-3', 'role', 'db')),
     gate: 'ordering',
-    reason: "'web-1' waits for the end of 'web-2' (wave 1, not dispatched), and of 1 more host",
+    reason: "'web-1' waits for 'web-2' (wave 1, not dispatched) and 1 more host to converge",
     waitsFor: 'web-3',
   },
   {
@@ -186,7 +186,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'role=db'), label('web-1', 'role', 'db'), label('web-2', 'role', 'db')),
     gate: 'ordering',
-    reason: "'web-1' waits for the end of 'web-2' (wave 1, not dispatched)",
+    reason: "'web-1' waits for 'web-2' (wave 1, not dispatched) to converge",
     waitsFor: 'web-2',
   },
   {
@@ -206,7 +206,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'nobody'), (fleet) => fleet.unknown.add('nobody')),
     gate: 'ordering',
-    reason: "label after of 'web-1' names 'nobody', and there is no such host",
+    reason: "label 'after' of 'web-1' is invalid: there is no host 'nobody'",
     wakeAtMs: NOON_MS + 60_000,
   },
   {
@@ -214,7 +214,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: label('web-1', 'after', 'web-2 web-3'),
     gate: 'ordering',
-    reason: "label after of 'web-1' is unreadable: 'web-2 web-3' is no host name",
+    reason: "label 'after' of 'web-1' is invalid: 'web-2 web-3' is not a host name",
     wakeAtMs: NOON_MS + 60_000,
   },
   {
@@ -222,7 +222,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'web-2'), label('web-2', 'after', 'web-1')),
     gate: 'ordering',
-    reason: "hosts wait for one another: 'web-1' after 'web-2' after 'web-1'; change a label after",
+    reason: "hosts wait for one another: 'web-1' after 'web-2' after 'web-1'; change one of their 'after' labels",
     waitsFor: 'web-2',
   },
   {
@@ -230,7 +230,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: both(label('web-1', 'after', 'web-2'), label('web-2', 'after', 'web-3'), label('web-3', 'after', 'web-2')),
     gate: 'ordering',
-    reason: "hosts wait for one another: 'web-2' after 'web-3' after 'web-2'; change a label after",
+    reason: "hosts wait for one another: 'web-2' after 'web-3' after 'web-2'; change one of their 'after' labels",
     waitsFor: 'web-2',
   },
   {
@@ -238,7 +238,7 @@ const ROWS: readonly Row[] = [
     plan: ONE_WAVE,
     fleet: label('web-1', 'after', 'web-1'),
     gate: 'ordering',
-    reason: "hosts wait for one another: 'web-1' after 'web-1'; change a label after",
+    reason: "hosts wait for one another: 'web-1' after 'web-1'; change one of their 'after' labels",
   },
   {
     given: 'an open maintenance window',
@@ -249,7 +249,7 @@ const ROWS: readonly Row[] = [
     given: 'a closed maintenance window',
     fleet: label('web-1', 'maintenance-window', 'Mon-Fri 22:00-04:00'),
     gate: 'maintenance_window',
-    reason: "'web-1' may only be changed in 'Mon-Fri 22:00-04:00' (UTC): next at 2031-01-08T22:00:00.000Z",
+    reason: "'web-1' may only be changed during 'Mon-Fri 22:00-04:00' (UTC), next at 2031-01-08T22:00:00.000Z",
     wakeAtMs: Date.UTC(2031, 0, 8, 22),
   },
   {
@@ -257,8 +257,8 @@ const ROWS: readonly Row[] = [
     fleet: label('web-1', 'maintenance-window', 'at night'),
     gate: 'maintenance_window',
     reason:
-      "label maintenance-window of 'web-1' is unreadable: 'at night' is no window; " +
-      "write e.g. 'Mon-Fri 22:00-04:00', in UTC",
+      "label 'maintenance-window' of 'web-1' is invalid: 'at night' is not a window; " +
+      "write it like 'Mon-Fri 22:00-04:00', in UTC",
   },
   {
     given: 'as many in flight as may be',

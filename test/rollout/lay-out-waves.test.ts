@@ -33,19 +33,35 @@ for (const { waves, of, lengths } of [
 }
 
 for (const { waves, of, reason } of [
-  { waves: [], of: 3, reason: 'the rollout has no waves' },
-  { waves: sizes('1'), of: 0, reason: 'the rollout has no hosts' },
-  { waves: sizes('1,50%'), of: 10, reason: '5 of 10 hosts are in no wave: let the last wave be 100 %' },
-  { waves: sizes('1,2'), of: 10, reason: '7 of 10 hosts are in no wave: let the last wave be 100 %' },
-  { waves: sizes('50%,25%,100%'), of: 10, reason: 'a wave of 25 % after one of 50 % adds nobody' },
-  { waves: sizes('25%,25%,100%'), of: 10, reason: 'a wave of 25 % after one of 25 % adds nobody' },
-  { waves: sizes('0,100%'), of: 10, reason: 'a wave of 0 hosts cannot be' },
-  { waves: sizes('1.5,100%'), of: 10, reason: 'a wave of 1.5 hosts cannot be' },
-  { waves: sizes('101%'), of: 10, reason: 'a wave of 101 % cannot be' },
-  { waves: sizes('0%'), of: 10, reason: 'a wave of 0 % cannot be' },
-  { waves: [{ percent: Number.NaN }], of: 10, reason: 'a wave of NaN % cannot be' },
-  { waves: hosts(65).map(() => ({ count: 1 })), of: 65, reason: 'there are 65 waves: at most 64 are taken' },
-  { waves: sizes('100%'), of: 20_001, reason: 'the rollout has 20001 hosts: at most 20000 are taken' },
+  { waves: [], of: 3, reason: 'a rollout must have at least 1 wave' },
+  { waves: sizes('1'), of: 0, reason: 'a rollout must have at least 1 host' },
+  { waves: sizes('1,50%'), of: 10, reason: '5 of 10 hosts are in no wave: make the last wave 100%' },
+  { waves: sizes('1,2'), of: 10, reason: '7 of 10 hosts are in no wave: make the last wave 100%' },
+  {
+    waves: sizes('50%,25%,100%'),
+    of: 10,
+    reason: 'a wave of 25% after one of 50% adds no host: a share includes the waves before it',
+  },
+  {
+    waves: sizes('25%,25%,100%'),
+    of: 10,
+    reason: 'a wave of 25% after one of 25% adds no host: a share includes the waves before it',
+  },
+  { waves: sizes('0,100%'), of: 10, reason: 'a wave must have at least 1 host' },
+  { waves: sizes('1.5,100%'), of: 10, reason: 'a wave must have a whole number of hosts, not 1.5' },
+  { waves: sizes('101%'), of: 10, reason: 'a wave must be more than 0% and at most 100% of the hosts, not 101%' },
+  { waves: sizes('0%'), of: 10, reason: 'a wave must be more than 0% and at most 100% of the hosts, not 0%' },
+  {
+    waves: [{ percent: Number.NaN }],
+    of: 10,
+    reason: 'a wave must be more than 0% and at most 100% of the hosts, not NaN%',
+  },
+  {
+    waves: hosts(65).map(() => ({ count: 1 })),
+    of: 65,
+    reason: 'a rollout can have at most 64 waves, and this one has 65',
+  },
+  { waves: sizes('100%'), of: 20_001, reason: 'a rollout can have at most 20000 hosts, and this one has 20001' },
 ]) {
   test(`refused: ${reason}`, () => assert.deepEqual(layOutWaves(waves, hosts(of)), { ok: false, reason }));
 }
@@ -59,5 +75,5 @@ test('64 waves are taken', () => {
 });
 
 test('a host is in one wave only', () => {
-  assert.deepEqual(layOutWaves(sizes('100%'), ['a', 'b', 'a']), { ok: false, reason: "'a' is named twice" });
+  assert.deepEqual(layOutWaves(sizes('100%'), ['a', 'b', 'a']), { ok: false, reason: "host 'a' is named twice" });
 });

@@ -123,7 +123,7 @@ for (const { state, type } of PAIRS) {
     const numbered = { seq: 5, bodyDigest: 'this body', event };
     const decision = decideEvent(rolloutWith(host), 'web-1', numbered, NOON_MS);
     if (next === null) {
-      assert.deepEqual(decision, { ok: false, refusal: `a host that is ${state} reports no ${type} (event 5)` });
+      assert.deepEqual(decision, { ok: false, refusal: `a host that is ${state} cannot report ${type} (event 5)` });
       assert.throws(() => evolveHost(host, numbered, samplePlan(), NOON_MS), /invariant broken: 'web-1'/);
       return;
     }
@@ -146,7 +146,7 @@ for (const { state, type } of PAIRS) {
       const numbered = { seq, bodyDigest: 'this body', event };
       assert.deepEqual(decideEvent(rolloutWith(host), 'web-1', numbered, NOON_MS), {
         ok: false,
-        refusal: `event ${seq} is not beyond the last one, 4`,
+        refusal: `event ${seq} must have a higher number than the last one, 4`,
       });
     });
   }

@@ -6,9 +6,9 @@ export interface GateContext {
   readonly rollout: RolloutState;
   readonly fleet: FleetView;
   readonly nowMs: number;
-  /** Hosts in flight, with those that were decided on a moment ago. */
+  /** Hosts in flight, including those whose dispatch was decided with this context. */
   inFlight: number;
-  /** What a gate has worked out for the whole rollout, so that the next host need not. */
+  /** What a gate has worked out for the whole rollout, for the next host. */
   readonly memo: Map<string, unknown>;
 }
 

@@ -1,16 +1,16 @@
 /**
- * The gates of a dispatch, in the order they are asked; the first that holds is the one an operator reads of. So the
- * order goes from what makes the others pointless to what passes by itself:
+ * The gates that a dispatch must pass, in the order in which they are asked. An operator is shown the first one that
+ * holds, so the order goes from what makes the others pointless to what passes without anyone's help:
  *
- * 1. the rollout does not dispatch at all: it is over, replaced, or paused;
- * 2. its release must run nowhere any more;
- * 3. the host is not there to be told, whatever else is true of it;
- * 4. somebody else is at work on it, and may take any time;
- * 5. its turn has not come: first by waves, then by order among hosts that are allowed, then by the clock;
- * 6. everything is right, and only a place in flight is missing. Last, because a host that waits for something else
- *    takes nobody's place and must not be said to wait for one.
+ * 1. the rollout dispatches nothing: it has ended, was replaced, or is paused;
+ * 2. the release must not be dispatched any more;
+ * 3. the host cannot be reached;
+ * 4. another rollout is still changing the host, which may take any time;
+ * 5. its turn has not come: its wave, then the hosts before it, then its maintenance window;
+ * 6. only a free place in flight is missing. This gate is last because a host that waits for something else takes up no
+ *    place, and must not be said to wait for one.
  *
- * An offer that is out stands only while every gate but that last one would let it be made again.
+ * An offer that has been made stands only while every gate but the last one would let it be made again.
  */
 import type { RolloutHost } from '../../domain/rollout.ts';
 import { bucketOf } from '../host-bucket.ts';
@@ -58,14 +58,14 @@ export function holdOf(context: GateContext, host: RolloutHost): Holding | null 
   return firstHold(GATES, context, host);
 }
 
-/** What an offer that is out would meet if it were made now. */
+/** What would hold an offer that has been made, if it were made now. */
 export function holdOfOffer(context: GateContext, host: RolloutHost): Holding | null {
   return firstHold(STANDING_GATES, context, host);
 }
 
-/** What keeps every host from being dispatched; `places` leaves out whether one is free. */
-export function holdOfAll(context: GateContext, options: { readonly places: boolean }): Hold | null {
-  for (const gate of options.places ? GATES : STANDING_GATES) {
+/** What keeps every host from being dispatched; `withFreePlace`: a missing place in flight included. */
+export function holdOfAll(context: GateContext, options: { readonly withFreePlace: boolean }): Hold | null {
+  for (const gate of options.withFreePlace ? GATES : STANDING_GATES) {
     const hold = gate.scope === 'rollout' ? gate.check(context) : null;
     if (hold !== null) return hold;
   }
@@ -73,8 +73,8 @@ export function holdOfAll(context: GateContext, options: { readonly places: bool
 }
 
 /**
- * Why a pending host is not dispatched, by the very gates that decide it; null when it is dispatched or through, or when
- * nothing holds it and it will be dispatched next. One context serves a whole list of hosts.
+ * Why a pending host is not dispatched, by the same gates that decide it; null when it has been dispatched, or when
+ * nothing holds it and it comes next. One context serves a whole list of hosts.
  */
 export function findHold(context: GateContext, name: string): Hold | null {
   const host = context.rollout.host(name);

@@ -1,4 +1,4 @@
-/** Everything that may keep a pending host from being dispatched: what holds it, with the figures, and the sentence. */
+/** Everything that may keep a pending host from being dispatched, as data and as a sentence. */
 import { assertNever } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import type { HostState, RolloutStatus } from '../../domain/rollout.ts';
@@ -20,7 +20,7 @@ export type Hold =
       readonly stack: string;
       readonly release: string;
       readonly sinceMs: number;
-      /** Whose failure it was, in which rollout, by which probes. */
+      /** The host whose failure caused it, in which rollout, and the probes that failed. */
       readonly host: string;
       readonly rolloutId: string;
       readonly failingProbes: readonly string[];
@@ -36,7 +36,7 @@ export type Hold =
       readonly wave: number;
       readonly currentWave: number;
       readonly waveCount: number;
-      /** Why the current wave does not let the next one begin; null: it has just let it. */
+      /** Why the current wave does not let the next one begin; null: it has just finished. */
       readonly blockedBy: WaveBlock | null;
     }
   | {
@@ -51,7 +51,7 @@ export type Hold =
       readonly gate: 'ordering';
       readonly kind: 'predecessor';
       readonly host: string;
-      /** The first host that it waits for, where that one stands, and how many more there are. */
+      /** The first host that it waits for, where that one stands, and how many others there are. */
       readonly first: string;
       readonly wave: number;
       readonly state: HostState | 'not_dispatched';
@@ -76,31 +76,31 @@ export type WaveBlock =
   /** A live host of it that is still pending. */
   | { readonly kind: 'host_pending'; readonly host: string };
 
-/** One sentence without its full stop, for a person who asks why the host waits. */
+/** Says why the host waits, in a sentence without its full stop. */
 export function describeHold(hold: Hold): string {
   switch (hold.gate) {
     case 'superseded':
-      return `the rollout is ${hold.reason} since ${formatInstant(hold.sinceMs)}`;
+      return `the rollout was ${hold.reason} at ${formatInstant(hold.sinceMs)}`;
     case 'paused':
-      return `the rollout is paused since ${formatInstant(hold.sinceMs)}: resume it to go on`;
+      return `the rollout has been paused since ${formatInstant(hold.sinceMs)}: resume it to continue`;
     case 'ended':
-      return `the rollout is ${hold.status} since ${formatInstant(hold.sinceMs)}${hold.reason === '' ? '' : `: ${hold.reason}`}`;
+      return describeEnd(hold);
     case 'quarantine': {
       const probes = hold.failingProbes.length > 0 ? ` (${hold.failingProbes.map(quote).join(', ')})` : '';
       const release = `release ${shortDigest(hold.release)} of stack ${quote(hold.stack)}`;
       const failure = `${quote(hold.host)} failed on it${probes} in rollout ${hold.rolloutId}`;
-      return `${release} is quarantined since ${formatInstant(hold.sinceMs)}: ${failure}`;
+      return `${release} has been quarantined since ${formatInstant(hold.sinceMs)}: ${failure}`;
     }
     case 'host':
       return describeHost(hold.kind, quote(hold.host));
     case 'other_rollout':
-      return `rollout ${hold.rolloutId} is still at work on ${quote(hold.stack)} of ${quote(hold.host)}`;
+      return `rollout ${hold.rolloutId} is still changing stack ${quote(hold.stack)} on ${quote(hold.host)}`;
     case 'wave': {
       const current = waveName(hold.currentWave, hold.waveCount);
       const why =
         hold.blockedBy === null
-          ? `${current} has only just come through`
-          : `${current} is not through: ${describeBlock(hold.blockedBy)}`;
+          ? `${current} has only just finished`
+          : `${current} has not finished: ${describeBlock(hold.blockedBy)}`;
       return `${waveName(hold.wave, hold.waveCount)} has not begun: ${why}`;
     }
     case 'ordering':
@@ -108,9 +108,9 @@ export function describeHold(hold: Hold): string {
     case 'maintenance_window':
       if (hold.kind === 'closed') {
         const opens = formatInstant(hold.opensAtMs);
-        return `${quote(hold.host)} may only be changed in ${quote(hold.windows)} (UTC): next at ${opens}`;
+        return `${quote(hold.host)} may only be changed during ${quote(hold.windows)} (UTC), next at ${opens}`;
       }
-      return `label ${WINDOW_LABEL} of ${quote(hold.host)} is unreadable: ${hold.why}; write e.g. 'Mon-Fri 22:00-04:00', in UTC`;
+      return describeInvalid(WINDOW_LABEL, hold.host, `${hold.why}; write it like 'Mon-Fri 22:00-04:00', in UTC`);
     case 'max_in_flight':
       return `${plural(hold.inFlight, 'host')} in flight, and max_in_flight is ${hold.maxInFlight}`;
     default:
@@ -118,14 +118,23 @@ export function describeHold(hold: Hold): string {
   }
 }
 
+function describeEnd({ status, reason, sinceMs }: Extract<Hold, { readonly gate: 'ended' }>): string {
+  if (status === 'converged') return `the rollout converged at ${formatInstant(sinceMs)}`;
+  return `the rollout was ${status} at ${formatInstant(sinceMs)}: ${reason}`;
+}
+
+function describeInvalid(label: string, host: string, why: string): string {
+  return `label ${quote(label)} of ${quote(host)} is invalid: ${why}`;
+}
+
 function describeHost(kind: Extract<Hold, { readonly gate: 'host' }>['kind'], host: string): string {
   switch (kind) {
     case 'unknown':
-      return `there is no host ${host} any more`;
+      return `there is no longer a host ${host}`;
     case 'never_reported':
       return `${host} has never reported: start its agent`;
     case 'offline':
-      return `${host} is offline: it follows when it is back`;
+      return `${host} is offline: it is dispatched when it is back`;
     case 'archived':
       return `${host} is archived`;
     default:
@@ -144,7 +153,7 @@ function describeBlock(block: WaveBlock): string {
     case 'none_converged':
       return 'none of its hosts has converged';
     case 'host_pending':
-      return `${quote(block.host)} is still to be updated`;
+      return `${quote(block.host)} is still pending`;
     default:
       return assertNever(block);
   }
@@ -153,15 +162,15 @@ function describeBlock(block: WaveBlock): string {
 function describeOrdering(hold: Extract<Hold, { readonly gate: 'ordering' }>): string {
   switch (hold.kind) {
     case 'bad_name':
-      return `label ${AFTER_LABEL} of ${quote(hold.host)} is unreadable: ${quote(hold.named)} is no host name`;
+      return describeInvalid(AFTER_LABEL, hold.host, `${quote(hold.named)} is not a host name`);
     case 'unknown_host':
-      return `label ${AFTER_LABEL} of ${quote(hold.host)} names ${quote(hold.named)}, and there is no such host`;
+      return describeInvalid(AFTER_LABEL, hold.host, `there is no host ${quote(hold.named)}`);
     case 'circle':
-      return `hosts wait for one another: ${hold.trail.map(quote).join(' after ')}; change a label ${AFTER_LABEL}`;
+      return `hosts wait for one another: ${hold.trail.map(quote).join(' after ')}; change one of their 'after' labels`;
     case 'predecessor': {
       const state = hold.state === 'not_dispatched' ? 'not dispatched' : hold.state;
-      const others = hold.others === 0 ? '' : `, and of ${plural(hold.others, 'more host')}`;
-      return `${quote(hold.host)} waits for the end of ${quote(hold.first)} (wave ${hold.wave + 1}, ${state})${others}`;
+      const others = hold.others === 0 ? '' : ` and ${plural(hold.others, 'more host')}`;
+      return `${quote(hold.host)} waits for ${quote(hold.first)} (wave ${hold.wave + 1}, ${state})${others} to converge`;
     }
     default:
       return assertNever(hold);

@@ -3,7 +3,7 @@ import type { RolloutHost } from '../../domain/rollout.ts';
 import { type Holding, holding } from './gate.ts';
 import type { GateContext } from './gate-context.ts';
 
-/** Only a host that reports is told anything: what cannot be seen cannot be judged in its soak. */
+/** A host must report: what the server cannot see, it cannot judge during the soak. */
 export function checkHost({ fleet }: GateContext, { name: host }: RolloutHost): Holding | null {
   const status = fleet.host(host)?.status ?? 'unknown';
   switch (status) {

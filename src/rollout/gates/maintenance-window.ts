@@ -4,7 +4,7 @@ import type { GateContext } from './gate-context.ts';
 import { WINDOW_LABEL } from './labels.ts';
 import { isWithin, nextOpeningMs, parseWindows } from './parse-windows.ts';
 
-/** A host with such a label is only changed within it. */
+/** A host with maintenance windows is changed only within them. */
 export function checkMaintenanceWindow({ fleet, nowMs }: GateContext, { name: host }: RolloutHost): Holding | null {
   const text = fleet.host(host)?.labels[WINDOW_LABEL];
   if (text === undefined) return null;

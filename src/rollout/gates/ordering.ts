@@ -5,7 +5,7 @@ import type { Holding } from './gate.ts';
 import type { GateContext } from './gate-context.ts';
 import { findCircle, predecessorsOf } from './predecessors.ts';
 
-/** How soon a label that names no host is looked at again: the host may be added without this one being touched. */
+/** A label that names an unknown host is looked at again after this time: that host may be added later. */
 const RECHECK_MS = 60_000;
 
 /** The database before what needs it: see the `after` label. */
@@ -16,7 +16,7 @@ export function checkOrdering(context: GateContext, { name }: RolloutHost): Hold
   const [group] = groups;
   if (group === undefined) return null;
   const trail = findCircle(context, name);
-  // The last of them is likely the last to come through: waiting for it wakes this host once, and not for each.
+  // The last of them likely converges last: waiting for that one wakes this host once, and not for each of them.
   const waitsFor = group.findLast((before) => before !== name) ?? null;
   if (trail !== null) return { hold: { gate: 'ordering', kind: 'circle', trail }, wakeAtMs: null, waitsFor };
   const first = context.rollout.host(group.find((before) => before !== name) ?? name);

@@ -2,7 +2,7 @@ import type { RolloutHost } from '../../domain/rollout.ts';
 import { type Holding, holding } from './gate.ts';
 import type { GateContext } from './gate-context.ts';
 
-/** Two rollouts at work on one stack of one host would leave it mixed: also one that has ended finishes first. */
+/** Two rollouts that change one stack on one host would mix their releases: the other finishes there first. */
 export function checkOtherRollout({ rollout, fleet }: GateContext, { name: host }: RolloutHost): Holding | null {
   const { id, stack } = rollout.plan;
   const rolloutId = fleet.occupant(stack, host, id);

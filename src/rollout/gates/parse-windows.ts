@@ -1,6 +1,6 @@
 /**
- * Maintenance windows as operators write them: `[Mon,Tue-Fri ]HH:MM-HH:MM`, in UTC, several separated by `;`. A window
- * that ends before it begins passes midnight and belongs to the day it begins on. No days means every day.
+ * Parses maintenance windows as operators write them: `[Mon,Tue-Fri ]HH:MM-HH:MM` in UTC, several separated by `;`. A
+ * window that ends before it begins passes midnight and belongs to the day it begins on. Without days it is daily.
  */
 export interface Window {
   /** Minutes since Monday 00:00 UTC, 0–10,079. */
@@ -25,15 +25,15 @@ export function parseWindows(text: string): ParsedWindows {
   for (const part of text.split(';')) {
     const written = part.trim();
     const match = WINDOW.exec(written.toLowerCase());
-    if (match === null) return { ok: false, why: `'${written}' is no window` };
+    if (match === null) return { ok: false, why: `'${written}' is not a window` };
     const days = parseDays(match[1]);
-    if (days === undefined) return { ok: false, why: `'${match[1]}' names no days` };
+    if (days === undefined) return { ok: false, why: `'${match[1]}' is not a list of days` };
     const start = minuteOf(match[2], match[3]);
     const end = minuteOf(match[4], match[5]);
     if (start === undefined || start === DAY_MINUTES || end === undefined) {
-      return { ok: false, why: `'${written}' holds a time that does not exist` };
+      return { ok: false, why: `'${written}' contains a time that does not exist` };
     }
-    if (start === end) return { ok: false, why: `'${written}' ends when it begins` };
+    if (start === end) return { ok: false, why: `'${written}' ends at the time it begins` };
     const minutes = end > start ? end - start : end + DAY_MINUTES - start;
     for (const day of days) windows.push({ startMinute: day * DAY_MINUTES + start, minutes });
   }
@@ -45,7 +45,7 @@ export function isWithin(windows: readonly Window[], nowMs: number): boolean {
   return windows.some(({ startMinute, minutes }) => modulo(now - startMinute, WEEK_MINUTES) < minutes);
 }
 
-/** When the next window begins; one that begins this very minute counts as a week away. */
+/** When the next window begins. One that begins in the current minute counts as a week away. */
 export function nextOpeningMs(windows: readonly Window[], nowMs: number): number {
   const now = minuteOfWeek(nowMs);
   const waits = windows.map(({ startMinute }) => modulo(startMinute - now - 1, WEEK_MINUTES) + 1);
@@ -56,7 +56,7 @@ function minuteOfWeek(ms: number): number {
   return modulo(Math.floor(ms / 60_000) + EPOCH_MINUTE, WEEK_MINUTES);
 }
 
-/** `24:00` is a day's end. */
+/** `24:00` is the end of the day. */
 function minuteOf(hours: string | undefined, minutes: string | undefined): number | undefined {
   const minute = Number(hours) * 60 + Number(minutes);
   return Number(minutes) > 59 || minute > DAY_MINUTES ? undefined : minute;

@@ -1,7 +1,7 @@
 /**
- * Order among the hosts of a rollout: a host's `after` label names hosts, or selects them by label, that must have
- * converged before it may be dispatched. Ten thousand hosts may wait for five thousand, so what a selector finds is
- * worked out once per context and shared, never copied for each of them.
+ * Order among the hosts of a rollout: the `after` label of a host names or selects the hosts that must have converged
+ * before it is dispatched. Ten thousand hosts may wait for five thousand, so what a selector finds is worked out once
+ * per context and shared, never copied for each of them.
  */
 import { isHostName } from '../../domain/host.ts';
 import type { RolloutHost } from '../../domain/rollout.ts';
@@ -9,17 +9,17 @@ import { type GateContext, remember } from './gate-context.ts';
 import type { Hold } from './hold.ts';
 import { AFTER_LABEL } from './labels.ts';
 
-/** How far circles are looked for in one context; what lies beyond holds as well, only without being called a circle. */
-const MAX_LOOKS = 10_000;
+/** How far circles are looked for in one context. Hosts beyond that are held as well, but not told of their circle. */
+const MAX_STEPS = 10_000;
 const MAX_TRAIL = 500;
 
-/** What one item of the label stands for, without those that nobody waits for any more. */
+/** The hosts that one item of the label stands for, without those that no longer have to be waited for. */
 type Group = readonly string[];
 
 type Found<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly hold: Hold };
 
-/** Nobody waits for it: it is where the rollout wants it, or nothing is expected of it any more. */
-function isThrough(host: RolloutHost): boolean {
+/** No longer waited for: it has converged, or it has left the rollout. */
+function isDone(host: RolloutHost): boolean {
   return host.state === 'converged' || host.left;
 }
 
@@ -40,29 +40,29 @@ export function predecessorsOf(context: GateContext, name: string): Found<readon
 
 function findHost(context: GateContext, name: string, wanted: string): Found<Group> {
   const host = context.rollout.host(wanted);
-  if (host !== undefined) return { ok: true, value: isThrough(host) ? [] : [wanted] };
+  if (host !== undefined) return { ok: true, value: isDone(host) ? [] : [wanted] };
   if (isHostName(wanted) && context.fleet.host(wanted) !== null) return { ok: true, value: [] };
   const kind = isHostName(wanted) ? 'unknown_host' : 'bad_name';
   return { ok: false, hold: { gate: 'ordering', kind, host: name, named: wanted } };
 }
 
-/** Looks at every host of the rollout. */
+/** Reads the labels of every host of the rollout. */
 function selectHosts(context: GateContext, selector: string): Found<Group> {
   return remember(context, `selected by ${selector}`, () => {
     const [key = '', ...rest] = selector.split('=');
     const wanted = rest.join('=');
     const value: string[] = [];
     for (const host of context.rollout.hosts.values()) {
-      if (isThrough(host)) continue;
+      if (isDone(host)) continue;
       if (context.fleet.host(host.name)?.labels[key] === wanted) value.push(host.name);
     }
     return { ok: true, value };
   });
 }
 
-/** Hosts that wait for one another, as far as `name` leads to such a circle; it begins and ends with the same host. */
+/** Finds hosts that wait for one another, starting from `name`; the circle begins and ends with the same host. */
 export function findCircle(context: GateContext, name: string): readonly string[] | null {
-  const search = remember(context, 'search for circles', () => ({ looks: 0, clear: new Set<string>() }));
+  const search = remember(context, 'search for circles', () => ({ steps: 0, clear: new Set<string>() }));
   const trail: string[] = [];
   const walk = (at: string): readonly string[] | null => {
     const begun = trail.indexOf(at);
@@ -72,10 +72,10 @@ export function findCircle(context: GateContext, name: string): readonly string[
     const groups = predecessorsOf(context, at);
     for (const group of groups.ok ? groups.value : []) {
       for (const before of group) {
-        // A selector that matches its own host does not mean it; a label that names it does.
+        // A selector that matches its own host is not meant to wait for it; a label that names it is.
         if (before === at && group.length > 1) continue;
-        search.looks += 1;
-        const circle = search.looks > MAX_LOOKS ? null : walk(before);
+        search.steps += 1;
+        const circle = search.steps > MAX_STEPS ? null : walk(before);
         if (circle !== null) return circle;
       }
     }

@@ -1,10 +1,10 @@
 /**
- * May the next wave begin? It may when at least one host of the current wave has converged, nothing is in flight (of
- * this wave or an earlier one, online or not), and whatever is still pending in this wave is not live.
- * Those are `skipped`: their wave was promoted, so they follow when they are back.
+ * Decides whether the next wave may begin. It may when at least one host of the current wave has converged, no host is
+ * in flight (of this wave or an earlier one, online or not), and no pending host of this wave is live. Pending hosts
+ * that are not live are `skipped`: they are dispatched when they are back.
  *
- * A wave where nothing has converged proves nothing: a canary that is offline holds the fleet. Only a wave that
- * everybody has left (archived) is passed, since there is nobody left to wait for.
+ * A wave in which no host has converged proves nothing, so an offline canary holds the fleet. Only a wave whose hosts
+ * have all left (they were archived) is passed, because there is no host to wait for.
  */
 
 import { type FleetView, isLive } from '../fleet-view.ts';

@@ -1,7 +1,7 @@
 import type { GateContext } from './gate-context.ts';
 import type { Hold } from './hold.ts';
 
-/** A release that has failed its stack goes nowhere until an operator lifts that. */
+/** A quarantined release is not dispatched until an operator lifts the quarantine. */
 export function checkQuarantine({ rollout, fleet }: GateContext): Hold | null {
   const { stack, release } = rollout.plan;
   const quarantine = fleet.quarantine(stack, release);

@@ -3,7 +3,7 @@ import { type Holding, holding } from './gate.ts';
 import { type GateContext, remember } from './gate-context.ts';
 import { decidePromotion } from './promotion.ts';
 
-/** Later waves wait for what the one before proves. */
+/** A wave waits until the one before it has proved the release. */
 export function checkWave(context: GateContext, { wave }: RolloutHost): Holding | null {
   const { plan, progress } = context.rollout;
   const { currentWave } = progress;

@@ -1,16 +1,17 @@
 /**
- * The server's own look at a soaking host: its stack's containers against the same host before the dispatch, and
- * against hosts that are not updated yet. Pure: series go in, a verdict with its figures comes out.
+ * Judges a soaking host by its telemetry: the containers of its stack are compared with the same host before the
+ * dispatch, and with hosts that are not updated yet.
  *
- * Beyond a limit is `watch`, which holds; beyond one for longer than `sustained_failure_seconds` is `regressed`, which
- * fails the host, and stays. Only samples move that on: silence neither clears a suspicion nor confirms it.
+ * A figure beyond its limit makes the verdict `watch`, which keeps the host from converging. When that lasts longer than
+ * `sustained_failure_seconds`, the verdict is `regressed`, which fails the host and is final. Only samples change a
+ * verdict: silence neither clears a suspicion nor confirms it.
  */
 import type { TelemetryLimits } from '../../domain/release.ts';
 import type { TelemetryVerdict } from '../../domain/rollout.ts';
 import { plural } from '../../domain/words.ts';
 import { median, slopePerMinute, steepestPerMinute, type TimedValue, WINDOW_SAMPLES } from './memory-slope.ts';
 
-/** All containers of the stack on one host, summed, at one tick; null: no container said. */
+/** The sum over all containers of the stack on one host at one tick; null: no container reported the figure. */
 export interface StackSample {
   /** By the server's clock (when the tick was received). */
   readonly atMs: number;
@@ -19,7 +20,7 @@ export interface StackSample {
   readonly cpuPercent: number | null;
 }
 
-/** One stretch of time of one host's stack. */
+/** What one host's stack did over some time. */
 export interface StackSeries {
   /** In time order. */
   readonly samples: readonly StackSample[];
@@ -31,15 +32,15 @@ export interface StackSeries {
 export interface SoakTelemetry {
   readonly soakStartedAtMs: number;
   readonly soak: StackSeries;
-  /** Before the dispatch; null: the stack did not run here. */
+  /** Before the dispatch; null: the stack did not run on the host. */
   readonly baseline: StackSeries | null;
-  /** The last minutes of hosts of the rollout that are not updated yet; a handful is enough. */
+  /** The last minutes of a handful of hosts of the rollout that are not updated yet. */
   readonly peers: readonly StackSeries[];
 }
 
-/** A program that starts takes memory and CPU that say nothing of how it goes on. */
+/** What a program takes while it starts says nothing of how it goes on. */
 const SETTLING_MS = 15_000;
-/** Older samples than this many are not looked at. */
+/** Only the newest samples are looked at. */
 const MAX_SAMPLES = 120;
 const MIN_CPU_SAMPLES = 3;
 
@@ -67,7 +68,7 @@ export function judgeTelemetry(
   return { status: lasted ? 'regressed' : 'watch', sinceMs, reason: beyond.join('; '), figures };
 }
 
-/** Worth an entry in the log: the figures of every tick are not, nor is silence before the soak is over. */
+/** Whether a verdict deserves an entry in the log: new figures alone do not, nor does silence before the soak ends. */
 export function isNews(previous: TelemetryVerdict | null, next: TelemetryVerdict, isSoakOver: boolean): boolean {
   if (previous === null && next.status === 'not_judged') return isSoakOver;
   return previous?.status !== next.status;
@@ -102,7 +103,7 @@ function measure({ soakStartedAtMs, soak, baseline, peers }: SoakTelemetry) {
   } satisfies Figures;
 }
 
-/** One sentence for each limit that is passed. */
+/** One sentence for each limit that is exceeded. */
 function compare(limits: TelemetryLimits, figures: ReturnType<typeof measure>): string[] {
   const beyond: string[] = [];
   const growth = figures.memory_growth_mb_per_minute;
@@ -141,7 +142,7 @@ function valuesOf(samples: readonly StackSample[], of: 'memoryMb' | 'cpuPercent'
   });
 }
 
-/** A burst is no load: the median counts. */
+/** The median, so that a burst does not count as load. */
 function cpuOf(samples: readonly StackSample[]): number | null {
   const values = valuesOf(samples, 'cpuPercent').map(({ value }) => value);
   return values.length < MIN_CPU_SAMPLES ? null : median(values);

@@ -51,20 +51,20 @@ for (const { text, now, opens } of [
 }
 
 for (const { text, why } of [
-  { text: '', why: "'' is no window" },
-  { text: 'at night', why: "'at night' is no window" },
-  { text: '22:00', why: "'22:00' is no window" },
-  { text: '9:00-10:00', why: "'9:00-10:00' is no window" },
-  { text: '22:00-25:00', why: "'22:00-25:00' holds a time that does not exist" },
-  { text: '22:60-23:00', why: "'22:60-23:00' holds a time that does not exist" },
-  { text: '24:00-01:00', why: "'24:00-01:00' holds a time that does not exist" },
-  { text: '10:00-10:00', why: "'10:00-10:00' ends when it begins" },
-  { text: 'Someday 10:00-11:00', why: "'someday' names no days" },
-  { text: 'Never-Mon 10:00-11:00', why: "'never-mon' names no days" },
-  { text: 'Mon-Never 10:00-11:00', why: "'mon-never' names no days" },
-  { text: 'Mon-Tue-Wed 10:00-11:00', why: "'mon-tue-wed' names no days" },
-  { text: 'Mon, 10:00-11:00', why: "'mon,' names no days" },
-  { text: '10:00-11:00;', why: "'' is no window" },
+  { text: '', why: "'' is not a window" },
+  { text: 'at night', why: "'at night' is not a window" },
+  { text: '22:00', why: "'22:00' is not a window" },
+  { text: '9:00-10:00', why: "'9:00-10:00' is not a window" },
+  { text: '22:00-25:00', why: "'22:00-25:00' contains a time that does not exist" },
+  { text: '22:60-23:00', why: "'22:60-23:00' contains a time that does not exist" },
+  { text: '24:00-01:00', why: "'24:00-01:00' contains a time that does not exist" },
+  { text: '10:00-10:00', why: "'10:00-10:00' ends at the time it begins" },
+  { text: 'Someday 10:00-11:00', why: "'someday' is not a list of days" },
+  { text: 'Never-Mon 10:00-11:00', why: "'never-mon' is not a list of days" },
+  { text: 'Mon-Never 10:00-11:00', why: "'mon-never' is not a list of days" },
+  { text: 'Mon-Tue-Wed 10:00-11:00', why: "'mon-tue-wed' is not a list of days" },
+  { text: 'Mon, 10:00-11:00', why: "'mon,' is not a list of days" },
+  { text: '10:00-11:00;', why: "'' is not a window" },
 ]) {
   test(`unreadable: ${why}`, () => assert.deepEqual(parseWindows(text), { ok: false, why }));
 }
