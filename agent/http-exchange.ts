@@ -29,7 +29,7 @@ export interface HttpAnswer {
   readonly body: Buffer;
 }
 
-/** Whom to call: `request` of node:http or node:https, with a host and port or a socket, and the agent that keeps connections. */
+/** Whom to call: `request` of node:http or node:https, with the host and port or the socket, and the connections to use. */
 export interface HttpPeer {
   readonly request: typeof request;
   readonly options: RequestOptions;

@@ -1,4 +1,4 @@
-/** Careful steps into parsed JSON from outside: each answers null for anything of another shape. */
+/** Reads parsed JSON from outside step by step: every function returns null for a value of another shape. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -24,7 +24,7 @@ export function arrayAt(parent: JsonObject | null, key: string): readonly unknow
   return asArray(own(parent, key));
 }
 
-/** A text with something in it. */
+/** A string that is not empty. */
 export function textAt(parent: JsonObject | null, key: string): string | null {
   const value = own(parent, key);
   return typeof value === 'string' && value !== '' ? value : null;
@@ -36,7 +36,7 @@ export function numberAt(parent: JsonObject | null, key: string): number | null 
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
-/** JSON text as a value; null when it is not JSON. */
+/** Parses JSON; null when the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

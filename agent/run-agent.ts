@@ -31,7 +31,7 @@ export interface AgentPorts {
 const RESYNC_MS = 600_000;
 const ENGINE_BACKOFF_MS = 500;
 
-/** Runs the agent on this machine, or prints its unit; resolves to what the process ends with, as {@link startAgent}. */
+/** Runs the agent on this machine, or prints its unit; resolves to the process's exit code, as {@link startAgent}. */
 export async function runAgent(settings: AgentSettings, ports: AgentPorts): Promise<number> {
   if (settings.action === 'print-systemd-unit') {
     ports.stdout.write(renderSystemdUnit(currentCommand(process.execPath, process.argv[1])));

@@ -55,12 +55,12 @@ function readUrl(text: string | undefined): URL {
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
     throw usage(`NEXUS_URL (or --url) is not an http:// or https:// address: ${JSON.stringify(text)}.`);
   }
-  // Not repeated in the message: it would put the secret into the log.
+  // The message does not repeat the address: that would put the secret into the log.
   if (url.username !== '' || url.password !== '') {
-    throw usage('NEXUS_URL (or --url) holds a user name or password; the token belongs into NEXUS_AGENT_TOKEN.');
+    throw usage('NEXUS_URL (or --url) holds a user name or password; put the token into NEXUS_AGENT_TOKEN instead.');
   }
   if (url.search !== '' || url.hash !== '') {
-    throw usage('NEXUS_URL (or --url) has a query or fragment; only scheme, host, port and path belong into it.');
+    throw usage('NEXUS_URL (or --url) has a query or fragment; use only scheme, host, port and path.');
   }
   return url;
 }
@@ -100,9 +100,9 @@ function readToken(flags: AgentFlags, env: Environment): string {
       `NEXUS_AGENT_TOKEN is missing (or a file with it: --token-file, NEXUS_AGENT_TOKEN_FILE). ${HOW_TO_GET_A_TOKEN}`,
     );
   }
-  // RFC 6750: what may stand after `Bearer`. Anything else is a paste gone wrong, and is not shown.
+  // RFC 6750: these characters may follow `Bearer`. Anything else is a paste gone wrong, and is not shown.
   if (!/^[A-Za-z0-9._~+/-]{8,512}=*$/.test(found.token)) {
-    throw usage(`The token in ${found.origin} is not one. ${HOW_TO_GET_A_TOKEN}`);
+    throw usage(`${found.origin} does not hold a valid token. ${HOW_TO_GET_A_TOKEN}`);
   }
   return found.token;
 }
@@ -140,7 +140,7 @@ function defaultStateDir(env: Environment, isRoot: boolean): string {
   return join(tmpdir(), `nexus-agent-${process.getuid?.() ?? 0}`);
 }
 
-/** A user without an entry in the password database has no home at all. */
+/** Null for a user without an entry in the password database. */
 function homeOrNull(): string | null {
   try {
     return homedir();
@@ -149,7 +149,7 @@ function homeOrNull(): string | null {
   }
 }
 
-/** Anything but a plain yes or no is refused: whether an agent may change what runs must not hang on a typing error. */
+/** Refuses anything but 1 and 0: a typing error must not decide whether an agent may change what runs. */
 function readSwitch(name: string, value: string | undefined): boolean {
   if (value === undefined || value === '' || value === '0') return false;
   if (value === '1') return true;
@@ -163,8 +163,8 @@ function readDirectory(name: string, value: string | undefined, otherwise: strin
 }
 
 /**
- * What the agent is to do, from its flags and then its environment. Throws `usage` for a setting that is missing or
- * wrong, naming the variable, the flag, and how to get a token; never with the token itself in the message.
+ * Resolves what the agent is to do: a flag wins over its variable. Throws `usage` for a setting that is missing or
+ * wrong; the message names the variable and the flag and never contains the token.
  */
 export function resolveAgentSettings(
   flags: AgentFlags,

@@ -1,4 +1,4 @@
-/** What every loop of the agent needs: turns with rests between them, waits that grow, and outages that are logged once. */
+/** The parts of every loop of the agent: turns with rests in between, growing waits, and outages that are logged once. */
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { planBackoffMs } from './backoff.ts';

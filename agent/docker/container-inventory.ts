@@ -3,13 +3,13 @@ import { chooseContainers, type ListedContainer } from './parse-container-list.t
 import type { EngineEvent } from './parse-engine-event.ts';
 
 /**
- * What is known of the engine's containers, and which of them have to be looked at again. Holds no connection: events,
- * lists and inspections go in, the ids to inspect come out.
+ * Knows the engine's containers, and which of them have to be inspected again. Holds no connection: events, lists and
+ * inspections go in, ids to inspect come out.
  */
 export class ContainerInventory {
   readonly #views = new Map<string, ContainerView>();
   readonly #stale = new Set<string>();
-  /** Being inspected: an answer is only welcome as long as the container was not removed meanwhile. */
+  /** Being inspected; the answer is dropped when the container is removed meanwhile. */
   readonly #asked = new Set<string>();
   readonly #max: number;
   #leftOut = 0;
@@ -28,7 +28,7 @@ export class ContainerInventory {
     return this.#stale.size;
   }
 
-  /** Everything that is known, at most `max`, running containers first where there are more. */
+  /** All known containers, at most `max`; running ones come first when there are more. */
   views(): ContainerView[] {
     const all = [...this.#views.values()];
     if (all.length <= this.#max) return all;
@@ -40,7 +40,7 @@ export class ContainerInventory {
     else this.#stale.add(event.containerId);
   }
 
-  /** What is known of it may no longer hold. */
+  /** Has a container inspected again: what is known about it may no longer hold. */
   markStale(id: string): void {
     this.#stale.add(id);
   }
@@ -53,8 +53,8 @@ export class ContainerInventory {
 
   /**
    * Takes the engine's list as the truth about which containers there are. After a gap in the events (`everything`)
-   * every one of them is inspected again: it may have been restarted unseen. Otherwise only those that the list shows
-   * to be new or different, and those whose health the list does not show.
+   * every one of them is inspected again, as it may have been restarted unseen. Otherwise only those that are new or
+   * different in the list, and those with a health check, whose health the list does not show.
    */
   reconcile(listed: readonly ListedContainer[], everything: boolean): void {
     const chosen = chooseContainers(listed, this.#max);
@@ -92,7 +92,7 @@ export class ContainerInventory {
     return true;
   }
 
-  /** Nothing is known any more: the engine went away. */
+  /** Forgets everything, when the engine went away. */
   clear(): void {
     this.#views.clear();
     this.#stale.clear();

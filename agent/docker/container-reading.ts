@@ -1,4 +1,4 @@
-/** One container's counters at one moment. Null: the source does not have it. */
+/** One container's counters at one instant. Null: the source does not have it. */
 export interface ContainerReading {
   /** CPU time since the container started, nanoseconds, all CPUs together. */
   readonly cpuNs: number;
@@ -15,12 +15,12 @@ export interface ContainerReading {
   readonly writeBytes: number | null;
 }
 
-/** Less time than this between two readings says more of the scheduler than of the container. */
+/** Over less time than this, CPU use says more about the scheduler than about the container. */
 const MIN_INTERVAL_NS = 50_000_000;
 
 /**
  * CPU use between two readings of one container, 100 = one CPU fully used, two decimals. Null without an earlier
- * reading, too soon after it, or when the counter went backwards (the container was started anew).
+ * reading, too soon after it, or when the counter went backwards (the container was restarted).
  */
 export function containerCpuPercent(before: ContainerReading | null, after: ContainerReading): number | null {
   if (before === null) return null;

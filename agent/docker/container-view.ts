@@ -1,6 +1,6 @@
 import type { ContainerIdentity } from '../../src/domain/telemetry.ts';
 
-/** What the engine says of one container, as far as the agent needs it. Replaced as a whole, never changed. */
+/** What the agent needs to know about one container. Replaced as a whole, never changed. */
 export interface ContainerView {
   readonly id: string;
   readonly identity: ContainerIdentity;

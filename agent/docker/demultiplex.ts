@@ -2,8 +2,8 @@ const HEADER_BYTES = 8;
 const SIZE_AT = 4;
 
 /**
- * The text in an attached stream of the Engine API without a terminal: frames of one byte for the stream, three of
- * nothing, four of length (big endian) and the bytes. A torn frame at the end is taken as far as it goes.
+ * The text in an attached stream of the Engine API without a terminal. Each frame has one byte for the stream, three
+ * unused ones, four for the length (big-endian), and the payload. A torn last frame is taken as far as it goes.
  */
 export function demultiplex(stream: Buffer): string {
   const pieces: Buffer[] = [];

@@ -19,7 +19,7 @@ export interface EngineFollowerOptions {
   readonly maxContainers: number;
   /** How often the list is compared with the engine's, milliseconds. */
   readonly resyncMs: number;
-  /** First wait before connecting anew, milliseconds. */
+  /** First wait before connecting again, milliseconds. */
   readonly backoffMs: number;
   readonly log: Log;
   readonly runtime: Runtime;
@@ -30,14 +30,14 @@ export interface EngineFollowerOptions {
 const INSPECTIONS_AT_ONCE = 6;
 /** A start raises several events within milliseconds: one inspection after them is enough. */
 const GATHER_MS = 40;
-/** The engine is on this machine: looking for it again is cheap. */
+/** The engine is on this machine, so trying again is cheap. */
 const MAX_WAIT_MS = 15_000;
 /** A connection that lasted this long ends the back-off of those before it. */
 const SETTLED_MS = 60_000;
 
 /**
- * Keeps the list of containers by the engine's event stream: the events are opened first, then the whole list is read,
- * then only what changes is inspected. Connects anew for ever, says each kind of failure once.
+ * Keeps the list of containers current by the engine's event stream: the events are opened first, then the whole list
+ * is read, then only what changes is inspected. Reconnects for as long as it runs, and logs each kind of failure once.
  */
 export class EngineFollower {
   readonly #options: EngineFollowerOptions;
@@ -56,12 +56,12 @@ export class EngineFollower {
     this.#inventory = new ContainerInventory(options.maxContainers);
   }
 
-  /** The engine's containers, or null when there is no engine to tell. */
+  /** The engine's containers, or null while no engine is followed. */
   get containers(): ContainerView[] | null {
     return this.#synced ? this.#inventory.views() : null;
   }
 
-  /** As the engine last gave it; null before it ever answered. */
+  /** As the engine last reported it; null before its first answer. */
   get engineVersion(): string | null {
     return this.#engineVersion;
   }
@@ -71,7 +71,7 @@ export class EngineFollower {
     return this.#synced ? this.#connection : null;
   }
 
-  /** A container's counters are not where they were: look at it again. */
+  /** Has a container inspected again, because its counters are not where they were. */
   markStale(id: string): void {
     this.#inventory.markStale(id);
     this.#refreshSoon();
@@ -79,7 +79,7 @@ export class EngineFollower {
 
   /** Waits, at most `limitMs`, until everything the engine has announced by now is known. */
   async settle(limitMs: number): Promise<void> {
-    // Two turns let an event that already lies in the socket be read and taken in.
+    // Two turns of the loop let an event that is already in the socket be read and applied.
     await this.#nextTurn();
     await this.#nextTurn();
     const work = this.#connecting.then(() => {
@@ -97,7 +97,7 @@ export class EngineFollower {
       const startedAtMs = runtime.monotonicMs();
       try {
         await this.#followOnce(signal);
-        if (!signal.aborted) log.info({}, 'the Docker Engine closed its event stream: connecting anew');
+        if (!signal.aborted) log.info({}, 'the Docker Engine closed its event stream: connecting again');
       } catch (error) {
         if (!signal.aborted) this.#logFailure(error);
       }
@@ -130,7 +130,7 @@ export class EngineFollower {
     }
   }
 
-  /** Events first, then the list: what happens between the two is not missed. The stream is wrapped, not awaited. */
+  /** Opens the events before reading the list, so that nothing in between is missed. The stream is wrapped, not awaited. */
   async #open(connection: Docker, signal: AbortSignal): Promise<{ readonly stream: Promise<void> }> {
     this.#engineVersion = (await connection.negotiate()).version;
     const opened = Promise.withResolvers<void>();
@@ -139,14 +139,14 @@ export class EngineFollower {
       this.#refreshSoon();
     };
     const stream = followEvents(connection, opened.resolve, onEvent, signal);
-    // Its end is looked at in #keepInStep; until then a failure there must not count as unhandled.
+    // #keepInStep awaits it; until then its failure must not count as an unhandled rejection.
     stream.catch(() => {});
     await Promise.race([opened.promise, stream]);
     this.#inventory.reconcile(await listContainers(connection), true);
     await this.#inspectStale(connection);
     this.#synced = true;
     this.#logConnected();
-    // What was announced since the last answer.
+    // Inspects what was announced since the last answer.
     this.#refreshSoon();
     return { stream };
   }
@@ -189,7 +189,7 @@ export class EngineFollower {
     return new Promise((resolve) => this.#options.runtime.defer(resolve));
   }
 
-  /** Inspects until nothing is stale. Throws the first failure; what it was about stays stale. */
+  /** Inspects until nothing is stale. Throws a failure; the containers it concerns stay stale. */
   async #inspectStale(connection: Docker): Promise<void> {
     while (connection === this.#connection && this.#inventory.staleCount > 0) {
       const ids = this.#inventory.takeStale(INSPECTIONS_AT_ONCE);

@@ -1,6 +1,6 @@
 import { messageOf, NexusError } from '../../src/domain/errors.ts';
 
-/** Why the engine did not answer, as far as it changes what to do about it. */
+/** Why the engine did not answer, in the distinctions that an operator acts on. */
 export type EngineFailure = 'absent' | 'forbidden' | 'silent' | 'refused';
 
 const FAILURE_BY_CODE: Readonly<Record<string, EngineFailure>> = {
@@ -37,7 +37,7 @@ export function failureOf(error: unknown): EngineFailure {
   return failure === 'forbidden' || failure === 'silent' || failure === 'refused' ? failure : 'absent';
 }
 
-/** What an operator should know and do about it, in one sentence or two. */
+/** Tells an operator, in a sentence or two, what a failure means and what to do about it. */
 export function explainEngineFailure(failure: EngineFailure, socketPath: string): string {
   switch (failure) {
     case 'absent':

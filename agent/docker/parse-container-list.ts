@@ -1,6 +1,6 @@
 import { arrayAt, asArray, asObject, numberAt, textAt } from '../read-json.ts';
 
-/** One line of the engine's list: enough to see whether what is known of the container still holds. */
+/** One entry of the engine's list: enough to see whether what is known about the container still holds. */
 export interface ListedContainer {
   readonly id: string;
   readonly name: string | null;

@@ -6,8 +6,8 @@ export type EngineEvent =
   | { readonly kind: 'removed'; readonly containerId: string };
 
 /**
- * Everything that changes what is reported of a container. `exec_*`, `top`, `attach` and the like are left out at the
- * engine, so that a health check every second costs nobody anything.
+ * The events that change what is reported about a container. The engine filters `exec_*`, `top`, `attach` and the like
+ * out, so that a health check every second costs nothing.
  */
 export const EVENT_FILTERS = JSON.stringify({
   type: ['container', 'network'],
@@ -26,7 +26,7 @@ export const EVENT_FILTERS = JSON.stringify({
   ],
 });
 
-/** Reads one line of `GET /events`; null for an event that says nothing of a container. */
+/** Reads one line of `GET /events`; null for an event that does not concern a container. */
 export function parseEngineEvent(line: string): EngineEvent | null {
   const event = asObject(parseJson(line));
   const actor = objectAt(event, 'Actor');

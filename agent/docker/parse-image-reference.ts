@@ -1,4 +1,4 @@
-/** An image as an operator named it, taken apart. */
+/** The parts of an image reference as an operator wrote it. */
 export interface ImageReference {
   /** Repository without tag and digest, or the bare id the container was made from. */
   readonly image: string;

@@ -1,7 +1,7 @@
 import { cutText } from '../cut-text.ts';
 import { arrayAt, asObject, type JsonObject, textAt } from '../read-json.ts';
 
-/** A container that publishes a range of thousands is summed up by its first ones. */
+/** Of a container that publishes thousands of ports, only the first ones are reported. */
 const MAX_PORTS = 64;
 const MAX_PORT_TEXT = 128;
 

@@ -29,12 +29,12 @@ const inspectionSchema = z.object({
   Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
 });
 
-/** The ids in `GET /containers/json`; null when it is no such list. */
+/** The ids in `GET /containers/json`; null when the answer is not such a list. */
 export function parseContainerIds(input: unknown): string[] | null {
   return listSchema.safeParse(input).data?.map(({ Id }) => Id) ?? null;
 }
 
-/** `GET /containers/{id}/json` of the Engine API; null when it is none. */
+/** Reads `GET /containers/{id}/json` of the Engine API; null when the answer cannot be used. */
 export function parseProjectContainer(input: unknown): ProjectContainer | null {
   const { data } = inspectionSchema.safeParse(input);
   if (data === undefined) return null;

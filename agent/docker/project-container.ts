@@ -1,23 +1,23 @@
-/** A container of a Compose project, as far as a rollout has to know it. */
+/** What a rollout needs to know about a container of a Compose project. */
 export interface ProjectContainer {
   readonly id: string;
   /** Without the leading slash. */
   readonly name: string;
   readonly service: string;
-  /** What its {@link RELEASE_LABEL} says; null when it has none, so that somebody else made it. */
+  /** The value of its {@link RELEASE_LABEL}; null when it has none, because Nexus did not create it. */
   readonly release: string | null;
-  /** Of `docker compose run`: not a part of what is deployed. */
+  /** Created by `docker compose run`, so not part of what is deployed. */
   readonly isOneOff: boolean;
   readonly state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
   readonly health: 'starting' | 'healthy' | 'unhealthy' | null;
-  /** The last words of its healthcheck. */
+  /** The last output of its health check. */
   readonly healthOutput: string;
   readonly exitCode: number;
-  /** By the engine, since it was created. */
+  /** How often the engine has restarted it. */
   readonly restartCount: number;
   /** Milliseconds since the epoch; null when it never ran. */
   readonly startedAtMs: number | null;
-  /** Id of the container that it was made to replace; stays set afterwards. */
+  /** Id of the container that Compose created it to replace; it stays set afterwards. */
   readonly replaces: string | null;
   /** Id of its image. */
   readonly imageId: string;

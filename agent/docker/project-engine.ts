@@ -1,4 +1,4 @@
-/** What a rollout asks of the Docker Engine: the containers of a project, its images, and commands in a container. */
+/** The Docker Engine as a rollout needs it: the containers of a project, its images, and commands in a container. */
 import { z } from 'zod';
 import { NexusError } from '../../src/domain/errors.ts';
 import { parseJson } from '../read-json.ts';
@@ -16,7 +16,7 @@ const execSchema = z.object({ Running: z.boolean(), ExitCode: z.number().nullabl
 
 export interface LocalImage {
   readonly id: string;
-  /** It came from a registry, so a registry can be asked for a newer one. */
+  /** It came from a registry, which may have a newer one. */
   readonly isFromRegistry: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface ExecResult {
   readonly output: string;
 }
 
-/** Every method throws a NexusError when the engine does not answer, or in a way that cannot be used. */
+/** Every method throws a NexusError when the engine does not answer, or when its answer cannot be used. */
 export class ProjectEngine {
   readonly #docker: Docker;
 
@@ -62,7 +62,7 @@ export class ProjectEngine {
     await this.#demand({ method: 'POST', path: `/images/${encodeURIComponent(imageId)}/tag?${query}` });
   }
 
-  /** Removes a container, not its volumes; one that is gone already is fine. */
+  /** Removes a container but not its volumes; one that is already gone is fine. */
   async remove(id: string): Promise<void> {
     await this.#demand(
       { method: 'DELETE', path: `/containers/${id}?force=true`, timeoutMs: REMOVE_LIMIT_MS },
@@ -84,7 +84,7 @@ export class ProjectEngine {
     return data.Id;
   }
 
-  /** Runs it to its end; throws after `timeoutMs`, when it goes on running. */
+  /** Runs it and waits for its end; throws after `timeoutMs`, while the command goes on. */
   async startExec(execId: string, timeoutMs: number): Promise<ExecResult> {
     const body = { Detach: false, Tty: false };
     const reply = await this.#demand({ method: 'POST', path: `/exec/${execId}/start`, body, timeoutMs });
@@ -101,7 +101,7 @@ export class ProjectEngine {
     return { isRunning: data.Running, exitCode: data.ExitCode };
   }
 
-  /** Null: it is gone meanwhile. */
+  /** Null when it is gone by now. */
   async #inspect(id: string): Promise<ProjectContainer | null> {
     const reply = await this.#docker.call({ method: 'GET', path: `/containers/${id}/json` });
     if (reply.status === 404) return null;

@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** The engine's events are a few kilobytes each; anything beyond is not one. */
+/** An event of the engine is a few kilobytes; anything longer is not one. */
 const MAX_LINE = 1_048_576;
 
-/** Cuts a stream of bytes into lines, whatever the pieces it arrives in. */
+/** Cuts a stream of bytes into lines, however it is split into pieces. */
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';

@@ -4,7 +4,7 @@ import type { InterfaceCounters } from './parse-network-counters.ts';
 const VIRTUAL_NAME =
   /^(?:lo|veth.*|docker\d+|docker_gwbridge|br-[0-9a-f]+|br\d+|virbr.*|cni.*|flannel.*|cali.*|cilium.*|lxc.*|vxlan.*|kube-.*|nodelocaldns|dummy\d+|ifb\d+|tun\d+|tap.*|wg\d+|tailscale\d+|zt.*|sit\d+|ip6tnl\d+|tunl\d+|gre.*|erspan\d+|ip_vti\d+|ip6_vti\d+|bond\d+|team\d+|vmnet\d+)$/;
 
-/** What the host's own interfaces are told from. */
+/** How the host's own interfaces are recognised. */
 export interface InterfaceClues {
   readonly counters: readonly InterfaceCounters[];
   /** Names with a device behind them (`/sys/class/net/<name>/device`): physical or paravirtual cards. */
@@ -31,7 +31,7 @@ export function chooseHostInterfaces(clues: InterfaceClues): InterfaceCounters[]
   return [];
 }
 
-/** A container's own interfaces: all but loopback and what an engine or a tunnel inside of it has made. */
+/** A container's own interfaces: all but loopback and those that an engine or a tunnel inside it has created. */
 export function chooseContainerInterfaces(counters: readonly InterfaceCounters[]): InterfaceCounters[] {
   return counters.filter(({ name }) => !VIRTUAL_NAME.test(name));
 }

@@ -14,7 +14,7 @@ function kilobytes(text: string, name: string): number | null {
 export function parseMemoryInfo(text: string): MemoryInfo | null {
   const total = kilobytes(text, 'MemTotal');
   if (total === null) return null;
-  // Some container runtimes present a /proc/meminfo without the estimate: free and easily freed stand in for it.
+  // Some container runtimes present a /proc/meminfo without the estimate: free and reclaimable memory stand in for it.
   const available =
     kilobytes(text, 'MemAvailable') ??
     (kilobytes(text, 'MemFree') ?? 0) + (kilobytes(text, 'Buffers') ?? 0) + (kilobytes(text, 'Cached') ?? 0);

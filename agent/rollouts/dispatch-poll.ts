@@ -74,7 +74,7 @@ export class DispatchPoll {
     }
     const dispatch = reply.status === 200 ? parseDispatch(reply.body) : null;
     if (reply.status === 200 && dispatch === null) {
-      return this.#failed('the dispatch is not one that this agent understands: is it older than the server?');
+      return this.#failed('this agent does not understand the dispatch: is it older than the server?');
     }
     this.#outage.noteSuccess();
     this.#backoff.reset();

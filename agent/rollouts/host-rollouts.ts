@@ -57,7 +57,7 @@ export class HostRollouts {
       } catch (error) {
         log.error(
           { directory: stacksFolder, reason: messageOf(error) },
-          'releases cannot be taken up: they need a state directory that can be read and written. Trying again',
+          'releases cannot be taken up: the state directory cannot be read or written. Trying again',
         );
         await delay(runtime, HOST_FAILURE_MS, signal);
       }

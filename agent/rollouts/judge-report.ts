@@ -3,18 +3,18 @@ import { parseJson } from '../read-json.ts';
 import { parseRetryAfterMs } from '../server/judge-answer.ts';
 import type { ServerReply } from '../server/transport.ts';
 
-/** What the server's answer means for the event that was sent. */
+/** What the server's reply means for the event that was sent. */
 export type ReportVerdict =
   /** Applied and committed, now or before. */
   | { readonly kind: 'applied' }
   /** The host is still soaking by the server's state: `converged` comes too early. */
   | { readonly kind: 'too_early'; readonly reason: string }
-  /** It would be refused for ever. */
+  /** The server will never take it. */
   | { readonly kind: 'refused'; readonly status: number; readonly reason: string }
   /** The server knows this host by another name. */
   | { readonly kind: 'misnamed' }
   | { readonly kind: 'unauthorized' }
-  /** Nothing was taken: again, after `waitMs` when the server says so. `answered`: the server could be reached. */
+  /** Send it again, after `waitMs` when the server says so. `answered`: the server could be reached. */
   | { readonly kind: 'again'; readonly answered: boolean; readonly waitMs: number | null; readonly reason: string };
 
 const problemSchema = z.object({ current_state: z.string().nullish(), detail: z.string().nullish() });

@@ -7,7 +7,7 @@ export type Refreshed =
   | { readonly kind: 'unauthorized' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
-/** What the server knows of this host: its name there, and its part in every open rollout. */
+/** What the server knows about this host: its name there, and its state in every open rollout. */
 export class ServerViews {
   readonly #api: Pick<RolloutApi, 'state'>;
   #hostname: string | null = null;
@@ -16,7 +16,7 @@ export class ServerViews {
     this.#api = api;
   }
 
-  /** The name that events have to carry; null until the server has told it. */
+  /** The name that events have to carry; null until the server has answered. */
   get hostname(): string | null {
     return this.#hostname;
   }
@@ -29,7 +29,7 @@ export class ServerViews {
     if (state === null) {
       return {
         kind: 'unknown',
-        reason: `GET /v1/agent/state is answered ${reply.status}, and not in a way that this agent understands`,
+        reason: `GET /v1/agent/state is answered ${reply.status}, which this agent does not understand`,
       };
     }
     this.#hostname = state.hostname;

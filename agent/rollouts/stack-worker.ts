@@ -177,8 +177,8 @@ export class StackWorker {
       const result = await steps.run({ ...action, limitMs: Math.max(1, action.limitMs - waitedMs) });
       const at = clock.now();
       const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
-      if (result.ok) log.info(fields, 'rollout: a step is done');
-      // Not a failure yet: what runs decides, and Compose also ends with 1 when a job has ended well.
+      if (result.ok) log.info(fields, 'rollout: a step has succeeded');
+      // Not a failure yet: the containers decide, and Compose also ends with 1 when a job has ended with code 0.
       else
         log.info(
           { ...fields, exit_code: result.exitCode, output: result.output },
@@ -195,7 +195,7 @@ export class StackWorker {
     if (rollout.outbox.length > 0) return IDLE_MS;
     const { store, activator, log, stack } = this.#options;
     const { kept } = await store.update(finishRollout);
-    log.info({ stack, rollout_id: rollout.id, release: rollout.release }, 'rollout: everything is reported');
+    log.info({ stack, rollout_id: rollout.id, release: rollout.release }, 'rollout: every event is delivered');
     await activator.prune(stack, kept);
     return 0;
   }
@@ -204,16 +204,16 @@ export class StackWorker {
 function describePhase({ phase, fallback }: RolloutRecord): string {
   switch (phase.at) {
     case 'offered':
-      return 'a release is offered; it begins once the server has confirmed that it is taken up';
+      return 'a release is offered; its activation begins once the server has confirmed the acknowledgement';
     case 'activating':
-      return phase.touched ? 'the activation goes on after an interruption' : 'the activation begins';
+      return phase.touched ? 'the activation continues after an interruption' : 'the activation begins';
     case 'resuming':
-      return 'the soak goes on by what the server knows';
+      return 'the soak continues from what the server knows';
     case 'soaking':
       return `the soak begins, for ${Math.ceil(phase.soakMs / 1000)} s`;
     case 'reverting':
-      if (!phase.touched) return 'nothing has been changed: what ran before is looked at';
-      return fallback === null ? 'everything of the release is taken away' : `going back to ${fallback}`;
+      if (!phase.touched) return 'nothing has been changed: verifying what ran before';
+      return fallback === null ? 'removing everything of the release' : `going back to ${fallback}`;
     case 'closed':
       return phase.outcome;
     default:

@@ -32,13 +32,13 @@ export interface RolloutsOptions extends RolloutParts {
 export type RolloutsEnd = 'stopped' | 'unauthorized';
 
 export interface Rollouts {
-  /** Settles when it was stopped, or when the server refuses the token. Never rejects. */
+  /** Settles when rollouts were stopped or the server refuses the token. Never rejects. */
   readonly ended: Promise<RolloutsEnd>;
-  /** Cuts off what is under way, which the next start picks up, and waits until nothing is left running. */
+  /** Cuts off what is under way, for the next start to pick up, and waits until nothing is left running. */
   stop(): Promise<void>;
 }
 
-/** Stacks that are changed at the same time; the rest wait their turn. */
+/** How many stacks are changed at the same time; the others wait. */
 const STACKS_AT_ONCE = 2;
 
 export function startRollouts(options: RolloutsOptions): Rollouts {
@@ -79,6 +79,6 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     await activator.endOrphans();
     await host.run();
   } catch (error) {
-    log.error({ reason: messageOf(error) }, 'releases are not taken up any more, because of a defect in the agent');
+    log.error({ reason: messageOf(error) }, 'releases are no longer taken up, because of a defect in the agent');
   }
 }

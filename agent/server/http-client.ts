@@ -13,7 +13,7 @@ const CONNECTIONS: Readonly<Record<Lane, number>> = { telemetry: 1, poll: 1, rol
 /** The other side may close an idle connection at the very moment it is used again. */
 const CLOSED_UNDER_WAY: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
-const CUT_OFF = 'it was cut off: the agent stops';
+const CUT_OFF = 'it was cut off because the agent stops';
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

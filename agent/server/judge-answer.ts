@@ -5,13 +5,13 @@ import type { ServerReply } from './transport.ts';
 export type Verdict =
   /** Stored durably. */
   | { readonly kind: 'delivered' }
-  /** It would be refused for ever: `reasons` are the server's words. */
+  /** The server will never take it; `reasons` are its own words. */
   | { readonly kind: 'refused'; readonly status: number; readonly reasons: readonly string[] }
   /** Keep it; send nothing for `waitMs`. */
   | { readonly kind: 'wait'; readonly status: number; readonly waitMs: number }
-  /** Keep it and try again: no answer, or one that says nothing of what was sent. */
+  /** Keep it and try again: there was no answer, or one that says nothing about what was sent. */
   | { readonly kind: 'failed'; readonly reason: string }
-  /** The token is not valid (any more). */
+  /** The server does not accept the token. */
   | { readonly kind: 'unauthorized' };
 
 const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -38,7 +38,7 @@ function readReasons(body: Buffer): string[] {
   return said === '' ? [] : [said];
 }
 
-/** `defaultWaitMs`: how long to wait on a 429 or 503 that does not say it itself. */
+/** `defaultWaitMs`: how long to wait after a 429 or 503 without a `Retry-After`. */
 export function judgeAnswer(reply: ServerReply, nowMs: number, defaultWaitMs: number): Verdict {
   if (reply.kind === 'silence') return { kind: 'failed', reason: reply.reason };
   const { status } = reply;

@@ -5,7 +5,7 @@ import { parseJson } from '../read-json.ts';
 import type { QueuedEvent } from '../rollouts/record/stack-record.ts';
 import type { ServerReply, ServerTransport } from './transport.ts';
 
-/** What a stack's name and a release's digest become on disk is decided here: nothing else is let in. */
+/** Stack names and digests become paths on disk, so nothing of another form gets past this schema. */
 const strictDispatchSchema = dispatchBodySchema.extend({ stack: stackSchema, release: digestSchema });
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -58,12 +58,12 @@ export class RolloutApi {
   }
 }
 
-/** A dispatch out of a 200's body; null when it is none that this agent could act on. */
+/** The dispatch in the body of a 200; null when this agent cannot act on it. */
 export function parseDispatch(body: Buffer) {
   return strictDispatchSchema.safeParse(parseJson(body.toString())).data ?? null;
 }
 
-/** The answer of `GET /v1/agent/state`; null when it is none. */
+/** The body of `GET /v1/agent/state`; null when it cannot be read. */
 export function parseState(body: Buffer) {
   return agentStateBodySchema.safeParse(parseJson(body.toString())).data ?? null;
 }

@@ -10,7 +10,7 @@ import type { HostSampler } from './sampling/host-sampler.ts';
 import { MAX_TICK_JSON_BYTES } from './telemetry-limits.ts';
 import type { TickSource } from './tick-source.ts';
 
-/** A tick never waits longer than this for the engine, or for anything else that hangs. */
+/** A tick waits at most this long for the engine, or for anything else that hangs. */
 const TICK_LIMIT_MS = 5_000;
 
 export interface CollectorParts {
@@ -21,7 +21,7 @@ export interface CollectorParts {
   readonly log: Log;
 }
 
-/** Takes ticks: settles with the engine, reads every counter, writes the body. */
+/** Takes ticks: waits for pending engine events, reads every counter, and writes the body. */
 export class Collector implements TickSource {
   readonly #parts: CollectorParts;
   readonly #identity = rememberIdentities();
@@ -77,7 +77,7 @@ export class Collector implements TickSource {
       this.#hasLoggedSlim = true;
       this.#parts.log.warn(
         { bytes: whole.length, limit: MAX_TICK_JSON_BYTES },
-        'the containers carry more labels than a tick may hold: only those of Compose project and service are reported',
+        'the containers have more labels than fit into a tick: only those that name Compose project and service are reported',
       );
     }
     return { recordedAtMs: content.recordedAtMs, json: Buffer.from(composeTick(content, slimIdentity)) };
@@ -93,7 +93,7 @@ export class Collector implements TickSource {
     this.#hasLoggedAsking = true;
     this.#parts.log.info(
       { containers: asked },
-      'the cgroups of these containers cannot be seen from here: the engine is asked for their figures, at a higher cost (see NEXUS_AGENT_HOST_ROOT)',
+      'the cgroups of these containers cannot be seen from here: their figures are read from the engine instead, at a higher cost (see NEXUS_AGENT_HOST_ROOT)',
     );
   }
 

@@ -14,16 +14,16 @@ export interface TickContent {
   readonly recordedAtMs: number;
   readonly metrics: HostMetrics;
   readonly facts: HostFacts;
-  /** Null: there is no engine to tell of containers. */
+  /** Null: no engine has been reached, so nothing is known about containers. */
   readonly containers: readonly ContainerView[] | null;
   /** By container id. */
   readonly containerMetrics: ReadonlyMap<string, ContainerMetrics>;
 }
 
-/** Labels that say which stack and service a container belongs to: kept when there is no room for all. */
+/** The labels that name a container's stack and service; they stay when there is no room for all labels. */
 const ESSENTIAL_LABELS = ['com.docker.compose.project', 'com.docker.compose.service'];
 
-/** Turns a container's identity into the start of its JSON object, its closing brace left off. */
+/** Writes a container's identity as the start of its JSON object, without the closing brace. */
 export type IdentityJson = (view: ContainerView) => string;
 
 function identityJson(view: ContainerView, labels: Readonly<Record<string, string>>): string {
@@ -44,7 +44,7 @@ function identityJson(view: ContainerView, labels: Readonly<Record<string, strin
   return JSON.stringify(fields).slice(0, -1);
 }
 
-/** Remembers what it has written: a container that did not change costs no JSON work at the next tick. */
+/** Caches what it has written, so that a container that has not changed is not serialised again. */
 export function rememberIdentities(): IdentityJson {
   const written = new WeakMap<ContainerView, string>();
   return (view) => {
@@ -56,7 +56,7 @@ export function rememberIdentities(): IdentityJson {
   };
 }
 
-/** As {@link rememberIdentities}, with no labels but those that name the stack and the service. */
+/** As {@link rememberIdentities}, but with only the labels that name the stack and the service. */
 export const slimIdentity: IdentityJson = (view) => {
   const labels = Object.entries(view.identity.labels).filter(([name]) => ESSENTIAL_LABELS.includes(name));
   return identityJson(view, Object.fromEntries(labels));
@@ -83,8 +83,8 @@ function factsJson(facts: HostFacts): string {
 }
 
 /**
- * One telemetry body (`POST /agent/telemetry`) as JSON text. `containers` is left out where no engine can tell of any,
- * and `metrics` of a container that does not run.
+ * One telemetry body (`POST /agent/telemetry`) as JSON text. `containers` is left out while no engine is reached, and
+ * `metrics` for a container that does not run.
  */
 export function composeTick(content: TickContent, identity: IdentityJson): string {
   const { metrics, facts, containers, containerMetrics } = content;

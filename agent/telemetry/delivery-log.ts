@@ -3,7 +3,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Verdict } from '../server/judge-answer.ts';
 import type { OutboxLosses } from './outbox/outbox.ts';
 
-/** Tells the log what becomes of the ticks: every turn of events once, not every tick of it. */
+/** Logs what becomes of the ticks: each change once, not each tick. */
 export class DeliveryLog {
   readonly #log: Log;
   #trouble: 'wait' | 'failed' | null = null;
@@ -33,9 +33,9 @@ export class DeliveryLog {
     this.#log.warn({ status, wait_ms: waitMs }, 'the server asks to wait: ticks are kept until then');
   }
 
-  /** A tick was dropped, because the server will never take it. The same reason tick after tick is an error only once. */
+  /** A tick was dropped because the server will never take it. The same reason again is logged at debug level. */
   refused(status: number, reasons: readonly string[], recordedAtMs: number): void {
-    // How far a clock is off changes with every tick; the reason is the same.
+    // Numbers are masked: how far a clock is off changes with every tick, the reason does not.
     const refusal = `${status} ${reasons.join('; ').replace(/\d+/g, '#')}`;
     const level = refusal === this.#refusal ? 'debug' : 'error';
     this.#refusal = refusal;

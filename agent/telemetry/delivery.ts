@@ -16,7 +16,7 @@ const LIVE_PATH = '/agent/telemetry';
 const BATCH_PATH = '/agent/telemetry/batch';
 /** Smaller bodies gain nothing from compression. */
 const GZIP_FROM_BYTES = 1_024;
-/** The server's clock may be ahead of this one: ticks this close to its age limits count as beyond them. */
+/** The server's clock may be ahead of this one: a tick this close to an age limit counts as beyond it. */
 const AGE_MARGIN_MS = 60_000;
 
 export interface DeliveryPacing {
@@ -42,7 +42,7 @@ export interface DeliveryOptions {
   readonly pacing: DeliveryPacing;
 }
 
-/** The newest tick. `entry` once it lies in the outbox too, `tried` once the server did not take it. */
+/** The newest tick. `entry` is set once it is in the outbox too, `tried` once it has been sent. */
 interface NewestTick {
   readonly tick: EncodedTick;
   entry: OutboxEntry | null;
@@ -62,18 +62,18 @@ export type DeliveryEnd = 'stopped' | 'unauthorized';
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #log: DeliveryLog;
-  /** Ticks that a newer one has overtaken; they belong into the outbox. */
+  /** Ticks that a newer one has overtaken; they are to go to the outbox. */
   readonly #overtaken: NewestTick[] = [];
   #newest: NewestTick | null = null;
   #wake = new AbortController();
   #failures = 0;
-  /** Monotonic milliseconds: before it, nothing that has failed is tried again. */
+  /** Monotonic milliseconds; nothing that has failed is tried again before. */
   #retryAtMs = 0;
-  /** Monotonic milliseconds: before it, nothing at all is sent. */
+  /** Monotonic milliseconds; nothing at all is sent before. */
   #silentUntilMs = 0;
   #nextBatchAtMs = 0;
   #batchTicks: number = TELEMETRY_LIMITS.maxBatchTicks;
-  /** The newest tick was answered for: the outbox may follow it. */
+  /** The server has answered for the newest tick, so the outbox may follow. */
   #mayBackfill = false;
   #stopping: AbortSignal | null = null;
 
@@ -98,7 +98,7 @@ export class Delivery {
     signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
     let end: DeliveryEnd = 'stopped';
     while (!signal.aborted) {
-      // Made anew before looking, so that an offer while something is under way is not slept through.
+      // Replaced before each step, so that an offer that arrives during the step still ends the wait after it.
       this.#wake = new AbortController();
       const verdict = await this.#step();
       if (verdict === 'unauthorized') {
@@ -144,7 +144,7 @@ export class Delivery {
       return (await this.#sendNewest(newest)).kind === 'unauthorized' ? 'unauthorized' : 'go on';
     }
     if (!this.#mayBackfill || this.#options.outbox.isEmpty) {
-      // With nothing to send there is nothing to wait for but the next tick.
+      // With nothing to send, only the next tick ends the wait.
       await this.#waitUntil(newest === null ? Number.POSITIVE_INFINITY : this.#retryAtMs);
       return 'go on';
     }
@@ -218,7 +218,7 @@ export class Delivery {
   async #isolate(entries: readonly OutboxEntry[], status: number, reasons: readonly string[]): Promise<void> {
     if (entries.length > 1) {
       this.#batchTicks = Math.max(1, Math.floor(entries.length / 2));
-      // The rest of the way is a handful of requests: it need not be paced like a backlog of thousands.
+      // Halving takes a handful of requests, which need not be paced like a backlog of thousands.
       this.#nextBatchAtMs = 0;
       return;
     }
@@ -242,7 +242,7 @@ export class Delivery {
   }
 
   #account(verdict: Verdict, backoffMs: number): void {
-    // A request that was cut off by stopping says nothing of the server.
+    // A request that was cut off because the agent stops says nothing about the server.
     if (this.#stopping?.aborted) return;
     const now = this.#options.runtime.monotonicMs();
     if (verdict.kind === 'failed' || verdict.kind === 'wait') {
@@ -273,7 +273,7 @@ export class Delivery {
     }
   }
 
-  /** It is settled, wherever it lies: as the newest, among the overtaken, in the outbox. */
+  /** Removes a settled tick from wherever it is: as the newest, among the overtaken, in the outbox. */
   async #forget(settled: NewestTick): Promise<void> {
     if (this.#newest === settled) this.#newest = null;
     const at = this.#overtaken.indexOf(settled);
@@ -288,7 +288,7 @@ export class Delivery {
   }
 
   async #waitUntil(monotonicMs: number): Promise<void> {
-    // A timer holds 2^31 − 1 milliseconds at most; waking up for nothing once an hour is nothing.
+    // A timer takes 2^31 − 1 milliseconds at most; one needless wake-up an hour costs nothing.
     const waitMs = Math.min(3_600_000, Math.max(1, Math.ceil(monotonicMs - this.#options.runtime.monotonicMs())));
     await delay(this.#options.runtime, waitMs, this.#wake.signal);
   }

@@ -1,4 +1,4 @@
-/** What planning a batch needs to know of a tick. */
+/** The properties of a tick that decide whether it fits into a batch. */
 export interface BatchCandidate {
   readonly recordedAtMs: number;
   readonly jsonBytes: number;
@@ -8,8 +8,8 @@ export interface BatchCandidate {
 const ENVELOPE_BYTES = 12;
 
 /**
- * The ticks of the next batch: the oldest ones, oldest first, as many as fit into `maxTicks` and `maxJsonBytes`; the
- * first one always, for a tick too large for any batch must be refused by the server to be got rid of.
+ * The ticks of the next batch: the oldest, oldest first, as many as fit into `maxTicks` and `maxJsonBytes`. The first
+ * one is always taken: a tick that is too large for any batch is only dropped once the server has refused it.
  */
 export function planBatch<T extends BatchCandidate>(ticks: readonly T[], maxTicks: number, maxJsonBytes: number): T[] {
   const batch: T[] = [];

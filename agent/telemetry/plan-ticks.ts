@@ -9,15 +9,15 @@ export function tickOffsetMs(identity: string, intervalMs: number): number {
   return Math.floor(share * intervalMs);
 }
 
-/** The first moment after `nowMs` (wall clock) that is a multiple of `intervalMs`, moved by `offsetMs`. */
+/** The first instant after `nowMs` (wall clock) that is a multiple of `intervalMs` plus `offsetMs`. */
 export function nextTickAtMs(nowMs: number, intervalMs: number, offsetMs: number): number {
   return (Math.floor((nowMs - offsetMs) / intervalMs) + 1) * intervalMs + offsetMs;
 }
 
 /**
- * How long to wait for the tick after `nowMs`. Always within (0, intervalMs] and planned anew from the clock as it
- * stands, so neither a step of the clock nor a suspended machine makes up for ticks it has missed. A tick that comes
- * due within `tooSoonMs` (a timer that fired a little early) gives way to the one after it.
+ * How long to wait for the tick after `nowMs`: more than 0 and at most `intervalMs` + `tooSoonMs`. Computed from the
+ * clock each time, so that ticks missed during a step of the clock or a suspension are not made up for. A tick that is
+ * due within `tooSoonMs`, because a timer fired a little early, is skipped in favour of the next one.
  */
 export function untilNextTickMs(nowMs: number, intervalMs: number, offsetMs: number, tooSoonMs: number): number {
   const waitMs = nextTickAtMs(nowMs, intervalMs, offsetMs) - nowMs;

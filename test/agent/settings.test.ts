@@ -128,7 +128,7 @@ const WRONG: [string, AgentFlags, Environment, RegExp][] = [
     'a pasted sentence',
     {},
     { ...ENV, NEXUS_AGENT_TOKEN: 'the token is hunter2' },
-    /token in NEXUS_AGENT_TOKEN is not one/,
+    /NEXUS_AGENT_TOKEN does not hold a valid token/,
   ],
   [
     'no token file',

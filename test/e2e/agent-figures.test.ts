@@ -143,7 +143,7 @@ test('CPU and memory of a busy and an idle container agree with the engine’s o
     assert.ok((ticks[2]?.named('idle')?.metrics?.cpu_percent ?? 100) < 3);
     assert.match(
       agent.log(),
-      way === 'cgroup files' ? /following the Docker Engine/ : /the engine is asked for their figures/,
+      way === 'cgroup files' ? /following the Docker Engine/ : /their figures are read from the engine/,
     );
   }
 });

@@ -198,7 +198,9 @@ suite('an agent with --rollouts', { skip, concurrency: 3, timeout: 240_000 }, ()
     await agent.kill();
     assert.deepEqual(await readStack(engine, 'pulled'), before);
     await agent.start();
-    await until('the pull that was left to be ended', () => /commands of an earlier agent still run/.test(agent.log));
+    await until('the pull that was left to be ended', () =>
+      /commands of an earlier agent are still running/.test(agent.log),
+    );
     proxy.resume();
     await reaches(rollout, 'converged');
     assert.deepEqual(await describeStack(engine, 'pulled', { v1, v2 }), [`pulled-web-1 v2 ${image} running`]);
@@ -329,7 +331,7 @@ suite('an agent with --rollouts', { skip, concurrency: 3, timeout: 240_000 }, ()
     const rollout = offer(server, 'taken', server.publish(manifest('taken', '1', service('web'))));
     await reaches(rollout, 'reverted');
     const failed = rollout.events.find((event) => event.type === 'activation_failed');
-    assert.match(failed?.stderr_tail ?? '', /that Nexus has not deployed \(theirs\): they are left alone/);
+    assert.match(failed?.stderr_tail ?? '', /that Nexus has not deployed \(theirs\), and they are left alone/);
     assert.deepEqual(rollout.events.at(-1)?.type, 'rollback_completed');
     assert.deepEqual(await readStack(engine, 'taken'), before);
     assert.equal(before[0]?.state, 'running');

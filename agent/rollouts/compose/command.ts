@@ -1,4 +1,4 @@
-/** Command lines of Docker Compose v2, as argument lists for the `docker` program. Nothing here runs anything. */
+/** Command lines of Docker Compose v2, as argument lists for the `docker` program. */
 
 /** A release's files on this host. */
 export interface ProjectFiles {
@@ -57,12 +57,12 @@ function projectArguments({ stack, directory, file }: ProjectFiles): string[] {
   ];
 }
 
-/** Why a Compose that calls itself `text` cannot be used; null when it can. */
+/** Why a Compose that reports the version `text` cannot be used; null when it can. */
 export function objectToComposeVersion(text: string): string | null {
   const match = /^v?(\d+)\.(\d+)\b/.exec(text.trim());
   const [neededMajor, neededMinor] = MIN_COMPOSE_VERSION;
   const needed = `Docker Compose ${neededMajor}.${neededMinor} or later is needed`;
-  if (match === null) return `${needed}, and the one here does not say its version`;
+  if (match === null) return `${needed}, and the installed one does not report its version`;
   const [major, minor] = [Number(match[1]), Number(match[2])];
   const isEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor);
   return isEnough ? null : `${needed}, and version ${match[0]} is installed: update the Compose plugin of Docker`;

@@ -1,4 +1,4 @@
-/** Brings releases about with Docker Compose, on one engine. */
+/** Activates releases with Docker Compose, on one engine. */
 import { join } from 'node:path';
 import type { Log } from '../../../src/domain/log.ts';
 import type { FileSystem } from '../../disk/file-system.ts';
@@ -15,9 +15,9 @@ import { planCleanUp } from './plan-clean-up.ts';
 import { ReleaseCache } from './release-cache.ts';
 import type { CommandResult } from './run-command.ts';
 
-/** Compose gives up by itself a moment before it is ended, and says which container it waited for. */
+/** Compose gives up a moment before it is ended, and reports which container it waited for. */
 const WAIT_MARGIN_MS = 1_000;
-/** Without a file of its own, Compose takes one from the working directory or any above it; the root has none above. */
+/** Compose looks for a file in the working directory and in those above it; there is none above the root. */
 const NO_COMPOSE_FILE = '/';
 const DONE: StepOutcome = { exitCode: 0, output: '' };
 
@@ -94,7 +94,7 @@ export class ComposeActivator implements Activator {
     return new ReleaseCache({ ...this.#options, stack, folder: this.#folderOf(stack) });
   }
 
-  /** Remembers which image each name stands for: a tag may have moved when this release is gone back to. */
+  /** Remembers which image each name refers to: a tag may have moved by the time of a rollback to this release. */
   async #pinImages(stack: string, release: string, references: ReadonlySet<string>): Promise<void> {
     const pins: { reference: string; id: string }[] = [];
     for (const reference of references) {
@@ -104,18 +104,18 @@ export class ComposeActivator implements Activator {
     await this.#cacheOf(stack).writePins(release, pins);
   }
 
-  /** Gives the names back to the images that they stood for, as far as those are still on this host. */
+  /** Tags the images of the release again, where a name has moved and the image is still on this host. */
   async #restoreNames(stack: string, release: string): Promise<void> {
     const { engine, log } = this.#options;
     for (const { reference, id } of await this.#cacheOf(stack).readPins(release)) {
       const split = splitReference(reference);
       if (split === null || (await engine.image(reference))?.id === id || (await engine.image(id)) === null) continue;
       await engine.tag(id, split.repository, split.tag);
-      log.info({ stack, release, image: reference, id }, 'the name stands for another image by now: it is given back');
+      log.info({ stack, release, image: reference, id }, 'the name refers to another image by now: it is set back');
     }
   }
 
-  /** Puts in order what a Compose that was cut off has left. */
+  /** Cleans up after a Compose that was cut off. */
   async #cleanUp(stack: string, afresh: boolean): Promise<void> {
     const { engine, log } = this.#options;
     for (const step of planCleanUp(await engine.containers(stack), afresh)) {

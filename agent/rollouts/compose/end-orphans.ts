@@ -4,8 +4,8 @@ import type { Runtime } from '../../../src/domain/runtime.ts';
 import { delay } from '../../../src/runtime/wait.ts';
 
 /**
- * Marks every process that a rollout starts, with the agent's state directory as its value. A Compose that outlived an
- * agent which was killed goes on changing containers; the next agent has to find it, whatever its id.
+ * Names the variable that marks every process of a rollout; its value is the agent's state directory. A Compose that
+ * outlives a killed agent goes on changing containers, and the next agent finds it by this mark.
  */
 export const CHILD_MARK = 'NEXUS_AGENT_CHILD_OF';
 
@@ -19,11 +19,11 @@ export async function endOrphans(stateDir: string, log: Log, runtime: Runtime): 
   for (;;) {
     const orphans = await findMarked(`${CHILD_MARK}=${stateDir}`);
     if (orphans.length === 0) return;
-    if (!said) log.warn({ pids: orphans }, 'commands of an earlier agent still run: they are ended');
+    if (!said) log.warn({ pids: orphans }, 'commands of an earlier agent are still running: they are ended');
     said = true;
     for (const pid of orphans) kill(pid);
     if (runtime.monotonicMs() > dueMs) {
-      log.error({ pids: orphans }, 'commands of an earlier agent do not end, and may disturb what this one does');
+      log.error({ pids: orphans }, 'commands of an earlier agent do not end, and may interfere with this one');
       return;
     }
     await delay(runtime, POLL_MS);
@@ -34,7 +34,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }
 

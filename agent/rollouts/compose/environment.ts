@@ -1,7 +1,7 @@
 import type { Environment } from '../../settings.ts';
 import { CHILD_MARK } from './end-orphans.ts';
 
-/** What a Docker CLI needs to be found, to find its credentials and plugins, and to reach registries through a proxy. */
+/** The variables by which the Docker CLI is found, finds its credentials and plugins, and reaches registries. */
 const PASSED_ON = [
   'PATH',
   'HOME',
@@ -18,7 +18,7 @@ const PASSED_ON = [
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * The environment of every command: nothing of the agent's own that is not needed, above all not its token, since a
+ * The environment of every command. It contains as little of the agent's own as possible, and never its token: a
  * Compose file may write any variable into a container.
  */
 export function composeEnvironment(env: Environment, socketPath: string, stateDir: string): Environment {

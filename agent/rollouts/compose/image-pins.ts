@@ -1,9 +1,9 @@
-/** Which images are fetched, and which image each name stood for. */
+/** Which images have to be pulled, and which image each name referred to. */
 import { z } from 'zod';
 import type { LocalImage } from '../../docker/project-engine.ts';
 import type { ServiceImage } from './model.ts';
 
-/** A name and the image that it stood for when the release was brought up. */
+/** A name and the image that it referred to when the release was brought up. */
 export const imagePinsSchema = z.array(z.object({ reference: z.string(), id: z.string() }).readonly()).readonly();
 export type ImagePins = z.output<typeof imagePinsSchema>;
 
@@ -12,7 +12,7 @@ export interface SplitReference {
   readonly tag: string;
 }
 
-/** Repository and tag; null for a name by digest or an id, which never stands for anything else. */
+/** Repository and tag; null for a digest or an id, which always refers to the same image. */
 export function splitReference(reference: string): SplitReference | null {
   if (reference.includes('@') || /^(?:sha256:)?[0-9a-f]{64}$/.test(reference)) return null;
   const colon = reference.lastIndexOf(':');
@@ -22,8 +22,8 @@ export function splitReference(reference: string): SplitReference | null {
 }
 
 /**
- * Whether an image has to be pulled. As with Compose, one that is there will do unless the policy says `always`; a
- * `latest` that came from a registry is asked for again too, while one that was built or imported here is left alone.
+ * Whether an image has to be pulled. As with Compose, one that is present will do unless the policy says `always`. A
+ * `latest` that came from a registry is pulled again too; one that was built or imported here is left alone.
  */
 export function needsPull(image: ServiceImage, local: LocalImage | null, onlyMissing: boolean): boolean {
   if (image.policy === 'never') return false;

@@ -34,17 +34,14 @@ export function parseComposeModel(text: string): ComposeModel {
   }
   const { data } = modelSchema.safeParse(json);
   if (data === undefined || Object.keys(data.services).length === 0) {
-    throw new NexusError(
-      'invalid',
-      'the Compose file comes to no service that would run; are all of them in profiles?',
-    );
+    throw new NexusError('invalid', 'the Compose file has no service that would run; are all of them in profiles?');
   }
   return data;
 }
 
 /**
- * Labels every service with the release. The labels are the same for the same release, so bringing it up again leaves
- * its containers alone. Profiles have done their work when the project was resolved, and would hide services now.
+ * Labels every service with the release. Bringing the same release up again leaves its containers alone, because the
+ * labels are the same. Profiles were applied when the project was resolved, and would hide services now.
  */
 export function labelServices(model: ComposeModel, release: string): ComposeModel {
   const services = Object.entries(model.services).map(([name, { profiles: _, ...service }]) => {
@@ -69,7 +66,7 @@ export function listServices(model: ComposeModel): Plan['services'] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** It says itself that ending well is fine. Leaving `restart` out says nothing: that is everyone's default. */
+/** Whether the service says that ending with code 0 is fine. Leaving `restart` out says nothing: it is the default. */
 function endsByItself({ restart, deploy }: Service): boolean {
   if (restart === 'no' || restart?.startsWith('on-failure') === true) return true;
   if (deploy?.mode?.endsWith('-job') === true) return true;
@@ -97,6 +94,6 @@ export function listImages(model: ComposeModel): ServiceImage[] {
 function readPolicy(text: string | undefined): ServiceImage['policy'] {
   if (text === undefined) return null;
   if (text === 'always' || text === 'never') return text;
-  // `build`, `daily`, `weekly` and what may come: an image that is there will do.
+  // `build`, `daily`, `weekly` and policies to come: an image that is present will do.
   return 'missing';
 }

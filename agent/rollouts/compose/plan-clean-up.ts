@@ -1,4 +1,4 @@
-/** What has to be put in order before Compose can go on after a crash. */
+/** What has to be cleaned up before Compose can go on after a crash. */
 import type { ProjectContainer } from '../../docker/project-container.ts';
 
 export type CleanUpStep =
@@ -8,13 +8,13 @@ export type CleanUpStep =
 /**
  * Compose replaces a container in four steps: it creates the new one under a temporary name (the first twelve digits of
  * the old one's id, `_`, and the name), stops the old one, removes it, and renames the new one. Cut off in between, the
- * temporary name stays, and the next `up` stumbles over it: it stops with 'name is already in use'.
+ * temporary name stays, and the next `up` fails with 'name is already in use'.
  *
- * While the container it was to replace is there, the new one has never run and holds nothing of its own: it goes. Once
- * the old one is gone, the new one has inherited its anonymous volumes: it gets the name.
+ * While the container it was to replace is there, the new one has never run and holds no data: it is removed. Once
+ * the old one is gone, the new one has inherited its anonymous volumes: it is renamed.
  *
- * `afresh`: containers of a release that never ran go too. After a crash of the engine, what it left of starting one can
- * keep that one from ever starting ('task already exists').
+ * `afresh`: containers of a release that never ran are removed too. What an engine that crashed has left of starting one
+ * can keep it from ever starting ('task already exists').
  */
 export function planCleanUp(containers: readonly ProjectContainer[], afresh: boolean): CleanUpStep[] {
   const names = new Set(containers.map(({ name }) => name));

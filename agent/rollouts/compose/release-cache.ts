@@ -52,7 +52,7 @@ export class ReleaseCache {
   }
 
   /**
-   * Has a release on disk, fetched and resolved where it is not yet. Throws `invalid` when it can never be used,
+   * Makes sure that a release is on disk, and fetches and resolves it where it is not. Throws `invalid` when it can never be used,
    * `unreachable` or `overloaded` when trying again may help, `unauthorized` when the token is refused.
    */
   async prepare(digest: string, limit: StepLimit): Promise<PreparedRelease> {
@@ -64,7 +64,7 @@ export class ReleaseCache {
     return { plan: planOf(manifest, listServices(model)), model, files };
   }
 
-  /** Which image each name stood for when the release was last brought up; none when that is not known. */
+  /** Which image each name referred to when the release was last brought up; empty when that is not known. */
   async readPins(digest: string): Promise<ImagePins> {
     const { files, folder } = this.#options;
     const text = await readOrNull(files, locateRelease(folder, digest).images);
@@ -87,7 +87,7 @@ export class ReleaseCache {
     }
   }
 
-  /** From disk when what is there is what the digest says, else from the server. */
+  /** The manifest on disk when it matches the digest, otherwise the server's. */
   async #manifest(place: ReleaseFolder, digest: string, limit: StepLimit): Promise<Manifest> {
     const { stack, log, files } = this.#options;
     const stored = await files.readFile(place.manifest).catch(() => null);
@@ -97,7 +97,7 @@ export class ReleaseCache {
       } catch (error) {
         log.warn(
           { stack, release: digest, reason: messageOf(error) },
-          'a stored manifest is damaged: it is fetched anew',
+          'a stored manifest is damaged: it is fetched again',
         );
       }
     }
@@ -111,7 +111,7 @@ export class ReleaseCache {
   async #fetch(digest: string, limit: StepLimit): Promise<Buffer> {
     const reply = await fetchRelease(this.#options.server, digest, limit);
     if (reply.kind === 'silence') {
-      throw new NexusError('unreachable', `the server does not hand out the release ${digest}: ${reply.reason}`);
+      throw new NexusError('unreachable', `the server cannot be asked for the release ${digest}: ${reply.reason}`);
     }
     if (reply.status === 200) return reply.body;
     const message = `the server answers ${reply.status} to GET /v1/releases/${digest}`;
@@ -128,7 +128,10 @@ export class ReleaseCache {
       return parseComposeModel(text);
     } catch (error) {
       const { stack, log } = this.#options;
-      log.warn({ stack, path: place.resolved, reason: messageOf(error) }, 'a stored project is damaged: resolved anew');
+      log.warn(
+        { stack, path: place.resolved, reason: messageOf(error) },
+        'a stored project is damaged: it is resolved again',
+      );
       return null;
     }
   }
@@ -138,7 +141,7 @@ export class ReleaseCache {
     const { stack, runDocker, files } = this.#options;
     await requireCompose(runDocker, place.folder, limit.signal);
     const { composeFile, files: content } = layOutProject(manifest, place.project);
-    // Whatever an interrupted attempt left: also a link that would lead a write elsewhere.
+    // An interrupted attempt may have left anything, even a link that would lead a write elsewhere.
     await files.remove(place.project);
     for (const [path, text] of content) await writeMounted(files, place.project, path, text);
     const args = configCommand({ stack, directory: place.project, file: composeFile });

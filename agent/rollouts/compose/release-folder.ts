@@ -1,4 +1,4 @@
-/** Where a release's files lie on disk, worked out before anything is written. */
+/** Where a release's files go on disk; computed before anything is written. */
 import { join, resolve, sep } from 'node:path';
 import { invariant, NexusError } from '../../../src/domain/errors.ts';
 import type { Manifest } from '../../../src/wire/release.ts';
@@ -9,7 +9,7 @@ export interface ReleaseFolder {
   readonly manifest: string;
   /** What the Compose file's relative paths are relative to. */
   readonly project: string;
-  /** What runs: the project resolved and labelled. Written last, so that it stands for all the others. */
+  /** The resolved and labelled project, which is what runs. Written last: where it is, everything else is too. */
   readonly resolved: string;
   readonly images: string;
 }
@@ -29,7 +29,7 @@ export function locateRelease(stackFolder: string, digest: string): ReleaseFolde
 }
 
 export interface ProjectLayout {
-  /** The Compose file's own name: never that of a file of the release. */
+  /** Path of the Compose file; its name is never that of a file of the release. */
   readonly composeFile: string;
   /** Absolute path → content, the Compose file included. */
   readonly files: ReadonlyMap<string, string>;
@@ -39,13 +39,13 @@ export interface ProjectLayout {
 export function layOutProject(manifest: Manifest, project: string): ProjectLayout {
   const given = new Map(Object.entries(manifest.files ?? {}));
   const name = ['compose.yaml', 'compose.nexus.yaml', 'nexus.release.yaml'].find((candidate) => !given.has(candidate));
-  if (name === undefined) throw new NexusError('invalid', 'the release leaves no name for its own Compose file');
+  if (name === undefined) throw new NexusError('invalid', "the release's files use up every name for its Compose file");
   const composeFile = join(project, name);
   const files = new Map([[composeFile, manifest.compose]]);
   for (const [relative, content] of given) {
     const path = resolve(project, relative);
     if (!path.startsWith(project + sep) || relative.includes('\0')) {
-      throw new NexusError('invalid', `the release's file ${JSON.stringify(relative)} would lie outside of its folder`);
+      throw new NexusError('invalid', `the release's file ${JSON.stringify(relative)} would be outside its folder`);
     }
     files.set(path, content);
   }

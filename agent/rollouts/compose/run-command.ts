@@ -5,23 +5,23 @@ import type { Environment } from '../../settings.ts';
 export interface CommandOptions {
   readonly cwd: string;
   readonly env: Environment;
-  /** Then it is ended, with everything it has started. */
+  /** The command is ended after this long, with everything it has started. */
   readonly limitMs: number;
   readonly signal: AbortSignal;
   readonly runtime: Pick<Runtime, 'setTimer'>;
 }
 
 export interface CommandResult {
-  /** -1 when it did not come to its own end, or could not be started at all. */
+  /** -1 when it was ended or could not be started. */
   readonly exitCode: number;
   readonly stdout: string;
-  /** The end of what it said on stderr, or why it was ended or not started. */
+  /** The end of its stderr, and why it was ended or not started. */
   readonly errorTail: string;
 }
 
 const MAX_STDOUT_BYTES = 16 * 1_048_576;
 const TAIL_BYTES = 16_384;
-/** From asking a command to end until making it. */
+/** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
 
 /** Keeps the last bytes of a stream. */
@@ -42,7 +42,7 @@ class Tail {
   }
 }
 
-/** A signal to a whole process group; false when nothing of it is left. */
+/** Signals a whole process group; returns false when nothing is left of it. */
 function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(-leader, signal);
@@ -52,13 +52,14 @@ function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
 }
 
 /**
- * Runs a program in a process group of its own, without a shell and without input. Never throws: a program that cannot
- * be started is a result too.
+ * Runs a program in its own process group, without a shell and without input. Never throws: a program that cannot be
+ * started is a result too.
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const { cwd, env, limitMs, signal, runtime } = options;
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve({ exitCode: -1, stdout: '', errorTail: 'it was not started: the agent stops' });
+    if (signal.aborted)
+      return resolve({ exitCode: -1, stdout: '', errorTail: 'it was not started because the agent stops' });
     const child = spawn(file, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const stdout: Buffer[] = [];
     let stdoutBytes = 0;
@@ -73,7 +74,7 @@ export function runCommand(file: string, args: readonly string[], options: Comma
       signalGroup(pid, 'SIGTERM');
       force = runtime.setTimer(GRACE_MS, () => signalGroup(pid, 'SIGKILL'));
     };
-    const onAbort = (): void => end('it was cut off: the agent stops');
+    const onAbort = (): void => end('it was cut off because the agent stops');
     const limit = runtime.setTimer(limitMs, () => end(`it was ended after ${Math.round(limitMs / 1000)} s`));
     signal.addEventListener('abort', onAbort);
     const finish = (exitCode: number, words: string): void => {
@@ -94,7 +95,7 @@ export function runCommand(file: string, args: readonly string[], options: Comma
       if (child.pid === undefined) finish(-1, explainStart(file, error));
     });
     child.once('close', (code, killedBy) => {
-      // What the leader has started may outlive it: it would work against the next command.
+      // Processes that the leader has started may outlive it, and would interfere with the next command.
       if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
       if (ended !== null) finish(-1, ended);
       else if (code === null) finish(-1, `it was killed by ${killedBy}`);

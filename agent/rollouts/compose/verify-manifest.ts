@@ -18,7 +18,7 @@ export function verifyManifest(bytes: Uint8Array, digest: string, stack: string)
   if (actual !== digest) {
     throw new NexusError(
       'invalid',
-      `the manifest that was received is ${actual}, not ${digest}: it was changed on its way or where it is stored, and is not used`,
+      `the manifest that was received is ${actual}, not ${digest}: it was changed in transit or in storage, and is not used`,
     );
   }
   const parsed = parseWith(manifestSchema, parse(bytes));
@@ -28,7 +28,7 @@ export function verifyManifest(bytes: Uint8Array, digest: string, stack: string)
       .map(({ path, message }) => `${path === '' ? 'the manifest' : path} ${message}`);
     throw new NexusError(
       'invalid',
-      `the manifest ${digest} is not one that this agent understands (${rules.join('; ')}): is the agent older than the server?`,
+      `the manifest ${digest} cannot be read by this agent (${rules.join('; ')}): is the agent older than the server?`,
     );
   }
   if (parsed.value.stack !== stack) {

@@ -1,4 +1,4 @@
-/** From the confirmed acknowledgement to the soak, or to the failure. */
+/** Decides from the confirmed acknowledgement to the soak, or to the failure. */
 import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { DEFAULT_POLICY } from '../../../src/domain/release.ts';
@@ -18,10 +18,10 @@ import { readProject } from './read-project.ts';
 const DEFAULT_ACTIVATION_TIMEOUT_MS = DEFAULT_POLICY.activationTimeoutSeconds * 1000;
 const LOOK_AGAIN_MS = 500;
 const ENGINE_AGAIN_MS = 1_000;
-/** A registry or a server may fail once; after that it is the release's problem. */
+/** A registry may fail once; after this many attempts the release has failed. */
 const MOST_PULLS = 3;
 const RETRY_MS = 2_000;
-/** After a crash the engine may still be carrying out what the dead `up` had asked for, against the new one. */
+/** After a crash the engine may still be carrying out what the dead `up` asked for, and so defeat the new one. */
 const UPS_AFTER_INTERRUPTION = 4;
 
 export function decideActivation(
@@ -69,8 +69,8 @@ export function decideActivation(
 }
 
 /**
- * What `up` came to. Its exit code alone does not say: `--wait` also ends with 1 when a job has ended well, and the
- * containers are what counts.
+ * Whether `up` has succeeded. The containers decide, not its exit code: `--wait` also ends with 1 when a job has ended
+ * with code 0.
  */
 function judgeUp(
   up: Tried,
@@ -79,7 +79,7 @@ function judgeUp(
 ): 'done' | 'wait' | 'failed' {
   if (state.kind === 'settled') return 'done';
   if (state.kind === 'incomplete') return 'failed';
-  // Well when `up` looked: whatever has happened since is for the soak to judge.
+  // They were well when `up` ended; the soak judges what has happened since.
   if (up.last.ok) return 'done';
   const hasEndedJob = containers.some(({ state: at, exitCode }) => at === 'exited' && exitCode === 0);
   return state.kind === 'settling' && hasEndedJob ? 'wait' : 'failed';
@@ -160,7 +160,7 @@ function fail(
   };
 }
 
-/** Without a manifest nothing was touched, and going back is only a look at what runs. */
+/** Without a manifest nothing was touched, and going back only verifies what runs. */
 export function afterFailure(rollout: RolloutRecord, touched: boolean, now: ClockReading): Phase {
   if (rollout.plan?.onHealthFailure === 'halt') return { at: 'closed', outcome: 'halted' };
   return { at: 'reverting', touched, since: now };
@@ -192,5 +192,5 @@ function explainTimeout(timeoutMs: number, observed: Observed): string {
 }
 
 function explainStranger(names: readonly string[]): string {
-  return `containers of this project run here that Nexus has not deployed (${names.slice(0, 5).join(', ')}): they are left alone. Remove them with 'docker compose down', or give the release another stack name`;
+  return `this project has containers that Nexus has not deployed (${names.slice(0, 5).join(', ')}), and they are left alone. Remove them with 'docker compose down', or give the release another stack name`;
 }

@@ -1,4 +1,4 @@
-/** What to do next: a function of what is wanted, what is the case, and the time. */
+/** Decides what to do next, from what is wanted, what is observed, and the time. */
 import { assertNever } from '../../../src/domain/errors.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { RolloutRecord } from '../record/stack-record.ts';
@@ -8,7 +8,7 @@ import type { Observed } from './observed.ts';
 import { decideRollback } from './rollback.ts';
 import { decideResumption, decideSoak } from './soak.ts';
 
-/** In this order; none at all while only the server's answer is waited for. */
+/** The actions to carry out, in this order; none while the server's answer is awaited. */
 export function decide(rollout: RolloutRecord, observed: Observed, now: ClockReading): Action[] {
   const { phase } = rollout;
   switch (phase.at) {

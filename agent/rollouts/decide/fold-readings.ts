@@ -1,4 +1,4 @@
-/** What the readings of probes come to: their states, and what the server is told of them. */
+/** Folds readings of probes into their states, and into the events that report them. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
 import { lastBytes } from '../../../src/rollout/last-bytes.ts';
@@ -12,8 +12,8 @@ export interface Folded {
 }
 
 /**
- * Readings arrive as often as somebody looks; only the first one, the first failure and every change of status are
- * events, so that a fleet does not flood its server. A failure lasts from the first failing reading to the next pass.
+ * Only the first reading, the first failure and every change of status become events, so that a fleet does not flood
+ * its server. A failure lasts from the first failing reading to the next pass.
  */
 export function foldReadings(probes: readonly ProbeState[], readings: readonly ProbeReading[]): Folded {
   const events: EventDraft[] = [];
@@ -50,11 +50,11 @@ export function foldReadings(probes: readonly ProbeState[], readings: readonly P
 
 export interface SustainedFailure {
   readonly probes: readonly string[];
-  /** Of the one that fails the longest. */
+  /** How long the one has failed that fails the longest. */
   readonly sustainedMs: number;
 }
 
-/** The `enforce` probes that have failed for `limitMs`; null when none has. */
+/** The `enforce` probes that have been failing for at least `limitMs`; null when there are none. */
 export function findSustainedFailure(
   probes: readonly ProbeState[],
   limitMs: number,
@@ -68,7 +68,7 @@ export function findSustainedFailure(
   return { probes: sustained.map(({ name }) => name), sustainedMs: Math.max(...sustained.map(({ ms }) => ms)) };
 }
 
-/** Milliseconds until the next failure of an `enforce` probe has lasted for `limitMs`; infinite when none is on its way. */
+/** Milliseconds until the next failure of an `enforce` probe has lasted for `limitMs`; infinite when none fails. */
 export function untilSustained(probes: readonly ProbeState[], limitMs: number, now: ClockReading): number {
   const left = probes.flatMap(({ mode, failingSince }) =>
     mode === 'enforce' && failingSince !== null ? [limitMs - elapsedMs(failingSince, now)] : [],
@@ -76,7 +76,7 @@ export function untilSustained(probes: readonly ProbeState[], limitMs: number, n
   return Math.min(...left.filter((ms) => ms > 0));
 }
 
-/** Every `enforce` probe was looked at, and passes. */
+/** Whether every `enforce` probe has been run and passes. */
 export function allPass(probes: readonly ProbeState[]): boolean {
   return probes.every(({ mode, status }) => mode === 'observe' || status === 'pass');
 }

@@ -1,18 +1,18 @@
-/** Whether what runs is the release, whole and well. */
+/** Judges whether what runs is the complete release, and healthy. */
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';
 import { deployedContainers } from './read-project.ts';
 
 export type ActivationState =
   | { readonly kind: 'settled' }
-  /** Nothing is wrong, but a healthcheck has not spoken yet. */
+  /** Nothing is wrong, but a health check has not reported yet. */
   | { readonly kind: 'settling'; readonly reason: string }
-  /** All containers carry the release, and some are not well. */
+  /** All containers belong to the release, and some are not healthy. */
   | { readonly kind: 'unwell'; readonly reason: string }
   /** Containers of another release are there, or some of this one are missing. */
   | { readonly kind: 'incomplete'; readonly reason: string };
 
-/** A sentence about a container that is not well; null when nothing is wrong with it. */
+/** A sentence about what is wrong with a container; null when nothing is. */
 export function complaintOf(container: ProjectContainer, isJob: boolean): string | null {
   const { name, state, health, exitCode } = container;
   if (state === 'running') {
@@ -23,7 +23,7 @@ export function complaintOf(container: ProjectContainer, isJob: boolean): string
   if (state === 'exited') {
     if (exitCode !== 0) return `container ${name} has exited with code ${exitCode}`;
     if (isJob) return null;
-    return `container ${name} has exited with code 0; a service that is meant to end says so with 'restart: "no"', or another depends on it with 'condition: service_completed_successfully'`;
+    return `container ${name} has exited with code 0; a service that is meant to end needs 'restart: "no"', or another one that depends on it with 'condition: service_completed_successfully'`;
   }
   return `container ${name} is ${state}, not running`;
 }
@@ -36,7 +36,10 @@ export function judgeActivation(
   const deployed = deployedContainers(containers);
   const others = deployed.filter((container) => container.release !== release);
   if (others.length > 0) {
-    return { kind: 'incomplete', reason: `not of the release: ${others.map(({ name }) => name).join(', ')}` };
+    return {
+      kind: 'incomplete',
+      reason: `containers of another release: ${others.map(({ name }) => name).join(', ')}`,
+    };
   }
   const present = new Set(deployed.map(({ service }) => service));
   const missing = plan.services.filter(({ name }) => !present.has(name)).map(({ name }) => name);

@@ -1,4 +1,4 @@
-/** Whether a dispatch is taken up. */
+/** Decides whether a dispatch is taken up. */
 import type { DispatchBody } from '../../../src/wire/agent-event.ts';
 import type { StackRecord } from '../record/stack-record.ts';
 
@@ -6,13 +6,13 @@ export type OfferVerdict =
   | { readonly kind: 'take' }
   /** It is the one being worked on: nothing to do, or only to note what the server has seen. */
   | { readonly kind: 'known' }
-  /** It was taken up and is not known here any more, yet the server still speaks of it: ask what it knows. */
+  /** It was taken up and is no longer known here, yet the server still offers it: reconcile with the server. */
   | { readonly kind: 'over' }
-  /** Another rollout of this stack is not over yet here: ask the server whether it still is there. */
+  /** Another rollout of this stack is not over here: ask the server whether it still exists. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'refuse'; readonly reason: string };
 
-/** Epochs rise with every dispatch of a stack to a host: an older one is a copy from before something newer. */
+/** Epochs rise with every dispatch of a stack to a host, so a lower one was superseded. */
 export function judgeOffer(
   record: StackRecord,
   offer: Pick<DispatchBody, 'rollout_id' | 'epoch' | 'regressed'>,
@@ -21,7 +21,7 @@ export function judgeOffer(
   if (taken !== null && offer.epoch < taken.epoch) {
     return {
       kind: 'refuse',
-      reason: `its epoch ${offer.epoch} is older than ${taken.epoch}, of rollout ${taken.rolloutId}, which this host has taken up`,
+      reason: `its epoch ${offer.epoch} is lower than ${taken.epoch}, that of rollout ${taken.rolloutId}, which this host has already taken up`,
     };
   }
   if (taken !== null && offer.epoch === taken.epoch) {
@@ -30,7 +30,7 @@ export function judgeOffer(
     }
     return rollout === null ? { kind: 'over' } : { kind: 'known' };
   }
-  // The server sees it soak here, so it is no new one: this agent has lost what it knew.
+  // The server sees it soak here, so it is not new: this agent has lost its record.
   if (offer.regressed !== undefined) return { kind: 'over' };
   return rollout === null || rollout.phase.at === 'offered' ? { kind: 'take' } : { kind: 'busy' };
 }

@@ -1,6 +1,6 @@
 /**
- * The probes that every release has: one for each service, over all of its containers. A service with a healthcheck
- * of its own is `health:<service>`, any other `running:<service>`; both fail when a container does not run.
+ * The probes that every release has: one for each service, over all of its containers. It is `health:<service>` where
+ * the service has a health check, otherwise `running:<service>`; both fail when a container does not run.
  */
 
 import { RELEASE_LIMITS } from '../../../src/domain/release.ts';
@@ -18,7 +18,7 @@ const ALL_SERVICES = 'running:all-services';
 const MAX_NAME_LENGTH = 128;
 /** More than this many restarts in a soak are a loop. */
 const MOST_RESTARTS = 2;
-/** As long as the engine itself waits before it calls a restart successful. */
+/** The engine itself waits this long before it counts a restart as successful. */
 const STEADY_MS = 10_000;
 
 /** With a healthcheck, and without one. */
@@ -39,7 +39,7 @@ function serviceProbes(plan: Plan, containers: readonly ProjectContainer[]): str
   });
 }
 
-/** Every probe of the release, not observed yet; the kind of a service's probe is settled by the containers of now. */
+/** Every probe of the release, not observed yet. Its containers now decide of which kind a service's probe is. */
 export function declareProbes(plan: Plan, containers: readonly ProjectContainer[]): ProbeState[] {
   const unobserved = { status: null, failingSince: null, reason: null, hasFailed: false } as const;
   const own = serviceProbes(plan, containers).map((name) => ({ name, mode: 'enforce', ...unobserved }) as const);
@@ -53,8 +53,8 @@ function servicesOf(probe: string, plan: Plan): Plan['services'] {
 }
 
 /**
- * What the containers say of the declared probes of services. A service whose healthcheck has begun anew without a
- * restart of its own (the engine was restarted) says nothing yet, neither good nor bad.
+ * Reads the declared probes of services from the containers. A service whose health check has started over without a
+ * restart of the container (the engine was restarted) has no reading yet.
  */
 export function readServices(
   soak: PhaseAt<'soaking'>,
@@ -88,14 +88,14 @@ function complaintsOf(
   now: ClockReading,
 ): string[] {
   const own = deployed.filter(({ service }) => service === name);
-  if (own.length === 0) return [`service ${name} has no container any more`];
+  if (own.length === 0) return [`service ${name} no longer has a container`];
   return own.flatMap((container) => {
-    if (container.release !== release) return [`container ${container.name} is not of this release any more`];
+    if (container.release !== release) return [`container ${container.name} no longer belongs to this release`];
     return complaintOf(container, isJob) ?? restartComplaint(container, soak, plan, now) ?? [];
   });
 }
 
-/** One restart may happen, and is forgiven once the container has run for a while; a loop is not. */
+/** A single restart is forgiven once the container has run for a while; a loop is not. */
 function restartComplaint(
   container: ProjectContainer,
   soak: PhaseAt<'soaking'>,

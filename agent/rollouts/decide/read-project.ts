@@ -1,13 +1,13 @@
-/** What runs, read back from labels. */
+/** Reads what runs from the labels of its containers. */
 import type { ProjectContainer } from '../../docker/project-container.ts';
 
 export type ProjectState =
   | { readonly kind: 'nothing' }
   /** Every container carries this release. */
   | { readonly kind: 'release'; readonly release: string }
-  /** An activation has stopped half-way. Releases in order of how many containers carry each, most first. */
+  /** An activation has stopped half-way. The release with the most containers comes first. */
   | { readonly kind: 'mixed'; readonly releases: readonly string[] }
-  /** Somebody else deployed these containers under the project's name, beside those that carry a release. */
+  /** Some containers of the project were not deployed by Nexus. */
   | { readonly kind: 'stranger'; readonly names: readonly string[]; readonly releases: readonly string[] };
 
 /** The containers that make up what is deployed. */
@@ -29,7 +29,7 @@ export function readProject(containers: readonly ProjectContainer[]): ProjectSta
   return others.length === 0 ? { kind: 'release', release: first } : { kind: 'mixed', releases };
 }
 
-/** Where a rollback of what is about to be deployed would lead; a stranger's containers are nothing to go back to. */
+/** The release that a rollback would lead to; null when nothing of Nexus's runs. */
 export function findFallback(containers: readonly ProjectContainer[]): string | null {
   const project = readProject(containers);
   switch (project.kind) {

@@ -1,4 +1,4 @@
-/** Back to what ran before, as often as it takes: a host never stays between two releases. */
+/** Decides how to go back to what ran before, for as long as it takes: a host never stays between two releases. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
@@ -12,9 +12,9 @@ import { deployedContainers, type ProjectState, readProject } from './read-proje
 const ENGINE_AGAIN_MS = 1_000;
 const STRANGER_AGAIN_MS = 60_000;
 const LIMIT_MS = 600_000;
-/** Before the third repetition, the fourth and so on; the last one holds for all after it. */
+/** Waits before the first repetition, the second and so on; the last one holds for all after it. */
 const RETRY_MS = [1_000, 5_000, 15_000, 30_000, 60_000] as const;
-/** The old release is back but not well: it is given this many chances, and then reported as it is. */
+/** When the old release is back but not healthy, it gets this many attempts, and is then reported as it is. */
 const MOST_UPS = 3;
 
 export function decideRollback(
@@ -26,10 +26,10 @@ export function decideRollback(
   const { containers, tried } = observed;
   if (containers === null) return [{ do: 'wait', ms: ENGINE_AGAIN_MS }];
   const project = readProject(containers);
-  // A mix that was there before is not left either.
+  // A mix of releases is not left alone even when it was there before.
   if (!phase.touched && project.kind !== 'mixed') return [complete(releaseOf(project), 0, now)];
   if (project.kind === 'stranger') {
-    // Whoever deployed into the project meanwhile would lose their containers by either way back.
+    // Either way back would remove containers that Nexus has not deployed.
     return project.releases.length === 0 ? [complete(null, 0, now)] : [{ do: 'wait', ms: STRANGER_AGAIN_MS }];
   }
   const { fallback } = rollout;
@@ -41,7 +41,7 @@ export function decideRollback(
     return again(tried.prepare, now, { do: 'prepare', release: fallback, limitMs: LIMIT_MS });
   }
   if (tried.pull?.last.ok !== true && (tried.pull?.attempts ?? 0) <= (tried.up?.attempts ?? 0)) {
-    // Its images are still here as a rule. Should one be gone and not to be had, `up` says so better.
+    // Its images are usually still here. When one is gone and cannot be pulled, `up` explains it better.
     return [{ do: 'pull', release: fallback, onlyMissing: true, limitMs: LIMIT_MS }];
   }
   const { up } = tried;
@@ -54,7 +54,7 @@ export function decideRollback(
   return again(up, now, bringUp);
 }
 
-/** `--wait` calls a job that has ended a failure; here it is none. */
+/** `--wait` counts a job that has ended as a failure; here it is not one. */
 function isWell(containers: readonly ProjectContainer[]): boolean {
   return deployedContainers(containers).every(
     (container) => complaintOf(container, true) === null && container.health !== 'starting',

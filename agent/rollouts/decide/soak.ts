@@ -1,4 +1,4 @@
-/** The soak: as long as it lasts, every probe counts; at its end all of them have to pass. */
+/** Decides during the soak: every probe counts while it lasts, and all have to pass at its end. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { TELEMETRY_PROBE } from '../../../src/domain/rollout.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
@@ -13,7 +13,7 @@ import { readServices } from './judge-services.ts';
 import type { Observed } from './observed.ts';
 
 const LOOK_AGAIN_MS = 1_000;
-/** A long soak is looked at less often after this long. */
+/** After this long, a soak is observed less often. */
 const BRISK_MS = 120_000;
 const LOOK_LATER_MS = 3_000;
 const RETRY_MS = 5_000;
@@ -30,7 +30,7 @@ export function decideSoak(
   const passedMs = elapsedMs(phase.since, now);
   const lookMs = passedMs < BRISK_MS ? LOOK_AGAIN_MS : LOOK_LATER_MS;
   const wait: Action = { do: 'wait', ms: Math.min(lookMs, untilSustained(phase.probes, plan.sustainedFailureMs, now)) };
-  // The verdict of this host is in; only the server's refusal brings the soak back.
+  // This host has reported its verdict; only a refusal by the server resumes the soak.
   if (isConverging(rollout)) return [wait];
   const { containers } = observed;
   if (rollout.regressed !== null) return [fail(rollout, plan, [TELEMETRY_PROBE], 0, now)];
@@ -41,13 +41,13 @@ export function decideSoak(
   const failure = findSustainedFailure(probes, plan.sustainedFailureMs, now);
   if (failure !== null) return [fail(rollout, plan, failure.probes, failure.sustainedMs, now)];
 
-  // The server's soak has not begun, and nobody would hear of the end of this one.
+  // The server's soak has not begun, so it would refuse the end of this one.
   if (phase.confirmed === null) return [wait];
   const holdMs = phase.notBefore === null ? 0 : phase.notBefore.monotonicMs - now.monotonicMs;
   const unseenMs = leastSeenMs(phase, plan) - (observed.seenSince === null ? 0 : elapsedMs(observed.seenSince, now));
   const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs, unseenMs);
   if (leftMs > 0) return [{ do: 'wait', ms: Math.min(leftMs, wait.ms) }];
-  // What cannot be seen is not well: a silent engine holds the end of the soak up.
+  // Containers that cannot be seen are not taken for healthy: a silent engine delays the end of the soak.
   if (containers === null || !allPass(probes)) return [wait];
   if (judgeActivation(containers, plan, rollout.release).kind !== 'settled') return [wait];
   const at = formatInstant(now.wallMs);
@@ -57,14 +57,14 @@ export function decideSoak(
 }
 
 /**
- * The end of a soak only counts when somebody has looked: after a crash of the agent or the engine, as long as a failure
- * takes to be one.
+ * A soak only ends after the containers were watched: after a crash of the agent or the engine, for as long as a failure
+ * has to last to count.
  */
 function leastSeenMs(phase: PhaseAt<'soaking'>, plan: Plan): number {
   return Math.min(phase.soakMs, plan.sustainedFailureMs);
 }
 
-/** The disk was wiped in the soak: the release is fetched again to know its probes, and the rest of the soak begins. */
+/** The disk was lost during the soak: fetches the release again to know its probes, and starts the rest of the soak. */
 export function decideResumption(
   rollout: RolloutRecord,
   phase: PhaseAt<'resuming'>,

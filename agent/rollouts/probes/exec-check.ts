@@ -9,8 +9,8 @@ const MOST_OUTPUT_CHARS = 512;
 type Engine = Pick<ProjectEngine, 'containers' | 'createExec' | 'startExec' | 'inspectExec'>;
 
 /**
- * A command in the first running container of a service. The engine cannot end a command that hangs, so the next round
- * waits for it instead of starting another beside it.
+ * Runs a command in the first running container of a service. The engine cannot end a command that hangs, so the next
+ * attempt waits for it instead of starting another one beside it.
  */
 export class ExecCheck {
   readonly #engine: Engine;
@@ -29,12 +29,13 @@ export class ExecCheck {
   async run(timeoutMs: number): Promise<Complaint> {
     const what = `the command in service ${this.#service}`;
     if (this.#hanging !== null) {
-      if ((await this.#engine.inspectExec(this.#hanging)).isRunning) return `${what} still hangs`;
+      if ((await this.#engine.inspectExec(this.#hanging)).isRunning)
+        return `${what} is still running from an earlier attempt`;
       this.#hanging = null;
     }
     const containers = deployedContainers(await this.#engine.containers(this.#stack));
     const container = containers.find(({ service, state }) => service === this.#service && state === 'running');
-    if (container === undefined) return `service ${this.#service} has no running container to run the command in`;
+    if (container === undefined) return `service ${this.#service} has no running container for the command`;
     const execId = await this.#engine.createExec(container.id, this.#command);
     try {
       const { exitCode, output } = await this.#engine.startExec(execId, timeoutMs);

@@ -1,11 +1,11 @@
-/** The three kinds of probes that a release may bring along, each run once. */
+/** Runs one probe of a release once: an HTTP request, a TCP connection. */
 import { connect } from 'node:net';
 import { messageOf } from '../../../src/domain/errors.ts';
 import type { Runtime } from '../../../src/domain/runtime.ts';
 import { timeLimit } from '../../../src/runtime/wait.ts';
 import { hostOf, openExchange, protocolOf } from '../../http-exchange.ts';
 
-/** Null: it passes. Otherwise why it does not, as a sentence. */
+/** Why a probe fails, as a sentence; null when it passes. */
 export type Complaint = string | null;
 
 type Timers = Pick<Runtime, 'setTimer'>;
@@ -56,7 +56,7 @@ async function readSome(body: AsyncIterable<Buffer>, signal: AbortSignal): Promi
   }
 }
 
-/** Connects, and hangs up again. `address`: HOST:PORT, an IPv6 address in brackets. */
+/** Connects and closes the connection again. `address`: HOST:PORT, an IPv6 address in brackets. */
 export function checkTcp(runtime: Timers, address: string, timeoutMs: number): Promise<Complaint> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');

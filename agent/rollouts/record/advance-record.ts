@@ -1,18 +1,18 @@
-/** How a stack's record moves forward. Each is a pure function of the record, written as a whole. */
+/** The changes that move a stack's record forward. Each is a pure function; the record is written as a whole. */
 import { formatInstant } from '../../../src/domain/instant.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { Advance } from './advance.ts';
 import { queueEvents, unqueueEvent } from './queue-events.ts';
 import type { RolloutRecord, StackRecord } from './stack-record.ts';
 
-/** How long after a refused `converged` the next one is tried. */
+/** How long after a refused `converged` the next one is sent. */
 const CONVERGE_AGAIN_MS = 5_000;
 
 function withRollout(record: StackRecord, rollout: RolloutRecord | null): StackRecord {
   return rollout === record.rollout ? record : { ...record, rollout };
 }
 
-/** Takes a decided step, if it was decided for the rollout and the phase that the record still has. */
+/** Applies a decided step, provided that the record still has the rollout and the phase it was decided for. */
 export function advanceRecord(record: StackRecord, decidedFor: RolloutRecord, step: Advance): StackRecord {
   const { rollout } = record;
   if (rollout === null || rollout.id !== decidedFor.id || rollout.phase !== decidedFor.phase) return record;
@@ -41,7 +41,7 @@ export function confirmEvent(record: StackRecord, seq: number, now: ClockReading
   return withRollout(record, rest);
 }
 
-/** The server's state still is `soaking`, so its clock or its own look says: not yet. */
+/** The server has refused `converged` because it still counts the host as soaking: sends it again later. */
 export function postponeConvergence(record: StackRecord, seq: number, now: ClockReading): StackRecord {
   const { rollout } = record;
   if (rollout === null || rollout.phase.at !== 'soaking' || rollout.outbox[0]?.seq !== seq) return record;
@@ -49,17 +49,17 @@ export function postponeConvergence(record: StackRecord, seq: number, now: Clock
   return withRollout(record, { ...unqueueEvent(rollout, seq), phase: { ...rollout.phase, notBefore } });
 }
 
-/** The offer is gone before it was taken up: only its epoch is remembered. */
+/** The offer was withdrawn before it was taken up: only its epoch is remembered. */
 export function forgetOffer(record: StackRecord): StackRecord {
   return record.rollout?.phase.at === 'offered' ? { ...record, rollout: null } : record;
 }
 
-/** The server refuses event `seq` for good: sending it again would only hold up those behind it. */
+/** The server will never take event `seq`: sending it again would only hold up those behind it. */
 export function discardEvent(record: StackRecord, seq: number): StackRecord {
   return record.rollout === null ? record : withRollout(record, unqueueEvent(record.rollout, seq));
 }
 
-/** What the server saw in this host's telemetry, noted so that the soak fails by it. */
+/** Notes a regression that the server has found in this host's telemetry, which fails the soak. */
 export function noteRegression(record: StackRecord, rolloutId: string, reason: string): StackRecord {
   const { rollout } = record;
   if (rollout === null || rollout.id !== rolloutId || rollout.regressed !== null) return record;
@@ -74,7 +74,7 @@ export function finishRollout(record: StackRecord): StackRecord {
   const before = record.kept.filter((release) => release !== rollout.release && release !== rollout.fallback);
   const kept =
     outcome === 'reverted'
-      ? // What runs now, and what ran before it; the failed release is of no more use.
+      ? // What runs now, and what ran before it; the failed release is not needed any more.
         [rollout.fallback, before.at(-1)]
       : [rollout.fallback, rollout.release];
   return { ...record, rollout: null, kept: kept.filter((release) => release != null) };

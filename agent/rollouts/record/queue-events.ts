@@ -16,8 +16,8 @@ export function unqueueEvent(rollout: RolloutRecord, seq: number): RolloutRecord
 }
 
 /**
- * Numbers what waits anew, when the server has applied more than this agent ever numbered (an older disk was restored):
- * under its old number it would pass for a duplicate.
+ * Renumbers the waiting events when the server has applied more than this agent has ever numbered (an older disk was
+ * restored): under its old number an event would pass for a duplicate.
  */
 export function renumberEvents(rollout: RolloutRecord, lastEventSeq: number): RolloutRecord {
   if (rollout.nextSeq > lastEventSeq) return rollout;
@@ -25,7 +25,7 @@ export function renumberEvents(rollout: RolloutRecord, lastEventSeq: number): Ro
   return { ...rollout, outbox, nextSeq: lastEventSeq + 1 + outbox.length };
 }
 
-/** `converged` waits for its answer: until then nothing else may be queued, as a converged host takes no more events. */
+/** Whether `converged` awaits its answer. Nothing else is queued until then: a converged host takes no more events. */
 export function isConverging(rollout: RolloutRecord): boolean {
   return rollout.outbox.some(({ type }) => type === 'converged');
 }

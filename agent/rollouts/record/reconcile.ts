@@ -1,4 +1,4 @@
-/** Brings a stack's record in step with what the server knows of this host. */
+/** Reconciles a stack's record with what the server knows about this host. */
 
 import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant, parseInstant } from '../../../src/domain/instant.ts';
@@ -27,7 +27,7 @@ export function reconcile(record: StackRecord, views: readonly ServerView[], now
   }
   const view = views.find(({ rollout_id }) => rollout_id === rollout.id);
   if (view === undefined) {
-    // Whether an offer still stands is for the answer to its acknowledgement to say.
+    // The answer to its acknowledgement tells whether the offer still stands.
     return rollout.phase.at === 'offered' ? record : { ...record, rollout: drop(rollout, now) };
   }
   const confirmed = confirmThrough(record, view.last_event_seq, now);
@@ -38,7 +38,7 @@ export function reconcile(record: StackRecord, views: readonly ServerView[], now
   return adopt(aligned, view, now);
 }
 
-/** The answers to these events were lost, but not the events. */
+/** Confirms events that the server has applied although their answers were lost. */
 function confirmThrough(record: StackRecord, lastEventSeq: number, now: ClockReading): StackRecord {
   const { rollout } = record;
   const [head] = rollout?.outbox ?? [];
@@ -47,12 +47,12 @@ function confirmThrough(record: StackRecord, lastEventSeq: number, now: ClockRea
   return confirmThrough(confirmEvent(record, head.seq, now), lastEventSeq, now);
 }
 
-/** The server still waits for an acknowledgement that it has had once (its database was restored): take it up again. */
+/** Whether the server awaits an acknowledgement that it has had once, because its database was restored. */
 function isTaken({ taken }: StackRecord, view: ServerView): boolean {
   return taken !== null && taken.rolloutId === view.rollout_id && taken.epoch === view.epoch;
 }
 
-/** Stops working on it and leaves what runs; half a change is taken back, as a host never stays between two releases. */
+/** Stops working on it and leaves what runs; half a change is rolled back: a host never stays between two releases. */
 function drop(rollout: RolloutRecord, now: ClockReading): RolloutRecord {
   const silent: RolloutRecord = { ...rollout, isSilent: true, outbox: [] };
   const { phase } = rollout;
@@ -63,7 +63,7 @@ function drop(rollout: RolloutRecord, now: ClockReading): RolloutRecord {
   return phase.at === 'closed' ? silent : { ...silent, phase: { at: 'closed', outcome: 'dropped' } };
 }
 
-/** Whether a phase here, with nothing left to deliver, is what the server's state says. */
+/** Whether a phase here, with nothing left to deliver, matches the server's state. */
 function agrees(state: string, phase: Phase): boolean {
   switch (phase.at) {
     case 'offered':
@@ -83,7 +83,7 @@ function agrees(state: string, phase: Phase): boolean {
   }
 }
 
-/** Goes on where the server says the host is. */
+/** Goes on from the state that the server reports. */
 function adopt(record: StackRecord, view: ServerView, now: ClockReading): StackRecord {
   const known = record.rollout;
   const base: RolloutRecord = known ?? {
@@ -133,7 +133,7 @@ function adoptState(rollout: RolloutRecord, view: ServerView, now: ClockReading)
   }
 }
 
-/** By this host's wall clock; should it be wrong, the server still refuses what comes too early. */
+/** By this host's wall clock; when that is wrong, the server still refuses a `converged` that comes too early. */
 function remainingSoakMs(view: ServerView, now: ClockReading): number {
   const dueMs = view.soak_due_at === null ? undefined : parseInstant(view.soak_due_at);
   return dueMs === undefined ? 0 : Math.max(0, dueMs - now.wallMs);

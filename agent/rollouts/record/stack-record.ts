@@ -1,6 +1,6 @@
 /**
- * What an agent has to remember of one stack, durably and as a whole: which dispatch it took, how far it is, and which
- * events the server has not confirmed yet. One file holds all of it, so that a crash never separates a step from its event.
+ * What an agent durably remembers about one stack: which dispatch it took, how far it is, and which events the server
+ * has not confirmed yet. One file holds all of it, so that a crash never separates a step from its event.
  */
 import { z } from 'zod';
 import type { AgentEventBody } from '../../../src/wire/agent-event.ts';
@@ -39,7 +39,7 @@ const plan = z
     services: z.array(z.object({ name: z.string(), isJob: z.boolean() }).readonly()).readonly(),
   })
   .readonly();
-/** What a release says about how it is brought up and judged. */
+/** How a release is brought up and judged. */
 export type Plan = z.output<typeof plan>;
 
 const probeState = z
@@ -60,30 +60,30 @@ export type ProbeState = z.output<typeof probeState>;
 const phase = z.discriminatedUnion('at', [
   /** Noted and acknowledged; nothing is done before the server has confirmed the acknowledgement. */
   z.object({ at: z.literal('offered') }).readonly(),
-  /** `touched`: `up` may have begun, so what ran before may be gone. */
+  /** `touched`: `up` may have started, so what ran before may be gone. */
   z.object({ at: z.literal('activating'), since: mark, touched: z.boolean() }).readonly(),
-  /** The server says that the host soaks, and the disk that knew how is gone: begin the rest of the soak anew. */
+  /** The server says that the host soaks, but the record was lost: the rest of the soak starts over. */
   z.object({ at: z.literal('resuming'), soakMs: z.number() }).readonly(),
   z
     .object({
       at: z.literal('soaking'),
       since: mark,
       /**
-       * When the server confirmed that the activation is complete: its own count of the soak began just before, so this
-       * one ends just after. Null until then.
+       * When the server confirmed that the activation is complete. Its own soak began just before, so this one ends just
+       * after. Null until then.
        */
       confirmed: mark.nullable(),
       soakMs: z.number(),
       probes: z.array(probeState).readonly(),
       /** Restarts of each container, by id, when the soak began. */
       restarts: z.record(z.string(), z.number()).readonly(),
-      /** The server has refused `converged`: not before this again. */
+      /** After the server has refused `converged`: when to send it again. */
       notBefore: mark.nullable(),
     })
     .readonly(),
   /** On the way back to the fallback. Untouched: only to be verified. */
   z.object({ at: z.literal('reverting'), touched: z.boolean(), since: mark }).readonly(),
-  /** Nothing is left to do but to deliver the outbox. */
+  /** Only the outbox is left to be delivered. */
   z.object({ at: z.literal('closed'), outcome: z.enum(['converged', 'reverted', 'halted', 'dropped']) }).readonly(),
 ]);
 export type Phase = z.output<typeof phase>;
@@ -97,14 +97,14 @@ const rollout = z
     id: z.string(),
     release: digest,
     epoch: z.number(),
-    /** What ran before, by the labels of its containers: where a rollback leads. Null: nothing ran. */
+    /** The release that ran before, by the labels of its containers, which a rollback returns to. Null: nothing ran. */
     fallback: digest.nullable(),
-    /** As the dispatch had it; null when that is lost, and the release's own policy counts. */
+    /** From the dispatch; null when that is lost, and the release's own policy counts. */
     soakMs: z.number().nullable(),
     plan: plan.nullable(),
-    /** What the server saw in this host's telemetry, once it asks the host to fail. */
+    /** What the server found in this host's telemetry, once it asks the host to fail. */
     regressed: z.string().nullable(),
-    /** The server does not know this rollout any more: no event of it is worth sending. */
+    /** The server no longer knows this rollout, so its events are not sent. */
     isSilent: z.boolean(),
     nextSeq: z.int().min(1),
     outbox: z.array(queuedEvent).readonly(),
@@ -119,7 +119,7 @@ export const stackRecordSchema = z
     stack: z.string(),
     /** The boot whose monotonic clock the clock in here are on. */
     bootId: z.string(),
-    /** The newest dispatch taken up; anything with a lower epoch is refused. */
+    /** The newest dispatch that was taken up; one with a lower epoch is refused. */
     taken: z.object({ rolloutId: z.string(), epoch: z.number() }).readonly().nullable(),
     /** Releases whose files must stay. */
     kept: z.array(digest).readonly(),

@@ -34,8 +34,8 @@ export class StackStore {
   }
 
   /**
-   * Reads what is on disk; an empty record when nothing is. A record that cannot be read is put aside and counts as lost: what the server and
-   * the labels of the containers say replaces it.
+   * Reads what is on disk; an empty record when nothing is. A record that cannot be read is put aside and counts as lost: the server and
+   * the labels of the containers replace it.
    */
   static async open(options: StackStoreOptions): Promise<StackStore> {
     return new StackStore(options, await load(options));
@@ -83,7 +83,7 @@ async function load({ files, folder, stack, clock, log }: StackStoreOptions): Pr
   } catch (error) {
     log.error(
       { stack, path, reason: messageOf(error) },
-      'the record of this stack cannot be read: it is put aside, and what the server and the containers say counts',
+      'the record of this stack cannot be read: it is put aside, and the server and the containers replace it',
     );
     await files.rename(path, `${path}.unreadable`);
     await files.syncDirectory(folder);
@@ -96,7 +96,7 @@ function ignoreMissing(error: unknown): null {
   throw error;
 }
 
-/** Puts every moment of a record on the monotonic clock of this boot. */
+/** Puts every reading in a record on the monotonic clock of this boot. */
 function rebaseRecord(record: StackRecord, bootId: string, now: ClockReading): StackRecord {
   const { rollout } = record;
   const rebased: RolloutRecord | null =

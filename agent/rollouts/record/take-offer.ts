@@ -4,7 +4,7 @@ import type { ClockReading } from '../../async/clock-reading.ts';
 import { queueEvents } from './queue-events.ts';
 import type { RolloutRecord, StackRecord } from './stack-record.ts';
 
-/** Notes a dispatch with its acknowledgement; `fallback` is what runs now, read from labels. */
+/** Records a dispatch with its acknowledgement; `fallback` is the release that runs now. */
 export function takeOffer(
   record: StackRecord,
   offer: DispatchBody,
@@ -33,7 +33,7 @@ export function takeOffer(
   };
 }
 
-/** Adds releases whose files are needed while a rollout is on its way. */
+/** Adds releases whose files are needed during a rollout. */
 export function keep(kept: readonly string[], ...releases: readonly (string | null)[]): string[] {
   return [...new Set([...kept, ...releases.filter((release) => release !== null)])];
 }

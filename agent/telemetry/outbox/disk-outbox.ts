@@ -10,7 +10,7 @@ import type { StoredTick } from './stored-tick.ts';
 interface Segment {
   readonly path: string;
   bytes: number;
-  /** `recorded_at` of the ticks in it that still wait; null until the file has been read. */
+  /** `recorded_at` of its ticks that still wait; null until the file has been read. */
   waiting: Set<number> | null;
 }
 
@@ -21,7 +21,7 @@ interface ActiveSegment {
   ticks: number;
 }
 
-/** An entry knows the file it lies in. */
+/** An entry with the file that holds it. */
 interface DiskEntry extends OutboxEntry {
   readonly segment: Segment;
 }
@@ -30,7 +30,7 @@ function entryOf(tick: StoredTick, segment: Segment): DiskEntry {
   return { tick, segment };
 }
 
-/** A file is one batch: delivered in one request and then deleted whole. */
+/** A file holds one batch: it is delivered in one request and then deleted. */
 const SEGMENT_TICKS = 100;
 const SEGMENT_BYTES = 1_048_576;
 const DIRECTORY_MODE = 0o700;
@@ -93,7 +93,7 @@ export class DiskOutbox implements Outbox {
       await active.file.write(record);
       await active.file.datasync();
     } catch (error) {
-      // What was half written would hide the records after it.
+      // A record that was only half written would hide the records after it.
       await active.file.truncate(active.segment.bytes).catch(() => {});
       await this.#seal();
       throw error;
@@ -170,7 +170,7 @@ export class DiskOutbox implements Outbox {
     return this.#active;
   }
 
-  /** The waiting ticks of a file. Nothing is appended to it from now on. A file that cannot be read counts as damaged. */
+  /** Reads the waiting ticks of a file, which is not appended to from now on. An unreadable file counts as damaged. */
   async #load(segment: Segment): Promise<readonly StoredTick[]> {
     if (this.#active?.segment === segment) await this.#seal();
     const { waiting } = segment;
@@ -204,7 +204,7 @@ export class DiskOutbox implements Outbox {
     const active = this.#active;
     this.#active = null;
     await active?.file.close();
-    // Opened, but nothing was ever written to it.
+    // The file was opened but never written to.
     if (active !== null && active.segment.bytes === 0) await this.#delete(active.segment);
   }
 }

@@ -13,8 +13,8 @@ import type { StoredTick } from './stored-tick.ts';
  * 24  4  CRC-32 of the 24 bytes before
  * 28  …  payload: the tick's JSON, gzip
  * ```
- * Integers are little-endian. The header has its own checksum so that a damaged payload loses one tick and not
- * the way to the next.
+ * Integers are little-endian. The header has its own checksum, so that a damaged payload costs one tick and the next
+ * record is still found.
  */
 export const SEGMENT_HEADER_BYTES = 28;
 const MAGIC = Buffer.from('NXT1', 'latin1');
@@ -33,14 +33,14 @@ export function encodeRecord(tick: StoredTick): Buffer {
   return record;
 }
 
-/** What a segment file still holds. */
+/** The contents of a segment file. */
 export interface DecodedSegment {
   readonly ticks: readonly StoredTick[];
   /** Places where bytes were damaged or missing: at least one tick each. */
   readonly damaged: number;
 }
 
-/** Reads a segment file, whatever became of it: a torn end and flipped bits cost the records they hit. */
+/** Reads a segment file that may be damaged: a torn end and flipped bits cost only the records they hit. */
 export function decodeSegment(bytes: Buffer): DecodedSegment {
   const ticks: StoredTick[] = [];
   let damaged = 0;

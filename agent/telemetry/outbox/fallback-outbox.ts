@@ -11,13 +11,13 @@ export interface FallbackOutboxOptions {
   /** Opens the outbox on disk; may be called again after it has failed. */
   readonly openDisk: () => Promise<Outbox>;
   readonly memoryBytes: number;
-  /** For the log: where the disk outbox is. */
+  /** Where the outbox on disk is, for the log. */
   readonly directory: string;
   readonly log: Log;
   readonly runtime: Pick<Runtime, 'monotonicMs'>;
 }
 
-/** The outbox on disk, or in memory for as long as the disk is full, read-only or otherwise of no use. */
+/** The outbox on disk, or in memory while the disk is full, read-only or otherwise unusable. */
 export class FallbackOutbox implements Outbox {
   readonly #options: FallbackOutboxOptions;
   readonly #memory: MemoryOutbox;
@@ -38,7 +38,7 @@ export class FallbackOutbox implements Outbox {
     return this.#failedAtMs !== null;
   }
 
-  /** Opens the disk outbox, so that what an earlier process left is sent too. */
+  /** Opens the outbox on disk, so that what an earlier process left is sent too. */
   async open(): Promise<void> {
     if (this.#disk !== null) return;
     try {
@@ -111,11 +111,11 @@ export class FallbackOutbox implements Outbox {
     if (said) return;
     log.warn(
       { reason: messageOf(error), directory },
-      `the outbox cannot be written: unsent ticks are kept in memory only (up to ${Math.round(memoryBytes / 1_048_576)} MB) and lost when the agent stops. Free or mount the disk, or set NEXUS_AGENT_STATE_DIR`,
+      `the outbox cannot be written: unsent ticks are kept in memory only (up to ${Math.round(memoryBytes / 1_048_576)} MiB) and are lost when the agent stops. Free or mount the disk, or set NEXUS_AGENT_STATE_DIR`,
     );
   }
 
-  /** The disk takes ticks again: it gets those that had to wait in memory. */
+  /** Moves the ticks that had to wait in memory to the disk, which can be written again. */
   async #recover(disk: Outbox): Promise<void> {
     if (!this.#memory.isEmpty) {
       const all = Number.MAX_SAFE_INTEGER;

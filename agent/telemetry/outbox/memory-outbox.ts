@@ -2,7 +2,7 @@ import { planBatch } from '../plan-batch.ts';
 import type { Outbox, OutboxEntry, OutboxLosses } from './outbox.ts';
 import type { StoredTick } from './stored-tick.ts';
 
-/** Keeps ticks in memory, at most `maxBytes` of them compressed: for when the disk cannot be written. */
+/** Keeps at most `maxBytes` of compressed ticks in memory. */
 export class MemoryOutbox implements Outbox {
   readonly #maxBytes: number;
   #entries: OutboxEntry[] = [];

@@ -9,9 +9,9 @@ import { FallbackOutbox } from './fallback-outbox.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 import type { Outbox } from './outbox.ts';
 
-/** All files of the outbox together. */
+/** Of all files of the outbox together. */
 const MAX_OUTBOX_BYTES = 64 * 1_048_576;
-/** What stands in for it while the disk cannot be written. */
+/** Of the outbox in memory that stands in while the disk cannot be written. */
 const MAX_MEMORY_BYTES = 4 * 1_048_576;
 
 export interface OutboxParts {
@@ -23,18 +23,18 @@ export interface OutboxParts {
 
 export interface OpenedOutbox {
   readonly outbox: Outbox;
-  /** Brings what it can to disk and gives the state directory free. */
+  /** Brings what it can to disk and releases the state directory. */
   close(): Promise<void>;
 }
 
-/** An outbox in memory only, for a single tick beside an agent that runs. */
+/** An outbox in memory only, for `--once` beside a running agent. */
 export function openMemoryOutbox(): OpenedOutbox {
   return { outbox: new MemoryOutbox(MAX_MEMORY_BYTES), close: async () => {} };
 }
 
 /**
- * Opens the outbox of a state directory and locks it. A directory that cannot be used only means an outbox in memory;
- * throws `conflict` when another agent uses it.
+ * Locks a state directory and opens its outbox; when the directory cannot be used, the outbox is in memory. Throws
+ * `conflict` when another agent uses the directory.
  */
 export async function openOutbox(stateDir: string, { files, lock, log, runtime }: OutboxParts): Promise<OpenedOutbox> {
   let held = await lockOrNull(lock, stateDir);
@@ -58,7 +58,7 @@ export async function openOutbox(stateDir: string, { files, lock, log, runtime }
   };
 }
 
-/** Null when the directory cannot be used: opening the outbox in it will fail the same way, and say so. */
+/** Null when the directory cannot be used: opening the outbox in it fails the same way, and that is logged. */
 async function lockOrNull(lock: LockStateDir, stateDir: string): Promise<StateDirLock | null> {
   try {
     return await lock(stateDir);

@@ -1,33 +1,33 @@
 import type { StoredTick } from './stored-tick.ts';
 
-/** One tick in the outbox. The same object is given back to have it removed. */
+/** One tick in the outbox; the same object is passed to `remove`. */
 export interface OutboxEntry {
   readonly tick: StoredTick;
 }
 
-/** What the outbox could not keep; it is counted here until it has been logged. */
+/** How many ticks the outbox could not keep. */
 export interface OutboxLosses {
-  /** Dropped for want of room, the oldest first. */
+  /** Dropped because the outbox was full, the oldest first. */
   readonly dropped: number;
-  /** Older than the server takes. */
+  /** Too old for the server to take. */
   readonly expired: number;
   /** Places in files that could not be read back. */
   readonly damaged: number;
 }
 
-/** Ticks that wait to be delivered, in the order they came. */
+/** Ticks that wait to be delivered, in the order in which they were appended. */
 export interface Outbox {
   readonly isEmpty: boolean;
-  /** Keeps a tick, dropping the oldest where there is no room. Never throws: what cannot be kept is a loss. */
+  /** Keeps a tick, dropping the oldest when there is no room. */
   append(tick: StoredTick): Promise<OutboxEntry>;
   /**
    * Up to `maxTicks` of the oldest ticks, at most `maxJsonBytes` of JSON together (but at least one tick), oldest
    * first, none recorded before `notBeforeMs`. Empty when nothing is left.
    */
   oldest(maxTicks: number, maxJsonBytes: number, notBeforeMs: number): Promise<OutboxEntry[]>;
-  /** They were delivered, or never will be. */
+  /** Removes ticks that were delivered or never will be. */
   remove(entries: readonly OutboxEntry[]): Promise<void>;
-  /** The losses since it was asked before. */
+  /** The losses since the last call. */
   takeLosses(): OutboxLosses;
   close(): Promise<void>;
 }

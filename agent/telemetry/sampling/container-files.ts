@@ -27,7 +27,7 @@ export interface ContainerFiles {
   readonly block: string | null;
   /** Null for a container in the host's own network. */
   readonly network: string | null;
-  /** Read once: the engine announces a change of it, and the files are located anew then. */
+  /** Read once: the engine announces when it changes, and the files are located again then. */
   readonly memoryLimitBytes: number | null;
 }
 
@@ -68,7 +68,7 @@ export class ContainerFileReader {
     return directories === null ? null : this.#choose(directories, view);
   }
 
-  /** The counters now, or null when they are gone: the container has stopped or was started anew. */
+  /** The counters now, or null when they are gone: the container has stopped or was restarted. */
   read(files: ContainerFiles, clockNs: number): ContainerReading | null {
     const cpuText = this.#reader.tryRead(files.cpu);
     if (cpuText === null) return null;

@@ -4,7 +4,7 @@ import type { ContainerView } from '../../docker/container-view.ts';
 import type { ContainerFileReader, ContainerFiles } from './container-files.ts';
 import { measureContainer } from './measure-container.ts';
 
-/** What is kept of one container between ticks. */
+/** The state that is kept for one container between ticks. */
 interface Watched {
   readonly view: ContainerView;
   /** Null: the engine has to be asked. */
@@ -24,7 +24,7 @@ export interface ContainerSamples {
   readonly asked: number;
 }
 
-/** Same process of the same container: the counters run on. */
+/** Whether it is the same process of the same container, so that its counters have gone on. */
 function isSameRun(a: ContainerView, b: ContainerView): boolean {
   return a.pid === b.pid && a.identity.startedAt === b.identity.startedAt;
 }
@@ -85,7 +85,7 @@ export class ContainerSampler {
       if (watched === undefined) continue;
       if (watched.files !== null) take(watched, this.#files.read(watched.files, this.#clockNs()));
       else if (readStats !== null) {
-        // A failure here is the engine's, which its follower notices and says.
+        // The engine's follower notices and logs an engine that fails.
         asking.push(
           readStats(view)
             .then((reading) => take(watched, reading))

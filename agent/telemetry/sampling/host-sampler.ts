@@ -16,7 +16,7 @@ const BYTES_PER_GB = 1_073_741_824;
 
 export interface HostSample {
   readonly metrics: HostMetrics;
-  /** Engine version left to whoever knows it. */
+  /** Without the engine's version, which the engine follower knows. */
   readonly facts: Omit<HostFacts, 'dockerVersion'>;
   readonly memoryBytes: number | null;
 }
@@ -37,7 +37,7 @@ export function hostPathsBelow(hostRoot: string): HostPaths {
     root: base === '' ? '/' : base,
     proc: `${base}/proc`,
     sys: `${base}/sys`,
-    // `self` in a foreign procfs still means this process and its network: there the host's first process stands in.
+    // `self` in the host's procfs is still this process, in its own network: the host's first process stands in.
     net: base === '' ? '/proc/self/net' : `${base}/proc/1/net`,
   };
 }
@@ -50,7 +50,7 @@ export class HostSampler {
   #previousCpu: CpuTimes | null = null;
   #os: string | null = null;
   #disk: { usedGb: number; totalGb: number } | null = null;
-  /** At most one at a time: on a file system that hangs, every further one would hold a thread for ever. */
+  /** At most one at a time: on a file system that hangs, each further one would block a thread of the pool. */
   #measuringDisk: Promise<void> | null = null;
 
   constructor(reader: SmallFileReader, paths: HostPaths, runtime: Pick<Runtime, 'setTimer'>) {
@@ -116,7 +116,7 @@ export class HostSampler {
     return chosen.length === 0 ? null : sumInterfaces(chosen);
   }
 
-  /** As df(1) counts: used includes what only root may still fill up as free, size is the whole file system. */
+  /** As df(1) counts: used is size − free, and blocks reserved for root count as free. */
   async #measureDisk(): Promise<void> {
     try {
       const { bsize, blocks, bfree } = await statfs(this.#paths.root);

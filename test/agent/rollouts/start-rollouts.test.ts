@@ -115,7 +115,7 @@ test('a manifest that was tampered with is not used', async (t) => {
   const rollout = server.offer({ id: 'r1', stack: 'shop', release, soakSeconds: 1, epoch: 1 });
   await until('it to be over', () => rollout.state === 'reverted');
   const failed = rollout.events[2];
-  assert.match(failed?.type === 'activation_failed' ? failed.stderr_tail : '', /it was changed on its way/);
+  assert.match(failed?.type === 'activation_failed' ? failed.stderr_tail : '', /it was changed in transit/);
 });
 
 test('without an engine nothing is acknowledged, as nobody knows what runs', async (t) => {
@@ -153,7 +153,7 @@ test('a state directory that cannot be used is said; once it can, work begins', 
   await startEmptyEngine(t, socketPath);
   writeFileSync(stateDir, 'in the way');
   const rollouts = start();
-  await until('it to be said', () => log.lines.some((line) => /need a state directory/.test(line)));
+  await until('it to be said', () => log.lines.some((line) => /the state directory cannot be/.test(line)));
   const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
   await rollouts.stop();
   assert.deepEqual(rollout.events, []);

@@ -38,7 +38,7 @@ for (const [version, objection] of [
     '1.29.2',
     'Docker Compose 2.17 or later is needed, and version 1.29 is installed: update the Compose plugin of Docker',
   ],
-  ['', 'Docker Compose 2.17 or later is needed, and the one here does not say its version'],
+  ['', 'Docker Compose 2.17 or later is needed, and the installed one does not report its version'],
 ] as const) {
   test(`Compose that calls itself '${version.trim()}'`, () => {
     assert.equal(objectToComposeVersion(version), objection);

@@ -79,8 +79,8 @@ test('which images they run', () => {
 
 for (const [name, text, message] of [
   ['not JSON', 'WARN: x', /did not print the resolved project as JSON/],
-  ['no services', '{"services":{}}', /comes to no service that would run/],
-  ['no project', '[]', /comes to no service/],
+  ['no services', '{"services":{}}', /has no service that would run/],
+  ['no project', '[]', /has no service/],
 ] as const) {
   test(`Compose that prints ${name}`, () => {
     assert.throws(() => parseComposeModel(text), { code: 'invalid', message });

@@ -110,7 +110,7 @@ test('secrets are for the agent alone; what a container mounts is readable insid
 
 test('a manifest that is not what its digest says leaves nothing behind', async (t) => {
   const { cache, folder } = bench(t, () => answer(200, Buffer.concat([BYTES, Buffer.from(' ')])));
-  await assert.rejects(cache.prepare(DIGEST, LIMIT), { code: 'invalid', message: /was changed on its way/ });
+  await assert.rejects(cache.prepare(DIGEST, LIMIT), { code: 'invalid', message: /was changed in transit/ });
   assert.equal(existsSync(folder), false);
 });
 
@@ -134,8 +134,8 @@ test('a stored manifest that is damaged is fetched anew; a stored project that i
   assert.equal(fetched(), 2);
   assert.deepEqual(readFileSync(place.manifest), BYTES);
   assert.deepEqual(log.lines, [
-    'warn a stored manifest is damaged: it is fetched anew',
-    'warn a stored project is damaged: resolved anew',
+    'warn a stored manifest is damaged: it is fetched again',
+    'warn a stored project is damaged: it is resolved again',
   ]);
 });
 

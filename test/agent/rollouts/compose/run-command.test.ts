@@ -63,8 +63,8 @@ test('it is cut off when the agent stops, and not started afterwards', async () 
   const stop = new AbortController();
   const running = run('echo ready; sleep 300', { signal: stop.signal });
   setTimeout(() => stop.abort(), 100);
-  assert.equal((await running).errorTail, 'it was cut off: the agent stops');
-  assert.equal((await run('echo', { signal: stop.signal })).errorTail, 'it was not started: the agent stops');
+  assert.equal((await running).errorTail, 'it was cut off because the agent stops');
+  assert.equal((await run('echo', { signal: stop.signal })).errorTail, 'it was not started because the agent stops');
 });
 
 test('killed by somebody else', async () => {
@@ -84,7 +84,7 @@ test('what an earlier agent on this state directory left running is ended, and n
   await endOrphans('/state/this', log, systemRuntime);
   await ended;
   assert.equal(other.exitCode ?? other.signalCode, null);
-  assert.deepEqual(log.lines, ['warn commands of an earlier agent still run: they are ended']);
+  assert.deepEqual(log.lines, ['warn commands of an earlier agent are still running: they are ended']);
   await endOrphans('/state/this', log, systemRuntime);
   assert.equal(log.lines.length, 1);
 });

@@ -149,7 +149,7 @@ const ROWS: readonly Row[] = [
           {
             type: 'activation_failed',
             exit_code: 0,
-            stderr_tail: 'not of the release: shop-web-1',
+            stderr_tail: 'containers of another release: shop-web-1',
             failed_at: NOON_TEXT,
           },
         ],
@@ -258,7 +258,7 @@ const ROWS: readonly Row[] = [
     expected: [
       activationFailed(
         -1,
-        "containers of this project run here that Nexus has not deployed (theirs): they are left alone. Remove them with 'docker compose down', or give the release another stack name",
+        "this project has containers that Nexus has not deployed (theirs), and they are left alone. Remove them with 'docker compose down', or give the release another stack name",
       ),
     ],
   },

@@ -38,7 +38,7 @@ test('more services than the server takes probes are one probe', () => {
   );
   const containers = services.slice(1).map(({ name }) => container({ service: name }));
   const [reading] = readServices(soaking({ probes }), plan({ services }), V2, containers, NOON);
-  assert.equal(reading?.reason, 'service s0 has no container any more');
+  assert.equal(reading?.reason, 'service s0 no longer has a container');
 });
 
 interface Row {
@@ -65,23 +65,23 @@ const ROWS: readonly Row[] = [
   {
     name: 'it has ended well, and nobody said that it may',
     containers: [container({ state: 'exited' })],
-    reason: `container shop-web-1 has exited with code 0; a service that is meant to end says so with 'restart: "no"', or another depends on it with 'condition: service_completed_successfully'`,
+    reason: `container shop-web-1 has exited with code 0; a service that is meant to end needs 'restart: "no"', or another one that depends on it with 'condition: service_completed_successfully'`,
   },
   {
     name: 'it waits to be restarted',
     containers: [container({ state: 'restarting', exitCode: 1 })],
     reason: 'container shop-web-1 is restarting, not running',
   },
-  { name: 'it is gone', containers: [], reason: 'service web has no container any more' },
+  { name: 'it is gone', containers: [], reason: 'service web no longer has a container' },
   {
     name: 'only a one-off command runs',
     containers: [container({ isOneOff: true })],
-    reason: 'service web has no container any more',
+    reason: 'service web no longer has a container',
   },
   {
     name: 'somebody has deployed another release',
     containers: [container({ release: V1 })],
-    reason: 'container shop-web-1 is not of this release any more',
+    reason: 'container shop-web-1 no longer belongs to this release',
   },
   {
     name: 'it has just restarted',

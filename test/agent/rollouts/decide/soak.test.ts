@@ -259,6 +259,6 @@ test('resuming: what runs is another release, so the soak will fail', () => {
   const phase = action?.do === 'advance' ? action.phase : null;
   assert.equal(
     phase?.at === 'soaking' && phase.probes[0]?.reason,
-    'container shop-web-1 is not of this release any more',
+    'container shop-web-1 no longer belongs to this release',
   );
 });

@@ -80,7 +80,7 @@ test('exec: by its exit code', async () => {
 
 test('exec: there is nothing to run it in', async () => {
   const stopped = execCheck({ containers: async () => [container({ state: 'exited' })] });
-  assert.equal(await stopped.run(100), 'service web has no running container to run the command in');
+  assert.equal(await stopped.run(100), 'service web has no running container for the command');
 });
 
 test('exec: while one hangs, no other is started beside it', async () => {
@@ -95,7 +95,7 @@ test('exec: while one hangs, no other is started beside it', async () => {
     inspectExec: async () => ({ isRunning, exitCode: null }),
   });
   assert.equal(await check.run(100), 'the command in service web takes longer than 0.1 s');
-  assert.equal(await check.run(100), 'the command in service web still hangs');
+  assert.equal(await check.run(100), 'the command in service web is still running from an earlier attempt');
   assert.equal(started, 1);
   isRunning = false;
   assert.equal(await check.run(100), null);

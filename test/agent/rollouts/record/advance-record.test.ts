@@ -72,7 +72,7 @@ for (const [name, current, offer, expected] of [
     'an older one',
     record(null, { taken: { rolloutId: 'r3', epoch: 8 } }),
     OFFER,
-    { kind: 'refuse', reason: 'its epoch 7 is older than 8, of rollout r3, which this host has taken up' },
+    { kind: 'refuse', reason: 'its epoch 7 is lower than 8, that of rollout r3, which this host has already taken up' },
   ],
   [
     'another one with the same epoch',

@@ -94,7 +94,7 @@ for (const [name, text] of [
     assert.equal(store.record.rollout, null);
     assert.equal(readFileSync(`${file}.unreadable`, 'utf8'), text);
     assert.deepEqual(log.lines, [
-      'error the record of this stack cannot be read: it is put aside, and what the server and the containers say counts',
+      'error the record of this stack cannot be read: it is put aside, and the server and the containers replace it',
     ]);
   });
 }

@@ -193,7 +193,7 @@ test('a disk that fills up: ticks wait in memory, said once, and go to disk when
   assert.equal(log.lines.length, 1);
   assert.match(
     log.lines[0]?.message ?? '',
-    /^the outbox cannot be written: unsent ticks are kept in memory only \(up to 1 MB\)/,
+    /^the outbox cannot be written: unsent ticks are kept in memory only \(up to 1 MiB\)/,
   );
   assert.deepEqual(log.lines[0]?.fields, { reason: 'ENOSPC: no space left on device, write', directory: '/state' });
 
