@@ -1,5 +1,6 @@
 /** Names of files, commands that are run, and what the project depends on. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -44,4 +45,14 @@ test('every dependency is pinned and explained in the README', () => {
     Object.keys(all).filter((name) => !readme.includes(`\`${name}\``)),
     [],
   );
+});
+
+/** Whether they are caught is for their own tests, which take longer; one that does not apply catches nothing. */
+test('every deliberate mistake applies to the sources as they are', () => {
+  const patches = listFiles().filter((file) => file.startsWith('test/') && file.endsWith('.patch'));
+  assert.ok(patches.length >= 10, `only ${patches.length} patches were found`);
+  const stale = patches.filter(
+    (patch) => spawnSync('git', ['apply', '--check', patch], { cwd: ROOT, stdio: 'ignore' }).status !== 0,
+  );
+  assert.deepEqual(stale, []);
 });
