@@ -1,4 +1,5 @@
 /** Decides what an agent's event comes to: entries, or a refusal. Nothing is folded here. */
+import { assertNever } from '../domain/errors.ts';
 import {
   type AgentEvent,
   EVENT_LIMITS,
@@ -65,8 +66,14 @@ function objectTo(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, nowMs
         : null;
     case 'converged':
       return objectToRelease(host, event.currentRelease, plan) ?? objectToConvergence(host, plan, nowMs);
-    default:
+    case 'activation_started':
+    case 'activation_deferred':
+    case 'activation_failed':
+    case 'failed':
+    case 'rollback_completed':
       return null;
+    default:
+      return assertNever(event);
   }
 }
 

@@ -125,6 +125,24 @@ test('a rollout that was under way goes on: rows of both versions replay as one'
   assert.deepEqual([state, hosts[0]?.name, hosts[0]?.state], ['aborted', 'web-1', 'converged']);
 });
 
+test('a row of a newer version is a store error that names it, and the rest stays readable', async (context) => {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-golden-'));
+  const file = path.join(dataDir, 'nexus.db');
+  writeDatabase(file);
+  const database = new Database(file);
+  const [ended] = Object.keys(ROLLOUTS);
+  const row = `'{"v":99,' || substr(progress, 2)`;
+  const number = 'SELECT number FROM rollouts WHERE id = ?';
+  database.prepare(`UPDATE rollout_progress SET progress = ${row} WHERE rollout_number = (${number})`).run(ended);
+  database.close();
+  const server = await FleetServer.start(context, { dataDir });
+  server.clock.set(THEN);
+  const refused = await server.operator.send('GET', `/v1/rollouts/${ended}`);
+  assert.equal(refused.status, 503);
+  assert.match(refused.body, /a stored progress of a rollout has version 99, and this Nexus reads versions up to 1/);
+  assert.equal((await server.operator.send('GET', '/v1/rollouts/ro_0mm7pvqn4f976088b')).status, 200);
+});
+
 test('what makes a golden log makes one of this version, and each of its rollouts replays', (context) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'nexus-golden-'));
   context.after(() => rmSync(directory, { recursive: true, force: true }));

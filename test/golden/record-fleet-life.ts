@@ -78,7 +78,7 @@ async function pass(seconds: number, memoryMb: Readonly<Record<string, number>> 
   await server.tick();
 }
 
-/** As {@link pass}, long enough for a host that says nothing to count as offline; it is back the next time. */
+/** As {@link pass}, long enough for a silent host to count as offline; it reports again the next time. */
 async function passWithout(silent: string): Promise<void> {
   reporting.delete(silent);
   await pass(200);

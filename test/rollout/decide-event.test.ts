@@ -107,7 +107,7 @@ for (const { given, host, event, nowMs, plan, expected } of [
     expected: 'the release requires telemetry, and no telemetry of its stack has been judged during this soak',
   },
   {
-    given: 'required telemetry that nobody looked at',
+    given: 'required telemetry without a verdict',
     plan: required,
     expected: 'the release requires telemetry, and no telemetry of its stack has been judged during this soak',
   },

@@ -38,7 +38,7 @@ const ROWS: readonly Row[] = [
   },
   { given: 'an offline canary holds the fleet', fleet: offline('web-1'), entries: [] },
   {
-    given: 'a canary that everybody archived is passed',
+    given: 'a canary wave whose host was archived is passed',
     rollout: (rollout) => rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS),
     entries: [{ kind: 'wave_promoted', wave: 1, skipped: [] }],
   },
@@ -75,7 +75,7 @@ const ROWS: readonly Row[] = [
     entries: [dispatched('web-1'), dispatched('web-2')],
   },
   {
-    given: 'a host that is held takes nobody’s place',
+    given: 'a host that is held takes up no place in flight',
     plan: { ...ONE_WAVE, maxInFlight: 2 },
     fleet: offline('web-1'),
     entries: [dispatched('web-2'), dispatched('web-3')],
@@ -160,7 +160,7 @@ const ROWS: readonly Row[] = [
     entries: [{ kind: 'rollout_converged' }],
   },
   {
-    given: 'a rollout that everybody left is over',
+    given: 'a rollout whose hosts have all left is over',
     plan: { waves: [['web-1']] },
     rollout: (rollout) => rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS),
     entries: [{ kind: 'rollout_converged' }],
@@ -183,7 +183,7 @@ test('an ended rollout that has withdrawn everything plans nothing', () => {
   assert.deepEqual(decideNext(rollout, new FakeFleet(), EVERYBODY, NOON_MS).entries, []);
 });
 
-test('nobody is asked about once the whole rollout is held', () => {
+test('no host is asked about once the whole rollout is held', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' }, { ...ONE_WAVE, maxInFlight: 1 });
   const asked: string[] = [];
   const candidates = (function* () {
@@ -252,25 +252,25 @@ test('planning costs what changed, and not what there is: one place that gets fr
   for (const size of [100, 1_000, 10_000]) {
     const fleet = new FakeFleet();
     const names = Array.from({ length: size }, (_, index) => `h${index}`);
-    // Every other host is offline; the line asks about each of them once.
+    // Every other host is offline; each of them is asked about once.
     for (const [index, name] of names.entries()) if (index % 2 === 1) fleet.statuses.set(name, 'offline');
     const rollout = sampleRollout({}, { waves: [names], maxInFlight: 4 });
-    const line = new PendingHosts(rollout);
-    const settle = (): void => {
+    const pending = new PendingHosts(rollout);
+    const comeToRest = (): void => {
       for (;;) {
-        const next = decideNext(rollout, fleet, line.candidates(0, NOON_MS), NOON_MS);
-        line.park(rollout.hosts, next.holds);
+        const next = decideNext(rollout, fleet, pending.candidates(0, NOON_MS), NOON_MS);
+        pending.park(rollout.hosts, next.holds);
         if (next.entries.length === 0) return;
         for (const entry of next.entries) {
-          for (const host of rollout.apply(entry, NOON_MS).hosts) line.noteChange(host);
+          for (const host of rollout.apply(entry, NOON_MS).hosts) pending.noteChange(host);
         }
       }
     };
-    settle();
+    comeToRest();
     assert.equal(rollout.inFlight.size, 4);
     fleet.questions = 0;
-    for (const host of rollout.apply({ kind: 'host_left', host: 'h0' }, NOON_MS).hosts) line.noteChange(host);
-    settle();
+    for (const host of rollout.apply({ kind: 'host_left', host: 'h0' }, NOON_MS).hosts) pending.noteChange(host);
+    comeToRest();
     assert.equal(rollout.inFlight.size, 4);
     assert.ok(fleet.questions <= 20, `${fleet.questions} questions with ${size} hosts`);
   }

@@ -1,4 +1,4 @@
-/** A fleet that says what a test wants it to say. By default everybody is online and nothing stands in the way. */
+/** A fleet that answers what a test wants. By default every host is online and nothing holds it. */
 import type { HostStatus, Labels } from '../../src/domain/host.ts';
 import type { Quarantine } from '../../src/domain/release.ts';
 import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';

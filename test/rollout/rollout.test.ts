@@ -91,7 +91,7 @@ test('a dispatch asks for an offer, and its withdrawal leaves no trace of it', (
   assert.equal(JSON.stringify(rollout.toRows()), before);
 });
 
-test('a failure beyond the threshold halts the rollout in the same breath, and quarantines with the evidence', () => {
+test('a failure beyond the threshold halts the rollout at once, and quarantines the release with the evidence', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' });
   const fail = { ...EVENTS.probe_result, status: 'fail', failureReason: 'connection refused' } as const;
   rollout.apply({ kind: 'host_reported', host: 'web-1', numbered: numbered(8, fail) }, NOON_MS);
@@ -216,7 +216,7 @@ test('I1: no wave begins with hosts in flight', () => {
   assert.throws(() => rollout.apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS), /I1 .*in flight/);
 });
 
-test('I1: whoever is left behind is named', () => {
+test('I1: hosts that are skipped are named', () => {
   const rollout = sampleRollout({ 'web-1': 'converged' }, { waves: [['web-1', 'web-2'], ['web-3']] });
   assert.throws(
     () => rollout.apply({ kind: 'wave_promoted', wave: 1, skipped: [] }, NOON_MS),
@@ -271,7 +271,7 @@ test('I4: a change that takes a host out of a terminal state is not taken', () =
   }
 });
 
-test('I4: whoever has left does not come back', () => {
+test('I4: a host that has left does not come back', () => {
   const rollout = sampleRollout();
   rollout.apply({ kind: 'host_left', host: 'web-1' }, NOON_MS);
   const host = rollout.host('web-1');
@@ -288,7 +288,7 @@ test('I5: two open rollouts of a stack share no host', () => {
   checkOnlyOpen(newer, [older, newer]);
 });
 
-test('I5, I6: a dispatch asks once more who is at work, and whether the release may run', () => {
+test('I5, I6: a dispatch is checked again for other rollouts at work, and for a quarantine', () => {
   const host = sampleHost('pending', { epoch: null });
   const fleet = new FakeFleet();
   checkDispatch(samplePlan(), host, 1, fleet);
@@ -332,7 +332,7 @@ for (const { given, state, entry, atMs } of [
   });
 }
 
-test('I7: nobody acts without an offer', () => {
+test('I7: no host acts without an offer', () => {
   const rollout = sampleRollout();
   const host = sampleHost('activating', { epoch: null });
   const change = { progress: rollout.progress, hosts: [host], effects: [] };

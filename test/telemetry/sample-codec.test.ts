@@ -60,11 +60,11 @@ const FULL: Sample = {
 
 // ── What it looks like ──
 
-test('a tick that says nothing is three bytes', () => {
+test('a tick without numbers is three bytes', () => {
   assert.deepEqual([...encodeSample({ metrics: NO_HOST_METRICS, containers: null })], [1, 0, 0]);
 });
 
-test('a tick without containers differs from one that says nothing of them', () => {
+test('a tick with no containers differs from one that does not mention them', () => {
   const bytes = encodeSample({ metrics: NO_HOST_METRICS, containers: [] });
   assert.deepEqual([...bytes], [1, 0, 1, 0]);
   assert.deepEqual(decodeSample(bytes).containers, []);

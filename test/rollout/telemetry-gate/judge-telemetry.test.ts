@@ -242,7 +242,7 @@ test('silence neither clears a suspicion nor confirms it', () => {
   assert.deepEqual([first.status, later.status], ['watch', 'watch']);
 });
 
-test('what says only memory is judged by that, and what says nothing is silence', () => {
+test('samples with memory alone are judged by it, and samples with neither figure count as silence', () => {
   const judge = (sample: (taken: StackSample) => StackSample) => {
     const leak = series(growing(60), 0, 45, new SeededRandom(1));
     const soak = { ...leak, samples: leak.samples.map(sample) };
