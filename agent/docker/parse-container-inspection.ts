@@ -1,4 +1,5 @@
 import { parseInstant } from '../../src/domain/instant.ts';
+import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
 import { cutText } from '../cut-text.ts';
 import { asObject, type JsonObject, numberAt, objectAt, textAt } from '../read-json.ts';
 import type { ContainerView } from './container-view.ts';
@@ -54,14 +55,17 @@ export function parseContainerInspection(input: unknown): ContainerView | null {
   const health = textAt(healthObject, 'Status');
   const reportedHealth = health === 'none' ? null : health;
   return {
-    id: cutText(id, 80),
+    id: cutText(id, TELEMETRY_LIMITS.maxContainerId),
     identity: {
-      name: cutText((textAt(root, 'Name') ?? id).replace(/^\//, ''), 255),
-      image: cutText(image, 255),
-      imageTag: cutText(imageTag, 128),
-      status: cutText(describeStatus(state, reportedHealth, numberAt(stateObject, 'ExitCode')), 32),
-      state: cutText(state, 32),
-      healthStatus: reportedHealth === null ? null : cutText(reportedHealth, 16),
+      name: cutText((textAt(root, 'Name') ?? id).replace(/^\//, ''), TELEMETRY_LIMITS.maxContainerName),
+      image: cutText(image, TELEMETRY_LIMITS.maxImage),
+      imageTag: cutText(imageTag, TELEMETRY_LIMITS.maxImageTag),
+      status: cutText(
+        describeStatus(state, reportedHealth, numberAt(stateObject, 'ExitCode')),
+        TELEMETRY_LIMITS.maxStatus,
+      ),
+      state: cutText(state, TELEMETRY_LIMITS.maxState),
+      healthStatus: reportedHealth === null ? null : cutText(reportedHealth, TELEMETRY_LIMITS.maxHealthStatus),
       startedAt: parseEngineInstant(textAt(stateObject, 'StartedAt')),
       finishedAt: parseEngineInstant(textAt(stateObject, 'FinishedAt')),
       ports: parsePorts(objectAt(objectAt(root, 'NetworkSettings'), 'Ports')),

@@ -1,3 +1,4 @@
+import { MAX_DISPATCH_WAIT_SECONDS } from '../../src/domain/dispatch.ts';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
@@ -17,7 +18,6 @@ export interface DispatchPollOptions {
   readonly onUnauthorized: () => void;
 }
 
-const WAIT_SECONDS = 60;
 const BACKOFF_BASE_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 /** Between two answers: a dispatch is offered again at once until it is acknowledged, and that takes a moment. */
@@ -63,7 +63,7 @@ export class DispatchPoll {
   /** Returns for how many milliseconds not to ask again. */
   async #turn(): Promise<number> {
     const { api, onDispatch, onReachable, onUnauthorized, runtime } = this.#options;
-    const reply = await api.poll(WAIT_SECONDS);
+    const reply = await api.poll(MAX_DISPATCH_WAIT_SECONDS);
     if (reply.kind === 'silence') return this.#failed(reply.reason);
     if (reply.status === 401) {
       onUnauthorized();

@@ -5,6 +5,7 @@ import {
   HOST_METRICS,
   type HostFacts,
   type HostMetrics,
+  TELEMETRY_LIMITS,
 } from '../../src/domain/telemetry.ts';
 import { cutText } from '../cut-text.ts';
 import type { ContainerView } from '../docker/container-view.ts';
@@ -77,8 +78,9 @@ function factsJson(facts: HostFacts): string {
     cpu_count: facts.cpuCount ?? undefined,
     memory_total_mb: facts.memoryTotalMb ?? undefined,
     disk_total_gb: facts.diskTotalGb ?? undefined,
-    os: facts.os === null ? undefined : cutText(facts.os, 80),
-    docker_version: facts.dockerVersion === null ? undefined : cutText(facts.dockerVersion, 32),
+    os: facts.os === null ? undefined : cutText(facts.os, TELEMETRY_LIMITS.maxOs),
+    docker_version:
+      facts.dockerVersion === null ? undefined : cutText(facts.dockerVersion, TELEMETRY_LIMITS.maxDockerVersion),
   });
 }
 

@@ -2,6 +2,9 @@
 import type { RolloutHost, RolloutPlan } from './rollout.ts';
 import type { AgentIdentity } from './token.ts';
 
+/** A poll for a dispatch waits no longer, and without a wish for less it waits this long. */
+export const MAX_DISPATCH_WAIT_SECONDS = 60;
+
 /** What a host is to do now. */
 export interface Dispatch {
   readonly rolloutId: string;

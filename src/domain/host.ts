@@ -33,9 +33,11 @@ export interface Host {
   readonly containerCount: number;
 }
 
-const NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+export const MAX_HOST_NAME_LENGTH = 253;
 
-/** RFC 1123 host name, lower case, at most 253 characters. */
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** Whether `text` is an RFC 1123 host name in lower case. */
 export function isHostName(text: string): boolean {
-  return NAME.test(text);
+  return text.length <= MAX_HOST_NAME_LENGTH && NAME.test(text);
 }

@@ -36,6 +36,8 @@ export const EVENT_LIMITS = {
   maxReasonBytes: 1_024,
   /** Probes that one host declares. */
   maxProbes: 100,
+  /** Of a probe, which may be named after a service; UTF-16 code units. */
+  maxProbeNameLength: 128,
 } as const;
 
 /** What an agent reports about its host in one rollout. Times are by the agent's clock, milliseconds since the epoch. */

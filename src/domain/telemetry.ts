@@ -114,8 +114,21 @@ export function memoryPercent(metrics: ContainerMetrics): number | null {
   return (usage / limit) * 100;
 }
 
-/** Limits of what an agent posts; the wire's schemas and the agent both read them here. */
+/** Requests that one agent token may send in any 60 s, unless the server is told otherwise. */
+export const DEFAULT_AGENT_RATE_LIMIT = 60;
+
+/** Limits of what an agent posts. Texts are counted in UTF-16 code units; the agent cuts what is longer. */
 export const TELEMETRY_LIMITS = {
+  maxCpuCount: 1_024,
+  maxOs: 80,
+  maxDockerVersion: 32,
+  maxContainerId: 80,
+  maxContainerName: 255,
+  maxImage: 255,
+  maxImageTag: 128,
+  maxStatus: 32,
+  maxState: 32,
+  maxHealthStatus: 16,
   maxContainers: 500,
   maxBatchTicks: 100,
   maxAgeMs: 3_600_000,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AgentRollout, Dispatch, Dispatches } from '../domain/dispatch.ts';
+import { type AgentRollout, type Dispatch, type Dispatches, MAX_DISPATCH_WAIT_SECONDS } from '../domain/dispatch.ts';
 import { formatInstantOrNull } from '../domain/instant.ts';
 import type { Commands } from '../domain/ports.ts';
 import {
@@ -72,7 +72,7 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
       method: 'GET',
       path: '/v1/agent/dispatch',
       access: 'agent',
-      summary: 'Wait up to 60 s for something to do: 200 with it, 204 without.',
+      summary: `Wait up to ${MAX_DISPATCH_WAIT_SECONDS} s for a dispatch: 200 with it, 204 without.`,
       querySchema: dispatchQuerySchema,
       answerSchema: dispatchBodySchema,
       status: 200,

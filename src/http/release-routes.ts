@@ -6,6 +6,7 @@ import type { ReleaseView, RolloutQueries } from '../domain/rollout-queries.ts';
 import { listQuerySchema } from '../wire/operator.ts';
 import { parseWith } from '../wire/problem.ts';
 import {
+  liftedBodySchema,
   liftQuarantineSchema,
   manifestSchema,
   type QuarantineBody,
@@ -80,7 +81,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       method: 'GET',
       path: '/v1/releases',
       access: 'operator',
-      summary: 'List the releases, newest first.',
+      summary: 'List releases, newest first.',
       querySchema: listQuerySchema,
       answerSchema: releaseListBodySchema,
       status: 200,
@@ -97,7 +98,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       method: 'GET',
       path: '/v1/releases/:digest',
       access: 'anyone known',
-      summary: "The manifest's exact bytes; their SHA-256 is the digest.",
+      summary: 'Show the exact bytes of a manifest; their SHA-256 is the digest.',
       status: 200,
       handle(exchange) {
         const body = queries.manifest(exchange.params['digest'] ?? '');
@@ -110,6 +111,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       access: 'operator',
       summary: 'Lift the quarantine of a release, with a reason that the log keeps.',
       requestSchema: liftQuarantineSchema,
+      answerSchema: liftedBodySchema,
       status: 200,
       async handle(exchange) {
         const { reason } = await readBody(exchange, liftQuarantineSchema);
@@ -123,7 +125,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       method: 'GET',
       path: '/v1/releases/:digest/quarantine',
       access: 'operator',
-      summary: 'The evidence against a release.',
+      summary: 'Show why a release is quarantined.',
       answerSchema: quarantineBodySchema,
       status: 200,
       handle(exchange) {

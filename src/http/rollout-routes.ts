@@ -4,6 +4,7 @@ import type { Commands, Queries } from '../domain/ports.ts';
 import type { RolloutHostView, RolloutQueries, RolloutView } from '../domain/rollout-queries.ts';
 import { eventQuerySchema, listQuerySchema, logEventListBodySchema } from '../wire/operator.ts';
 import {
+  abortedRolloutBodySchema,
   abortRolloutSchema,
   createRolloutSchema,
   type RolloutHostBody,
@@ -15,7 +16,7 @@ import {
 } from '../wire/rollout.ts';
 import { type Answer, json } from './answer.ts';
 import { presentEvent } from './present.ts';
-import { readBody, readQuery } from './read-body.ts';
+import { readBody, readOptionalBody, readQuery } from './read-body.ts';
 import type { Exchange, Route } from './route.ts';
 
 function presentHost({ host, heldBy }: RolloutHostView): RolloutHostBody {
@@ -125,7 +126,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'POST',
       path: '/v1/rollouts/plan',
       access: 'operator',
-      summary: 'What a rollout would do, host by host; nothing is changed.',
+      summary: 'Show what a rollout would do, host by host, without changing anything.',
       requestSchema: createRolloutSchema,
       answerSchema: rolloutPlanBodySchema,
       status: 200,
@@ -138,7 +139,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'GET',
       path: '/v1/rollouts',
       access: 'operator',
-      summary: 'List the rollouts, newest first.',
+      summary: 'List rollouts, newest first.',
       querySchema: listQuerySchema,
       answerSchema: rolloutListBodySchema,
       status: 200,
@@ -153,7 +154,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'GET',
       path: '/v1/rollouts/:id',
       access: 'operator',
-      summary: 'Show one rollout with every host, and what each waits for.',
+      summary: 'Show a rollout with every host and what each waits for.',
       answerSchema: rolloutBodySchema,
       status: 200,
       handle: (exchange) => show(exchange, 200, exchange.params['id'] ?? ''),
@@ -162,7 +163,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'POST',
       path: '/v1/rollouts/:id/pause',
       access: 'operator',
-      summary: 'Dispatch no further host; those on their way finish.',
+      summary: 'Pause a rollout: no further host is dispatched, and those in flight finish.',
       answerSchema: rolloutBodySchema,
       status: 200,
       handle: (exchange) => steer(exchange, { kind: 'pause' }),
@@ -171,7 +172,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'POST',
       path: '/v1/rollouts/:id/resume',
       access: 'operator',
-      summary: 'Go on after a pause.',
+      summary: 'Resume a paused rollout.',
       answerSchema: rolloutBodySchema,
       status: 200,
       handle: (exchange) => steer(exchange, { kind: 'resume' }),
@@ -180,15 +181,12 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'POST',
       path: '/v1/rollouts/:id/abort',
       access: 'operator',
-      summary: 'End a rollout; with `rollback`, bring the hosts it touched back to what they ran before.',
+      summary: 'End a rollout; with `rollback`, new rollouts bring the hosts it touched back to what they ran before.',
       requestSchema: abortRolloutSchema,
-      answerSchema: rolloutBodySchema,
+      answerSchema: abortedRolloutBodySchema,
       status: 200,
       async handle(exchange) {
-        const hasBody =
-          Number(exchange.request.headers['content-length'] ?? 0) > 0 ||
-          exchange.request.headers['transfer-encoding'] !== undefined;
-        const body = hasBody ? await readBody(exchange, abortRolloutSchema) : {};
+        const body = await readOptionalBody(exchange, abortRolloutSchema);
         return steer(exchange, { kind: 'abort', reason: body.reason ?? '', rollback: body.rollback ?? false });
       },
     },
@@ -196,7 +194,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'GET',
       path: '/v1/rollouts/:id/events',
       access: 'operator',
-      summary: "A rollout's own entries of the log.",
+      summary: 'List the log of a rollout, after an id.',
       answerSchema: logEventListBodySchema,
       querySchema: eventQuerySchema,
       status: 200,
@@ -211,7 +209,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       method: 'POST',
       path: '/v1/rollouts/:id/replay',
       access: 'operator',
-      summary: 'Fold the log of a rollout again and compare it with what is stored.',
+      summary: 'Replay the log of a rollout and compare the result with what is stored.',
       answerSchema: replayBodySchema,
       status: 200,
       handle: (exchange) => json(200, queries.replay(exchange.params['id'] ?? '')),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_HOST_NAME_LENGTH } from '../domain/host.ts';
 import { parseInstant } from '../domain/instant.ts';
 import { type AgentEvent, EVENT_LIMITS } from '../domain/rollout.ts';
 import { digestSchema } from './release.ts';
@@ -13,7 +14,7 @@ const instant = z.string().transform((text, context) => {
 const seq = z.int().min(1);
 const release = digestSchema;
 const exitCode = z.int().min(-1).max(255);
-const probe = z.string().min(1).max(128);
+const probe = z.string().min(1).max(EVENT_LIMITS.maxProbeNameLength);
 const mode = z.enum(['enforce', 'observe']);
 
 const eventSchema = z.discriminatedUnion('type', [
@@ -42,7 +43,7 @@ const eventSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('probe_topology_declared'),
     seq,
-    probes: z.array(z.object({ name: probe, mode })).max(256),
+    probes: z.array(z.object({ name: probe, mode })).max(EVENT_LIMITS.maxProbes),
     declared_at: instant,
   }),
   z.object({ type: z.literal('probe_observed_first'), seq, probe, mode, observed_at: instant }),
@@ -61,7 +62,7 @@ const eventSchema = z.discriminatedUnion('type', [
     seq,
     failed_at: instant,
     sustained_seconds: z.number().min(0),
-    failing_probes: z.array(probe).max(256),
+    failing_probes: z.array(probe).max(EVENT_LIMITS.maxProbes),
     policy_applied: z.string().max(64),
   }),
   z.object({
@@ -76,7 +77,7 @@ const eventSchema = z.discriminatedUnion('type', [
 
 /** `POST /v1/agent/events`. Unknown fields are ignored. */
 export const agentEventSchema = z.object({
-  hostname: z.string().min(1).max(253),
+  hostname: z.string().min(1).max(MAX_HOST_NAME_LENGTH),
   rollout_id: z.string().min(1).max(64),
   event: eventSchema,
   signature: z.string().max(4096).nullish(),

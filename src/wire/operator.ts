@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_DISPATCH_WAIT_SECONDS } from '../domain/dispatch.ts';
 import { EVENT_KINDS } from '../domain/event-log.ts';
 import { TIERS } from '../domain/history.ts';
 import { STEP_SECONDS } from '../domain/history-query.ts';
@@ -87,7 +88,9 @@ export const eventQuerySchema = z.object({
 
 /** `GET /v1/agent/dispatch`. */
 export const dispatchQuerySchema = z.object({
-  wait: queryInteger(0, 60).default(60).describe('Seconds to wait for a dispatch.'),
+  wait: queryInteger(0, MAX_DISPATCH_WAIT_SECONDS)
+    .default(MAX_DISPATCH_WAIT_SECONDS)
+    .describe('Seconds to wait for a dispatch.'),
 });
 
 export const historyQuerySchema = z.object({

@@ -87,11 +87,11 @@ class PlainReader {
     if (value === null || value === undefined) return NO_FACTS;
     const facts = this.#fields(value);
     return {
-      cpuCount: this.#count(facts['cpu_count'], 1, 1024),
+      cpuCount: this.#count(facts['cpu_count'], 1, TELEMETRY_LIMITS.maxCpuCount),
       memoryTotalMb: this.#count(facts['memory_total_mb']),
       diskTotalGb: this.#count(facts['disk_total_gb']),
-      os: this.#text(facts['os'], 80),
-      dockerVersion: this.#text(facts['docker_version'], 32),
+      os: this.#text(facts['os'], TELEMETRY_LIMITS.maxOs),
+      dockerVersion: this.#text(facts['docker_version'], TELEMETRY_LIMITS.maxDockerVersion),
     };
   }
 
@@ -126,14 +126,14 @@ class PlainReader {
     const container = this.#fields(value);
     return {
       // The store keeps Unicode only: half a surrogate pair would be one id in memory and another on disk.
-      containerId: this.#requiredText(container['container_id'], 80).toWellFormed(),
+      containerId: this.#requiredText(container['container_id'], TELEMETRY_LIMITS.maxContainerId).toWellFormed(),
       identity: {
-        name: this.#requiredText(container['name'], 255),
-        image: this.#requiredText(container['image'], 255),
-        imageTag: this.#text(container['image_tag'], 128),
-        status: this.#text(container['status'], 32),
-        state: this.#text(container['state'], 32),
-        healthStatus: this.#text(container['health_status'], 16),
+        name: this.#requiredText(container['name'], TELEMETRY_LIMITS.maxContainerName),
+        image: this.#requiredText(container['image'], TELEMETRY_LIMITS.maxImage),
+        imageTag: this.#text(container['image_tag'], TELEMETRY_LIMITS.maxImageTag),
+        status: this.#text(container['status'], TELEMETRY_LIMITS.maxStatus),
+        state: this.#text(container['state'], TELEMETRY_LIMITS.maxState),
+        healthStatus: this.#text(container['health_status'], TELEMETRY_LIMITS.maxHealthStatus),
         startedAt: this.#instantText(container['started_at']),
         finishedAt: this.#instantText(container['finished_at']),
         ports: this.#ports(container['ports']),

@@ -62,11 +62,11 @@ const hostMetricsSchema = z.object({
 });
 
 const hostFactsSchema = z.object({
-  cpu_count: z.int().min(1).max(1024).nullish(),
+  cpu_count: z.int().min(1).max(TELEMETRY_LIMITS.maxCpuCount).nullish(),
   memory_total_mb: count,
   disk_total_gb: count,
-  os: text(80),
-  docker_version: text(32),
+  os: text(TELEMETRY_LIMITS.maxOs),
+  docker_version: text(TELEMETRY_LIMITS.maxDockerVersion),
 });
 
 const containerMetricsSchema = z.object({
@@ -80,13 +80,13 @@ const containerMetricsSchema = z.object({
 });
 
 const containerSchema = z.object({
-  container_id: requiredText(80),
-  name: requiredText(255),
-  image: requiredText(255),
-  image_tag: text(128),
-  status: text(32),
-  state: text(32),
-  health_status: text(16),
+  container_id: requiredText(TELEMETRY_LIMITS.maxContainerId),
+  name: requiredText(TELEMETRY_LIMITS.maxContainerName),
+  image: requiredText(TELEMETRY_LIMITS.maxImage),
+  image_tag: text(TELEMETRY_LIMITS.maxImageTag),
+  status: text(TELEMETRY_LIMITS.maxStatus),
+  state: text(TELEMETRY_LIMITS.maxState),
+  health_status: text(TELEMETRY_LIMITS.maxHealthStatus),
   started_at: instantText.nullish(),
   finished_at: instantText.nullish(),
   ports: textList.nullish(),

@@ -20,6 +20,16 @@ function errorsOf(parsed: ReturnType<typeof parseTelemetry> | ReturnType<typeof 
 
 test('the limits are those of the contract', () => {
   assert.deepEqual(TELEMETRY_LIMITS, {
+    maxCpuCount: 1024,
+    maxOs: 80,
+    maxDockerVersion: 32,
+    maxContainerId: 80,
+    maxContainerName: 255,
+    maxImage: 255,
+    maxImageTag: 128,
+    maxStatus: 32,
+    maxState: 32,
+    maxHealthStatus: 16,
     maxContainers: 500,
     maxBatchTicks: 100,
     maxAgeMs: 3_600_000,

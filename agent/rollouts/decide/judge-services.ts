@@ -15,7 +15,6 @@ import { deployedContainers } from './read-project.ts';
 /** The release's own probes take up the rest of what a host may declare; more services than this are one probe. */
 const MAX_SERVICE_PROBES = EVENT_LIMITS.maxProbes - RELEASE_LIMITS.maxProbes;
 const ALL_SERVICES = 'running:all-services';
-const MAX_NAME_LENGTH = 128;
 /** More than this many restarts in a soak are a loop. */
 const MOST_RESTARTS = 2;
 /** The engine itself waits this long before it counts a restart as successful. */
@@ -23,7 +22,10 @@ const STEADY_MS = 10_000;
 
 /** With a healthcheck, and without one. */
 function serviceProbeNames(service: string): readonly [string, string] {
-  return [`health:${service}`.slice(0, MAX_NAME_LENGTH), `running:${service}`.slice(0, MAX_NAME_LENGTH)];
+  return [
+    `health:${service}`.slice(0, EVENT_LIMITS.maxProbeNameLength),
+    `running:${service}`.slice(0, EVENT_LIMITS.maxProbeNameLength),
+  ];
 }
 
 function hasHealthcheck(containers: readonly ProjectContainer[], service: string): boolean {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import type { Runtime } from '../../../src/domain/runtime.ts';
-import type { HostFacts, HostMetrics } from '../../../src/domain/telemetry.ts';
+import { type HostFacts, type HostMetrics, TELEMETRY_LIMITS } from '../../../src/domain/telemetry.ts';
 import { finishesWithin } from '../../async/finishes-within.ts';
 import { chooseHostInterfaces, parseDefaultRoutes, sumInterfaces } from '../../kernel/choose-interfaces.ts';
 import { type CpuTimes, cpuPercentBetween, parseCpuTimes } from '../../kernel/parse-cpu-times.ts';
@@ -87,7 +87,7 @@ export class HostSampler {
     return {
       metrics,
       facts: {
-        cpuCount: cpu !== null && cpu.cpuCount >= 1 ? Math.min(1024, cpu.cpuCount) : null,
+        cpuCount: cpu !== null && cpu.cpuCount >= 1 ? Math.min(TELEMETRY_LIMITS.maxCpuCount, cpu.cpuCount) : null,
         memoryTotalMb: metrics.memory_total_mb,
         diskTotalGb: metrics.disk_total_gb,
         os: this.#describeOs(),

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import { DEFAULT_RETENTION, type Retention, type Tier } from '../../domain/history.ts';
 import type { Log } from '../../domain/log.ts';
+import { DEFAULT_AGENT_RATE_LIMIT } from '../../domain/telemetry.ts';
 import { NEXUS_COMMIT, NEXUS_VERSION } from '../../domain/version.ts';
 import type { ApplianceConfig } from '../../main.ts';
 import { dataOption } from '../operator/arguments.ts';
@@ -25,8 +26,6 @@ interface ServeFlags {
 }
 
 const DEFAULT_LISTEN = '127.0.0.1:8470';
-/** Requests in 60 s with one agent token. */
-const DEFAULT_AGENT_RATE_LIMIT = '60';
 
 /** Secrets are kept out of arguments, which every user of the machine can read. */
 const REMOTE_WRITE_AUTHORIZATION = 'NEXUS_REMOTE_WRITE_AUTHORIZATION';
@@ -114,7 +113,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     )
     .addOption(
       new Option('--agent-rate-limit <count>', 'requests per minute with one agent token; 0 for no limit').default(
-        DEFAULT_AGENT_RATE_LIMIT,
+        String(DEFAULT_AGENT_RATE_LIMIT),
       ),
     )
     .addOption(keepOption('raw', 'every sample'))
