@@ -10,6 +10,7 @@ import type { Activator } from './activator.ts';
 import type { Action } from './decide/action.ts';
 import { decide } from './decide/decide.ts';
 import type { Observed, Step, Tried } from './decide/observed.ts';
+import { type Runs, watchRuns } from './decide/watch-runs.ts';
 import type { OpenCheck } from './probes/check.ts';
 import { ProbeRunner } from './probes/probe-runner.ts';
 import { advanceRecord, finishRollout } from './record/advance-record.ts';
@@ -43,14 +44,19 @@ interface PhaseMemory {
   readonly tried: Partial<Record<Step, Tried>>;
   plan: Plan | null;
   wasInterrupted: boolean;
+  runs: Runs;
   seenSince: ClockReading | null;
   probes: ProbeRunner | null;
+}
+
+function newMemory(key: string, wasInterrupted: boolean): PhaseMemory {
+  return { key, tried: {}, plan: null, wasInterrupted, runs: new Map(), seenSince: null, probes: null };
 }
 
 /** Brings one stack to where its record says it is to be: observes, decides, acts, and observes again. */
 export class StackWorker {
   readonly #options: StackWorkerOptions;
-  #memory: PhaseMemory = { key: '', tried: {}, plan: null, wasInterrupted: false, seenSince: null, probes: null };
+  #memory = newMemory('', false);
   readonly #engineOutage: OutageLog;
 
   constructor(options: StackWorkerOptions) {
@@ -102,7 +108,7 @@ export class StackWorker {
     this.#memory.probes?.stop();
     // Touched before this process has done anything: an earlier one was interrupted.
     const wasInterrupted = rollout?.phase.at === 'activating' && rollout.phase.touched;
-    this.#memory = { key, tried: {}, plan: null, wasInterrupted, seenSince: null, probes: null };
+    this.#memory = newMemory(key, wasInterrupted);
     if (rollout === null) return;
     const { log, stack } = this.#options;
     const { id, release, phase } = rollout;
@@ -113,6 +119,7 @@ export class StackWorker {
     const { openCheck, stack, clock, runtime } = this.#options;
     const memory = this.#memory;
     const containers = await this.#observeContainers();
+    if (containers !== null) memory.runs = watchRuns(memory.runs, containers, clock.now());
     memory.seenSince = containers === null ? null : (memory.seenSince ?? clock.now());
     if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
     if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
@@ -128,6 +135,7 @@ export class StackWorker {
     }
     return {
       containers,
+      runs: memory.runs,
       seenSince: memory.seenSince,
       tried: memory.tried,
       plan: memory.plan,

@@ -11,6 +11,7 @@ import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
 import { complaintOf } from './judge-activation.ts';
 import type { ProbeReading } from './observed.ts';
 import { deployedContainers } from './read-project.ts';
+import type { Runs } from './watch-runs.ts';
 
 /** The release's own probes take up the rest of what a host may declare; more services than this are one probe. */
 const MAX_SERVICE_PROBES = EVENT_LIMITS.maxProbes - RELEASE_LIMITS.maxProbes;
@@ -63,6 +64,7 @@ export function readServices(
   plan: Plan,
   release: string,
   containers: readonly ProjectContainer[],
+  runs: Runs,
   now: ClockReading,
 ): ProbeReading[] {
   const custom = new Set(plan.probes.map(({ name }) => name));
@@ -71,7 +73,7 @@ export function readServices(
     if (custom.has(name)) return [];
     const services = servicesOf(name, plan);
     if (services.length === 0) return [];
-    const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, now));
+    const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, runs, now));
     if (complaints.length > 0) return { name, status: 'fail', at: now, reason: complaints.join('; ') } as const;
     const isStarting = deployed.some(
       ({ service, state, health }) =>
@@ -87,13 +89,14 @@ function complaintsOf(
   plan: Plan,
   release: string,
   deployed: readonly ProjectContainer[],
+  runs: Runs,
   now: ClockReading,
 ): string[] {
   const own = deployed.filter(({ service }) => service === name);
   if (own.length === 0) return [`service ${name} no longer has a container`];
   return own.flatMap((container) => {
     if (container.release !== release) return [`container ${container.name} no longer belongs to this release`];
-    return complaintOf(container, isJob) ?? restartComplaint(container, soak, plan, now) ?? [];
+    return complaintOf(container, isJob) ?? restartComplaint(container, soak, plan, runs, now) ?? [];
   });
 }
 
@@ -102,15 +105,16 @@ function restartComplaint(
   container: ProjectContainer,
   soak: PhaseAt<'soaking'>,
   plan: Plan,
+  runs: Runs,
   now: ClockReading,
 ): string | null {
   const restarts = container.restartCount - (soak.restarts[container.id] ?? 0);
   if (restarts > MOST_RESTARTS) {
     return `container ${container.name} restarts in a loop: ${restarts} times since the soak began`;
   }
-  if (restarts > 0 && container.startedAtMs !== null) {
+  if (restarts > 0) {
     const steadyMs = Math.min(STEADY_MS, plan.sustainedFailureMs / 2);
-    const ranMs = Math.min(now.wallMs - container.startedAtMs, elapsedMs(soak.since, now));
+    const ranMs = elapsedMs(runs.get(container.id)?.seenSince ?? now, now);
     if (ranMs < steadyMs) return `container ${container.name} has just restarted`;
   }
   return container.health === 'starting' && restarts > 0

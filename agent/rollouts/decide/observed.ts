@@ -1,6 +1,7 @@
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';
+import type { Runs } from './watch-runs.ts';
 
 /** How a step ended that this process has tried. */
 export type Outcome =
@@ -43,6 +44,8 @@ export function isStubborn(tried: Tried | undefined): boolean {
 export interface Observed {
   /** The project's containers; null: the engine does not answer. */
   readonly containers: readonly ProjectContainer[] | null;
+  /** The present run of each container. */
+  readonly runs: Runs;
   /** Since when this process has seen them without a gap; null while it does not. */
   readonly seenSince: ClockReading | null;
   /** The steps that were tried in this phase. */

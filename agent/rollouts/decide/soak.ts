@@ -35,7 +35,7 @@ export function decideSoak(
   const { containers } = observed;
   if (rollout.regressed !== null) return [fail(rollout, plan, [TELEMETRY_PROBE], 0, now)];
 
-  const own = containers === null ? [] : readServices(phase, plan, rollout.release, containers, now);
+  const own = containers === null ? [] : readServices(phase, plan, rollout.release, containers, observed.runs, now);
   const { probes, events } = foldReadings(phase.probes, [...own, ...observed.readings]);
   if (probes !== phase.probes) return [{ do: 'advance', phase: { ...phase, probes }, events }];
   const failure = findSustainedFailure(probes, plan.sustainedFailureMs, now);

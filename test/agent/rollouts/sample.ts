@@ -115,6 +115,7 @@ export function record(of: RolloutRecord | null, changes: Partial<StackRecord> =
 export function observed(changes: Partial<Observed> = {}): Observed {
   return {
     containers: [container()],
+    runs: new Map(),
     seenSince: NOON,
     tried: {},
     plan: plan(),

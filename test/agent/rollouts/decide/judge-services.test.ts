@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ClockReading } from '../../../../agent/async/clock-reading.ts';
 import type { ProjectContainer } from '../../../../agent/docker/project-container.ts';
 import { countRestarts, declareProbes, readServices } from '../../../../agent/rollouts/decide/judge-services.ts';
+import { watchRuns } from '../../../../agent/rollouts/decide/watch-runs.ts';
 import { at, container, NOON, plan, soaking, V1, V2 } from '../sample.ts';
 
 const SERVICES = [
@@ -37,7 +39,7 @@ test('more services than the server takes probes are one probe', () => {
     ['running:all-services'],
   );
   const containers = services.slice(1).map(({ name }) => container({ service: name }));
-  const [reading] = readServices(soaking({ probes }), plan({ services }), V2, containers, NOON);
+  const [reading] = readServices(soaking({ probes }), plan({ services }), V2, containers, new Map(), NOON);
   assert.equal(reading?.reason, 'service s0 no longer has a container');
 });
 
@@ -47,6 +49,8 @@ interface Row {
   /** Null: it passes. Undefined: nothing is said. */
   readonly reason: string | null | undefined;
   readonly seconds?: number;
+  /** When its present run was first seen; noon when left out. */
+  readonly runSince?: ClockReading;
 }
 
 const ROWS: readonly Row[] = [
@@ -85,30 +89,34 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'it has just restarted',
-    containers: [container({ restartCount: 1, startedAtMs: at(18).wallMs })],
+    containers: [container({ restartCount: 1 })],
+    runSince: at(18),
     seconds: 20,
     reason: 'container shop-web-1 has just restarted',
   },
   {
     name: 'it restarted once, and has run since',
-    containers: [container({ restartCount: 1, startedAtMs: at(10).wallMs })],
+    containers: [container({ restartCount: 1 })],
+    runSince: at(10),
     seconds: 20,
     reason: null,
   },
   {
     name: 'it restarts again and again, however long it runs between',
-    containers: [container({ restartCount: 3, startedAtMs: at(0).wallMs })],
+    containers: [container({ restartCount: 3 })],
+    runSince: NOON,
     seconds: 25,
     reason: 'container shop-web-1 restarts in a loop: 3 times since the soak began',
   },
   {
-    name: 'it restarted, and its healthcheck has not spoken since',
-    containers: [container({ restartCount: 1, startedAtMs: at(0).wallMs, health: 'starting' })],
+    name: 'it restarted, and its health check has not reported since',
+    containers: [container({ restartCount: 1, health: 'starting' })],
+    runSince: NOON,
     seconds: 25,
     reason: 'container shop-web-1 has restarted and is not healthy yet',
   },
   {
-    name: 'the engine was restarted: its healthcheck begins anew',
+    name: 'the engine was restarted: its health check starts over',
     containers: [container({ health: 'starting' })],
     reason: undefined,
   },
@@ -116,7 +124,8 @@ const ROWS: readonly Row[] = [
 
 for (const row of ROWS) {
   test(`a service: ${row.name}`, () => {
-    const [reading] = readServices(soaking(), plan(), V2, row.containers, at(row.seconds ?? 20));
+    const runs = watchRuns(new Map(), row.containers, row.runSince ?? NOON);
+    const [reading] = readServices(soaking(), plan(), V2, row.containers, runs, at(row.seconds ?? 20));
     assert.equal(reading?.reason, row.reason);
     assert.equal(reading?.status, row.reason === undefined ? undefined : row.reason === null ? 'pass' : 'fail');
   });
@@ -126,7 +135,7 @@ test('restarts before the soak are forgiven', () => {
   const containers = [container({ restartCount: 9 })];
   const soak = soaking({ restarts: countRestarts(containers) });
   assert.deepEqual(soak.restarts, { 'id-of-web': 9 });
-  assert.equal(readServices(soak, plan(), V2, containers, at(20))[0]?.status, 'pass');
+  assert.equal(readServices(soak, plan(), V2, containers, new Map(), at(20))[0]?.status, 'pass');
 });
 
 test('a job may end well, and not otherwise', () => {
@@ -137,6 +146,7 @@ test('a job may end well, and not otherwise', () => {
       plan({ services: SERVICES }),
       V2,
       [container(), container({ service: 'job', state: 'exited', exitCode })],
+      new Map(),
       NOON,
     );
   assert.deepEqual(
