@@ -186,7 +186,7 @@ export class Delivery {
     const notBeforeMs = runtime.nowMs() - TELEMETRY_LIMITS.maxBatchAgeMs + AGE_MARGIN_MS;
     const entries = await outbox.oldest(this.#batchTicks, MAX_BATCH_JSON_BYTES, notBeforeMs);
     this.#log.lost(this.#options.outbox.takeLosses());
-    const restored = await Promise.all(entries.map(({ tick }) => restoreJson(tick)));
+    const restored = entries.map(({ tick }) => restoreJson(tick));
     const sound = restored.filter((json) => json !== null);
     if (sound.length === 0) {
       await outbox.remove(entries);
@@ -231,7 +231,7 @@ export class Delivery {
   async #send(path: string, json: Buffer): Promise<Verdict> {
     const { server, runtime, pacing } = this.#options;
     const gzipped = json.length >= GZIP_FROM_BYTES;
-    const body = { bytes: gzipped ? await compress(json) : json, gzipped };
+    const body = { bytes: gzipped ? compress(json) : json, gzipped };
     const timeoutMs = pacing.requestTimeoutMs;
     const signal = this.#stopping ?? undefined;
     const reply = await server.call({ lane: 'telemetry', method: 'POST', path, body, timeoutMs, signal });
@@ -261,7 +261,7 @@ export class Delivery {
   }
 
   async #keep(newest: NewestTick): Promise<void> {
-    newest.entry ??= await this.#options.outbox.append(await storedTickOf(newest.tick));
+    newest.entry ??= await this.#options.outbox.append(storedTickOf(newest.tick));
     this.#log.lost(this.#options.outbox.takeLosses());
   }
 

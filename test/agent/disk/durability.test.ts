@@ -89,11 +89,11 @@ for (const failOn of [/^syncDirectory outbox/, /^datasync /, /^write /]) {
     const files = new FailingFileSystem();
     const outbox = await DiskOutbox.open(files, directory, 1_048_576);
     files.failOn = failOn;
-    await assert.rejects(outbox.append(await sampleStoredTick(1)), { code: 'EIO' });
+    await assert.rejects(outbox.append(sampleStoredTick(1)), { code: 'EIO' });
     assert.deepEqual(readdirSync(directory), []);
     files.failOn = null;
     files.operations.length = 0;
-    await outbox.append(await sampleStoredTick(2));
+    await outbox.append(sampleStoredTick(2));
     assert.deepEqual(files.operations, [
       'open 000000000002.ticks',
       'syncDirectory outbox',

@@ -177,7 +177,7 @@ test('one tick of a batch that the server will not take: it alone is lost', asyn
   const { server, delivery, outbox, log } = await startBench(t);
   const times = Array.from({ length: 130 }, (_, index) => ago(10_000 - index));
   const poison = times[37] ?? 0;
-  for (const time of times) await outbox.append(await sampleStoredTick(time));
+  for (const time of times) await outbox.append(sampleStoredTick(time));
   server.react = ({ path, times: sent }) => (path === BATCH && sent.includes(poison) ? 422 : 204);
   delivery.offer(sampleTick(ago(1)));
   await waitUntil(() => outbox.isEmpty, 'the outbox to empty');
@@ -192,8 +192,8 @@ test('one tick of a batch that the server will not take: it alone is lost', asyn
 
 test('a backlog goes in batches of at most a hundred ticks and a mebibyte of JSON', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
-  for (let index = 0; index < 150; index++) await outbox.append(await sampleStoredTick(ago(9_000 - index)));
-  for (let index = 0; index < 30; index++) await outbox.append(await sampleStoredTick(ago(5_000 - index), 100_000));
+  for (let index = 0; index < 150; index++) await outbox.append(sampleStoredTick(ago(9_000 - index)));
+  for (let index = 0; index < 30; index++) await outbox.append(sampleStoredTick(ago(5_000 - index), 100_000));
   delivery.offer(sampleTick(ago(1)));
   await waitUntil(() => outbox.isEmpty, 'the outbox to empty');
   const batches = server.received.filter(({ path }) => path === BATCH);
@@ -204,7 +204,7 @@ test('a backlog goes in batches of at most a hundred ticks and a mebibyte of JSO
 
 test('a batch that fails is tried again without a new tick', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
-  await outbox.append(await sampleStoredTick(ago(100)));
+  await outbox.append(sampleStoredTick(ago(100)));
   server.react = ({ path }) => (path === BATCH && server.received.length < 4 ? 500 : 204);
   delivery.offer(sampleTick(ago(1)));
   await waitUntil(() => outbox.isEmpty, 'the outbox to empty');
@@ -216,7 +216,7 @@ test('a batch that fails is tried again without a new tick', async (t) => {
 
 test('an outbox from before is not sent ahead of the first tick', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
-  await outbox.append(await sampleStoredTick(ago(100)));
+  await outbox.append(sampleStoredTick(ago(100)));
   await sleep(100);
   assert.equal(server.received.length, 0);
   delivery.offer(sampleTick(ago(1)));
@@ -229,7 +229,7 @@ test('an outbox from before is not sent ahead of the first tick', async (t) => {
 
 test('a tick over an hour old goes by batch, one over seven days nowhere', async (t) => {
   const { server, delivery, outbox, log } = await startBench(t);
-  await outbox.append(await sampleStoredTick(ago(8 * 86_400)));
+  await outbox.append(sampleStoredTick(ago(8 * 86_400)));
   delivery.offer(sampleTick(ago(3_700)));
   await sleep(50);
   delivery.offer(sampleTick(ago(1)));

@@ -10,6 +10,6 @@ export function sampleTick(recordedAtMs: number, padding = 0): EncodedTick {
   return { recordedAtMs, json: Buffer.from(JSON.stringify(body)) };
 }
 
-export function sampleStoredTick(recordedAtMs: number, padding = 0): Promise<StoredTick> {
+export function sampleStoredTick(recordedAtMs: number, padding = 0): StoredTick {
   return storedTickOf(sampleTick(recordedAtMs, padding));
 }

@@ -10,7 +10,7 @@ import { restoreJson } from '../../../../agent/telemetry/outbox/stored-tick.ts';
 import { sampleStoredTick, sampleTick } from '../sample-tick.ts';
 
 const AT = Date.UTC(2026, 10, 21, 17, 0, 0);
-const ticks = await Promise.all([0, 1, 2].map((index) => sampleStoredTick(AT + index)));
+const ticks = [0, 1, 2].map((index) => sampleStoredTick(AT + index));
 const records = ticks.map(encodeRecord);
 const segment = Buffer.concat(records);
 const times = (bytes: Buffer): number[] => decodeSegment(bytes).ticks.map(({ recordedAtMs }) => recordedAtMs - AT);
@@ -20,7 +20,7 @@ test('what was written is read back, byte for byte', async () => {
   assert.deepEqual(decoded, { ticks, damaged: 0 });
   const [first] = decoded.ticks;
   assert.ok(first);
-  assert.deepEqual(await restoreJson(first), sampleTick(AT).json);
+  assert.deepEqual(restoreJson(first), sampleTick(AT).json);
   assert.deepEqual(decodeSegment(Buffer.alloc(0)), { ticks: [], damaged: 0 });
 });
 

@@ -27,7 +27,7 @@ function scratch(t: TestContext): string {
 }
 
 async function fill(outbox: Outbox, ...times: number[]): Promise<void> {
-  for (const time of times) await outbox.append(await sampleStoredTick(time));
+  for (const time of times) await outbox.append(sampleStoredTick(time));
 }
 
 async function oldest(outbox: Outbox, count = 100): Promise<number[]> {
@@ -68,7 +68,7 @@ for (const [kind, open] of KINDS) {
 
   test(`${kind}: a tick is removed by what append gave for it`, async (t) => {
     const outbox = await open(scratch(t));
-    const entry = await outbox.append(await sampleStoredTick(10));
+    const entry = await outbox.append(sampleStoredTick(10));
     await fill(outbox, 20);
     await outbox.remove([entry]);
     assert.deepEqual(await oldest(outbox), [20]);
@@ -158,7 +158,7 @@ test('disk: beyond its size the oldest go, and are counted', async (t) => {
 });
 
 test('memory: beyond its size the oldest go, and are counted', async () => {
-  const tick = await sampleStoredTick(0);
+  const tick = sampleStoredTick(0);
   const outbox = new MemoryOutbox(tick.gzipped.length * 3 + 10);
   await fill(outbox, 10, 20, 30, 40, 50);
   assert.deepEqual(await oldest(outbox), [30, 40, 50]);
