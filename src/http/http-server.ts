@@ -5,7 +5,7 @@ import type { Runtime } from '../domain/runtime.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import type { HttpSurface } from './http-surface.ts';
 
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+type ListenAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
 
 export interface HttpListener {
   /** The port that was bound; 0 for a Unix socket. */

@@ -15,7 +15,7 @@ const VARINT = 0;
 const MAX_SAMPLE_BYTES = 1 + 8 + 1 + 8;
 const field = (number: number, type: number): number => (number << 3) | type;
 
-export type Labels = ReadonlyArray<readonly [name: string, value: string]>;
+type SeriesLabels = ReadonlyArray<readonly [name: string, value: string]>;
 
 const text = new TextEncoder();
 
@@ -26,7 +26,7 @@ function putBytes(writer: ByteWriter, number: number, bytes: Uint8Array): void {
 }
 
 /** The labels of one series, sorted by name as the specification wants them, as bytes that may be used again. */
-export function encodeLabels(labels: Labels): Uint8Array {
+export function encodeLabels(labels: SeriesLabels): Uint8Array {
   const writer = new ByteWriter();
   for (const [name, value] of [...labels].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const label = new ByteWriter();

@@ -28,8 +28,8 @@ export interface Change {
   readonly effects: readonly RolloutEffect[];
 }
 
-/** What folding reads of a rollout. */
-type Folded = Pick<RolloutState, 'plan' | 'progress' | 'host'>;
+/** What folding an entry reads of a rollout. */
+type Evolving = Pick<RolloutState, 'plan' | 'progress' | 'host'>;
 
 /** A rollout as its first entry leaves it: every host is pending, and the first wave may begin. */
 export function evolveCreation(plan: RolloutPlan, atMs: number): Change {
@@ -57,7 +57,7 @@ function pendingHost(name: string, wave: number, atMs: number): RolloutHost {
 }
 
 /** `atMs` is the time of the entry, by the server's clock. The cost does not depend on the number of hosts. */
-export function evolveRollout(rollout: Folded, entry: LaterEntry, atMs: number): Change {
+export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number): Change {
   const { progress } = rollout;
   invariant(isTakenIn(progress.status, entry.kind), `a rollout that is ${progress.status} must not take ${entry.kind}`);
   switch (entry.kind) {
@@ -112,7 +112,7 @@ export function evolveRollout(rollout: Folded, entry: LaterEntry, atMs: number):
  * ended (because an operator aborted it, for example), the failure itself does.
  */
 function evolveReport(
-  rollout: Folded,
+  rollout: Evolving,
   host: RolloutHost,
   entry: Extract<RolloutEntry, { readonly kind: 'host_reported' }>,
   atMs: number,
@@ -140,7 +140,7 @@ function moveBetween(progress: RolloutProgress, before: RolloutHost, after: Roll
   return { progress: waves === progress.waves ? progress : { ...progress, waves }, hosts: [after], effects: [] };
 }
 
-function hostOf(rollout: Folded, name: string): RolloutHost {
+function hostOf(rollout: Evolving, name: string): RolloutHost {
   const host = rollout.host(name);
   invariant(host !== undefined, `${quote(name)} must belong to rollout ${rollout.plan.id}`);
   return host;

@@ -56,3 +56,28 @@ test('every deliberate mistake applies to the sources as they are', () => {
   );
   assert.deepEqual(stale, []);
 });
+
+const DECLARED_TYPE = /^(?<exported>export )?(?:declare )?(?:abstract )?(?:interface|type|class) (?<name>\w+)/gm;
+
+/** Names that still mean two things. It only ever gets shorter. */
+const STILL_AMBIGUOUS = ['Listing', 'StoredTick', 'TelemetryIntake', 'Verdict'];
+
+/** Two files may each have a private type of one name; a name that others import must mean one thing. */
+test('no exported type shares its name with another', () => {
+  const files = new Map<string, string[]>();
+  const exported = new Set<string>();
+  for (const { file, code } of PRODUCT) {
+    for (const { groups } of code.matchAll(DECLARED_TYPE)) {
+      const name = groups?.['name'] ?? '';
+      files.set(name, [...(files.get(name) ?? []), file]);
+      if (groups?.['exported'] !== undefined) exported.add(name);
+    }
+  }
+  const ambiguous = [...exported].filter((name) => (files.get(name)?.length ?? 0) > 1);
+  assert.deepEqual(
+    ambiguous
+      .filter((name) => !STILL_AMBIGUOUS.includes(name))
+      .map((name) => `${name}: ${files.get(name)?.join(', ')}`),
+    [],
+  );
+});

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { NexusError } from '../../domain/errors.ts';
 
-export interface ListenAddress {
+interface ListenAddress {
   readonly host: string;
   /** 0 lets the system choose a free port. */
   readonly port: number;

@@ -37,7 +37,7 @@ export type Hold =
       readonly currentWave: number;
       readonly waveCount: number;
       /** Why the current wave does not let the next one begin; null: it has just finished. */
-      readonly blockedBy: WaveBlock | null;
+      readonly blockedBy: PromotionBlock | null;
     }
   | {
       readonly gate: 'ordering';
@@ -69,7 +69,7 @@ export type Hold =
   | { readonly gate: 'max_in_flight'; readonly inFlight: number; readonly maxInFlight: number };
 
 /** Why a wave does not let the next one begin. */
-export type WaveBlock =
+export type PromotionBlock =
   | { readonly kind: 'no_such_wave' }
   | { readonly kind: 'in_flight'; readonly host: string; readonly state: HostState; readonly others: number }
   | { readonly kind: 'none_converged' }
@@ -142,7 +142,7 @@ function describeHost(kind: Extract<Hold, { readonly gate: 'host' }>['kind'], ho
   }
 }
 
-function describeBlock(block: WaveBlock): string {
+function describeBlock(block: PromotionBlock): string {
   switch (block.kind) {
     case 'no_such_wave':
       return 'there is no such wave';

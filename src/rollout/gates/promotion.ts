@@ -10,11 +10,11 @@
 import { type FleetView, isLive } from '../fleet-view.ts';
 import type { RolloutState } from '../rollout-state.ts';
 import { sizeOf } from '../wave-counts.ts';
-import type { WaveBlock } from './hold.ts';
+import type { PromotionBlock } from './hold.ts';
 
 export type Promotion =
   | { readonly ok: true; readonly skipped: readonly string[] }
-  | { readonly ok: false; readonly blockedBy: WaveBlock };
+  | { readonly ok: false; readonly blockedBy: PromotionBlock };
 
 export function decidePromotion(rollout: RolloutState, fleet: FleetView): Promotion {
   const { currentWave, waves } = rollout.progress;
@@ -35,6 +35,6 @@ export function decidePromotion(rollout: RolloutState, fleet: FleetView): Promot
   return { ok: true, skipped: [...pending] };
 }
 
-function refuse(blockedBy: WaveBlock): Promotion {
+function refuse(blockedBy: PromotionBlock): Promotion {
   return { ok: false, blockedBy };
 }
