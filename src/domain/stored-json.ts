@@ -5,7 +5,8 @@
  *     row := {"v":<version>,<fields…>}        a row of version 0 carries no "v"
  *
  * Rows of an older version are upgraded in memory when they are read and keep their bytes on the disk until they are
- * written again.
+ * written again. A new field comes as a new version: it enters the shape, a step gives older rows their value of it, and
+ * `test/golden` keeps a database of the version before.
  */
 import { messageOf, NexusError } from './errors.ts';
 

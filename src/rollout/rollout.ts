@@ -1,6 +1,11 @@
 /**
  * One rollout in memory. It changes only through `apply`, which checks every change against the invariants first. The
  * indexes `pending` and `inFlight` only spare a scan over every host.
+ *
+ *     an agent's event      decideEvent      ┐
+ *     an operator's order   decideCommand    ├─ entries ─→ the log ─→ apply: evolve, then invariants ─→ rows, effects
+ *     a change of a host    decideHostChange │                ↑
+ *     what comes next       decideNext       ┘                └─ replay: the same fold, from nothing
  */
 import { invariant } from '../domain/errors.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
