@@ -11,9 +11,9 @@
 #     --volume /var/run/docker.sock:/var/run/docker.sock --volume nexus-agent:/data \
 #     --env NEXUS_URL --env NEXUS_AGENT_TOKEN nexus agent --state-dir /data
 
-FROM node:26-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends binutils libatomic1 \
+  && apt-get install --yes --no-install-recommends binutils \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./

@@ -31,7 +31,7 @@ export async function bundleProgram(order: BundleOrder): Promise<Bundle> {
     bundle: true,
     write: false,
     platform: 'node',
-    target: 'node26',
+    target: 'node24',
     // The main script of an executable is CommonJS: an ES module could not import() anything but Node's own modules.
     format: 'cjs',
     // One byte per character, which V8 takes without converting.

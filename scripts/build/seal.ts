@@ -10,7 +10,7 @@ import seaModule from '@yao-pkg/pkg/lib-es5/sea.js';
 export interface SealOrder {
   readonly main: string;
   readonly outfile: string;
-  /** Bare version of the Node to inject into, as in `26.10.0`. */
+  /** Bare version of the Node to inject into, as in `24.21.0`. */
   readonly nodeVersion: string;
   readonly arch: 'x64' | 'arm64';
   /** Asset name to file. */

@@ -14,6 +14,7 @@ import {
 } from '../../scripts/lab/engine.ts';
 import type { ManifestBody } from '../../src/wire/release.ts';
 import { type FakeRollout, FakeServer } from '../agent/rollouts/fake-server.ts';
+import { explainFailure } from './support/afterwards.ts';
 import { describeStack, readStack } from './support/deployed-stack.ts';
 import { startPausableProxy } from './support/pausable-proxy.ts';
 import { RolloutAgent } from './support/rollout-agent.ts';
@@ -106,9 +107,7 @@ suite('an agent with --rollouts', { skip, concurrency: 3, timeout: 240_000 }, ()
   async function bench(t: TestContext, env: Record<string, string> = {}) {
     const server = await FakeServer.start(t);
     const agent = await RolloutAgent.start(t, engine, server.url, { env });
-    t.after(() => {
-      if (!t.passed) t.diagnostic(agent.log);
-    });
+    explainFailure(t, () => agent.log);
     return { server, agent };
   }
 

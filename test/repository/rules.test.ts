@@ -1,6 +1,6 @@
 /** Names of files, commands that are run, and what the project depends on. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -80,4 +80,11 @@ test('no exported type shares its name with another', () => {
       .map((name) => `${name}: ${files.get(name)?.join(', ')}`),
     [],
   );
+});
+
+// .npmrc silences npm's warnings about engines, because npm compares with the Node that runs npm.
+test('every package supports the pinned Node', () => {
+  const folder = path.join(ROOT, 'node_modules', '.bin');
+  const env = { ...process.env, PATH: `${folder}${path.delimiter}${process.env['PATH']}` };
+  execFileSync('npm', ['ci', '--dry-run', '--offline', '--engine-strict'], { cwd: ROOT, env, stdio: 'pipe' });
 });

@@ -9,7 +9,7 @@ import type { HostState } from '../../../src/domain/rollout.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import type { CreateRolloutBody, RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
 import { memoryTerminal } from '../../cli/memory-terminal.ts';
-import { afterwards } from '../support/afterwards.ts';
+import { afterwards, explainFailure } from '../support/afterwards.ts';
 import { NexusServer, scratchDirectory } from '../support/nexus-server.ts';
 import type { ImageOptions, PushedImage } from '../support/push-image.ts';
 import type { LabPlace } from '../support/rollout-lab.ts';
@@ -120,9 +120,7 @@ export class Site {
         await cleanUp(host.engine, remains);
       });
     }
-    afterwards(test, () => {
-      if (!test.passed) test.diagnostic(site.describeLogs());
-    });
+    explainFailure(test, () => site.describeLogs());
     if (row.agents !== 'by the story') {
       await Promise.all(hosts.map((host) => host.startAgent({ hasClockOfItsOwn: row.clock === 'steppable' })));
       await site.online(...hosts);

@@ -26,3 +26,11 @@ export function afterwards(test: Pick<TestContext, 'after'>, work: Work): void {
     if (failures.length > 0) throw new AggregateError(failures, 'the test could not be cleaned up');
   });
 }
+
+/** Prints what `describe` answers after a test that failed, before anything is cleaned up that was registered earlier. */
+export function explainFailure(test: TestContext, describe: () => string): void {
+  afterwards(test, () => {
+    // In Node since 20.12, but not in the types of 24.
+    if (!(test as TestContext & { readonly passed: boolean }).passed) test.diagnostic(describe());
+  });
+}

@@ -7,7 +7,7 @@ import type { NexusClient } from '../../../src/client/nexus-client.ts';
 import type { HostState } from '../../../src/domain/rollout.ts';
 import type { ManifestBody } from '../../../src/wire/release.ts';
 import type { RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
-import { afterwards } from './afterwards.ts';
+import { explainFailure } from './afterwards.ts';
 import { readStack } from './deployed-stack.ts';
 import { nexusCommand } from './nexus-command.ts';
 import { NexusServer, scratchDirectory } from './nexus-server.ts';
@@ -75,9 +75,7 @@ export class LiveFleet {
       return { ...place, name: hostName, agent };
     };
     const fleet = new LiveFleet(test, server, await Promise.all(places.map(startHost)));
-    afterwards(test, () => {
-      if (!test.passed) test.diagnostic(fleet.describeLogs());
-    });
+    explainFailure(test, () => fleet.describeLogs());
     await fleet.until('every host to be online', async () => {
       const { hosts } = await operator.listHosts();
       return hosts.every(({ status }) => status === 'online');
