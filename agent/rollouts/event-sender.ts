@@ -4,11 +4,11 @@ import type { Runtime } from '../../src/domain/runtime.ts';
 import type { MonotonicClock } from '../async/clock-reading.ts';
 import { Backoff, OutageLog, runRetryLoop } from '../async/retry-loop.ts';
 import { WakeUp } from '../async/wake-up.ts';
+import type { QueuedEvent } from '../server/queued-event.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
 import { judgeReport, type ReportVerdict } from './judge-report.ts';
 import { confirmEvent, discardEvent, forgetOffer, postponeConvergence } from './record/advance-record.ts';
 import { reconcile } from './record/reconcile.ts';
-import type { QueuedEvent } from './record/stack-record.ts';
 import type { StackStore } from './record/stack-store.ts';
 import { type ServerViews, viewsOf } from './server-view.ts';
 

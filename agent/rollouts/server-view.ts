@@ -1,6 +1,5 @@
 import type { AgentStateBody } from '../../src/wire/agent-event.ts';
-import { parseState, type RolloutApi } from '../server/rollout-api.ts';
-import type { ServerView } from './record/reconcile.ts';
+import { parseState, type RolloutApi, type ServerView } from '../server/rollout-api.ts';
 
 export type Refreshed =
   | { readonly kind: 'known'; readonly state: AgentStateBody }

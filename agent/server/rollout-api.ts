@@ -1,8 +1,8 @@
 /** The server's side of a rollout: what there is to do, what it knows, and the events. */
-import { agentStateBodySchema, dispatchBodySchema } from '../../src/wire/agent-event.ts';
+import { type AgentStateBody, agentStateBodySchema, dispatchBodySchema } from '../../src/wire/agent-event.ts';
 import { digestSchema, stackSchema } from '../../src/wire/release.ts';
 import { parseJson } from '../read-json.ts';
-import type { QueuedEvent } from '../rollouts/record/stack-record.ts';
+import type { QueuedEvent } from './queued-event.ts';
 import type { ServerReply, ServerTransport } from './transport.ts';
 
 /** Stack names and digests become paths on disk, so nothing of another form gets past this schema. */
@@ -11,6 +11,9 @@ const strictDispatchSchema = dispatchBodySchema.extend({ stack: stackSchema, rel
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Longer than the poll's own wait, so that a slow answer is not taken for a dead connection. */
 const POLL_MARGIN_MS = 15_000;
+
+/** One open rollout as the server sees it. */
+export type ServerView = AgentStateBody['rollouts'][number];
 
 export class RolloutApi {
   readonly #transport: ServerTransport;

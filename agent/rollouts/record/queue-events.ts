@@ -2,7 +2,8 @@
  * The outbox of one rollout. Numbers rise by one from 1 and are never used twice; a number that the server refused stays
  * a gap, which the contract allows. Events leave the queue in order, at the front only.
  */
-import type { EventDraft, QueuedEvent, RolloutRecord } from './stack-record.ts';
+import type { QueuedEvent } from '../../server/queued-event.ts';
+import type { EventDraft, RolloutRecord } from './stack-record.ts';
 
 export function queueEvents(rollout: RolloutRecord, drafts: readonly EventDraft[]): RolloutRecord {
   if (rollout.isSilent || drafts.length === 0) return rollout;

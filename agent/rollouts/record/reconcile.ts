@@ -2,15 +2,12 @@
 
 import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant, parseInstant } from '../../../src/domain/instant.ts';
-import type { AgentStateBody } from '../../../src/wire/agent-event.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
+import type { ServerView } from '../../server/rollout-api.ts';
 import { confirmEvent } from './advance-record.ts';
 import { queueEvents, renumberEvents } from './queue-events.ts';
 import type { Phase, RolloutRecord, StackRecord } from './stack-record.ts';
 import { keep } from './take-offer.ts';
-
-/** One open rollout as the server sees it. */
-export type ServerView = AgentStateBody['rollouts'][number];
 
 /**
  * `views`: the server's open rollouts of this stack. The record follows them:

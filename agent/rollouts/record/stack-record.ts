@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { AgentEventBody } from '../../../src/wire/agent-event.ts';
+import type { QueuedEvent } from '../../server/queued-event.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** An event without its number. */
@@ -89,8 +90,7 @@ const phase = z.discriminatedUnion('at', [
 export type Phase = z.output<typeof phase>;
 export type PhaseAt<A extends Phase['at']> = Extract<Phase, { readonly at: A }>;
 
-const queuedEvent = z.looseObject({ type: z.string(), seq: z.int().min(1) }).readonly();
-export type QueuedEvent = z.output<typeof queuedEvent>;
+const queuedEvent: z.ZodType<QueuedEvent> = z.looseObject({ type: z.string(), seq: z.int().min(1) }).readonly();
 
 const rollout = z
   .object({

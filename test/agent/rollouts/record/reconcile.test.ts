@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reconcile, type ServerView } from '../../../../agent/rollouts/record/reconcile.ts';
+import { reconcile } from '../../../../agent/rollouts/record/reconcile.ts';
 import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
+import type { ServerView } from '../../../../agent/server/rollout-api.ts';
 import { NOON, NOON_TEXT, record, rollout, soaking, V1, V2 } from '../sample.ts';
 
 function view(changes: Partial<ServerView> = {}): ServerView {
