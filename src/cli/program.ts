@@ -5,6 +5,7 @@ import { addCompletionCommand } from './completion/command.ts';
 import { addEventCommands } from './event/commands.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addExamples } from './operator/examples.ts';
+import { describeArgument, describeOption } from './operator/option.ts';
 import { addReleaseCommands } from './release/commands.ts';
 import { addRolloutCommands } from './rollout/commands.ts';
 import { addBackupCommand } from './server/backup.ts';
@@ -27,7 +28,11 @@ export function createProgram(terminal: Terminal): Command {
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('Add --help to see the usage of this command.')
-    .configureHelp({ styleTitle: (title) => paint(terminal, 'bold', title) })
+    .configureHelp({
+      styleTitle: (title) => paint(terminal, 'bold', title),
+      optionDescription: describeOption,
+      argumentDescription: describeArgument,
+    })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),

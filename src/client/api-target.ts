@@ -1,22 +1,22 @@
 import { NexusError } from '../domain/errors.ts';
 
-/** Where a server is asked: its Unix socket (the file's mode is the permission) or TCP with a bearer token. */
+/** How a server is reached: over its Unix socket, where the file's mode is the permission, or over TCP with a bearer token. */
 export type ApiTarget = { readonly socketPath: string } | { readonly url: string; readonly token?: string };
 
-/** `sun_path` of unix(7) holds 108 bytes, one of which ends it; a longer path would be cut off silently by some systems. */
+/** `sun_path` of unix(7) holds 108 bytes, the last of which ends it; some systems cut a longer path off silently. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Anything else cannot travel in an Authorization header. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
-/** A target after its checks, in the terms of HTTP: what to connect to and what to put before every path. */
+/** A target that was checked, in the terms of HTTP: where to connect, and what precedes every path. */
 export interface Endpoint {
   readonly origin: string;
   readonly socketPath: string | null;
   /** Empty, or a path without a slash at its end: a reverse proxy may serve Nexus under one. */
   readonly basePath: string;
   readonly token: string | null;
-  /** How sentences name the peer. */
+  /** How messages name the server. */
   readonly label: string;
 }
 
@@ -25,7 +25,7 @@ function endpointOfSocket(socketPath: string): Endpoint {
   if (bytes > MAX_SOCKET_PATH_BYTES) {
     throw new NexusError(
       'usage',
-      `the socket path ${socketPath} has ${bytes} bytes, and the system allows ${MAX_SOCKET_PATH_BYTES}: use a data directory with a shorter path, or --url with NEXUS_ADMIN_TOKEN.`,
+      `the socket path ${socketPath} has ${bytes} bytes, but the system allows only ${MAX_SOCKET_PATH_BYTES}: use a data directory with a shorter path, or --url with NEXUS_ADMIN_TOKEN.`,
     );
   }
   return { origin: 'http://localhost', socketPath, basePath: '', token: null, label: socketPath };
@@ -34,18 +34,18 @@ function endpointOfSocket(socketPath: string): Endpoint {
 function endpointOfUrl(text: string, token: string | undefined): Endpoint {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new NexusError('usage', `'${text}' is not the URL of a server: write it like http://127.0.0.1:8470.`);
+    throw new NexusError('usage', `'${text}' is not the URL of a server: write for example http://127.0.0.1:8470.`);
   }
   if (url.username !== '' || url.password !== '') {
     throw new NexusError(
       'usage',
-      'the URL of the server carries a user name or password, which Nexus does not use: put the token into NEXUS_ADMIN_TOKEN.',
+      'the URL of the server contains a user name or password, which Nexus does not use: put the token into NEXUS_ADMIN_TOKEN.',
     );
   }
   if (token !== undefined && !VISIBLE_ASCII.test(token)) {
     throw new NexusError(
       'usage',
-      'NEXUS_ADMIN_TOKEN holds a space, a line break or another character that no token has: set it again, without quotes inside.',
+      'NEXUS_ADMIN_TOKEN contains a space, a line break or another character that no token has: set it to the token alone.',
     );
   }
   const basePath = url.pathname.replace(/\/+$/, '');

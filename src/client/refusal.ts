@@ -2,7 +2,7 @@ import { type ErrorCode, NexusError } from '../domain/errors.ts';
 import { parseWith, problemSchema } from '../wire/problem.ts';
 import type { Endpoint } from './api-target.ts';
 
-/** An answer other than 2xx, as it came. */
+/** An answer whose status is not 2xx, as it was received. */
 export interface RefusedAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -36,20 +36,20 @@ function codeOf(status: number): ErrorCode {
 function sentenceWithoutDetail(endpoint: Endpoint, call: string, answer: RefusedAnswer): string {
   if (answer.status === 401) {
     return endpoint.token === null
-      ? `${endpoint.label} wants an admin token. Put one into NEXUS_ADMIN_TOKEN; 'nexus token create --admin' on the server mints it.`
-      : `${endpoint.label} does not accept the token in NEXUS_ADMIN_TOKEN: it is unknown, revoked or expired, or it is not an admin token. Mint one with 'nexus token create --admin' on the server.`;
+      ? `${endpoint.label} requires an admin token: create one with 'nexus token create --admin' on the server, and put it into NEXUS_ADMIN_TOKEN.`
+      : `${endpoint.label} does not accept the token in NEXUS_ADMIN_TOKEN: it is unknown, revoked or expired, or it is not an admin token. Create another with 'nexus token create --admin' on the server.`;
   }
   if (answer.status >= 300 && answer.status < 400) {
     const towards = answer.location === null ? '' : ` to ${answer.location}`;
-    return `${endpoint.label} redirects${towards}, and a token is never sent on to another address. Give the final address as --url.`;
+    return `${endpoint.label} redirects${towards}, but a token is never sent on to another address: use the final address as --url.`;
   }
   if (codeOf(answer.status) === 'overloaded') {
     return `${endpoint.label} is overloaded or not ready (${answer.status}). Nothing was done: try again in ${answer.retryAfterSeconds ?? 1} s.`;
   }
-  return `${endpoint.label} answered ${call} with ${answer.status} and no explanation. Check that --url leads to nexus serve, then look at the server's log.`;
+  return `${endpoint.label} answered ${call} with ${answer.status} and no explanation. Check that --url leads to nexus serve, then read the server's log.`;
 }
 
-/** problem+json (RFC 9457) of the API as the one operational failure; extra members travel on in `details`. */
+/** The API's problem document (RFC 9457) as an operational failure; its extra members become `details`. */
 export function refusal(endpoint: Endpoint, call: string, answer: RefusedAnswer): NexusError {
   const parsed = parseWith(problemSchema, answer.body);
   const problem = parsed.ok ? parsed.value : undefined;

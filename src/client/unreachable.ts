@@ -15,10 +15,10 @@ function socketSentence(socketPath: string, code: string): string | undefined {
     case 'ENOENT':
     case 'ECONNREFUSED':
     case 'ENOTDIR':
-      return `nexus serve is not running on the data directory ${dataDir}: nothing answers at ${socketPath}. Start it with 'nexus serve --data ${dataDir}', or say where it runs with --data DIR or --url URL.`;
+      return `nexus serve is not running on the data directory ${dataDir}: nothing answers at ${socketPath}. Start it with 'nexus serve --data ${dataDir}', or name another server with --data DIR or --url URL.`;
     case 'EACCES':
     case 'EPERM':
-      return `you may not open ${socketPath}, because the server runs as another user. Run this command as that user or with sudo, or go over the network with --url URL and NEXUS_ADMIN_TOKEN.`;
+      return `you may not open ${socketPath}, because the server runs as another user. Run this command as that user or with sudo, or connect over the network with --url URL and NEXUS_ADMIN_TOKEN.`;
     default:
       return undefined;
   }
@@ -27,18 +27,18 @@ function socketSentence(socketPath: string, code: string): string | undefined {
 function networkSentence(label: string, code: string): string | undefined {
   switch (code) {
     case 'ECONNREFUSED':
-      return `nothing listens at ${label}. Check the address, and that 'nexus serve --listen' was given one that can be reached from here.`;
+      return `nothing listens at ${label}. Check the address, and that 'nexus serve --listen' names one that this machine can reach.`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the host name in ${label} does not resolve. Check --url and this machine's DNS.`;
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'UND_ERR_CONNECT_TIMEOUT':
-      return `there is no way to ${label} from here. Check the address, the network and any firewall between.`;
+      return `${label} cannot be reached from this machine. Check the address, the network and any firewall in between.`;
     case 'EPROTO':
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return `${label} does not speak TLS. If it is meant to be plain, write http:// in --url.`;
+      return `${label} does not speak TLS. If that is intended, write http:// in --url.`;
     default:
       return undefined;
   }
@@ -46,18 +46,18 @@ function networkSentence(label: string, code: string): string | undefined {
 
 function sharedSentence(label: string, code: string, timeoutMs: number, error: unknown): string {
   if (code === 'TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return `${label} did not answer within ${timeoutMs / 1000} s. It may be overloaded: look at its log, then try again.`;
+    return `${label} did not answer within ${timeoutMs / 1000} s. It may be overloaded: read its log, then try again.`;
   }
   if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') {
-    return `the connection to ${label} broke before the whole answer came. The request may have been carried out: look before you repeat it.`;
+    return `the connection to ${label} broke before the answer was complete. The request may have been carried out: check before you repeat it.`;
   }
   if (code === 'NOT_HTTP') {
-    return `${label} answers, but not in HTTP: something else than nexus serve listens there. Check the address.`;
+    return `${label} answers, but not in HTTP: something other than nexus serve is listening there. Check the address.`;
   }
   return `${label} cannot be reached: ${messageOf(error)}. Check the address and that nexus serve runs there.`;
 }
 
-/** What undici threw, as one operational failure that says what to do. */
+/** What undici threw, as an operational failure that says what to do. */
 export function unreachable(endpoint: Endpoint, timeoutMs: number, error: unknown): NexusError {
   const code = codeOf(error);
   const specific =

@@ -20,9 +20,12 @@ describe('every command', () => {
       assert.ok(examples?.includes(name), `no example of '${name}' in:\n${terminal.out()}`);
       assert.equal(terminal.err(), '');
     });
-    it(`${name} says what it and its options are for`, () => {
+    it(`${name} says what it and its options are for, and defaults in one way`, () => {
       assert.notEqual(command.description(), '');
-      for (const option of command.options) assert.notEqual(option.description, '', option.flags);
+      for (const { flags, description } of command.options) {
+        assert.notEqual(description, '', flags);
+        assert.doesNotMatch(description, /when not given|default|\(env|\([A-Z_]+\)/, flags);
+      }
     });
   }
 

@@ -296,7 +296,7 @@ describe('NexusClient says what to do when no answer comes', () => {
   });
 
   const badUrls: Array<[string, RegExp]> = [
-    ['127.0.0.1:8470', /like http:\/\/127\.0\.0\.1:8470/],
+    ['127.0.0.1:8470', /write for example http:\/\/127\.0\.0\.1:8470/],
     ['ftp://example.org', /not the URL of a server/],
     ['http://me:pw@example.org', /NEXUS_ADMIN_TOKEN/],
   ];

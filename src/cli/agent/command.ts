@@ -1,12 +1,12 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   type AgentFlags,
   DEFAULT_DOCKER_HOST,
   DEFAULT_INTERVAL_SECONDS,
   resolveAgentSettings,
 } from '../../../agent/settings.ts';
-import { completedBy } from '../operator/completion-source.ts';
 import { addExamples } from '../operator/examples.ts';
+import { option } from '../operator/option.ts';
 import { CommandEnd, EXIT_DONE } from '../terminal/exit-code.ts';
 import { stopSignal } from '../terminal/stop-signal.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -27,32 +27,29 @@ export function addAgentCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('agent')
     .description('report this host and its containers to a server')
-    .addOption(new Option('--url <url>', 'address of the server (env: NEXUS_URL)'))
+    .addOption(option('--url <url>', 'address of the server', { env: 'NEXUS_URL' }))
     .addOption(
-      completedBy('file', new Option('--token-file <file>', 'file with the token (env: NEXUS_AGENT_TOKEN_FILE)')),
+      option('--token-file <file>', 'file with the token', { env: 'NEXUS_AGENT_TOKEN_FILE', completion: 'file' }),
     )
     .addOption(
-      new Option(
-        '--interval-seconds <count>',
-        `time between reports (default: ${DEFAULT_INTERVAL_SECONDS}, env: NEXUS_AGENT_INTERVAL_SECONDS)`,
-      ),
+      option('--interval-seconds <count>', 'time between reports', {
+        default: String(DEFAULT_INTERVAL_SECONDS),
+        env: 'NEXUS_AGENT_INTERVAL_SECONDS',
+      }),
     )
     .addOption(
-      new Option(
-        '--docker-host <address>',
-        `socket of Docker Engine (default: ${DEFAULT_DOCKER_HOST}, env: NEXUS_AGENT_DOCKER_HOST)`,
-      ),
+      option('--docker-host <address>', 'socket of Docker Engine', {
+        default: DEFAULT_DOCKER_HOST,
+        env: 'NEXUS_AGENT_DOCKER_HOST',
+      }),
     )
     .addOption(
-      completedBy(
-        'directory',
-        new Option(
-          '--state-dir <dir>',
-          'where reports are kept while the server cannot be reached (env: NEXUS_AGENT_STATE_DIR)',
-        ),
-      ),
+      option('--state-dir <dir>', 'where reports are kept while the server cannot be reached', {
+        env: 'NEXUS_AGENT_STATE_DIR',
+        completion: 'directory',
+      }),
     )
-    .option('--rollouts', 'activate releases that the server dispatches (env: NEXUS_AGENT_ROLLOUTS=1)')
+    .addOption(option('--rollouts', 'activate releases that the server dispatches', { env: 'NEXUS_AGENT_ROLLOUTS=1' }))
     .option('--once', 'report once and exit')
     .option('--print-systemd-unit', 'print a hardened systemd unit and exit')
     .action((flags: AgentFlags) => runAgentCommand(terminal, flags));

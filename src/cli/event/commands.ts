@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import type { ReleaseNames } from '../../explain/log-entry.ts';
 import { delay } from '../../runtime/wait.ts';
@@ -7,6 +7,7 @@ import { hostOption } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { readHostName } from '../operator/host-name.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { asOutage, OutageNotice } from '../operator/outage.ts';
 import { loadReleaseNames } from '../operator/release-names.ts';
 import { readWholeNumber } from '../terminal/number.ts';
@@ -106,8 +107,8 @@ export function addEventCommands(program: Command, terminal: Terminal): void {
 
   const list = event.command('list').alias('ls').description('list events, oldest first');
   list
-    .addOption(new Option('--after <id>', 'only events after this one (default: 0)'))
-    .addOption(new Option('--limit <count>', 'at most this many events (default: all)'))
+    .addOption(option('--after <id>', 'only events after this one', { default: '0' }))
+    .addOption(option('--limit <count>', 'at most this many events', { default: 'all' }))
     .addOption(hostOption('only events of this host'))
     .option('-f, --follow', 'continue with new events until Ctrl-C; with --json, one document per line');
   addOperatorFlags(list).action((flags) => listEvents(terminal, flags));

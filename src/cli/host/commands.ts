@@ -6,6 +6,7 @@ import { addExamples } from '../operator/examples.ts';
 import { readHostName } from '../operator/host-name.ts';
 import { formatLabels, readLabelChanges, readLabels } from '../operator/labels.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { durationFlag, readDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
@@ -142,9 +143,9 @@ function addReadingCommands(host: Command, terminal: Terminal): void {
   metrics
     .addArgument(hostArgument())
     .option('--container <name>', 'of this container, by name or id, instead of the host')
-    .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: 1h before --to)')
-    .option('--to <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: now)')
-    .option('--step <duration>', 'one point per step, for example 60s or 1h (default: every sample)');
+    .addOption(option('--from <when>', 'how long ago, for example 1h or 7d, or an ISO 8601 time', { default: '1h' }))
+    .addOption(option('--to <when>', 'how long ago, or an ISO 8601 time', { default: 'now' }))
+    .addOption(option('--step <duration>', 'one point per step, for example 60s or 1h', { default: 'every sample' }));
   addOperatorFlags(metrics).action((name, flags: MetricsFlags) => showMetrics(terminal, name, flags));
   addExamples(metrics, [
     ['nexus host metrics web-1 --from 6h --step 5m', 'Show six hours in steps of five minutes'],
@@ -158,9 +159,10 @@ function addChangingCommands(host: Command, terminal: Terminal): void {
     .addArgument(new Argument('<name>', 'its name (RFC 1123)'))
     .option('--label <key=value>', 'label the host; may be repeated', collect)
     .option('--token', 'also create a token for its agent, and print the command that starts the agent')
-    .option(
-      '--offline-after <duration>',
-      `silence after which it counts as offline (default: ${durationFlag(DEFAULT_OFFLINE_AFTER_SECONDS)})`,
+    .addOption(
+      option('--offline-after <duration>', 'silence after which it counts as offline', {
+        default: durationFlag(DEFAULT_OFFLINE_AFTER_SECONDS),
+      }),
     );
   addOperatorFlags(add).action((name, flags) => addHost(terminal, name, flags));
   addExamples(add, [

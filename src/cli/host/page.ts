@@ -26,22 +26,22 @@ function statusCell(terminal: Terminal, host: HostBody): string {
   return paintTone(terminal, HOST_STATUS_TONES[host.status], host.status);
 }
 
-function memoryOf(host: HostBody): { share: string; percent: string } {
-  const used = host.metrics?.memory_used_mb ?? null;
-  const total = host.metrics?.memory_total_mb ?? host.facts.memory_total_mb;
-  return {
-    share: formatShare(formatMebibytes(used), formatMebibytes(total)),
-    percent: formatPercent(percentOf(used, total)),
-  };
+interface Usage {
+  readonly share: string;
+  readonly percent: string;
 }
 
-function diskOf(host: HostBody): { share: string; percent: string } {
-  const used = host.metrics?.disk_used_gb ?? null;
-  const total = host.metrics?.disk_total_gb ?? host.facts.disk_total_gb;
-  return {
-    share: formatShare(formatGibibytes(used), formatGibibytes(total)),
-    percent: formatPercent(percentOf(used, total)),
-  };
+function usageOf(used: number | null, total: number | null, format: (amount: number | null) => string): Usage {
+  return { share: formatShare(format(used), format(total)), percent: formatPercent(percentOf(used, total)) };
+}
+
+/** The total is a fact as well, which a host keeps while its agent does not report metrics. */
+function memoryOf({ metrics, facts }: HostBody): Usage {
+  return usageOf(metrics?.memory_used_mb ?? null, metrics?.memory_total_mb ?? facts.memory_total_mb, formatMebibytes);
+}
+
+function diskOf({ metrics, facts }: HostBody): Usage {
+  return usageOf(metrics?.disk_used_gb ?? null, metrics?.disk_total_gb ?? facts.disk_total_gb, formatGibibytes);
 }
 
 export function renderHosts(terminal: Terminal, hosts: readonly HostBody[]): Promise<string> {

@@ -1,13 +1,14 @@
-/** The arguments and options that name what the server knows, with their completions. */
-import { Argument, Option } from 'commander';
+/** The arguments and options that several commands share. */
+import { Argument, type Option } from 'commander';
 import { completedBy } from './completion-source.ts';
+import { option } from './option.ts';
 
 export function hostArgument(): Argument {
   return completedBy('host', new Argument('<name>', 'name of the host'));
 }
 
 export function hostOption(description: string): Option {
-  return completedBy('host', new Option('--host <name>', description));
+  return option('--host <name>', description, { completion: 'host' });
 }
 
 export function releaseArgument(source: 'release' | 'quarantined-release' = 'release'): Argument {
@@ -24,8 +25,8 @@ export function tokenArgument(): Argument {
 }
 
 /** The data directory for commands that open it themselves, beside a running server or without one. */
-export function dataOption(description = 'data directory of the server (env: NEXUS_DATA)'): Option {
-  return completedBy('directory', new Option('--data <dir>', description));
+export function dataOption(description = 'data directory of the server'): Option {
+  return option('--data <dir>', description, { env: 'NEXUS_DATA', completion: 'directory' });
 }
 
 /** Collects the values of an option that may be repeated. */

@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
 import { settingOf, type Terminal } from '../terminal/terminal.ts';
 import { dataOption } from './arguments.ts';
 import { dataDirectoryOf, operatorSocketOf } from './data-directory.ts';
+import { option } from './option.ts';
 
 /** The flags that every operator command takes. */
 export interface OperatorFlags {
@@ -14,11 +15,9 @@ export interface OperatorFlags {
 
 export function addOperatorFlags(command: Command): Command {
   return command
-    .addOption(dataOption('data directory of the server on this machine (env: NEXUS_DATA)'))
+    .addOption(dataOption('data directory of the server on this machine'))
     .addOption(
-      new Option('--url <url>', 'a server over the network; needs an admin token (env: NEXUS_ADMIN_TOKEN)').conflicts(
-        'data',
-      ),
+      option('--url <url>', 'a server over the network, with the token in NEXUS_ADMIN_TOKEN').conflicts('data'),
     )
     .option('--json', 'print one JSON document, of the same shape as the API');
 }

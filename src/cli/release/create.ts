@@ -1,13 +1,13 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
 import { DEFAULT_POLICY } from '../../domain/release.ts';
 import { releaseName, shortDigest } from '../../domain/words.ts';
 import type { ReleaseBody } from '../../wire/release.ts';
 import { collect } from '../operator/arguments.ts';
-import { completedBy } from '../operator/completion-source.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { durationFlag } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
@@ -102,15 +102,11 @@ function addContentFlags(command: Command): Command {
   return command
     .option('--stack <name>', 'the Compose project it belongs to')
     .option('--version <version>', 'its version, as people call it')
-    .addOption(completedBy('file', new Option('--compose <file>', 'its Compose file; - reads standard input')))
+    .addOption(option('--compose <file>', 'its Compose file; - reads standard input', { completion: 'file' }))
     .addOption(
-      completedBy(
-        'file',
-        new Option(
-          '--file <path>',
-          "a text file it needs, relative to the Compose file's directory; may be repeated",
-        ).argParser(collect),
-      ),
+      option('--file <path>', "a text file it needs, relative to the Compose file's directory; may be repeated", {
+        completion: 'file',
+      }).argParser(collect),
     )
     .option('--probe-http <name=url>', 'require this URL to answer with a status below 400; may be repeated', collect)
     .option('--probe-tcp <name=host:port>', 'require this port to accept connections; may be repeated', collect)
@@ -124,57 +120,74 @@ function addContentFlags(command: Command): Command {
 
 function addPolicyFlags(command: Command): Command {
   const { activationTimeoutSeconds, soakSeconds, sustainedFailureSeconds, onHealthFailure, telemetry } = DEFAULT_POLICY;
+  const seconds = (count: number) => ({ default: durationFlag(count) });
+  const number = (count: number) => ({ default: String(count) });
   return command
-    .option(
-      '--soak <duration>',
-      `how long a host must stay well before it converges (default: ${durationFlag(soakSeconds)})`,
-    )
-    .option(
-      '--activation-timeout <duration>',
-      `how long pulling and starting may take (default: ${durationFlag(activationTimeoutSeconds)})`,
-    )
-    .option(
-      '--sustained-failure <duration>',
-      `how long a required probe may fail before its host fails (default: ${durationFlag(sustainedFailureSeconds)})`,
+    .addOption(option('--soak <duration>', 'how long a host must stay well before it converges', seconds(soakSeconds)))
+    .addOption(
+      option(
+        '--activation-timeout <duration>',
+        'how long pulling and starting may take',
+        seconds(activationTimeoutSeconds),
+      ),
     )
     .addOption(
-      new Option('--on-failure <action>', `what a failed host does (default: ${onHealthFailure})`).choices([
+      option(
+        '--sustained-failure <duration>',
+        'how long a required probe may fail before its host fails',
+        seconds(sustainedFailureSeconds),
+      ),
+    )
+    .addOption(
+      option('--on-failure <action>', 'what a failed host does', { default: onHealthFailure }).choices([
         'halt',
         'rollback-and-halt',
       ]),
     )
     .addOption(
-      new Option('--telemetry <mode>', `how telemetry counts during the soak (default: ${telemetry.mode})`).choices([
+      option('--telemetry <mode>', 'how telemetry counts during the soak', { default: telemetry.mode }).choices([
         'judged',
         'required',
         'off',
       ]),
     )
-    .option('--max-restarts <count>', `restarts of a container during the soak (default: ${telemetry.maxRestarts})`)
-    .option(
-      '--max-memory-growth <mib>',
-      `MiB per minute that memory may grow beyond what is usual (default: ${telemetry.maxMemoryGrowthMbPerMinute})`,
+    .addOption(
+      option(
+        '--max-restarts <count>',
+        'how often a container may restart during the soak',
+        number(telemetry.maxRestarts),
+      ),
     )
-    .option('--max-cpu-ratio <ratio>', `CPU as a multiple of what is usual (default: ${telemetry.maxCpuRatio})`)
-    .option(
-      '--min-cpu-percent <percent>',
-      `CPU, in percent of a core, below which it is never too much (default: ${telemetry.minCpuPercent})`,
+    .addOption(
+      option(
+        '--max-memory-growth <mib>',
+        'MiB per minute by which memory may grow beyond what is usual',
+        number(telemetry.maxMemoryGrowthMbPerMinute),
+      ),
     )
-    .option(
-      '--max-unhealthy <duration>',
-      `how long containers may be unhealthy (default: ${durationFlag(telemetry.maxUnhealthySeconds)})`,
+    .addOption(option('--max-cpu-ratio <ratio>', 'CPU as a multiple of what is usual', number(telemetry.maxCpuRatio)))
+    .addOption(
+      option(
+        '--min-cpu-percent <percent>',
+        'CPU, in percent of a core, below which it is never too much',
+        number(telemetry.minCpuPercent),
+      ),
+    )
+    .addOption(
+      option(
+        '--max-unhealthy <duration>',
+        'how long containers may be unhealthy during the soak',
+        seconds(telemetry.maxUnhealthySeconds),
+      ),
     );
 }
 
 export function addReleaseCreateCommand(release: Command, terminal: Terminal): void {
   const create = release.command('create').description('add a release and print its digest');
   addPolicyFlags(addContentFlags(create)).addOption(
-    completedBy(
-      'file',
-      new Option('--manifest <file>', 'a whole manifest as JSON, instead of all the flags above').conflicts([
-        ...CONTENT_FLAGS,
-      ]),
-    ),
+    option('--manifest <file>', 'a whole manifest as JSON, instead of all the flags above', {
+      completion: 'file',
+    }).conflicts([...CONTENT_FLAGS]),
   );
   addOperatorFlags(create).action((flags: CreateFlags) => createRelease(terminal, flags));
   create.addHelpText(

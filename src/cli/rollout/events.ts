@@ -1,10 +1,11 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { ReleaseNames } from '../../explain/log-entry.ts';
 import type { LogEventBody } from '../../wire/operator.ts';
 import { numberedLine } from '../event/entry-line.ts';
 import { hostOption, rolloutArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { loadReleaseNames } from '../operator/release-names.ts';
 import { readWholeNumber } from '../terminal/number.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
@@ -38,7 +39,7 @@ export function addRolloutEventsCommand(rollout: Command, terminal: Terminal): v
   const command = rollout.command('events').description('list the log of a rollout, oldest first');
   command
     .addArgument(rolloutArgument())
-    .addOption(new Option('--after <id>', 'only events after this one (default: 0)'))
+    .addOption(option('--after <id>', 'only events after this one', { default: '0' }))
     .addOption(hostOption('only events of this host'));
   addOperatorFlags(command).action((id, flags: EventFlags) => listRolloutEvents(terminal, id, flags));
   addExamples(command, [

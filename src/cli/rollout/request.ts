@@ -1,11 +1,11 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
 import { DEFAULT_ROLLOUT } from '../../domain/rollout.ts';
 import type { CreateRolloutBody } from '../../wire/rollout.ts';
-import { completedBy } from '../operator/completion-source.ts';
 import { readHostName } from '../operator/host-name.ts';
 import { readLabels } from '../operator/labels.ts';
 import type { OperatorFlags } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { readWholeNumber } from '../terminal/number.ts';
 import { formatWaves, readWaves } from './waves.ts';
 
@@ -21,16 +21,27 @@ export interface RequestFlags extends OperatorFlags {
 export function addRequestFlags(command: Command): Command {
   const { waves, maxInFlight, failureThreshold } = DEFAULT_ROLLOUT;
   return command
-    .addOption(new Option('--selector <key=value...>', 'the hosts that carry all of these labels; may be repeated'))
+    .addOption(option('--selector <key=value...>', 'the hosts that carry all of these labels; may be repeated'))
+    .addOption(option('--host <name...>', 'these hosts; may be repeated', { completion: 'host' }).conflicts('selector'))
     .addOption(
-      completedBy('host', new Option('--host <name...>', 'these hosts; may be repeated')).conflicts('selector'),
+      option(
+        '--waves <sizes>',
+        'sizes of the waves: numbers of hosts, or the percentage of all hosts reached by then',
+        {
+          default: formatWaves(waves),
+        },
+      ),
     )
-    .option(
-      '--waves <sizes>',
-      `numbers of hosts, or the percentage of all that is reached by then (default: ${formatWaves(waves)})`,
+    .addOption(
+      option('--max-in-flight <count>', 'how many hosts may be updated at the same time', {
+        default: String(maxInFlight),
+      }),
     )
-    .option('--max-in-flight <count>', `hosts that are updated at the same time (default: ${maxInFlight})`)
-    .option('--failure-threshold <count>', `failed hosts that are tolerated (default: ${failureThreshold})`);
+    .addOption(
+      option('--failure-threshold <count>', 'how many failed hosts are tolerated', {
+        default: String(failureThreshold),
+      }),
+    );
 }
 
 /** The request apart from its release; what was not given is left to the server's defaults. Throws `usage`. */

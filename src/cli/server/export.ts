@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import { STEP_SECONDS } from '../../domain/history-query.ts';
 import { parseInstant } from '../../domain/instant.ts';
 import { plural } from '../../domain/words.ts';
 import { collect, dataOption, hostOption } from '../operator/arguments.ts';
-import { completedBy } from '../operator/completion-source.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
+import { option } from '../operator/option.ts';
 import { readDuration, readTimeSpan, type SpanFlags } from '../terminal/duration.ts';
 import { printNote, type Terminal } from '../terminal/terminal.ts';
 
@@ -93,15 +93,17 @@ async function exportTo(terminal: Terminal, flags: ExportFlags): Promise<void> {
 export function addExportCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('export')
-    .description('write history out, even while the server is running')
-    .addOption(new Option('--format <format>', 'format of the output').choices(FORMATS).makeOptionMandatory())
+    .description('export history, even while the server is running')
+    .addOption(option('--format <format>', 'format of the output').choices(FORMATS).makeOptionMandatory())
     .addOption(dataOption())
-    .addOption(hostOption('only this host; may be repeated (default: all hosts)').argParser(collect))
-    .option('--from <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: the beginning)')
-    .option('--to <when>', 'how long ago (1h, 7d) or an ISO 8601 time (default: now)')
-    .option('--step <duration>', 'one row per step, for example 60s or 1h (default: every sample)')
+    .addOption(hostOption('only this host; may be repeated').argParser(collect))
     .addOption(
-      completedBy('file', new Option('--output <file>', 'file to write; must not exist yet (default: stdout)')),
+      option('--from <when>', 'how long ago, for example 1h or 7d, or an ISO 8601 time', { default: 'the beginning' }),
+    )
+    .addOption(option('--to <when>', 'how long ago, or an ISO 8601 time', { default: 'now' }))
+    .addOption(option('--step <duration>', 'one row per step, for example 60s or 1h', { default: 'every sample' }))
+    .addOption(
+      option('--output <file>', 'file to write; must not exist yet', { default: 'stdout', completion: 'file' }),
     )
     .action((flags: ExportFlags) => exportTo(terminal, flags));
   addExamples(command, [

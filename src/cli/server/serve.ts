@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command, Option } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import { DEFAULT_RETENTION, type Retention, type Tier } from '../../domain/history.ts';
 import type { Log } from '../../domain/log.ts';
@@ -8,6 +8,7 @@ import type { ApplianceConfig } from '../../main.ts';
 import { dataOption } from '../operator/arguments.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
+import { option } from '../operator/option.ts';
 import { durationFlag, readDurationOrZero } from '../terminal/duration.ts';
 import { readWholeNumber } from '../terminal/number.ts';
 import { aborted, stopSignal } from '../terminal/stop-signal.ts';
@@ -100,19 +101,19 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
 
 function keepOption(tier: Tier, what: string): Option {
   const fallback = durationFlag(DEFAULT_RETENTION[tier] / 1000);
-  return new Option(`--keep-${tier} <duration>`, `how long to keep ${what}; 0 for not at all`).default(fallback);
+  return option(`--keep-${tier} <duration>`, `how long to keep ${what}; 0 for not at all`).default(fallback);
 }
 
 export function addServeCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('serve')
     .description('run the server')
-    .addOption(dataOption('directory of its state (env: NEXUS_DATA)'))
+    .addOption(dataOption('directory of its state'))
     .addOption(
-      new Option('--listen <host:port>', 'address for agents, and for operators with --url').default(DEFAULT_LISTEN),
+      option('--listen <host:port>', 'address for agents, and for operators with --url').default(DEFAULT_LISTEN),
     )
     .addOption(
-      new Option('--agent-rate-limit <count>', 'requests per minute with one agent token; 0 for no limit').default(
+      option('--agent-rate-limit <count>', 'requests per minute with one agent token; 0 for no limit').default(
         String(DEFAULT_AGENT_RATE_LIMIT),
       ),
     )
@@ -121,9 +122,9 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .addOption(keepOption('10m', 'one point per 10 minutes'))
     .addOption(keepOption('1h', 'one point per hour'))
     .addOption(
-      new Option(
+      option(
         '--remote-write <url>',
-        `forward every sample to this Prometheus remote-write address (env: ${REMOTE_WRITE_AUTHORIZATION})`,
+        `forward every sample to this Prometheus remote-write address, with the header in ${REMOTE_WRITE_AUTHORIZATION}`,
       ),
     )
     .action((flags) => serve(terminal, flags));

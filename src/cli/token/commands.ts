@@ -1,10 +1,11 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
 import { TOKEN_LIFETIME_SECONDS } from '../../domain/token.ts';
 import type { MintedTokenBody, TokenBody } from '../../wire/operator.ts';
 import { hostOption, tokenArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { readDuration } from '../terminal/duration.ts';
 import { printable } from '../terminal/printable.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -31,7 +32,7 @@ function ownerOf(flags: OwnerFlags): string | null {
 function addOwnerFlags(command: Command): Command {
   return command
     .addOption(hostOption('for the agent of this host').conflicts('admin'))
-    .addOption(new Option('--admin', 'for an operator over the network'));
+    .option('--admin', 'for an operator over the network');
 }
 
 /** The plaintext is alone on stdout, so that `TOKEN=$(nexus token create …)` contains nothing else. */
@@ -121,8 +122,10 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
 
   const create = token.command('create').description('create a token; its plaintext is shown only once');
   addOwnerFlags(create)
-    .option('--name <label>', 'what it is for (default: agent or admin)')
-    .option('--expires <duration>', 'how long it is valid, for example 1h, 90d, 1y (default: for ever)');
+    .addOption(option('--name <label>', 'what it is for', { default: 'agent or admin' }))
+    .addOption(
+      option('--expires <duration>', 'how long it is valid, for example 1h, 90d or 1y', { default: 'without end' }),
+    );
   addOperatorFlags(create).action((flags) => createToken(terminal, flags));
   addExamples(create, [
     ['NEXUS_AGENT_TOKEN=$(nexus token create --host web-1)', 'Capture the token: nothing else goes to stdout'],
