@@ -10,6 +10,7 @@ const ENTRIES = new Set([
   'scripts/bench/history.ts',
   'scripts/bench/ingest.ts',
   'scripts/bench/rollout.ts',
+  'scripts/bench/start.ts',
   'scripts/bench/support/bare-server.ts',
   'scripts/build/build.ts',
   'scripts/demo/demo.ts',

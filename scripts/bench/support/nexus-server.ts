@@ -18,9 +18,13 @@ export interface ServerChoice {
  * pieces than are used, and counts them as memory of the server. What was built is on the disk then, too, and its
  * writing disturbs nobody's sync.
  */
-function install(executable: string, directory: string): string {
+export async function installNexus(
+  directory: string,
+  { executable }: Pick<ServerChoice, 'executable'>,
+): Promise<string> {
+  const source = executable ?? (await builtExecutable(ROOT, (line) => process.stdout.write(`${line}\n`)));
   const installed = path.join(directory, 'installed-nexus');
-  if (!existsSync(installed)) copyFileSync(executable, installed);
+  if (source !== installed && !existsSync(installed)) copyFileSync(source, installed);
   execFileSync('sync');
   return installed;
 }
@@ -32,6 +36,5 @@ export async function startNexus(dataDir: string, logFile: string, choice: Serve
     const profiling = ['--cpu-prof', `--cpu-prof-dir=${choice.profile}`];
     return ChildServer.start(process.execPath, [...profiling, path.join(ROOT, 'bin', 'nexus.ts'), ...serve], logFile);
   }
-  const executable = choice.executable ?? (await builtExecutable(ROOT, (line) => process.stdout.write(`${line}\n`)));
-  return ChildServer.start(install(executable, path.dirname(logFile)), serve, logFile);
+  return ChildServer.start(await installNexus(path.dirname(logFile), choice), serve, logFile);
 }
