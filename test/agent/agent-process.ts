@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { telemetrySchema } from '../../src/wire/telemetry.ts';
 import { nexusCommand } from '../e2e/support/nexus-command.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import type { ScriptedServer } from './telemetry/scripted-server.ts';
-import { waitUntil } from './telemetry/wait-until.ts';
 
 export interface AgentProcess {
   readonly pid: number;
@@ -75,7 +75,7 @@ export async function waitForTick(
 ): Promise<ReceivedTick> {
   const find = (): ReceivedTick | undefined =>
     readTicks(server).find((tick) => tick.recordedAtMs >= fromMs && holds(tick));
-  await waitUntil(() => find() !== undefined, what);
+  await waitUntil(what, () => find() !== undefined);
   const tick = find();
   if (tick === undefined) throw new Error(`${what} came and went`);
   return tick;

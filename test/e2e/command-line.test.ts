@@ -4,7 +4,6 @@ import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import {
   containerListBodySchema,
   createdHostBodySchema,
@@ -16,7 +15,8 @@ import {
   tokenBodySchema,
   tokenListBodySchema,
 } from '../../src/wire/operator.ts';
-import { findExecutable, type NexusCommand, nexusCommand } from './support/nexus-command.ts';
+import { HUNG_AFTER_MS } from '../runtime/wait-until.ts';
+import { nexusCommand } from './support/nexus-command.ts';
 import { launchServer, NexusServer, scratchDirectory, serveToItsEnd } from './support/nexus-server.ts';
 
 interface Ended {
@@ -25,16 +25,14 @@ interface Ended {
   readonly stderr: string;
 }
 
-const executable = findExecutable();
-
-function nexus(
-  args: readonly string[],
-  env: Record<string, string> = {},
-  command: NexusCommand = nexusCommand(),
-): Promise<Ended> {
+function nexus(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const command = nexusCommand();
   return new Promise((resolve) => {
-    const child = execFile(command.file, [...command.args, ...args], { env, timeout: 30_000 }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr }),
+    const child = execFile(
+      command.file,
+      [...command.args, ...args],
+      { env, timeout: HUNG_AFTER_MS },
+      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
 }
@@ -228,24 +226,11 @@ test('a second SIGTERM ends serve at once with 1, though a request is under way'
   t.after(() => socket.destroy());
   socket.on('error', () => {});
   socket.write('POST /agent/telemetry HTTP/1.1\r\nHost: nexus\r\nContent-Length: 1000\r\n');
-  await setTimeout(200);
+  // An answer on another connection shows that the server has read what came before it.
+  assert.equal(await server.isAlive(), true);
   server.signal('SIGTERM');
   await server.waitForLog(/stopping/);
   assert.ok(server.isRunning());
   server.signal('SIGTERM');
-  assert.deepEqual(await server.waitForExit(2_000), { code: 1, signal: null });
-});
-
-test('the version comes quickly', { skip: 'obstacle' in executable && executable.obstacle }, async () => {
-  assert.ok('path' in executable);
-  const tookMs: number[] = [];
-  for (let turn = 0; turn < 5; turn += 1) {
-    const startedAtMs = performance.now();
-    const { code, stdout } = await nexus(['--version'], {}, { file: executable.path, args: [] });
-    tookMs.push(performance.now() - startedAtMs);
-    assert.equal(code, 0);
-    assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
-  }
-  // The quickest of a few: what the program needs, whatever else the machine is doing.
-  assert.ok(Math.min(...tookMs) < 150, `it took ${tookMs.map(Math.round).join(', ')} ms`);
+  assert.deepEqual(await server.waitForExit(), { code: 1, signal: null });
 });

@@ -8,10 +8,10 @@ import { GeneratedHost } from '../../scripts/bench/generate-fleet.ts';
 import type { NexusClient } from '../../src/client/nexus-client.ts';
 import { formatInstant } from '../../src/domain/instant.ts';
 import type { HostHistoryBody } from '../../src/wire/operator.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { afterwards } from './support/afterwards.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
 import { SmallDisk, skipWithoutSmallDisks } from './support/small-disk.ts';
-import { waitUntil } from './support/wait-until.ts';
 
 const skip = skipWithoutSmallDisks();
 const HOUR_MS = 3_600_000;
@@ -99,7 +99,7 @@ test('a server killed again and again while it compacts loses no tick and stores
   }
   let interrupted = 0;
   for (let kill = 0; kill < KILLS; kill += 1) {
-    await waitUntil('another chunk to be written', 20_000, () => chunks(dataDir) > kill * 20);
+    await waitUntil('another chunk to be written', () => chunks(dataDir) > kill * 20);
     if (oldRows(dataDir) > 0) interrupted += 1;
     await server.kill();
     server = await NexusServer.start(t, { dataDir });
@@ -111,7 +111,7 @@ test('a server killed again and again while it compacts loses no tick and stores
     if (again !== undefined) await send(t, server, again.token, again.ticks.slice(kill * 400, kill * 400 + 400));
   }
   assert.ok(interrupted > 2, 'it was killed while there was work left');
-  await waitUntil('everything to be compacted', 60_000, () => oldRows(dataDir) === 0);
+  await waitUntil('everything to be compacted', () => oldRows(dataDir) === 0);
   const client = server.operator(t);
   for (const { name, ticks } of hosts) await assertComplete(client, name, ticks);
 });
@@ -127,7 +127,7 @@ test('on a full disk compaction rests with a log line, and goes on when there is
   const other = await addHost(operator, 'web-2');
   const filling = generate(8, 5_000);
   disk.fill();
-  const line = await waitUntil('a log line about the full disk', 60_000, async () => {
+  const line = await waitUntil('a log line about the full disk', async () => {
     await send(t, server, other, filling.splice(0, 500)).catch(() => {});
     return server.log().find((one) => /the disk is full/.test(one.reason ?? ''));
   });
@@ -136,6 +136,6 @@ test('on a full disk compaction rests with a log line, and goes on when there is
   await server.waitUntilReady();
   await send(t, server, token, ticks);
   // The newest row stays, whatever its age: it holds the number that the next one counts on from.
-  await waitUntil('everything to be compacted', 90_000, () => oldRows(disk.directory) <= 1);
+  await waitUntil('everything to be compacted', () => oldRows(disk.directory) <= 1);
   await assertComplete(server.operator(t), 'web-1', ticks);
 });

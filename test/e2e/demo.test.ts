@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { importBusybox, runContainer, skipWithoutLab, startEngine } from '../../scripts/lab/engine.ts';
+import { HUNG_AFTER_MS } from '../runtime/wait-until.ts';
 
 const DEMO = path.resolve(import.meta.dirname, '../../scripts/demo/demo.ts');
-/** The first run may build the executable. */
-const LIMIT_MS = 240_000;
 
 interface Ended {
   readonly code: number | null;
@@ -22,7 +21,7 @@ async function demoToItsEnd(t: TestContext, dockerHost: string): Promise<Ended> 
   t.after(() => rmSync(temporary, { recursive: true, force: true }));
   const env = { ...process.env, DOCKER_HOST: dockerHost, TMPDIR: temporary, FORCE_COLOR: undefined };
   const ended = await new Promise<Ended>((resolve) => {
-    const child = execFile(process.execPath, [DEMO, '--exit'], { env, timeout: LIMIT_MS }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [DEMO, '--exit'], { env, timeout: HUNG_AFTER_MS }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
   });

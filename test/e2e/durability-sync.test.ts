@@ -6,9 +6,10 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import { chooseSeed, SeededRandom } from '../domain/seeded-random.ts';
+import { unlessHung, waitUntil } from '../runtime/wait-until.ts';
 import { HostLedger } from './support/host-ledger.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
-import { SimulatedAgent } from './support/simulated-agent.ts';
+import { countAcknowledged, SimulatedAgent } from './support/simulated-agent.ts';
 import { SmallDisk, skipWithoutSmallDisks } from './support/small-disk.ts';
 import {
   failingSyncs,
@@ -18,11 +19,12 @@ import {
   skipWithoutStrace,
   straceInto,
 } from './support/system-calls.ts';
-import { waitUntil, within } from './support/wait-until.ts';
 
 const AGENTS = 6;
 const TICKS_EACH = 15;
 const POWER_CUTS = 4;
+/** At the least, before each. */
+const POSTS_A_CUT = 25;
 const DISK_MB = 48;
 /** Of the calls of the writing thread: the first ones are those of a start. */
 const FIRST_FAILING_SYNC = 30;
@@ -90,7 +92,7 @@ test('between the reading of a post and the writing of its 204 the log is synced
   await operator.close();
   const { code } = await server.stop();
   assert.equal(code, 0);
-  await waitUntil('the trace to be complete', 10_000, () => isTraceComplete(trace, server.pid));
+  await waitUntil('the trace to be complete', () => isTraceComplete(trace, server.pid));
 
   const calls = readSystemCalls(trace, server.pid);
   assert.equal(requireSyncBeforeAnswers(calls), AGENTS * (TICKS_EACH + 1));
@@ -143,7 +145,7 @@ test('a sync of the log that fails is answered 503, and the server goes on by it
 async function freeze(server: NexusServer): Promise<void> {
   server.signal('SIGSTOP');
   const tasks = `/proc/${server.pid}/task`;
-  await waitUntil('the server to stand still', 10_000, () =>
+  await waitUntil('the server to stand still', () =>
     readdirSync(tasks).every((task) => /\) T /.test(readFileSync(`${tasks}/${task}/stat`, 'utf8'))),
   );
 }
@@ -163,14 +165,18 @@ test('a power cut right after a 204 loses nothing', { skip: skipWithoutSmallDisk
     agents = [...agents, ...(await addAgents(server, operator, `cut${cut}`, seed + cut))];
     const stop = new AbortController();
     const traffic = Promise.all(agents.map((agent) => agent.run(server.url, stop.signal)));
-    await sleep(random.between(20, 500));
+    const wanted = countAcknowledged(agents) + POSTS_A_CUT;
+    await Promise.all([
+      sleep(random.between(20, 500)),
+      waitUntil('posts to be acknowledged', () => countAcknowledged(agents) >= wanted),
+    ]);
     await freeze(server);
     // Shows that the copy is what a power cut leaves: this was written and never synced.
     writeFileSync(path.join(disk.directory, 'never-synced'), 'x'.repeat(5_000));
     const found = disk.afterPowerCut();
     await server.kill();
     stop.abort();
-    await within('the agents to notice', 30_000, traffic);
+    await unlessHung('the agents to notice', traffic);
     const witness = path.join(found.directory, 'never-synced');
     assert.ok(!existsSync(witness) || statSync(witness).size === 0, 'the copy holds what was never synced');
 
@@ -182,7 +188,5 @@ test('a power cut right after a 204 loses nothing', { skip: skipWithoutSmallDisk
     await after.close();
     assert.equal((await restarted.stop()).code, 0);
   }
-  const acknowledged = agents.reduce((sum, agent) => sum + agent.ledger.acknowledgedCount, 0);
-  t.diagnostic(`${POWER_CUTS} power cuts, ${acknowledged} ticks acknowledged`);
-  assert.ok(acknowledged > 100, `only ${acknowledged} ticks were acknowledged: that is no load`);
+  t.diagnostic(`${POWER_CUTS} power cuts, ${countAcknowledged(agents)} ticks acknowledged`);
 });

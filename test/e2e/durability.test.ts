@@ -9,22 +9,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { NexusClient } from '../../src/client/nexus-client.ts';
 import { chooseSeed, SeededRandom } from '../domain/seeded-random.ts';
+import { unlessHung, waitUntil } from '../runtime/wait-until.ts';
 import { afterwards } from './support/afterwards.ts';
 import { HostLedger } from './support/host-ledger.ts';
-import { findExecutable } from './support/nexus-command.ts';
 import { launchServer, NexusServer, scratchDirectory } from './support/nexus-server.ts';
 import { OperatorTraffic } from './support/operator-traffic.ts';
-import { SimulatedAgent } from './support/simulated-agent.ts';
-import { waitUntil, within } from './support/wait-until.ts';
+import { countAcknowledged, SimulatedAgent } from './support/simulated-agent.ts';
 
 const AGENTS = 8;
-const READY_LIMIT_MS = 2_000;
 const FULL_CHECK_EVERY = 10;
 /** Long enough that several commits are under way, short enough that a hundred cycles are a matter of minutes. */
 const LOAD_MS = { min: 30, max: 450 };
-const RUN_LIMIT_MS = 30_000;
-/** After this `docker stop` sends SIGKILL, unless told otherwise. */
-const DOCKER_STOP_MS = 10_000;
 
 function readCycles(): number {
   const text = process.env['NEXUS_KILL_CYCLES'] ?? (process.env['CI'] === undefined ? '10' : '100');
@@ -90,11 +85,14 @@ test('nothing acknowledged is lost or doubled when the server is killed at rando
         requests += acknowledged;
       }),
     ]);
-    await sleep(random.between(LOAD_MS.min, LOAD_MS.max));
+    await Promise.all([
+      sleep(random.between(LOAD_MS.min, LOAD_MS.max)),
+      waitUntil('posts to be acknowledged', () => countAcknowledged(agents) >= cycle * AGENTS),
+    ]);
     // The signal comes first: the agents find out by themselves, each in the middle of whatever it was doing.
     const killed = server.kill();
     stop.abort();
-    await within('the agents to notice', RUN_LIMIT_MS, Promise.all([killed, traffic]));
+    await unlessHung('the agents to notice', Promise.all([killed, traffic]));
     await operator.close();
     assert.deepEqual(
       server.log().filter((line) => line.level === 'error' || line.level === 'fatal'),
@@ -109,16 +107,11 @@ test('nothing acknowledged is lost or doubled when the server is killed at rando
   assert.deepEqual(await exitOf(server), { code: 0, signal: null });
   checkIntegrity(t, dataDir);
 
-  const ticks = agents.reduce((sum, agent) => sum + agent.ledger.acknowledgedCount, 0);
   const seconds = Math.round((performance.now() - startedAtMs) / 1000);
   t.diagnostic(
     `ready after p50 ${percentile(readyMs, 0.5)} ms, p95 ${percentile(readyMs, 0.95)} ms, max ${percentile(readyMs, 1)} ms; ` +
-      `${ticks} ticks in ${requests} requests acknowledged, ${operators.hostCount} hosts added, ${seconds} s`,
+      `${countAcknowledged(agents)} ticks in ${requests} requests acknowledged, ${operators.hostCount} hosts added, ${seconds} s`,
   );
-  assert.ok(ticks > cycles * AGENTS, `only ${ticks} ticks were acknowledged: that is no load`);
-  // The promise is about the program as it is shipped; the sources are compiled anew at every start.
-  const isShipped = 'path' in findExecutable();
-  assert.ok(!isShipped || percentile(readyMs, 1) < READY_LIMIT_MS, `ready after ${percentile(readyMs, 1)} ms`);
 
   async function verify(operator: NexusClient, url: string, everything: boolean): Promise<void> {
     for (const { ledger } of agents) await (everything ? ledger.verifyAll(operator) : ledger.verifyFresh(operator));
@@ -139,7 +132,7 @@ test('a server killed at any moment of its first start comes up the next time', 
     const dataDir = path.join(scratchDirectory(t), 'data');
     const launch = launchServer(t, { dataDir });
     // Until the directory appears the process only loads its program; what follows is over within milliseconds.
-    await waitUntil('the data directory to appear', 10_000, () => existsSync(dataDir));
+    await waitUntil('the data directory to appear', () => existsSync(dataDir));
     await sleep(random.between(0, 30));
     launch.child.kill('SIGKILL');
     await launch.exited;
@@ -163,15 +156,12 @@ test('SIGTERM under load finishes what was taken: the history is exactly what go
   const agents = await addAgents(server.operator(t), AGENTS, random);
   const stop = new AbortController();
   const traffic = Promise.all(agents.map((agent) => agent.run(server.url, stop.signal)));
-  await waitUntil('every agent to be under way', RUN_LIMIT_MS, () =>
-    agents.every(({ ledger }) => ledger.acknowledgedCount > 20),
-  );
-  const { code, signal, tookMs } = await server.stop(10_000);
+  await waitUntil('every agent to be under way', () => agents.every(({ ledger }) => ledger.acknowledgedCount > 20));
+  const { code, signal, tookMs } = await server.stop();
   stop.abort();
-  await within('the agents to notice', RUN_LIMIT_MS, traffic);
+  await unlessHung('the agents to notice', traffic);
   assert.deepEqual({ code, signal }, { code: 0, signal: null });
   t.diagnostic(`ended ${Math.round(tookMs)} ms after SIGTERM`);
-  assert.ok(tookMs < 3_000, `it took ${Math.round(tookMs)} ms to end`);
   assert.equal(existsSync(path.join(dataDir, 'nexus.db-wal')), false, 'the log is folded into the database');
 
   const restarted = await NexusServer.start(t, { dataDir });
@@ -192,14 +182,20 @@ test('a client that stalls in the middle of a request cannot hold up the end for
   const { hostname, port } = new URL(server.url);
   const stalled = connect(Number(port), hostname);
   afterwards(t, () => stalled.destroy());
-  await within('the connection', 5_000, once(stalled, 'connect'));
+  await unlessHung('the connection', once(stalled, 'connect'));
   const ended = once(stalled, 'close');
   stalled.on('error', () => {});
   stalled.write('POST /agent/telemetry HTTP/1.1\r\nhost: nexus\r\ncontent-le');
   // Another request that is answered on its own connection shows that the server has read what came before it.
   assert.equal(await server.isAlive(), true);
+  let received = '';
+  stalled.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
+  });
   const { code, tookMs } = await server.stop();
   assert.equal(code, 0);
-  assert.ok(tookMs < DOCKER_STOP_MS, `it took ${Math.round(tookMs)} ms to end`);
-  await within('the stalled connection to be cut', 5_000, ended);
+  await unlessHung('the stalled connection to be cut', ended);
+  // A server that lets it be answers 408 in the end; by then `docker stop` would have sent SIGKILL.
+  assert.equal(received, '', 'it is cut, not waited for');
+  t.diagnostic(`ended ${Math.round(tookMs)} ms after SIGTERM`);
 });

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { Client } from 'undici';
 import { formatInstant } from '../../src/domain/instant.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { afterwards } from './support/afterwards.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
-import { waitUntil } from './support/wait-until.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -50,7 +50,7 @@ test('a server told to keep little lets go of the rest by itself, and says what 
     const answer = await client.request({ method: 'POST', path: '/agent/telemetry/batch', headers, body });
     assert.equal(answer.statusCode, 204, await answer.body.text());
   }
-  await waitUntil('old rows to be compacted, and old chunks to go', 60_000, () => {
+  await waitUntil('old rows to be compacted, and old chunks to go', () => {
     // The newest row of all stays, and a span of two hours goes when all of it is past its time.
     const rows = count(dataDir, 'ticks WHERE recorded_at_ms < ?', nowMs - 5 * HOUR_MS);
     return rows <= 1 && count(dataDir, 'chunks WHERE tier > 0 AND start_ms < ?', nowMs - 29 * HOUR_MS) === 0;

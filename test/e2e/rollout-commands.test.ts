@@ -15,11 +15,11 @@ import { dispatchBodySchema } from '../../src/wire/agent-event.ts';
 import { mintedTokenBodySchema } from '../../src/wire/operator.ts';
 import { releaseListBodySchema } from '../../src/wire/release.ts';
 import { replayBodySchema, rolloutBodySchema, rolloutPlanBodySchema } from '../../src/wire/rollout.ts';
+import { HUNG_AFTER_MS, waitUntil } from '../runtime/wait-until.ts';
 import { afterwards } from './support/afterwards.ts';
 import { nexusCommand } from './support/nexus-command.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
 import { post } from './support/simulated-agent.ts';
-import { waitUntil } from './support/wait-until.ts';
 
 type Dispatch = z.output<typeof dispatchBodySchema>;
 
@@ -126,7 +126,7 @@ class Operator {
     const { file, args: before } = nexusCommand();
     return new Promise((resolve) => {
       const all = [...before, ...args, '--data', this.#dataDir];
-      const child = execFile(file, all, { env: {}, timeout: 60_000 }, (_, stdout, stderr) =>
+      const child = execFile(file, all, { env: {}, timeout: HUNG_AFTER_MS }, (_, stdout, stderr) =>
         resolve({ code: child.exitCode, stdout, stderr }),
       );
     });
@@ -297,7 +297,7 @@ test('a canary that fails is rolled back, its release quarantined and held until
 
   assert.match(await operator.run('rollout', 'plan', 'shop@1.5', '--host', 'web-2'), /web-2 +hold +.*quarantined/);
   const held = await operator.run('rollout', 'create', 'shop@1.5', '--host', 'web-2');
-  await waitUntil('the gate to hold', 5_000, async () => {
+  await waitUntil('the gate to hold', async () => {
     const { hosts } = await operator.json(rolloutBodySchema, 'rollout', 'show', held);
     return hosts[0]?.held_by?.gate === 'quarantine';
   });

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { skipWithoutLab } from '../../scripts/lab/engine.ts';
+import { HUNG_AFTER_MS } from '../runtime/wait-until.ts';
 
 const DEMO = path.resolve(import.meta.dirname, '../../scripts/demo/rollout-demo.ts');
-/** The first run may build the executable. */
-const LIMIT_MS = 300_000;
 
 interface Ended {
   readonly code: number | null;
@@ -22,8 +21,11 @@ async function demoToItsEnd(t: TestContext, ...nodeFlags: readonly string[]): Pr
   t.after(() => rmSync(temporary, { recursive: true, force: true }));
   const env = { ...process.env, TMPDIR: temporary, FORCE_COLOR: undefined };
   const ended = await new Promise<Ended>((resolve) => {
-    const child = execFile(process.execPath, [...nodeFlags, DEMO], { env, timeout: LIMIT_MS }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr }),
+    const child = execFile(
+      process.execPath,
+      [...nodeFlags, DEMO],
+      { env, timeout: HUNG_AFTER_MS },
+      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
   assert.deepEqual(readdirSync(temporary), []);

@@ -14,18 +14,13 @@ import {
   mintedTokenBodySchema,
 } from '../../src/wire/operator.ts';
 import { HttpClient, targetOf } from '../http/http-client.ts';
+import { HUNG_AFTER_MS, unlessHung } from '../runtime/wait-until.ts';
 import { telemetryBody } from '../wire/telemetry-body.ts';
 import { afterwards } from './support/afterwards.ts';
 import { findExecutable } from './support/nexus-command.ts';
 import { scratchDirectory } from './support/nexus-server.ts';
-import { within } from './support/wait-until.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const VERSION_RUNS = 5;
-/** A machine that is busy with something else gets another chance. */
-const VERSION_SERIES = 8;
-const VERSION_LIMIT_MS = 150;
-const COMMAND_LIMIT_MS = 30_000;
 /** Posts at once. */
 const TOGETHER = 64;
 /** What Node calls a worker thread to the system. */
@@ -57,7 +52,7 @@ class LonelyFolder {
     args: readonly string[],
     env: Record<string, string> = {},
   ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    const options = { cwd: this.directory, env, timeout: COMMAND_LIMIT_MS, ...this.#user };
+    const options = { cwd: this.directory, env, timeout: HUNG_AFTER_MS, ...this.#user };
     return new Promise((resolve) => {
       const child = execFile('./nexus', args, options, (_, stdout, stderr) =>
         resolve({ code: child.exitCode, stdout, stderr }),
@@ -88,24 +83,11 @@ class LonelyFolder {
   }
 }
 
-test('the executable says its version at once', async (t) => {
+test('the executable says its version, and leaves nothing behind', async (t) => {
   const folder = new LonelyFolder(t);
   const manifest = readFileSync(path.join(ROOT, 'package.json'), 'utf8');
   const { version } = z.object({ version: z.string() }).parse(JSON.parse(manifest));
-  // The first run of a fresh copy reads the file from the disk; what counts is how a command feels.
   assert.equal(await folder.succeed(['--version']), `${version}\n`);
-  let medianMs = Number.POSITIVE_INFINITY;
-  for (let series = 1; series <= VERSION_SERIES && medianMs >= VERSION_LIMIT_MS; series += 1) {
-    const runsMs: number[] = [];
-    for (let run = 0; run < VERSION_RUNS; run += 1) {
-      const startedAtMs = performance.now();
-      await folder.succeed(['--version']);
-      runsMs.push(Math.round(performance.now() - startedAtMs));
-    }
-    medianMs = [...runsMs].sort((a, b) => a - b)[Math.floor(VERSION_RUNS / 2)] ?? Number.NaN;
-    t.diagnostic(`--version took ${runsMs.join(', ')} ms; median ${medianMs} ms`);
-  }
-  assert.ok(medianMs < VERSION_LIMIT_MS, `--version takes ${medianMs} ms`);
   assert.deepEqual(readdirSync(folder.directory), ['nexus']);
 });
 
@@ -124,7 +106,7 @@ async function startServer(t: TestContext, folder: LonelyFolder, args: readonly 
   });
   assert.ok(server.stdout !== null && server.pid !== undefined);
   const firstLine = once(createInterface(server.stdout), 'line').then(String);
-  const line = await within('the server to print where it listens', COMMAND_LIMIT_MS, firstLine);
+  const line = await unlessHung('the server to print where it listens', firstLine);
   const url = /^nexus listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
   assert.ok(url !== undefined, `it printed '${line}'`);
   return { server, url, log: () => log };
@@ -157,7 +139,7 @@ test('one file serves, adds a host, mints a token and reports', async (t) => {
   assert.equal((await folder.run(['agent', '--once'])).code, 2);
 
   server.kill('SIGTERM');
-  const [code] = await within('the server to end', COMMAND_LIMIT_MS, once(server, 'exit'));
+  const [code] = await unlessHung('the server to end', once(server, 'exit'));
   assert.equal(code, 0, log());
   assert.deepEqual(
     readdirSync(folder.directory).filter((name) => name !== 'agent'),
@@ -196,6 +178,6 @@ test('telemetry that comes together is read by a thread of the one file', async 
   assert.doesNotMatch(log(), /the thread that reads telemetry failed/);
 
   server.kill('SIGTERM');
-  const [code] = await within('the server to end', COMMAND_LIMIT_MS, once(server, 'exit'));
+  const [code] = await unlessHung('the server to end', once(server, 'exit'));
   assert.equal(code, 0, log());
 });

@@ -8,7 +8,7 @@ import { formatInstant } from '../../src/domain/instant.ts';
 import { jsonList } from '../../src/http/json-list.ts';
 import { writePieces } from '../../src/http/write-pieces.ts';
 import { hostHistoryBodySchema } from '../../src/wire/operator.ts';
-import { waitUntil } from '../e2e/support/wait-until.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { bareTick, containerBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 import type { Target } from './http-client.ts';
@@ -158,7 +158,7 @@ test('no more is made than the reader takes', async (t) => {
   const response = await begin(target, '/');
   response.pause();
   let before = -1;
-  await waitUntil('the sockets to be full', 5_000, () => {
+  await waitUntil('the sockets to be full', () => {
     const isFull = written.made === before;
     before = written.made;
     return isFull;
@@ -175,7 +175,7 @@ test('nothing more is made for a reader that has gone', async (t) => {
   const response = await begin(target, '/');
   await once(response, 'data');
   response.destroy();
-  await waitUntil('the pieces to end', 5_000, () => written.hasEnded);
+  await waitUntil('the pieces to end', () => written.hasEnded);
   assert.ok(written.made < PIECES);
   assert.deepEqual(written.failures, [], 'a reader may leave');
 });

@@ -11,8 +11,8 @@ import { snappyUncompress } from 'hyparquet/src/snappy.js';
 import { formatInstant } from '../../src/domain/instant.ts';
 import { Forwarder, type ForwarderParts } from '../../src/remote-write/forwarder.ts';
 import { ByteReader } from '../../src/telemetry/bytes.ts';
-import { waitUntil } from '../e2e/support/wait-until.ts';
 import { FleetServer } from '../http/fleet-server.ts';
+import { unlessHung, waitUntil } from '../runtime/wait-until.ts';
 import { telemetryBody } from '../wire/telemetry-body.ts';
 
 /** Of `telemetryBody`: eight of the host, seven of its container. */
@@ -133,9 +133,9 @@ test('every sample is forwarded with its labels, in base units, once', async (t)
   const { token } = await server.operator.addHost('web-1');
   await report(server, token, 3);
   forward(t, server, receiver.url);
-  await waitUntil('three ticks', 5_000, () => receiver.samples.length >= 3 * SAMPLES_PER_TICK);
+  await waitUntil('three ticks', () => receiver.samples.length >= 3 * SAMPLES_PER_TICK);
   await report(server, token, 2);
-  await waitUntil('two more', 5_000, () => receiver.samples.length >= 5 * SAMPLES_PER_TICK);
+  await waitUntil('two more', () => receiver.samples.length >= 5 * SAMPLES_PER_TICK);
   assert.equal(receiver.samples.length, 5 * SAMPLES_PER_TICK);
   const of = (name: string) => receiver.samples.find((sample) => sample.labels['__name__'] === name);
   assert.deepEqual(of('nexus_host_memory_used_bytes'), {
@@ -158,13 +158,9 @@ test('what a store does not take waits, over restarts and compaction, and is sen
   receiver.status = 503;
   const forwarder = forward(t, server, receiver.url);
   await report(server, token, 400);
-  await waitUntil(
-    'the oldest to be put off',
-    5_000,
-    () => server.writer.committed().store.forwarding.first() !== undefined,
-  );
+  await waitUntil('the oldest to be put off', () => server.writer.committed().store.forwarding.first() !== undefined);
   server.clock.advance(6 * 3600);
-  await waitUntil('everything to be put off', 10_000, () => {
+  await waitUntil('everything to be put off', () => {
     const { forwarding } = server.writer.committed().store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
@@ -174,8 +170,8 @@ test('what a store does not take waits, over restarts and compaction, and is sen
   await server.restart();
   receiver.status = 204;
   forward(t, server, receiver.url);
-  await waitUntil('all of them', 10_000, () => instants(receiver).size === 400);
-  await waitUntil('an empty queue', 5_000, () => server.writer.committed().store.forwarding.first() === undefined);
+  await waitUntil('all of them', () => instants(receiver).size === 400);
+  await waitUntil('an empty queue', () => server.writer.committed().store.forwarding.first() === undefined);
   assert.equal(receiver.samples.length, 400 * SAMPLES_PER_TICK);
   assert.equal(server.log.said('the remote store does not take samples: they wait').length, 1);
 });
@@ -187,14 +183,14 @@ test('what a store refuses is dropped with a log line, and the rest goes on', as
   receiver.status = 400;
   forward(t, server, receiver.url);
   await report(server, token, 1);
-  await waitUntil('a refusal', 5_000, () =>
+  await waitUntil('a refusal', () =>
     server.log
       .said('the remote store refused samples: they are dropped')
       .some((line) => line.fields['reason'] === '400 no'),
   );
   receiver.status = 204;
   await report(server, token, 1);
-  await waitUntil('the next tick', 5_000, () => receiver.samples.length === SAMPLES_PER_TICK);
+  await waitUntil('the next tick', () => receiver.samples.length === SAMPLES_PER_TICK);
   assert.deepEqual([...instants(receiver)], [Date.UTC(2026, 2, 1, 12, 1)]);
 });
 
@@ -207,13 +203,13 @@ test('the queue is bounded by size and by age: the oldest goes, with a log line'
   forward(t, server, receiver.url, limits);
   await report(server, token, 50);
   const dropped = 'the queue for the remote store is full or too old: the oldest was dropped';
-  await waitUntil('requests to be dropped', 5_000, () => server.log.said(dropped).length > 0);
-  await waitUntil('the rows to be put off', 5_000, () => {
+  await waitUntil('requests to be dropped', () => server.log.said(dropped).length > 0);
+  await waitUntil('the rows to be put off', () => {
     const { forwarding } = server.writer.committed().store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
   receiver.status = 204;
-  await waitUntil('an empty queue', 10_000, () => server.writer.committed().store.forwarding.first() === undefined);
+  await waitUntil('an empty queue', () => server.writer.committed().store.forwarding.first() === undefined);
   const got = [...instants(receiver)].sort((a, b) => a - b);
   assert.ok(got.length > 0 && got.length < 20, `${got.length} of 50`);
   assert.equal(got.at(-1), server.clock.nowMs(), 'the newest are kept');
@@ -228,17 +224,17 @@ test('what became of requests is counted, and what waits can be seen', async (t)
   assert.deepEqual(forwarder.figures().backlog, { requests: 0, requestBytes: 0, ticks: 0, oldestAtMs: null });
   await report(server, token, 10);
   const firstAtMs = Date.UTC(2026, 2, 1, 12, 0, 30);
-  await waitUntil('a failure', 5_000, () => forwarder.figures().requests.failed > 0);
+  await waitUntil('a failure', () => forwarder.figures().requests.failed > 0);
   assert.deepEqual(forwarder.figures().backlog, { requests: 0, requestBytes: 0, ticks: 10, oldestAtMs: firstAtMs });
   server.clock.advance(3600);
-  await waitUntil('everything to be put off', 5_000, () => forwarder.figures().backlog.ticks === 0);
+  await waitUntil('everything to be put off', () => forwarder.figures().backlog.ticks === 0);
   const { requests, requestBytes, oldestAtMs } = forwarder.figures().backlog;
   assert.deepEqual([requests, oldestAtMs], [10, firstAtMs]);
   assert.ok(requestBytes > 1_000);
   receiver.status = 400;
-  await waitUntil('a refusal', 5_000, () => forwarder.figures().requests.refused > 0);
+  await waitUntil('a refusal', () => forwarder.figures().requests.refused > 0);
   receiver.status = 204;
-  await waitUntil('nothing to wait', 5_000, () => forwarder.figures().backlog.oldestAtMs === null);
+  await waitUntil('nothing to wait', () => forwarder.figures().backlog.oldestAtMs === null);
   const { sent, refused, dropped } = forwarder.figures().requests;
   assert.deepEqual([sent + refused, dropped], [10, 0]);
 });
@@ -259,18 +255,16 @@ test('a store that does not answer in time is asked again, and does not hold up 
   // Every signal that it makes of one that lives as long as the server would stay for as long.
   const any = t.mock.method(AbortSignal, 'any');
   const forwarder = forward(t, server, url, { requestLimitMs: 50 });
-  await waitUntil('three attempts', 5_000, () => asked >= 3);
+  await waitUntil('three attempts', () => asked >= 3);
   assert.equal(any.mock.callCount(), 0);
   const [line] = server.log.said('the remote store does not take samples: they wait');
   assert.match(String(line?.fields['reason']), /no answer within 50 ms/);
 
   await forwarder.stop();
-  const patient = forward(t, server, url, { requestLimitMs: 60_000 });
+  const patient = forward(t, server, url, { requestLimitMs: 3_600_000 });
   const before = asked;
-  await waitUntil('a request', 5_000, () => asked > before);
-  const startedAt = performance.now();
-  await patient.stop();
-  assert.ok(performance.now() - startedAt < 1_000);
+  await waitUntil('a request', () => asked > before);
+  await unlessHung('it to stop without waiting for the answer', patient.stop());
 });
 
 interface Writer {
@@ -337,7 +331,6 @@ for (const engine of ENGINES) {
     const forwarder = forward(t, server, `${url}${engine.write}`);
     await waitUntil(
       'a failed attempt',
-      5_000,
       () => server.log.said('the remote store does not take samples: they wait').length > 0,
     );
     const child = launch();
@@ -355,7 +348,7 @@ for (const engine of ENGINES) {
       const body = (await answer.json()) as { data: { result: Array<{ values: Array<[number, string]> }> } };
       return body.data.result[0]?.values ?? [];
     };
-    const values = await waitUntil(`seven samples in ${engine.name}`, 30_000, async () => {
+    const values = await waitUntil(`seven samples in ${engine.name}`, async () => {
       const found = await query('nexus_host_network_receive_bytes_total{host="web-1"}');
       return found.length === 7 ? found : undefined;
     });

@@ -11,6 +11,7 @@ import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import { addHost, NOON_MS, openWriter, reportedTickAt } from './open-writer.ts';
 
 const RELEASE: Release = {
@@ -126,8 +127,7 @@ function countInFlight(writer: Writer, id: string): number {
 }
 
 async function untilInFlight(writer: Writer, id: string, count: number): Promise<void> {
-  const untilMs = performance.now() + 10_000;
-  while (countInFlight(writer, id) < count && performance.now() < untilMs) await sleep(1);
+  await waitUntil(`${count} hosts to be in flight`, () => countInFlight(writer, id) >= count);
   assert.equal(countInFlight(writer, id), count);
 }
 

@@ -14,7 +14,7 @@ import { ServerViews } from '../../../agent/rollouts/server-view.ts';
 import { HttpClient } from '../../../agent/server/http-client.ts';
 import { RolloutApi } from '../../../agent/server/rollout-api.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
-import { waitUntil } from '../../e2e/support/wait-until.ts';
+import { waitUntil } from '../../runtime/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { HandClock, MemoryLog, NOON, NOON_TEXT, soaking, V2 } from './sample.ts';
 
@@ -77,7 +77,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
     await running;
     rmSync(folder, { recursive: true, force: true });
   });
-  const settled = (what: string, holds: () => boolean) => waitUntil(what, 5_000, holds);
+  const settled = (what: string, holds: () => boolean) => waitUntil(what, holds);
   return { server, store, sender, log, take, queue, run, settled, unauthorized: () => unauthorized };
 }
 

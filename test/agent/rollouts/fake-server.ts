@@ -46,6 +46,8 @@ export class FakeServer {
   /** Events that were answered 409, 404 or 422, with the state they were refused in. */
   readonly refused: { readonly type: string; readonly state: string }[] = [];
   readonly releaseRequests: string[] = [];
+  /** Polls that were told, at the end of their time, that there is nothing to do. */
+  emptyAnswers = 0;
   readonly #rollouts = new Map<string, FakeRollout>();
   readonly #releases = new Map<string, Buffer>();
   readonly #waiting = new Set<() => void>();
@@ -114,6 +116,10 @@ export class FakeServer {
   /** The server does not know the rollout any more. */
   forget(id: string): void {
     this.#rollouts.delete(id);
+  }
+
+  get waitingPolls(): number {
+    return this.#waiting.size;
   }
 
   /** Lets waiting polls look again. */
@@ -191,6 +197,7 @@ export class FakeServer {
     const wait = Number(new URL(request.url ?? '', this.#url).searchParams.get('wait')) * 1000;
     const timer = setTimeout(() => {
       finish();
+      this.emptyAnswers += 1;
       answer(204);
     }, wait);
     const finish = (): void => {

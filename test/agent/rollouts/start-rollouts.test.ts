@@ -11,7 +11,7 @@ import { hostRolloutParts } from '../../../agent/rollouts/host-rollout-parts.ts'
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
 import { HttpClient } from '../../../agent/server/http-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
-import { waitUntil } from '../../e2e/support/wait-until.ts';
+import { waitUntil } from '../../runtime/wait-until.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { MemoryLog, V1, V2 } from './sample.ts';
 
@@ -63,19 +63,15 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   return { server, log, start, folder, stateDir, socketPath, recordOf };
 }
 
-function until(what: string, holds: () => boolean): Promise<true> {
-  return waitUntil(what, 10_000, () => holds() && true);
-}
-
 test('a dispatch with an older epoch is refused, said once, and never acknowledged', async (t) => {
   const { server, log, start, socketPath, recordOf } = await bench(t);
   await startEmptyEngine(t, socketPath);
   start();
   const newer = server.offer({ id: 'r9', stack: 'shop', release: V2, soakSeconds: 1, epoch: 9 });
-  await until('the newer one to be over', () => newer.state === 'reverted');
+  await waitUntil('the newer one to be over', () => newer.state === 'reverted');
   const older = server.offer({ id: 'r8', stack: 'shop', release: V1, soakSeconds: 1, epoch: 8 });
   const refusals = (): number => log.lines.filter((line) => line === 'warn a dispatch is refused').length;
-  await until('the older one to be refused', () => refusals() > 0);
+  await waitUntil('the older one to be refused', () => refusals() > 0);
   // It goes on being offered meanwhile.
   await sleep(2_500);
   assert.equal(refusals(), 1);
@@ -89,7 +85,7 @@ test('a release that the server does not have fails, and nothing was touched', a
   await startEmptyEngine(t, socketPath);
   start();
   const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
-  await until('it to be over', () => rollout.state === 'reverted');
+  await waitUntil('it to be over', () => rollout.state === 'reverted');
   assert.deepEqual(
     rollout.events.map(({ type }) => type),
     ['dispatch_ack', 'activation_started', 'activation_failed', 'rollback_completed'],
@@ -113,7 +109,7 @@ test('a manifest that was tampered with is not used', async (t) => {
   server.tamper(release, Buffer.from('{"compose":"services: {a: {image: evil}}"}'));
   start();
   const rollout = server.offer({ id: 'r1', stack: 'shop', release, soakSeconds: 1, epoch: 1 });
-  await until('it to be over', () => rollout.state === 'reverted');
+  await waitUntil('it to be over', () => rollout.state === 'reverted');
   const failed = rollout.events[2];
   assert.match(failed?.type === 'activation_failed' ? failed.stderr_tail : '', /it was changed in transit/);
 });
@@ -122,10 +118,10 @@ test('without an engine nothing is acknowledged, as nobody knows what runs', asy
   const { server, start, socketPath, log } = await bench(t);
   const rollouts = start();
   const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
-  await until('it to be said', () => log.lines.includes('error a dispatch cannot be taken up now'));
+  await waitUntil('it to be said', () => log.lines.includes('error a dispatch cannot be taken up now'));
   assert.deepEqual(rollout.events, []);
   await startEmptyEngine(t, socketPath);
-  await until('it to be acknowledged', () => rollout.events.length > 0);
+  await waitUntil('it to be acknowledged', () => rollout.events.length > 0);
   await rollouts.stop();
 });
 
@@ -141,11 +137,12 @@ test('it stops at once, also while it waits for something to do', async (t) => {
   await startEmptyEngine(t, socketPath);
   const rollouts = start();
   const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
-  await until('it to be at work', () => rollout.state === 'reverted');
-  const startedAt = performance.now();
+  await waitUntil('it to be at work', () => rollout.state === 'reverted');
+  await waitUntil('it to wait for more', () => server.waitingPolls > 0);
+  const answered = server.emptyAnswers;
   await rollouts.stop();
   assert.equal(await rollouts.ended, 'stopped');
-  assert.ok(performance.now() - startedAt < 2_000);
+  assert.equal(server.emptyAnswers, answered, 'it did not wait until the server had nothing for it');
 });
 
 test('a state directory that cannot be used is said; once it can, work begins', async (t) => {
@@ -153,11 +150,11 @@ test('a state directory that cannot be used is said; once it can, work begins', 
   await startEmptyEngine(t, socketPath);
   writeFileSync(stateDir, 'in the way');
   const rollouts = start();
-  await until('it to be said', () => log.lines.some((line) => /the state directory cannot be/.test(line)));
+  await waitUntil('it to be said', () => log.lines.some((line) => /the state directory cannot be/.test(line)));
   const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
   await rollouts.stop();
   assert.deepEqual(rollout.events, []);
   rmSync(stateDir);
   start();
-  await until('it to be taken up', () => rollout.events.length > 0);
+  await waitUntil('it to be taken up', () => rollout.events.length > 0);
 });

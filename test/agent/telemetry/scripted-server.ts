@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { waitUntil } from './wait-until.ts';
+import { waitUntil } from '../../runtime/wait-until.ts';
 
 /** What one request of the agent said. */
 export interface Received {
@@ -98,7 +98,9 @@ export async function startScriptedServer(t: TestContext): Promise<ScriptedServe
     url: new URL(`http://127.0.0.1:${port}`),
     received,
     react: () => 204,
-    waitFor: (count) => waitUntil(() => received.length >= count, `${count} requests`),
+    waitFor: async (count) => {
+      await waitUntil(`${count} requests`, () => received.length >= count);
+    },
     start,
     stop,
   };

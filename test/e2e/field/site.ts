@@ -9,11 +9,11 @@ import type { HostState } from '../../../src/domain/rollout.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import type { CreateRolloutBody, RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
 import { memoryTerminal } from '../../cli/memory-terminal.ts';
+import { waitUntil } from '../../runtime/wait-until.ts';
 import { afterwards, explainFailure } from '../support/afterwards.ts';
 import { NexusServer, scratchDirectory } from '../support/nexus-server.ts';
 import type { ImageOptions, PushedImage } from '../support/push-image.ts';
 import type { LabPlace } from '../support/rollout-lab.ts';
-import { waitUntil } from '../support/wait-until.ts';
 import { cleanUp } from './clean-up.ts';
 import type { Services } from './compose-project.ts';
 import type { FieldLab } from './field-lab.ts';
@@ -36,9 +36,8 @@ import type { FieldRow } from './row.ts';
 import { SiteHost } from './site-host.ts';
 import { type ReleaseOptions, type SiteManifest, type SiteRelease, SiteReleases } from './site-releases.ts';
 
-/** Generous: the machine may be busy. What happens is strict, when it happens is not. */
-const STEP_LIMIT_MS = 120_000;
-const POLL_PAUSE_MS = 250;
+/** Rarer than the default: engines and servers have little enough of the processor. */
+const POLL_MS = 250;
 const LOG_TAIL_LINES = 30;
 
 export interface RolloutOptions extends Pick<CreateRolloutBody, 'waves' | 'max_in_flight' | 'failure_threshold'> {
@@ -288,12 +287,7 @@ export class Site {
   }
 
   async until<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
-    return waitUntil(what, STEP_LIMIT_MS, async () => {
-      const answer = await probe();
-      // Asked more rarely than the default: engines and servers have little enough of the processor.
-      if (answer === undefined || answer === false) await pause();
-      return answer;
-    });
+    return waitUntil(what, probe, POLL_MS);
   }
 
   /** Until the rollout is as `holds` wants it; fails at once when it has ended otherwise. */
@@ -305,7 +299,6 @@ export class Site {
     const found = await this.until(what, async () => {
       const now = await this.#operator.getRollout(id);
       if (holds(now) || hasSettled(now)) return now;
-      await pause();
       throw new Error(describeRollout(now));
     });
     assert.ok(holds(found), `${what}, but ${describeRollout(found)}`);
@@ -395,8 +388,4 @@ export class Site {
   async #whatRuns(): Promise<Map<SiteHost, readonly SeenContainer[]>> {
     return new Map(await Promise.all(this.hosts.map(async (host) => [host, await host.containers()] as const)));
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, POLL_PAUSE_MS));
 }

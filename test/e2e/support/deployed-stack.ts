@@ -40,6 +40,14 @@ export async function readStack(engine: Engine, stack: string): Promise<Deployed
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/**
+ * Makes the healthcheck of these containers fail from now on: it asks for a file that each of them made when it started.
+ * By hand and not after some seconds, for on a busy machine those may be over before the activation is.
+ */
+export async function sicken(engine: Engine, ...containers: readonly string[]): Promise<void> {
+  for (const container of containers) await engine.docker(['exec', container, 'rm', '/ok']);
+}
+
 /** Each container as `name release-or-nothing image state`, with releases by the names that the test gives them. */
 export async function describeStack(
   engine: Engine,

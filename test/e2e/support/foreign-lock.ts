@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { unlessHung } from '../../runtime/wait-until.ts';
 import { afterwards } from './afterwards.ts';
-import { within } from './wait-until.ts';
 
 /** A process of its own that has the database locked. */
 export async function lockFromOutside(test: TestContext, file: string): Promise<{ release(): Promise<void> }> {
@@ -14,11 +14,11 @@ export async function lockFromOutside(test: TestContext, file: string): Promise<
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
   });
-  await within('the other program to lock the database', 15_000, once(child.stdout, 'data'));
+  await unlessHung('the other program to lock the database', once(child.stdout, 'data'));
   return {
     async release() {
       child.stdin.end();
-      await within('the other program to let go', 15_000, exited);
+      await unlessHung('the other program to let go', exited);
     },
   };
 }

@@ -33,6 +33,7 @@ export class HostLedger {
   #newestMs = 0;
   #newestBackFilledMs = Date.now() - BACK_FILL_AGE_MS;
   #marks = 0;
+  #acknowledgedCount = 0;
   /** Ticks made since the last verification. */
   #fresh: LedgerTick[] = [];
 
@@ -65,10 +66,15 @@ export class HostLedger {
   settle(ticks: readonly LedgerTick[], outcome: Outcome): void {
     if (outcome === 'refused') return;
     for (const tick of ticks) {
-      if (outcome === 'acknowledged') tick.acknowledged = true;
+      if (outcome === 'acknowledged') this.#acknowledge(tick);
       else tick.doubtful = true;
     }
     if (outcome === 'unanswered' && ticks.length > 1) this.#doubtfulBatches.push([...ticks]);
+  }
+
+  #acknowledge(tick: LedgerTick): void {
+    if (!tick.acknowledged) this.#acknowledgedCount += 1;
+    tick.acknowledged = true;
   }
 
   /** Ticks whose sender would send them again. */
@@ -86,9 +92,7 @@ export class HostLedger {
   }
 
   get acknowledgedCount(): number {
-    let count = 0;
-    for (const tick of this.#ticks.values()) if (tick.acknowledged) count += 1;
-    return count;
+    return this.#acknowledgedCount;
   }
 
   /** Compares what was made since the last verification with the history of the server. */

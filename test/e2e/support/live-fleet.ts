@@ -7,18 +7,16 @@ import type { NexusClient } from '../../../src/client/nexus-client.ts';
 import type { HostState } from '../../../src/domain/rollout.ts';
 import type { ManifestBody } from '../../../src/wire/release.ts';
 import type { RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
+import { HUNG_AFTER_MS, waitUntil } from '../../runtime/wait-until.ts';
 import { explainFailure } from './afterwards.ts';
 import { readStack } from './deployed-stack.ts';
 import { nexusCommand } from './nexus-command.ts';
 import { NexusServer, scratchDirectory } from './nexus-server.ts';
 import { RolloutAgent } from './rollout-agent.ts';
 import type { LabPlace, RolloutLab } from './rollout-lab.ts';
-import { waitUntil } from './wait-until.ts';
 
-const COMMAND_LIMIT_MS = 60_000;
-/** Generous: the machine may be busy. What happens is strict, when it happens is not. */
-const STEP_LIMIT_MS = 90_000;
-const POLL_PAUSE_MS = 150;
+/** Rarer than the default: the servers have little enough of the processor. */
+const POLL_MS = 150;
 /** As it is delivered. */
 const AGENT_RATE_LIMIT = 60;
 const AGENT_INTERVAL_SECONDS = 2;
@@ -102,7 +100,7 @@ export class LiveFleet {
     const { file, args: before } = nexusCommand();
     return new Promise((resolve) => {
       const all = [...before, ...args, '--data', this.dataDir];
-      const child = execFile(file, all, { env: {}, timeout: COMMAND_LIMIT_MS }, (_, stdout, stderr) =>
+      const child = execFile(file, all, { env: {}, timeout: HUNG_AFTER_MS }, (_, stdout, stderr) =>
         resolve({ code: child.exitCode, stdout, stderr }),
       );
     });
@@ -127,35 +125,21 @@ export class LiveFleet {
     return (await this.#operator.createRollout({ release, hosts: names, waves })).id;
   }
 
-  until<T>(what: string, probe: () => Promise<T | undefined | false>, limitMs = STEP_LIMIT_MS): Promise<T> {
-    return waitUntil(what, limitMs, async () => {
-      const answer = await probe();
-      // Asked more rarely than the default: the servers have little enough of the processor.
-      if (answer === undefined || answer === false) await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE_MS));
-      return answer;
-    });
+  until<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
+    return waitUntil(what, probe, POLL_MS);
   }
 
   /** Until the rollout is as `holds` wants it; a server that is away meanwhile is waited for. */
-  rolloutUntil(
-    what: string,
-    id: string,
-    holds: (rollout: RolloutBody) => boolean,
-    limitMs = STEP_LIMIT_MS,
-  ): Promise<RolloutBody> {
-    return this.until(
-      what,
-      async () => {
-        const rollout = await this.#operator.getRollout(id);
-        if (holds(rollout)) return rollout;
-        throw new Error(describeRollout(rollout));
-      },
-      limitMs,
-    );
+  rolloutUntil(what: string, id: string, holds: (rollout: RolloutBody) => boolean): Promise<RolloutBody> {
+    return this.until(what, async () => {
+      const rollout = await this.#operator.getRollout(id);
+      if (holds(rollout)) return rollout;
+      throw new Error(describeRollout(rollout));
+    });
   }
 
-  reaches(id: string, state: RolloutBody['state'], limitMs = STEP_LIMIT_MS): Promise<RolloutBody> {
-    return this.rolloutUntil(`the rollout to be ${state}`, id, (rollout) => rollout.state === state, limitMs);
+  reaches(id: string, state: RolloutBody['state']): Promise<RolloutBody> {
+    return this.rolloutUntil(`the rollout to be ${state}`, id, (rollout) => rollout.state === state);
   }
 
   async hostReaches(

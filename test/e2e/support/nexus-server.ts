@@ -8,12 +8,10 @@ import type { TestContext } from 'node:test';
 import { z } from 'zod';
 import { NexusClient } from '../../../src/client/nexus-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
+import { HUNG_AFTER_MS, unlessHung, waitUntil } from '../../runtime/wait-until.ts';
 import { afterwards } from './afterwards.ts';
 import { type NexusCommand, nexusCommand } from './nexus-command.ts';
-import { waitUntil, within } from './wait-until.ts';
 
-const START_LIMIT_MS = 20_000;
-const END_LIMIT_MS = 20_000;
 const READY_LINE = /^nexus listening on (http:\/\/\S+)$/;
 
 const logLineSchema = z.looseObject({
@@ -84,9 +82,8 @@ export class NexusServer {
   /** Resolves once the server has printed where it listens. Whatever becomes of the test, the process ends with it. */
   static async start(test: TestContext, options: ServeOptions): Promise<NexusServer> {
     const launch = launchServer(test, options);
-    const line = await within(
+    const line = await unlessHung(
       'the server to print where it listens',
-      START_LIMIT_MS,
       Promise.race([launch.firstLine, launch.exited]),
     );
     if (typeof line !== 'string') {
@@ -114,20 +111,20 @@ export class NexusServer {
   }
 
   /** A line with this in its message or its reason. */
-  waitForLog(pattern: RegExp, limitMs = 10_000): Promise<LogLine> {
-    return waitUntil(`a log line like ${pattern}`, limitMs, () =>
+  waitForLog(pattern: RegExp): Promise<LogLine> {
+    return waitUntil(`a log line like ${pattern}`, () =>
       this.log().find((line) => pattern.test(line.msg) || pattern.test(line.reason ?? '')),
     );
   }
 
   async readiness(): Promise<{ status: number; ready: boolean; reason: string | null }> {
-    const answer = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(5_000) });
+    const answer = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(HUNG_AFTER_MS) });
     return { status: answer.status, ...readinessSchema.parse(await answer.json()) };
   }
 
   /** Waits for `/readyz` 200; returns the milliseconds from the spawn to it. */
-  async waitUntilReady(limitMs = START_LIMIT_MS): Promise<number> {
-    return await waitUntil('the server to be ready', limitMs, async () => {
+  async waitUntilReady(): Promise<number> {
+    return await waitUntil('the server to be ready', async () => {
       const { status, reason } = await this.readiness();
       if (status !== 200) throw new Error(`/readyz answers ${status}: ${reason}`);
       return performance.now() - this.spawnedAtMs;
@@ -135,15 +132,15 @@ export class NexusServer {
   }
 
   /** Waits for `/readyz` 503; returns its reason. */
-  waitUntilUnready(limitMs = 10_000): Promise<string> {
-    return waitUntil('the server to be unready', limitMs, async () => {
+  waitUntilUnready(): Promise<string> {
+    return waitUntil('the server to be unready', async () => {
       const { status, reason } = await this.readiness();
       return status === 503 && reason !== null && reason;
     });
   }
 
   async isAlive(): Promise<boolean> {
-    const answer = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(5_000) });
+    const answer = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(HUNG_AFTER_MS) });
     await answer.arrayBuffer();
     return answer.status === 200;
   }
@@ -159,8 +156,8 @@ export class NexusServer {
     this.#child.kill(signal);
   }
 
-  waitForExit(limitMs = END_LIMIT_MS): Promise<Exit> {
-    return within(`process ${this.pid} to end`, limitMs, this.#exited);
+  waitForExit(): Promise<Exit> {
+    return unlessHung(`process ${this.pid} to end`, this.#exited);
   }
 
   /** What a power cut is to the process; returns when the process is gone. */
@@ -170,10 +167,10 @@ export class NexusServer {
   }
 
   /** Asks the server to end, as a supervisor would. */
-  async stop(limitMs = END_LIMIT_MS): Promise<Exit & { readonly tookMs: number }> {
+  async stop(): Promise<Exit & { readonly tookMs: number }> {
     const askedAtMs = performance.now();
     this.signal('SIGTERM');
-    const exit = await this.waitForExit(limitMs);
+    const exit = await this.waitForExit();
     return { ...exit, tookMs: performance.now() - askedAtMs };
   }
 }
@@ -234,9 +231,8 @@ function commandLine(options: ServeOptions): NexusCommand {
 /** Runs `nexus serve` where it is to refuse; resolves with how it ended and what it said on stderr. */
 export async function serveToItsEnd(test: TestContext, options: ServeOptions): Promise<Exit & { stderr: string }> {
   const launch = launchServer(test, options);
-  const exit = await within(
+  const exit = await unlessHung(
     'nexus serve to refuse',
-    START_LIMIT_MS,
     Promise.race([launch.exited, launch.firstLine.then((line) => Promise.reject(new Error(`it served: ${line}`)))]),
   );
   return { ...exit, stderr: readFileSync(launch.logFile, 'utf8') };

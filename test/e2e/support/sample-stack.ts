@@ -9,20 +9,11 @@ export function shell(...commands: readonly string[]): string[] {
   return ['sh', '-c', [ENDS_WHEN_ASKED, ...commands].join('; ')];
 }
 
-/** Healthy for good. */
+/** Healthy until somebody makes it sick, see `sicken`. */
 export const WELL = shell('touch /ok', 'sleep 3600 & wait');
 
-/** Healthy at first, and never again after so many seconds. */
-export function wellFor(seconds: number): string[] {
-  return shell('touch /ok', `sleep ${seconds} & wait`, 'rm /ok', 'sleep 3600 & wait');
-}
-
-/** The same two, but deaf to being asked to end: replacing such a container takes as long as its grace period. */
+/** The same, but deaf to being asked to end: replacing such a container takes as long as its grace period. */
 export const STUBBORN = ['sh', '-c', 'touch /ok; sleep 3600'];
-
-export function stubbornlyWellFor(seconds: number): string[] {
-  return ['sh', '-c', `touch /ok; sleep ${seconds}; rm /ok; sleep 3600`];
-}
 
 /** Never healthy. */
 export const SICK = shell('sleep 3600 & wait');

@@ -1,9 +1,8 @@
 /** An agent as the server sees one: real HTTP on one kept connection, ticks, repetitions and back-fill. */
 import { Client } from 'undici';
 import type { SeededRandom } from '../../domain/seeded-random.ts';
+import { HUNG_AFTER_MS } from '../../runtime/wait-until.ts';
 import { bodyOf, type HostLedger, type LedgerTick, type Outcome } from './host-ledger.ts';
-
-const ANSWER_LIMIT_MS = 15_000;
 
 export interface Answer {
   readonly status: number;
@@ -19,7 +18,7 @@ export async function post(client: Client, path: string, token: string, body: un
     path,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    signal: AbortSignal.timeout(HUNG_AFTER_MS),
   });
   const text = await answer.body.text();
   const header = (name: string): string | undefined => {
@@ -127,6 +126,11 @@ export class SimulatedAgent {
     const size = this.#random.between(1, 15);
     return Array.from({ length: size }, () => this.ledger.nextBackFill(this.#containers()));
   }
+}
+
+/** Ticks of all of them that got their 204. */
+export function countAcknowledged(agents: readonly SimulatedAgent[]): number {
+  return agents.reduce((sum, { ledger }) => sum + ledger.acknowledgedCount, 0);
 }
 
 /** The socket failed or was closed, as opposed to an answer that is wrong. */

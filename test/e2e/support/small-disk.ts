@@ -16,16 +16,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { messageOf } from '../../../src/domain/errors.ts';
+import { HUNG_AFTER_MS } from '../../runtime/wait-until.ts';
 import { afterwards } from './afterwards.ts';
 import { scratchDirectory } from './nexus-server.ts';
 
-const COMMAND_LIMIT_MS = 30_000;
 const FILLER = 'filler';
 /** Nothing is to reach the image by mere passing of time: only what is synced. */
 const MOUNT_OPTIONS = ['-o', 'loop,commit=300'];
 
 function run(file: string, args: readonly string[]): void {
-  execFileSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: COMMAND_LIMIT_MS });
+  execFileSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: HUNG_AFTER_MS });
 }
 
 function unmount(directory: string): void {

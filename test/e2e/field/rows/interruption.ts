@@ -1,6 +1,7 @@
 /** Agents, engines, servers and links that go away in the middle, and come back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WELL, wellFor } from '../../support/sample-stack.ts';
+import { sicken } from '../../support/deployed-stack.ts';
+import { WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
 
 export const interruptionRows: readonly FieldRow[] = [
@@ -9,12 +10,13 @@ export const interruptionRows: readonly FieldRow[] = [
     promise: 'an agent that dies in the soak goes on with it, and still sees what goes bad',
     story: async (site) => {
       const v1 = await site.release('1', { web: WELL });
-      const v2 = await site.release('2', { web: wellFor(10) }, { policy: { soak_seconds: 60 } });
+      const v2 = await site.release('2', { web: WELL }, { policy: { soak_seconds: 60 } });
       await site.deploy(v1);
       const rollout = await site.begin(v2);
       await site.hostReaches(rollout, site.host, 'soaking');
       await site.host.agent.kill();
       await site.host.agent.start();
+      await sicken(site.host.engine, 'agentdies-web-1');
       await site.expect(rollout, {
         rollout: 'halted',
         hosts: ['reverted'],
@@ -28,11 +30,12 @@ export const interruptionRows: readonly FieldRow[] = [
     promise: 'a host that cannot reach the server goes back by itself, and reports that later',
     story: async (site) => {
       const v1 = await site.release('1', { web: WELL });
-      const v2 = await site.release('2', { web: wellFor(6) }, { policy: { soak_seconds: 60 } });
+      const v2 = await site.release('2', { web: WELL }, { policy: { soak_seconds: 60 } });
       await site.deploy(v1);
       const rollout = await site.begin(v2);
       await site.hostReaches(rollout, site.host, 'soaking');
       site.host.link.pause();
+      await sicken(site.host.engine, 'cutoff-web-1');
       await site.until('the host to go back', () => site.requireRuns(site.host, v1).then(() => true));
       site.host.link.resume();
       await site.expect(rollout, {
@@ -87,11 +90,12 @@ export const interruptionRows: readonly FieldRow[] = [
     server: 'own',
     story: async (site) => {
       const v1 = await site.release('1', { web: WELL });
-      const v2 = await site.release('2', { web: wellFor(8) }, { policy: { soak_seconds: 60 } });
+      const v2 = await site.release('2', { web: WELL }, { policy: { soak_seconds: 60 } });
       await site.deploy(v1);
       const rollout = await site.begin(v2);
       await site.hostReaches(rollout, site.host, 'soaking');
       await site.restartServer();
+      await sicken(site.host.engine, 'serverdies-web-1');
       await site.expect(rollout, {
         rollout: 'halted',
         hosts: ['reverted'],

@@ -1,6 +1,7 @@
 /** Releases that come up well and go bad while they are watched. */
 import assert from 'node:assert/strict';
-import { shell, WELL, wellFor } from '../../support/sample-stack.ts';
+import { sicken } from '../../support/deployed-stack.ts';
+import { shell, WELL } from '../../support/sample-stack.ts';
 import type { ServiceKeys } from '../compose-project.ts';
 import type { FieldRow } from '../row.ts';
 import { endsAfter, PAGES } from '../services.ts';
@@ -10,12 +11,20 @@ const LONG_SOAK = { soak_seconds: 60 };
 const PROBE = { mode: 'enforce', interval_seconds: 0.5, timeout_seconds: 2 } as const;
 
 /** Release 1 is well; release 2 comes up, is seen in its soak, and goes bad in it. */
-async function goesBad(site: Site, web: ServiceKeys, words: RegExp, probe: string): Promise<void> {
+async function goesBad(
+  site: Site,
+  web: ServiceKeys,
+  words: RegExp,
+  probe: string,
+  /** What makes it go bad, unless it does so by itself. */
+  spoil?: () => Promise<void>,
+): Promise<void> {
   const v1 = await site.release('1', { web: WELL });
   const v2 = await site.release('2', { web }, { policy: LONG_SOAK });
   await site.deploy(v1);
   const rollout = await site.begin(v2);
   await site.hostReaches(rollout, site.host, 'soaking');
+  await spoil?.();
   await site.expect(rollout, {
     rollout: 'halted',
     hosts: ['reverted'],
@@ -59,9 +68,10 @@ export const soakRows: readonly FieldRow[] = [
       };
       return goesBad(
         site,
-        { runs: wellFor(4), healthcheck },
+        { runs: WELL, healthcheck },
         /turnsick-web-1 is unhealthy: the cache is full/,
         'health:web',
+        () => sicken(site.host.engine, 'turnsick-web-1'),
       );
     },
   },
