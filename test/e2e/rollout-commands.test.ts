@@ -355,7 +355,7 @@ test('usage and missing things are said with what to do, and exit 2 and 1', asyn
     ['rollout show latest', 1, /there is no rollout yet.*nexus rollout create/],
     ['rollout create shop@1.4', 2, /--selector KEY=VALUE/],
     ['rollout create shop@1.4 --selector role=db', 1, /role=db.*nexus host list/],
-    ['rollout create shop@1.4 --host web-1 web-2 --waves 50%', 1, /100 %/],
+    ['rollout create shop@1.4 --host web-1 web-2 --waves 50%', 1, /100%/],
     ['rollout create shop@9 --host web-1', 1, /nexus release list/],
     ['release lift shop@1.4 --reason x', 1, /not quarantined/],
   ];

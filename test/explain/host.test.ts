@@ -142,9 +142,9 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   ],
   [
     'soaking and failed by its telemetry',
-    { host: { ...SOAKING, telemetry: verdict('regressed', 'CPU is at 180 %') } },
-    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has regressed (CPU is at 180 %), and its agent has been told to fail it.',
-    '38 s of soak left · telemetry: CPU is at 180 %',
+    { host: { ...SOAKING, telemetry: verdict('regressed', 'CPU is at 180%') } },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has regressed (CPU is at 180%), and its agent has been told to fail it.',
+    '38 s of soak left · telemetry: CPU is at 180%',
   ],
   [
     'soaking beyond its time',
@@ -238,8 +238,8 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   ],
   [
     'converged',
-    { host: { ...SOAKING, state: 'converged', telemetry: verdict('ok', 'CPU at 12 %') } },
-    'web-1 converged 22 s ago: it runs shop 1.5 (9ad49925e0e3), its soak passed, and its telemetry was ok (CPU at 12 %).',
+    { host: { ...SOAKING, state: 'converged', telemetry: verdict('ok', 'CPU at 12%') } },
+    'web-1 converged 22 s ago: it runs shop 1.5 (9ad49925e0e3), its soak passed, and its telemetry was ok (CPU at 12%).',
     '',
   ],
 ];

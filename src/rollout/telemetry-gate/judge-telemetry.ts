@@ -116,7 +116,7 @@ function compare(limits: TelemetryLimits, figures: ReturnType<typeof measure>): 
   const cpu = figures.cpu_percent;
   const usualCpu = Math.max(figures.baseline_cpu_percent ?? -1, figures.peers_cpu_percent ?? -1);
   if (cpu !== null && usualCpu >= 0 && cpu > limits.minCpuPercent && cpu > limits.maxCpuRatio * usualCpu) {
-    beyond.push(`CPU is at ${cpu} %, usual is ${usualCpu} %, at most ${limits.maxCpuRatio} times that is allowed`);
+    beyond.push(`CPU is at ${cpu}%, usual is ${usualCpu}%, at most ${limits.maxCpuRatio} times that is allowed`);
   }
   if (figures.restarts > limits.maxRestarts) {
     beyond.push(`a container restarted ${plural(figures.restarts, 'time')}, at most ${limits.maxRestarts} is allowed`);
@@ -131,7 +131,7 @@ function compare(limits: TelemetryLimits, figures: ReturnType<typeof measure>): 
 function describe(figures: ReturnType<typeof measure>): string {
   const { memory_growth_mb_per_minute: growth, cpu_percent: cpu } = figures;
   const memory = growth === null ? 'memory not judged yet' : `memory grows by ${growth} MiB/min`;
-  const load = cpu === null ? 'CPU not judged yet' : `CPU at ${cpu} %`;
+  const load = cpu === null ? 'CPU not judged yet' : `CPU at ${cpu}%`;
   return `${memory}, ${load}, ${plural(figures.restarts, 'restart')}, unhealthy for ${figures.unhealthy_seconds} s`;
 }
 

@@ -165,7 +165,7 @@ test('the sentence of a leak carries the figures', () => {
 test('a soak in order says what was measured', () => {
   const { final } = watch(flat, { seconds: 60 });
   assert.equal(final.status, 'ok');
-  assert.equal(final.reason, 'memory grows by 0 MiB/min, CPU at 5 %, 0 restarts, unhealthy for 0 s');
+  assert.equal(final.reason, 'memory grows by 0 MiB/min, CPU at 5%, 0 restarts, unhealthy for 0 s');
   assert.equal(watch(flat, { seconds: 20 }).final.reason.slice(0, 22), 'memory not judged yet,');
 });
 
@@ -215,7 +215,7 @@ test('every limit that is passed is named', () => {
   const { reason } = watch(busy(200), { before: busy(40), restarts: 3, unhealthySeconds: 44.04 }).final;
   assert.equal(
     reason,
-    'CPU is at 200 %, usual is 40 %, at most 3 times that is allowed; ' +
+    'CPU is at 200%, usual is 40%, at most 3 times that is allowed; ' +
       'a container restarted 3 times, at most 2 is allowed; ' +
       'containers were unhealthy for 44 s, at most 30 s is allowed',
   );
