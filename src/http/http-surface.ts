@@ -159,14 +159,15 @@ export class HttpSurface {
       { route: route?.path, reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
       'a request failed on a defect',
     );
-    return problem(500, 'this request failed on a defect of Nexus; see the server log');
+    return problem(500, "this request failed because of a defect in Nexus: see the server's log");
   }
 
   #unmatched(exchange: Exchange): Answer {
     const path = (exchange.request.url ?? '/').split('?', 1)[0] ?? '/';
     const allowed = METHODS.filter((method) => this.#router.find(method, path) !== null);
-    if (allowed.length === 0) return problem(404, 'there is nothing at this path; see /openapi.json');
-    return problem(405, `this path takes ${allowed.join(', ')}`, {}, { allow: allowed.join(', ') });
+    if (allowed.length === 0)
+      return problem(404, 'there is nothing at this path: /openapi.json describes those there are');
+    return problem(405, `this path accepts only ${allowed.join(', ')}`, {}, { allow: allowed.join(', ') });
   }
 
   #unauthorized(exchange: Exchange, route: Route | undefined): Answer {
@@ -176,7 +177,7 @@ export class HttpSurface {
     if (route?.access === 'agent') return { status: 401, headers: CHALLENGE };
     return problem(
       401,
-      'this needs an admin token: create one on the server with: nexus token create --admin',
+      "this requires an admin token: create one with 'nexus token create --admin' on the server",
       {},
       CHALLENGE,
     );

@@ -39,7 +39,7 @@ function isGzip(request: IncomingMessage): boolean {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') return false;
   if (encoding === 'gzip' || encoding === 'x-gzip') return true;
-  throw new Refusal(problem(415, 'only gzip is understood as Content-Encoding', {}, { 'accept-encoding': 'gzip' }));
+  throw new Refusal(problem(415, 'Content-Encoding must be gzip or left out', {}, { 'accept-encoding': 'gzip' }));
 }
 
 function tooLarge(limitBytes: number): Refusal {

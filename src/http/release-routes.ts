@@ -117,7 +117,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
         const { reason } = await readBody(exchange, liftQuarantineSchema);
         const release = exchange.params['digest'] ?? '';
         const { lifted } = await commands.submit({ kind: 'lift_quarantine', release, reason, nowMs: exchange.nowMs });
-        if (lifted === 0) return problem(409, `the release ${release} is not quarantined`);
+        if (lifted === 0) return problem(409, `the release ${release} is not quarantined, so there is nothing to lift`);
         return json(200, { lifted });
       },
     },

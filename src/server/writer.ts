@@ -343,7 +343,9 @@ export class Writer implements Commands, Identities, Readiness, Dispatches {
       const fields = { command: waiting.command.kind, reason: messageOf(error), stack: stackOf(error) };
       this.#log.error(fields, 'a command failed on a defect');
       waiting.reject(
-        new NexusError('internal', 'this request failed on a defect of Nexus; see the server log', { cause: error }),
+        new NexusError('internal', "this request failed because of a defect in Nexus: see the server's log", {
+          cause: error,
+        }),
       );
     }
   }

@@ -28,7 +28,7 @@ function requireSound(file: string): void {
 export async function backUp(directory: string, target: string): Promise<void> {
   const source = path.join(directory, 'nexus.db');
   if (!existsSync(source)) {
-    throw new NexusError('not_found', `there is no ${source}: say where the server's data lies with --data DIR`);
+    throw new NexusError('not_found', `there is no ${source}: name the data directory of the server with --data DIR`);
   }
   if (existsSync(target)) {
     throw new NexusError('conflict', `${target} exists already: choose another name, or remove it first`);

@@ -16,7 +16,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 export function openReader(directory: string): HistoryReader {
   const file = databaseIn(directory);
   if (!existsSync(file)) {
-    throw new NexusError('not_found', `there is no ${file}: say where the server's data lies with --data DIR`);
+    throw new NexusError('not_found', `there is no ${file}: name the data directory of the server with --data DIR`);
   }
   const connection = new Connection(file, BUSY_TIMEOUT_MS);
   try {

@@ -320,7 +320,7 @@ test('the sentence of a defect says nothing of its inside', async (t) => {
   }));
   await assert.rejects(writer.submit(addHost('web-1')), {
     code: 'internal',
-    message: 'this request failed on a defect of Nexus; see the server log',
+    message: "this request failed because of a defect in Nexus: see the server's log",
   });
 });
 

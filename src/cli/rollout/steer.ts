@@ -79,7 +79,7 @@ async function replayRollout(terminal: Terminal, wanted: string, flags: Operator
       if (!equal) {
         printNote(
           terminal,
-          'This is a defect of Nexus: pause the rollout, keep a copy of the data directory, and report it.',
+          'This is a defect in Nexus: pause the rollout, keep a copy of the data directory, and report it.',
         );
       }
     }

@@ -16,5 +16,5 @@ export function findHost(fleet: Fleet, name: string): LiveHost {
       details: { did_you_mean: near },
     });
   }
-  throw new NexusError('not_found', `there is no host '${name}'; add it with: nexus host add ${name}`);
+  throw new NexusError('not_found', `there is no host '${name}': 'nexus host list' lists those there are`);
 }

@@ -64,13 +64,13 @@ function mergeLabels(labels: Labels, changes: Readonly<Record<string, string | n
 export function updateHost(store: Store, fleet: Fleet, command: CommandOf<'update_host'>): Outcomes['update_host'] {
   const host = findHost(fleet, command.name);
   if (host.stored.status === 'archived') {
-    throw new NexusError('conflict', `host '${command.name}' is archived for good: it cannot be changed`);
+    throw new NexusError('conflict', `host '${command.name}' is archived for good and cannot be changed`);
   }
   const labels = command.labels === null ? host.stored.labels : mergeLabels(host.stored.labels, command.labels);
   if (Object.keys(labels).length > MAX_LABELS) {
     throw new NexusError(
       'invalid',
-      `host '${command.name}' would carry more than ${MAX_LABELS} labels: delete some first`,
+      `host '${command.name}' would have more than ${MAX_LABELS} labels: delete some first`,
     );
   }
   const offlineAfterSeconds = command.offlineAfterSeconds ?? host.stored.offlineAfterSeconds;

@@ -25,7 +25,7 @@ export function addRelease(
 export function findRelease(index: RolloutIndex, digest: string): Release {
   const release = index.release(digest);
   if (release === undefined) {
-    throw new NexusError('not_found', `there is no release '${digest}'; list them with: nexus release list`);
+    throw new NexusError('not_found', `there is no release '${digest}': 'nexus release list' lists those there are`);
   }
   return release;
 }

@@ -20,12 +20,13 @@ function chooseHosts(state: State, request: RolloutRequest): string[] {
   if ('names' in request.hosts) {
     for (const name of request.hosts.names) {
       if (findHost(state.fleet, name).stored.status !== 'archived') continue;
-      throw new NexusError('invalid', `host '${name}' is archived: it gets no release any more`);
+      throw new NexusError('invalid', `host '${name}' is archived and receives no releases: leave it out`);
     }
     return [...request.hosts.names];
   }
   const wanted = Object.entries(request.hosts.selector);
-  if (wanted.length === 0) throw new NexusError('invalid', 'an empty selector would mean every host: name a label');
+  if (wanted.length === 0)
+    throw new NexusError('invalid', 'an empty selector would select every host: name at least one label');
   const names: string[] = [];
   for (const { stored } of state.fleet.hosts()) {
     if (stored.status !== 'archived' && wanted.every(([key, value]) => stored.labels[key] === value))
@@ -33,7 +34,10 @@ function chooseHosts(state: State, request: RolloutRequest): string[] {
   }
   if (names.length === 0) {
     const selector = wanted.map(([key, value]) => `${key}=${value}`).join(', ');
-    throw new NexusError('invalid', `no host has the labels ${selector}: see 'nexus host list'`);
+    throw new NexusError(
+      'invalid',
+      `no host has the labels ${selector}: 'nexus host list' shows the labels of each host`,
+    );
   }
   return names.sort();
 }
@@ -65,7 +69,7 @@ export function createRollout(state: State, command: CommandOf<'create_rollout'>
 export function findRollout(state: State, id: string): Rollout {
   const rollout = state.index.rollout(id) ?? restoreRollout(state.store, id);
   if (rollout === undefined) {
-    throw new NexusError('not_found', `there is no rollout '${id}'; list them with: nexus rollout list`);
+    throw new NexusError('not_found', `there is no rollout '${id}': 'nexus rollout list' lists those there are`);
   }
   return rollout;
 }

@@ -69,7 +69,7 @@ export function createAgentToken(
 ): Outcomes['create_agent_token'] {
   const host = findHost(fleet, command.host);
   if (host.stored.status === 'archived') {
-    throw new NexusError('conflict', `host '${command.host}' is archived for good: it cannot get a token`);
+    throw new NexusError('conflict', `host '${command.host}' is archived for good and cannot get a token`);
   }
   const { expiresAtMs } = command;
   const name = command.name ?? 'agent';
@@ -89,7 +89,10 @@ export function createAdminToken(
 function findToken(fleet: Fleet, id: string): StoredToken {
   const token = fleet.tokenById(id);
   if (token === undefined) {
-    throw new NexusError('not_found', `there is no token '${id}'; list them with: nexus token list --host NAME`);
+    throw new NexusError(
+      'not_found',
+      `there is no token '${id}': 'nexus token list --host NAME' lists those of a host`,
+    );
   }
   return token;
 }
@@ -97,7 +100,7 @@ function findToken(fleet: Fleet, id: string): StoredToken {
 export function rotateToken(store: Store, fleet: Fleet, command: CommandOf<'rotate_token'>): Outcomes['rotate_token'] {
   const old = findToken(fleet, command.id);
   if (old.revokedAtMs !== null) {
-    throw new NexusError('conflict', `token '${command.id}' is revoked already: create a new one instead`);
+    throw new NexusError('conflict', `token '${command.id}' is already revoked: create a new one instead`);
   }
   revoke(store, fleet, old, command.nowMs);
   const { kind, hostId, name } = old;
