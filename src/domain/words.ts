@@ -42,6 +42,11 @@ export function formatSpan(seconds: number): string {
   return parts.length === 0 ? '0 s' : parts.join(' ');
 }
 
+/** `38 s ago`, or `just now` for less than a second. */
+export function formatAgo(seconds: number): string {
+  return seconds < 1 ? 'just now' : `${formatSpan(seconds)} ago`;
+}
+
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,7 +1,7 @@
 /** Why a host is where it is, in a sentence that otherwise would have to be pieced together from five places. */
 import { assertNever } from '../domain/errors.ts';
 import { TELEMETRY_PROBE } from '../domain/rollout.ts';
-import { formatSpan, quote } from '../domain/words.ts';
+import { formatAgo, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
 import { lastLine } from './log-entry.ts';
@@ -27,6 +27,11 @@ function inState(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   return formatSpan(secondsSince(host.state_since, snapshot.nowMs));
 }
 
+/** When a host entered its state. */
+function sinceState(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  return formatAgo(secondsSince(host.state_since, snapshot.nowMs));
+}
+
 /** ` (reason)`, or nothing. */
 function inParentheses(reason: string): string {
   return reason === '' ? '' : ` (${reason})`;
@@ -44,8 +49,7 @@ function explainPending(snapshot: RolloutSnapshot, host: RolloutHostBody): strin
 }
 
 function explainOffered(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
-  const since =
-    host.dispatched_at === null ? '' : ` ${formatSpan(secondsSince(host.dispatched_at, snapshot.nowMs))} ago`;
+  const since = host.dispatched_at === null ? '' : ` ${formatAgo(secondsSince(host.dispatched_at, snapshot.nowMs))}`;
   return `was offered ${releaseOf(snapshot.rollout)}${since}, but its agent has not accepted it yet: it will once 'nexus agent --rollouts' runs there and reaches the server`;
 }
 
@@ -61,7 +65,7 @@ function explainActivating(snapshot: RolloutSnapshot, host: RolloutHostBody): st
 
 function explainDeferred(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {
   const reason = inParentheses(snapshot.deferrals.get(host.name) ?? '');
-  return `deferred the activation of ${releaseOf(snapshot.rollout)} ${inState(snapshot, host)} ago${reason} and will try again by itself`;
+  return `deferred the activation of ${releaseOf(snapshot.rollout)} ${sinceState(snapshot, host)}${reason} and will try again by itself`;
 }
 
 /** What an enforced probe leads to unless it passes again. */
@@ -135,7 +139,7 @@ function failureAccount(host: RolloutHostBody): string {
 }
 
 function explainFailed(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
-  const failed = `failed on ${releaseOf(snapshot.rollout)} ${inState(snapshot, host)} ago: ${failureAccount(host)}`;
+  const failed = `failed on ${releaseOf(snapshot.rollout)} ${sinceState(snapshot, host)}: ${failureAccount(host)}`;
   if (!owesRollback(snapshot.policy, host)) {
     return `${failed}; the release's policy is 'halt', so it is left running for inspection`;
   }
@@ -149,7 +153,7 @@ function explainFailed(snapshot: RolloutSnapshot, host: RolloutHostBody): string
 
 function explainReverted(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const { previous_release: previous } = host;
-  const when = `${inState(snapshot, host)} ago`;
+  const when = sinceState(snapshot, host);
   const now =
     previous === null
       ? `was rolled back ${when}: it runs nothing now, because this was its first deploy`
@@ -165,7 +169,7 @@ function explainConverged(snapshot: RolloutSnapshot, host: RolloutHostBody): str
       : telemetry.status === 'not_judged'
         ? `, and its telemetry was not judged${inParentheses(reasonNotJudged(telemetry.reason))}`
         : `, and its telemetry was ${telemetry.status}${inParentheses(telemetry.reason)}`;
-  return `converged ${inState(snapshot, host)} ago: it runs ${releaseOf(snapshot.rollout)}, its soak passed${judged}`;
+  return `converged ${sinceState(snapshot, host)}: it runs ${releaseOf(snapshot.rollout)}, its soak passed${judged}`;
 }
 
 function predicateOf(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {

@@ -1,6 +1,6 @@
 /** Why a rollout and its hosts are where they are, in sentences. */
 import { assertNever } from '../domain/errors.ts';
-import { formatSpan, plural, waveName } from '../domain/words.ts';
+import { formatAgo, formatSpan, plural, waveName } from '../domain/words.ts';
 import type { LogEventBody } from '../wire/operator.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { type ExplainedSnapshot, endSentence, explainHost } from './host.ts';
@@ -62,22 +62,23 @@ function explainActive(snapshot: RolloutSnapshot, subject: string): string {
 function rolloutText(snapshot: RolloutSnapshot): string {
   const { rollout } = snapshot;
   const subject = `Rollout ${rollout.id} of ${releaseOf(rollout)}`;
-  const since = formatSpan(secondsSince(rollout.state_since, snapshot.nowMs));
+  const seconds = secondsSince(rollout.state_since, snapshot.nowMs);
+  const ago = formatAgo(seconds);
   switch (rollout.state) {
     case 'active':
       return explainActive(snapshot, subject);
     case 'paused':
-      return `${subject} has been paused for ${since}: no further host is dispatched until 'nexus rollout resume ${rollout.id}'. ${standing(snapshot)}`;
+      return `${subject} has been paused for ${formatSpan(seconds)}: no further host is dispatched until 'nexus rollout resume ${rollout.id}'. ${standing(snapshot)}`;
     case 'converged':
-      return `${subject} converged ${since} ago. ${standing(snapshot)}`;
+      return `${subject} converged ${ago}. ${standing(snapshot)}`;
     case 'halted':
     case 'aborted':
     case 'superseded': {
       const { state, reason } = rollout;
       // Reasons of the server's own begin with the state: 'superseded by rollout …'.
       const end = reason.startsWith(state)
-        ? `${reason} ${since} ago`
-        : `${state} ${since} ago${reason === '' ? '' : `: ${reason}`}`;
+        ? `${reason} ${ago}`
+        : `${state} ${ago}${reason === '' ? '' : `: ${reason}`}`;
       return `${endSentence(`${subject} was ${end}`)} ${standing(snapshot)}`;
     }
     default:

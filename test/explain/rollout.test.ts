@@ -58,6 +58,13 @@ describe('a rollout is explained that is', () => {
     );
   }
 
+  it('converged in this very second', () => {
+    const { text } = explainRollout(
+      snapshotOf({ rollout: { state: 'converged', state_since: '2026-05-01T12:00:00.000Z' } }, [canary]),
+    );
+    assert.equal(text, 'Rollout ro_1 of shop 1.5 (9ad49925e0e3) converged just now. Hosts: 1 converged.');
+  });
+
   it('large: hosts that have converged are left out, and those that wait for the same share a line', () => {
     const waiting = Array.from({ length: 7 }, (_, index) => rolloutHost(`web-${index}`, { wave: 1, held_by: held }));
     const lonely = rolloutHost('db-1', { held_by: { gate: 'host', reason: "'db-1' is offline" } });
