@@ -5,7 +5,6 @@ import { messageOf, NexusError } from './domain/errors.ts';
 import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
 import type { Runtime } from './domain/runtime.ts';
-import type { Store } from './domain/store.ts';
 import { writeCsv } from './export/csv.ts';
 import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
@@ -16,8 +15,11 @@ import { Forwarder } from './remote-write/forwarder.ts';
 import { every } from './runtime/wait.ts';
 import { startCompaction } from './server/compaction-loop.ts';
 import { type ExportRequest, HistoryExport } from './server/history/export-history.ts';
-import { FleetReader } from './server/queries/fleet-queries.ts';
-import { RolloutReader } from './server/queries/rollout-queries.ts';
+import { HistoryMaintenance } from './server/history/history-maintenance.ts';
+import { TokenIdentities } from './server/identities.ts';
+import { CommittedFleetQueries } from './server/queries/fleet-queries.ts';
+import { CommittedRolloutQueries } from './server/queries/rollout-queries.ts';
+import { HostDispatches } from './server/rollouts/dispatches.ts';
 import { Writer } from './server/writer.ts';
 import { openReader } from './sqlite/open-reader.ts';
 import { StoreSupervisor } from './sqlite/store-supervisor.ts';
@@ -35,11 +37,10 @@ export async function exportHistory(
   format: ExportFormat,
   request: ExportRequest,
   sink: Sink,
-  log: Log,
 ): Promise<{ damaged: number }> {
   const reader = openReader(directory);
   try {
-    const source = new HistoryExport(reader, request, log);
+    const source = new HistoryExport(reader, request);
     if (format === 'csv') await writeCsv(source, sink);
     else if (format === 'prometheus') await writeOpenMetrics(source, sink);
     else await (await import('./export/parquet.ts')).writeParquet(source, sink);
@@ -87,19 +88,22 @@ function socketPathIn(dataDir: string): string {
 export async function openAppliance(config: ApplianceConfig, runtime: Runtime, log: Log): Promise<Appliance> {
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
-  const writer = new Writer(runtime, log, config.retention);
+  const writer = new Writer(runtime, log);
+  const maintenance = new HistoryMaintenance(writer, runtime, log, config.retention);
+  const dispatches = new HostDispatches(writer, runtime);
   const intake = new TelemetryIntake(runtime, log);
   const { remoteWrite } = config;
-  const store = (): Store => writer.committed().store;
-  const forwarder = remoteWrite && new Forwarder({ ...remoteWrite, store, runtime, log });
+  const forwarder =
+    remoteWrite && new Forwarder({ ...remoteWrite, store: () => writer.attached().store, runtime, log });
   const surface = new HttpSurface({
     commands: writer,
     telemetry: intake,
-    queries: new FleetReader(writer),
-    rollouts: new RolloutReader(writer),
-    dispatches: writer,
-    identities: writer,
+    queries: new CommittedFleetQueries(writer, maintenance),
+    rollouts: new CommittedRolloutQueries(writer),
+    dispatches,
+    identities: new TokenIdentities(writer),
     readiness: writer,
+    output: writer,
     runtime,
     log,
     agentRateLimit: config.agentRateLimit,
@@ -107,10 +111,10 @@ export async function openAppliance(config: ApplianceConfig, runtime: Runtime, l
   });
   const keeper = new StoreSupervisor(writer, dataDir, runtime, log, () => listenLocally(runtime, surface, socketPath));
   const close = async (tcp?: HttpListener): Promise<void> => {
-    writer.endPolls();
+    dispatches.endPolls();
     await Promise.all([tcp?.close(), keeper.closeSocket()]);
     await intake.close();
-    writer.close();
+    await writer.close();
     keeper.release();
   };
   try {
@@ -122,7 +126,7 @@ export async function openAppliance(config: ApplianceConfig, runtime: Runtime, l
         log.warn({ reason: messageOf(error) }, 'the ticker could not write');
       });
     });
-    const compaction = startCompaction(writer, runtime);
+    const compaction = startCompaction(maintenance, runtime);
     forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {

@@ -15,9 +15,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { Retention } from '../../src/domain/history.ts';
 import type { Log } from '../../src/domain/log.ts';
-import type { Store, StoredTick } from '../../src/domain/store.ts';
+import type { StoredHost, StoredTick } from '../../src/domain/records.ts';
 import { COUNTER_METRICS, NO_FACTS } from '../../src/domain/telemetry.ts';
 import { systemRuntime } from '../../src/runtime/system-runtime.ts';
+import { HistoryMaintenance } from '../../src/server/history/history-maintenance.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { decodeSample, encodeSample } from '../../src/telemetry/sample-codec.ts';
@@ -125,9 +126,7 @@ async function collect(folder: string, minutes: number, containers: number): Pro
 
 function readTicks(dataDir: string): StoredTick[] {
   const store = openStore(dataDir, Date.now());
-  const ticks = store.hosts
-    .all()
-    .flatMap((host) => [...store.ticks.rows(host.id, 0, Number.MAX_SAFE_INTEGER, 'values')]);
+  const ticks = store.hosts().flatMap((host) => [...store.ticks.rows(host.id, 0, Number.MAX_SAFE_INTEGER, 'values')]);
   store.close();
   return ticks;
 }
@@ -157,38 +156,38 @@ function fail(): never {
   throw new Error('the store failed');
 }
 
-function compactAll(dataDir: string, atMs: number): void {
+async function compactAll(dataDir: string, atMs: number): Promise<void> {
   const warn: Log['warn'] = (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`);
-  const writer = new Writer(
-    { ...systemRuntime, nowMs: () => atMs },
-    { debug: () => {}, info: () => {}, warn, error: warn },
-    KEEP_ALL,
-  );
-  writer.attach(openStore(dataDir, atMs), fail);
-  while (writer.compact(() => false));
-  writer.close();
+  const log: Log = { debug: () => {}, info: () => {}, warn, error: warn };
+  const runtime = { ...systemRuntime, nowMs: () => atMs };
+  const writer = new Writer(runtime, log);
+  const maintenance = new HistoryMaintenance(writer, runtime, log, KEEP_ALL);
+  await writer.attach(openStore(dataDir, atMs), fail);
+  while (maintenance.work(() => false));
+  await writer.close();
 }
 
 /** What the ticks take in a store that the compactor has worked on; the newest one stays a row. */
-function measureAged(
+async function measureAged(
   directory: string,
   ticks: readonly StoredTick[],
   say: (text: string) => void,
-): Record<string, number> {
+): Promise<Record<string, number>> {
   const endMs = (ticks.at(-1)?.recordedAtMs ?? 0) + AGED_MS;
   const store = openStore(directory, endMs);
-  addHostTo(store, endMs);
-  store.transact(() => {
-    for (const tick of ticks) store.ticks.insert({ ...tick, hostId: 1 });
-  });
+  await store.commit([
+    { kind: 'insert_host', host: labHost(endMs) },
+    ...ticks.map((tick) => ({ kind: 'insert_tick', ...tick, hostId: 1 }) as const),
+  ]);
   store.close();
   const rows = measureRows(directory, endMs, say);
-  compactAll(directory, endMs);
+  await compactAll(directory, endMs);
   return { ...rows, ...measureChunks(directory, endMs, say), ...measureFile(directory, endMs, say) };
 }
 
-function addHostTo(store: Store, nowMs: number): void {
-  store.hosts.insert({
+function labHost(nowMs: number): StoredHost {
+  return {
+    id: 1,
     name: 'lab',
     status: 'online',
     labels: {},
@@ -196,7 +195,7 @@ function addHostTo(store: Store, nowMs: number): void {
     createdAtMs: nowMs,
     archivedAtMs: null,
     facts: NO_FACTS,
-  });
+  };
 }
 
 /** Prints and returns the figures. Throws where there is no Docker Engine to measure on. */
@@ -211,9 +210,9 @@ export async function measureLab(
   try {
     const ticks = readTicks(await collect(folder, minutes, containers));
     say(`${ticks.length} ticks of a real agent beside a Docker Engine with ${containers} containers, one a second`);
-    const asTheyCame = measureAged(path.join(folder, 'aged'), ticks, say);
+    const asTheyCame = await measureAged(path.join(folder, 'aged'), ticks, say);
     say(`\nthe same, one in ${DEFAULT_INTERVAL_SECONDS} s:`);
-    const spreadOut = measureAged(path.join(folder, 'spread'), spread(ticks, DEFAULT_INTERVAL_SECONDS), say);
+    const spreadOut = await measureAged(path.join(folder, 'spread'), spread(ticks, DEFAULT_INTERVAL_SECONDS), say);
     return { ticks: ticks.length, every_second: asTheyCame, every_30_seconds: spreadOut };
   } finally {
     rmSync(folder, { recursive: true, force: true });

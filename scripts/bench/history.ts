@@ -26,8 +26,12 @@ import { formatInstant } from '../../src/domain/instant.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
+import { TOKEN_ENTROPY_BYTES } from '../../src/domain/token.ts';
+import type { Write } from '../../src/domain/writes.ts';
 import { CELL_MS } from '../../src/history/tiers.ts';
 import { systemRuntime } from '../../src/runtime/system-runtime.ts';
+import { HistoryMaintenance } from '../../src/server/history/history-maintenance.ts';
+import { TokenIdentities } from '../../src/server/identities.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
@@ -102,11 +106,11 @@ interface FilledHost {
   next: GeneratedTick;
 }
 
-async function addHost(engine: Writer, index: number, startMs: number): Promise<FilledHost> {
+async function addHost(writer: Writer, index: number, startMs: number): Promise<FilledHost> {
   const name = `bench-${index}`;
   const nowMs = startMs;
-  const token = { name: null, expiresAtMs: null };
-  const { minted } = await engine.submit({
+  const token = { name: null, expiresAtMs: null, entropy: systemRuntime.randomBytes(TOKEN_ENTROPY_BYTES) };
+  const { minted } = await writer.submit({
     kind: 'add_host',
     name,
     labels: {},
@@ -114,10 +118,12 @@ async function addHost(engine: Writer, index: number, startMs: number): Promise<
     token,
     nowMs,
   });
-  const id = engine.committed().fleet.hostByName(name)?.stored.id ?? 0;
+  const id = writer.attached().state.fleet.hostByName(name)?.stored.id ?? 0;
   const generator = new GeneratedHost(index + 1, CONTAINERS, startMs, INTERVAL_MS);
   return { name, id, token: minted?.plaintext ?? '', generator, numbers: new Map(), next: generator.next() };
 }
+
+let lastContainer = 0;
 
 function numberOf(store: Store, host: FilledHost, key: string, kind: string, atMs: number): number {
   const known = host.numbers.get(key);
@@ -135,16 +141,11 @@ function numberOf(store: Store, host: FilledHost, key: string, kind: string, atM
     labels: {},
   };
   const marks = { lastSeenAtMs: atMs, missingSinceMs: null, removedAtMs: null };
-  const number = store.containers.insert({
-    hostId: host.id,
-    containerId: key,
-    identity,
-    fingerprint: key,
-    unhealthy: false,
-    ...marks,
-  });
-  host.numbers.set(key, number);
-  return number;
+  lastContainer += 1;
+  const container = { id: lastContainer, hostId: host.id, containerId: key, identity, fingerprint: key };
+  void store.commit([{ kind: 'insert_container', container: { ...container, unhealthy: false, ...marks } }]);
+  host.numbers.set(key, lastContainer);
+  return lastContainer;
 }
 
 function encode(store: Store, host: FilledHost, tick: GeneratedTick): Uint8Array {
@@ -171,21 +172,15 @@ function insertTurn(store: Store, hosts: readonly FilledHost[], untilMs: number,
   let count = 0;
   for (const host of hosts) {
     while (host.next.atMs < untilMs) {
-      const batch: Array<{ atMs: number; sample: Uint8Array }> = [];
-      store.transact(() => {
-        for (; host.next.atMs < untilMs && batch.length < 64; host.next = host.generator.next()) {
-          const sample = encode(store, host, host.next);
-          figures.rowBytes += sample.length;
-          batch.push({ atMs: host.next.atMs, sample });
-        }
-      });
+      const batch: Write[] = [];
+      for (; host.next.atMs < untilMs && batch.length < 64; host.next = host.generator.next()) {
+        const sample = encode(store, host, host.next);
+        figures.rowBytes += sample.length;
+        const at = { recordedAtMs: host.next.atMs, receivedAtMs: host.next.atMs };
+        batch.push({ kind: 'insert_tick', hostId: host.id, ...at, tokenNumber: 1, live: true, sample });
+      }
       const startedAt = cpuMs();
-      store.transact(() => {
-        for (const { atMs, sample } of batch) {
-          const tick = { hostId: host.id, recordedAtMs: atMs, receivedAtMs: atMs, tokenNumber: 1, live: true, sample };
-          if (!store.ticks.insert(tick)) fail();
-        }
-      });
+      void store.commit(batch);
       spentMs += cpuMs() - startedAt;
       count += batch.length;
     }
@@ -200,11 +195,11 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-function compact(engine: Writer, figures: FillFigures): void {
+function compact(maintenance: HistoryMaintenance, figures: FillFigures): void {
   let hasMore = true;
   while (hasMore) {
     let last = cpuMs();
-    hasMore = engine.compact(() => {
+    hasMore = maintenance.work(() => {
       const now = cpuMs();
       figures.pieces.push(now - last);
       figures.compactionMs += now - last;
@@ -220,11 +215,13 @@ async function fill(
   endMs: number,
 ): Promise<{ hosts: FilledHost[]; figures: FillFigures }> {
   let nowMs = startMs;
-  const engine = new Writer({ ...systemRuntime, nowMs: () => nowMs }, log, retention);
+  const runtime = { ...systemRuntime, nowMs: () => nowMs };
+  const writer = new Writer(runtime, log);
+  const maintenance = new HistoryMaintenance(writer, runtime, log, retention);
   const store = openStore(directory, startMs);
-  engine.attach(store, fail);
+  await writer.attach(store, fail);
   const hosts: FilledHost[] = [];
-  for (let index = 0; index < HOSTS; index += 1) hosts.push(await addHost(engine, index, startMs));
+  for (let index = 0; index < HOSTS; index += 1) hosts.push(await addHost(writer, index, startMs));
   const figures: FillFigures = {
     ticks: 0,
     rowBytes: 0,
@@ -238,14 +235,14 @@ async function fill(
     const untilMs = Math.min(turnMs + TURN_MS, endMs);
     insertTurn(store, hosts, untilMs, figures);
     nowMs = untilMs;
-    compact(engine, figures);
+    compact(maintenance, figures);
     if (untilMs >= dayEndsMs || untilMs === endMs) {
       dayEndsMs += DAY_MS;
       figures.sizes.push(statSync(path.join(directory, 'nexus.db')).size);
       if (process.stderr.isTTY) process.stderr.write(`\rday ${figures.sizes.length} of ${DAYS} `);
     }
   }
-  engine.close();
+  await writer.close();
   return { hosts, figures };
 }
 
@@ -281,20 +278,21 @@ function reportFill(figures: FillFigures): void {
 
 /** Hosts of which the server knows only the latest tick. */
 async function addSilentHosts(directory: string, count: number, nowMs: number): Promise<FilledHost[]> {
-  const engine = new Writer({ ...systemRuntime, nowMs: () => nowMs }, log, retention);
-  engine.attach(openStore(directory, nowMs), fail);
+  const writer = new Writer({ ...systemRuntime, nowMs: () => nowMs }, log);
+  const identities = new TokenIdentities(writer);
+  await writer.attach(openStore(directory, nowMs), fail);
   const hosts: FilledHost[] = [];
   for (let index = 0; index < count; index += 1) {
-    const host = await addHost(engine, 100_000 + index, nowMs - INTERVAL_MS);
+    const host = await addHost(writer, 100_000 + index, nowMs - INTERVAL_MS);
     hosts.push(host);
-    const { fleet } = engine.committed();
-    const identity = engine.identify(host.token, nowMs);
+    const { fleet } = writer.attached().state;
+    const identity = identities.identify(host.token, nowMs);
     if (identity?.kind !== 'agent' || fleet.hostCount === 0) fail();
     const said = { recordedAtMs: nowMs - INTERVAL_MS, facts: NO_FACTS, metrics: host.next.metrics, containers: null };
     const tick = packTick(said, (text) => text);
-    await engine.submit({ kind: 'report_tick', identity, tick, nowMs });
+    await writer.submit({ kind: 'report_tick', identity, tick, nowMs });
   }
-  engine.close();
+  await writer.close();
   return hosts;
 }
 

@@ -1,7 +1,8 @@
 /**
- * Everything that changes the fleet, as data: the engine is the only writer, and it takes these one by one. Times are
- * in the command; the engine never asks a clock.
+ * Everything that changes the fleet, as data: the writer takes these one by one. Times and random bytes come with the
+ * command, so that what it does depends on nothing but the state in memory.
  */
+import type { Tier } from './history.ts';
 import type { Host, Labels } from './host.ts';
 import type { Release } from './release.ts';
 import type { NumberedEvent, WaveSize } from './rollout.ts';
@@ -11,6 +12,8 @@ import type { AgentIdentity, MintedToken, Token } from './token.ts';
 interface TokenRequest {
   readonly name: string | null;
   readonly expiresAtMs: number | null;
+  /** `TOKEN_ENTROPY_BYTES` unpredictable bytes. */
+  readonly entropy: Uint8Array;
 }
 
 export type Command =
@@ -45,7 +48,12 @@ export type Command =
   | { readonly kind: 'archive_host'; readonly name: string; readonly nowMs: number }
   | ({ readonly kind: 'create_agent_token'; readonly host: string; readonly nowMs: number } & TokenRequest)
   | ({ readonly kind: 'create_admin_token'; readonly nowMs: number } & TokenRequest)
-  | { readonly kind: 'rotate_token'; readonly id: string; readonly nowMs: number }
+  | {
+      readonly kind: 'rotate_token';
+      readonly id: string;
+      readonly entropy: TokenRequest['entropy'];
+      readonly nowMs: number;
+    }
   | { readonly kind: 'revoke_token'; readonly id: string; readonly nowMs: number }
   | {
       readonly kind: 'add_release';
@@ -55,11 +63,13 @@ export type Command =
       readonly nowMs: number;
     }
   | { readonly kind: 'lift_quarantine'; readonly release: string; readonly reason: string; readonly nowMs: number }
-  | ({ readonly kind: 'create_rollout'; readonly nowMs: number } & RolloutRequest)
+  | ({ readonly kind: 'create_rollout'; readonly idSeed: number; readonly nowMs: number } & RolloutRequest)
   | {
       readonly kind: 'steer_rollout';
       readonly id: string;
       readonly order: RolloutOrder;
+      /** For the rollouts that bring hosts back. */
+      readonly idSeed: number;
       readonly nowMs: number;
     }
   | {
@@ -70,8 +80,18 @@ export type Command =
       readonly numbered: NumberedEvent;
       readonly nowMs: number;
     }
+  /** Chunks of history that turned out to be damaged when they were read. */
+  | { readonly kind: 'report_damage'; readonly chunks: readonly DamagedChunk[]; readonly nowMs: number }
   /** The ticker: hosts gone silent, token uses to keep. */
-  | { readonly kind: 'sweep'; readonly listeningSinceMs: number; readonly nowMs: number };
+  | { readonly kind: 'sweep'; readonly nowMs: number };
+
+export interface DamagedChunk {
+  readonly hostId: number;
+  readonly tier: Tier;
+  /** Of its span. */
+  readonly startMs: number;
+  readonly reason: string;
+}
 
 /** Which hosts, in which steps, how carefully. */
 export interface RolloutRequest {
@@ -107,6 +127,7 @@ export interface Outcomes {
   steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };
   /** `applied`: false for a duplicate. */
   report_event: { readonly applied: boolean };
+  report_damage: { readonly reported: number };
   sweep: { readonly wentOffline: number };
 }
 

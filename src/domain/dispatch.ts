@@ -1,4 +1,5 @@
 /** What a host is told to do, and how its agent asks for it. */
+import type { Read } from './ports.ts';
 import type { RolloutHost, RolloutPlan } from './rollout.ts';
 import type { AgentIdentity } from './token.ts';
 
@@ -33,7 +34,7 @@ export interface Dispatches {
     onWaiting: (giveUp: () => void) => void,
   ): Promise<Dispatch | null>;
   /** The host's name, and its part in every rollout that expects something of it. */
-  agentState(identity: AgentIdentity): { readonly hostname: string; readonly rollouts: readonly AgentRollout[] };
+  agentState(identity: AgentIdentity): Read<{ readonly hostname: string; readonly rollouts: readonly AgentRollout[] }>;
   /** Polls that wait now. */
   waitingPolls(): number;
 }

@@ -17,6 +17,17 @@ export interface Commands {
   submit<K extends Command['kind']>(command: CommandOf<K>): Promise<Outcomes[K]>;
 }
 
+/**
+ * The answer to a read: a promise only while a commit is under way, which may have changed what was read. It is fulfilled
+ * when that commit succeeds, and rejects with `store_unavailable` when it fails.
+ */
+export type Read<T> = T | Promise<T>;
+
+export interface OutputGate {
+  /** Lets what was computed from memory leave no earlier than the commit that was under way then. */
+  gate<T>(value: T): Read<T>;
+}
+
 export interface Readiness {
   /** Null when commands are taken; otherwise why not, for a person. */
   unreadyReason(): string | null;
@@ -29,22 +40,22 @@ export interface Identities {
   noteUse(tokenId: string, nowMs: number): void;
 }
 
-/** Reads; all throw `NexusError('not_found')` for what does not exist, with `did_you_mean` where a name is near. */
-export interface Queries {
+/** Reads; all fail with `NexusError('not_found')` for what does not exist, with `did_you_mean` where a name is near. */
+export interface FleetQueries {
   /** Every host, by name. */
-  hosts(page: PageRequest<string>): Host[];
-  host(name: string): Host;
+  hosts(page: PageRequest<string>): Read<Host[]>;
+  host(name: string): Read<Host>;
   /** In the order in which they were made, those after the token with the id `after`. */
-  tokensOfHost(name: string, page: PageRequest<string>): Token[];
-  adminTokens(page: PageRequest<string>): Token[];
-  containers(host: string, page: PageRequest<number>): Array<Container & { readonly number: number }>;
-  hostHistory(host: string, request: HistoryRequest): History<HostMetrics>;
-  containerHistory(host: string, containerId: string, request: HistoryRequest): History<ContainerMetrics>;
+  tokensOfHost(name: string, page: PageRequest<string>): Read<Token[]>;
+  adminTokens(page: PageRequest<string>): Read<Token[]>;
+  containers(host: string, page: PageRequest<number>): Read<Array<Container & { readonly number: number }>>;
+  hostHistory(host: string, request: HistoryRequest): Read<History<HostMetrics>>;
+  containerHistory(host: string, containerId: string, request: HistoryRequest): Read<History<ContainerMetrics>>;
   events(
     after: number,
     limit: number,
     of: { readonly host?: string | null; readonly rolloutId?: string | null },
-  ): LogEvent[];
+  ): Read<LogEvent[]>;
   queue(): QueueFigures;
   compaction(): CompactionFigures;
   storeSize(): StoreSize;

@@ -1,8 +1,10 @@
 /** What operators read about releases and rollouts. */
 import type { RolloutRequest } from './command.ts';
+import type { Read } from './ports.ts';
+import type { StoredRollout } from './records.ts';
 import type { Quarantine, Release } from './release.ts';
 import type { RolloutHost, WaveCounts } from './rollout.ts';
-import type { PageRequest, StoredRollout } from './store.ts';
+import type { PageRequest } from './store.ts';
 
 /** A release with what stands against it. */
 export interface ReleaseView {
@@ -52,18 +54,18 @@ export interface ReplayReport {
   readonly differences: readonly string[];
 }
 
-/** Reads about releases and rollouts; `not_found` as in {@link Queries}. */
+/** Reads about releases and rollouts; `not_found` as in {@link FleetQueries}. */
 export interface RolloutQueries {
   /** In the order they came. */
-  releases(): ReleaseView[];
-  release(digest: string): ReleaseView;
+  releases(): Read<ReleaseView[]>;
+  release(digest: string): Read<ReleaseView>;
   /** RFC 8785 bytes. */
-  manifest(digest: string): Uint8Array;
+  manifest(digest: string): Read<Uint8Array>;
   /** Newest first. */
-  rollouts(page: PageRequest<string>): RolloutView[];
-  rollout(id: string): RolloutView;
-  rolloutHosts(id: string, nowMs: number): RolloutHostView[];
-  preview(request: RolloutRequest, nowMs: number): RolloutPreview;
+  rollouts(page: PageRequest<string>): Read<RolloutView[]>;
+  rollout(id: string): Read<RolloutView>;
+  rolloutHosts(id: string, nowMs: number): Read<RolloutHostView[]>;
+  preview(request: RolloutRequest, nowMs: number): Read<RolloutPreview>;
   /** Folds the log again and compares it with what is stored. */
-  replay(id: string): ReplayReport;
+  replay(id: string): Read<ReplayReport>;
 }

@@ -169,6 +169,11 @@ export interface RolloutHost {
   } | null;
 }
 
+/** `ro_`, then the time and 32 random bits: ids sort by age, and two of one millisecond differ. */
+export function rolloutIdOf(createdAtMs: number, seed: number): string {
+  return `ro_${createdAtMs.toString(36).padStart(9, '0')}${(seed >>> 0).toString(16).padStart(8, '0')}`;
+}
+
 /** What a rollout was asked to do. It never changes. */
 export interface RolloutPlan {
   readonly id: string;

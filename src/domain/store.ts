@@ -1,57 +1,23 @@
 /**
- * The store as the engine needs it. Everything throws `NexusError('store_unavailable')` when the database cannot be
- * read or written; the message then says what to do.
+ * The store as the server needs it: memory is loaded from it, what memory does not hold is looked up, and what was changed
+ * in memory is committed, all of it or nothing. Everything throws `NexusError('store_unavailable')`, or rejects with it,
+ * when the store cannot be read or written; the message then says what to do.
  */
-import type { LogEvent, NewLogEvent } from './event-log.ts';
+import type { LogEvent } from './event-log.ts';
 import type { Tier } from './history.ts';
-import type { HostStatus, Labels } from './host.ts';
-import type { Quarantine, Release } from './release.ts';
-import type { RolloutHost, RolloutPlan, RolloutProgress } from './rollout.ts';
-import type { ContainerIdentity, HostFacts } from './telemetry.ts';
-import type { Token } from './token.ts';
-
-export interface StoredHost {
-  readonly id: number;
-  readonly name: string;
-  readonly status: HostStatus;
-  readonly labels: Labels;
-  readonly offlineAfterSeconds: number;
-  readonly createdAtMs: number;
-  readonly archivedAtMs: number | null;
-  readonly facts: HostFacts;
-}
-
-/** A token with its SHA-256 digest; the digest is the only trace of its plaintext. */
-export interface StoredToken extends Token {
-  /** The store's own number, small enough to stand in every tick. */
-  readonly number: number;
-  /** 64 hex digits. */
-  readonly digest: string;
-}
-
-/** One tick; `sample` is written by `telemetry/sample-codec`. */
-export interface StoredTick {
-  readonly hostId: number;
-  readonly recordedAtMs: number;
-  readonly receivedAtMs: number;
-  readonly tokenNumber: number;
-  /** False: back-filled, so it is history and says nothing of now. */
-  readonly live: boolean;
-  readonly sample: Uint8Array;
-}
-
-export interface StoredContainer {
-  readonly id: number;
-  readonly hostId: number;
-  readonly containerId: string;
-  readonly identity: ContainerIdentity;
-  readonly fingerprint: string;
-  readonly unhealthy: boolean;
-  /** Kept up to date only while the container is missing; a reported one was last seen at its host's latest tick. */
-  readonly lastSeenAtMs: number;
-  readonly missingSinceMs: number | null;
-  readonly removedAtMs: number | null;
-}
+import type { Lookup, LookupResult } from './lookups.ts';
+import type {
+  RolloutRows,
+  StoredChunk,
+  StoredContainer,
+  StoredHost,
+  StoredQuarantine,
+  StoredRollout,
+  StoredTick,
+  StoredToken,
+} from './records.ts';
+import type { Release } from './release.ts';
+import type { Write } from './writes.ts';
 
 /** A page: `limit` rows after `cursor`, in a stable order. */
 export interface PageRequest<C> {
@@ -59,43 +25,47 @@ export interface PageRequest<C> {
   readonly limit: number;
 }
 
-export interface HostTable {
-  all(): StoredHost[];
-  /** Returns the new host's number. */
-  insert(host: Omit<StoredHost, 'id'>): number;
-  save(host: StoredHost): void;
+/** What is counted: each kind has numbers of its own, from 1. */
+export type Numbered = 'host' | 'token' | 'container' | 'release' | 'quarantine' | 'rollout' | 'entry';
+/** The highest number of each kind that was ever stored; 0: none. */
+export type LastNumbers = Readonly<Record<Numbered, number>>;
+
+/** A host as memory is loaded with it. */
+export interface HostSnapshot {
+  readonly host: StoredHost;
+  /** When its newest tick was recorded, live or back-filled; null when there is none. */
+  readonly newestMs: number | null;
+  /** The latest live tick. */
+  readonly latest: StoredTick | null;
+  /** The latest live tick that reports containers, the same object as `latest` where that does. */
+  readonly latestWithContainers: StoredTick | null;
 }
 
-export interface TokenTable {
-  all(): StoredToken[];
-  /** Returns the new token's number. */
-  insert(token: Omit<StoredToken, 'number'>): number;
-  save(token: StoredToken): void;
+/** All that memory is loaded with. May be read only once, and only until the store is used for something else. */
+export interface Snapshot {
+  readonly numbers: LastNumbers;
+  readonly hosts: Iterable<HostSnapshot>;
+  readonly tokens: Iterable<StoredToken>;
+  /** Those not removed. */
+  readonly containers: Iterable<Omit<StoredContainer, 'identity'>>;
+  /** In the order they came. */
+  readonly releases: Iterable<Release>;
+  /** Those not lifted. */
+  readonly quarantines: Iterable<StoredQuarantine>;
+  readonly epochs: Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
+  /** Those that still have something to come: active or paused, or with a host that is not through. */
+  readonly rollouts: Iterable<RolloutRows>;
 }
 
-export interface ContainerTable {
-  /** Those not removed, in no order, without their identities. */
-  allPresent(): Iterable<Omit<StoredContainer, 'identity'>>;
+export interface ContainerReads {
   find(hostId: number, containerId: string): StoredContainer | undefined;
-  /** Of every container of a Compose project that the host has ever reported. */
-  numbersOfStack(hostId: number, stack: string): number[];
   /** By number. */
   page(hostId: number, page: PageRequest<number>): StoredContainer[];
-  insert(container: Omit<StoredContainer, 'id'>): number;
-  save(container: StoredContainer): void;
-  /** Moves the marks of presence alone. */
-  mark(id: number, marks: Pick<StoredContainer, 'lastSeenAtMs' | 'missingSinceMs' | 'removedAtMs'>): void;
 }
 
 export interface TickTable {
-  /** False, and nothing written, when the host already has a tick of that instant. */
-  insert(tick: StoredTick): boolean;
-  /** Whether a tick of that instant is stored, as a row or in a chunk. */
-  has(hostId: number, recordedAtMs: number): boolean;
   /** When the newest tick was recorded, live or back-filled; null when there is none. */
   newestMs(hostId: number): number | null;
-  /** The live ones that are still rows, newest first by `recordedAtMs`. */
-  newestLive(hostId: number): Iterable<StoredTick>;
   /**
    * From `fromMs` to `toMs`, both included, in time order, out of rows and chunks. Of a tick out of a chunk only the
    * instant and the sample are known: it is not live, of token 0, and received when it was recorded.
@@ -111,19 +81,6 @@ export interface TickTable {
   isNewestRow(hostId: number, recordedAtMs: number): boolean;
   /** Deletes the row of that instant, unless it is the newest of all. */
   removeRow(hostId: number, recordedAtMs: number): void;
-}
-
-/** The points of one host over one span; written by `telemetry/chunk-codec`. */
-export interface StoredChunk {
-  readonly hostId: number;
-  readonly tier: Tier;
-  readonly startMs: number;
-  /** Of its points, ascending. */
-  readonly times: readonly number[];
-  /** Of raw ones: when the last of its ticks was received, by the server's clock; else 0. */
-  readonly receivedMs: number;
-  /** Compressed by {@link ChunkTable.compress}; null: only the instants are kept. */
-  readonly values: Uint8Array | null;
 }
 
 export interface ChunkInfo {
@@ -166,13 +123,10 @@ export interface ChunkTable {
   removeBefore(hostId: number, tier: Tier, beforeMs: number, receivedBeforeMs: number, limit: number): number;
   /** Deletes at most `limit` chunks over which there is one of `coarse`, and damaged ones; returns how many. */
   removeCoveredBefore(hostId: number, tier: Tier, beforeMs: number, coarse: Tier, limit: number): number;
-  /** False when it was marked before, or is gone. */
-  markDamaged(hostId: number, tier: Tier, startMs: number): boolean;
   compress(values: Uint8Array): Uint8Array;
 }
 
-export interface EventTable {
-  append(event: NewLogEvent): LogEvent;
+export interface EventReads {
   /** Entries with a larger id than `after`, in order; of one host or one rollout when that is given. */
   page(
     after: number,
@@ -181,55 +135,19 @@ export interface EventTable {
   ): LogEvent[];
   /** Every entry of a rollout, in order. */
   ofRollout(rolloutId: string): Iterable<LogEvent>;
-  /** Every entry of one host in one rollout, newest first. */
-  ofRolloutHost(rolloutId: string, host: string): Iterable<LogEvent>;
 }
 
-export interface ReleaseTable {
-  /** In the order they came. */
-  all(): Release[];
-  insert(release: Release, manifest: Uint8Array): void;
+export interface ReleaseReads {
   /** The manifest's RFC 8785 bytes. */
   manifest(digest: string): Uint8Array | undefined;
 }
 
-/** A quarantine with the end it may have come to. */
-export interface StoredQuarantine extends Quarantine {
-  readonly id: number;
-  readonly liftedAtMs: number | null;
-  readonly liftedReason: string | null;
-}
-
-export interface QuarantineTable {
-  /** Those not lifted. */
-  active(): StoredQuarantine[];
-  insert(quarantine: Quarantine): StoredQuarantine;
-  lift(id: number, atMs: number, reason: string): void;
-}
-
-/** A rollout as it is stored: what replaying its log must come to, byte for byte. */
-export interface StoredRollout {
-  readonly plan: RolloutPlan;
-  readonly progress: RolloutProgress;
-}
-
-export interface RolloutTable {
-  insert(rollout: StoredRollout): void;
-  saveProgress(id: string, progress: RolloutProgress): void;
-  saveHost(id: string, host: RolloutHost): void;
-  find(id: string): StoredRollout | undefined;
-  hosts(id: string): Iterable<RolloutHost>;
+export interface RolloutReads {
+  find(id: string): RolloutRows | undefined;
   /** Newest first, those created before the rollout `after`. */
   page(page: PageRequest<string>): StoredRollout[];
-  /** Rollouts that still have something to come: active or paused, or with a host that has not settled. */
-  open(): string[];
-  findHost(id: string, host: string): RolloutHost | undefined;
-  /** The highest epoch given out for each host of a stack, withdrawn offers included. */
-  epochs(): Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
-  saveEpoch(stack: string, host: string, epoch: number): void;
-  /** The exact stored text of a rollout and its hosts. */
-  rawProgress(id: string): string | undefined;
-  rawHosts(id: string): Iterable<{ readonly host: string; readonly body: string }>;
+  /** Of a rollout and its hosts, what is not stored exactly so, byte for byte: `rollout`, or names of hosts. */
+  differences(folded: RolloutRows): string[];
 }
 
 export interface StoreSize {
@@ -242,17 +160,23 @@ export interface StoreSize {
 }
 
 export interface Store {
-  readonly hosts: HostTable;
-  readonly tokens: TokenTable;
-  readonly containers: ContainerTable;
+  load(): Snapshot | Promise<Snapshot>;
+  /** The results in the order of the lookups. */
+  lookUp(lookups: readonly Lookup[]): readonly LookupResult[] | Promise<readonly LookupResult[]>;
+  /**
+   * Stores all of it or nothing, in this order. It is durable once this returns, or the promise that it returns is
+   * fulfilled: a power cut loses nothing of it. Only one commit is under way at a time.
+   */
+  commit(writes: readonly Write[]): void | Promise<void>;
+  hosts(): StoredHost[];
+  readonly containers: ContainerReads;
+  readonly events: EventReads;
+  readonly releases: ReleaseReads;
+  readonly rollouts: RolloutReads;
   readonly ticks: TickTable;
   readonly chunks: ChunkTable;
   readonly forwarding: ForwardingTable;
-  readonly events: EventTable;
-  readonly releases: ReleaseTable;
-  readonly quarantines: QuarantineTable;
-  readonly rollouts: RolloutTable;
-  /** Runs `work` in one transaction; when this returns, everything it wrote is synced to the disk. */
+  /** Runs `work`, which ages history or forwards it, in one transaction of its own; durable when this returns. */
   transact<T>(work: () => T): T;
   /** Gives at most `maxPages` unused pages back to the disk when much is unused; returns how many. */
   reclaim(maxPages: number): number;
@@ -294,8 +218,8 @@ export interface ForwardingTable {
 
 /** History for reading alone. */
 export interface HistoryReader {
-  readonly hosts: Pick<HostTable, 'all'>;
-  readonly containers: Pick<ContainerTable, 'page'>;
+  hosts(): StoredHost[];
+  readonly containers: Pick<ContainerReads, 'page'>;
   readonly ticks: TickTable;
   readonly chunks: ChunkTable;
   /** Everything that `read` reads is as it was at one moment. */

@@ -3,6 +3,9 @@ export const TOKEN_LIFETIME_SECONDS = { min: 60, max: 3650 * 86_400 } as const;
 
 export type TokenKind = 'agent' | 'admin';
 
+/** Random bytes from which one token and its id are made: twice as many as they hold. */
+export const TOKEN_ENTROPY_BYTES = 96;
+
 /** A bearer credential as it is kept: its plaintext never is. */
 export interface Token {
   /** Public id, e.g. `tok_4fT…`; safe to show and to log. */

@@ -90,8 +90,8 @@ export function agentRolloutRoutes(commands: Commands, dispatches: Dispatches): 
       summary: "This host's name and its part in every open rollout.",
       answerSchema: agentStateBodySchema,
       status: 200,
-      handle(_exchange, identity) {
-        const { hostname, rollouts } = dispatches.agentState(identity);
+      async handle(_exchange, identity) {
+        const { hostname, rollouts } = await dispatches.agentState(identity);
         return json(200, { hostname, rollouts: rollouts.map(presentAgentRollout) });
       },
     },

@@ -1,6 +1,6 @@
 import { type HistoryRequest, MAX_HISTORY_POINTS } from '../domain/history-query.ts';
 import { formatInstant, parseInstant } from '../domain/instant.ts';
-import type { Queries } from '../domain/ports.ts';
+import type { FleetQueries } from '../domain/ports.ts';
 import {
   containerHistoryBodySchema,
   containerListBodySchema,
@@ -44,7 +44,7 @@ function readCursor(cursor: string | undefined): number | null {
   return invalidField('cursor', 'must be the next_cursor of the page before');
 }
 
-export function historyRoutes(queries: Queries): Route[] {
+export function historyRoutes(queries: FleetQueries): Route[] {
   return [
     {
       method: 'GET',
@@ -54,10 +54,10 @@ export function historyRoutes(queries: Queries): Route[] {
       querySchema: listQuerySchema,
       answerSchema: containerListBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const query = readQuery(exchange, listQuerySchema);
         const page = { after: readCursor(query.cursor), limit: query.limit };
-        const containers = queries.containers(exchange.params['name'] ?? '', page);
+        const containers = await queries.containers(exchange.params['name'] ?? '', page);
         const last = containers.length === query.limit ? containers.at(-1) : undefined;
         const cursor = last === undefined ? null : String(last.number);
         return json(200, { containers: containers.map(presentContainer), next_cursor: cursor });
@@ -72,9 +72,9 @@ export function historyRoutes(queries: Queries): Route[] {
       querySchema: historyQuerySchema,
       answerSchema: hostHistoryBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
-        const { tier, points } = queries.hostHistory(exchange.params['name'] ?? '', request);
+        const { tier, points } = await queries.hostHistory(exchange.params['name'] ?? '', request);
         return jsonList({ step_seconds: stepSeconds, tier }, 'points', points, (point) => ({
           recorded_at: formatInstant(point.recordedAtMs),
           ...point.metrics,
@@ -90,10 +90,10 @@ export function historyRoutes(queries: Queries): Route[] {
       querySchema: historyQuerySchema,
       answerSchema: containerHistoryBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const { request, stepSeconds } = readSpan(exchange);
         const { name = '', containerId = '' } = exchange.params;
-        const { tier, points } = queries.containerHistory(name, containerId, request);
+        const { tier, points } = await queries.containerHistory(name, containerId, request);
         return jsonList({ step_seconds: stepSeconds, tier }, 'points', points, (point) => ({
           recorded_at: formatInstant(point.recordedAtMs),
           ...presentContainerMetrics(point.metrics),
@@ -109,9 +109,9 @@ export function historyRoutes(queries: Queries): Route[] {
       querySchema: eventQuerySchema,
       answerSchema: logEventListBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const query = readQuery(exchange, eventQuerySchema);
-        const events = queries.events(query.after, query.limit, { host: query.host ?? null });
+        const events = await queries.events(query.after, query.limit, { host: query.host ?? null });
         return json(200, { events: events.map(presentEvent), next: events.at(-1)?.id ?? query.after });
       },
     },

@@ -1,5 +1,7 @@
 import { DEFAULT_OFFLINE_AFTER_SECONDS } from '../domain/host.ts';
-import type { Commands, Queries } from '../domain/ports.ts';
+import type { Commands, FleetQueries } from '../domain/ports.ts';
+import type { Runtime } from '../domain/runtime.ts';
+import { TOKEN_ENTROPY_BYTES } from '../domain/token.ts';
 import {
   createdHostBodySchema,
   createHostSchema,
@@ -13,7 +15,7 @@ import { presentHost, presentMintedToken } from './present.ts';
 import { readBody, readQuery } from './read-body.ts';
 import type { Route } from './route.ts';
 
-export function hostRoutes(commands: Commands, queries: Queries): Route[] {
+export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: Runtime): Route[] {
   return [
     {
       method: 'POST',
@@ -30,7 +32,10 @@ export function hostRoutes(commands: Commands, queries: Queries): Route[] {
           name: body.name,
           labels: body.labels ?? {},
           offlineAfterSeconds: body.offline_after_seconds ?? DEFAULT_OFFLINE_AFTER_SECONDS,
-          token: body.token === true ? { name: null, expiresAtMs: null } : null,
+          token:
+            body.token === true
+              ? { name: null, expiresAtMs: null, entropy: runtime.randomBytes(TOKEN_ENTROPY_BYTES) }
+              : null,
           nowMs: exchange.nowMs,
         });
         const answer = { host: presentHost(host) };
@@ -45,9 +50,9 @@ export function hostRoutes(commands: Commands, queries: Queries): Route[] {
       querySchema: listQuerySchema,
       answerSchema: hostListBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const query = readQuery(exchange, listQuerySchema);
-        const hosts = queries.hosts({ after: query.cursor ?? null, limit: query.limit });
+        const hosts = await queries.hosts({ after: query.cursor ?? null, limit: query.limit });
         const last = hosts.length === query.limit ? hosts.at(-1) : undefined;
         return json(200, { hosts: hosts.map(presentHost), next_cursor: last?.name ?? null });
       },
@@ -59,7 +64,7 @@ export function hostRoutes(commands: Commands, queries: Queries): Route[] {
       summary: 'Show one host.',
       answerSchema: hostBodySchema,
       status: 200,
-      handle: (exchange) => json(200, presentHost(queries.host(exchange.params['name'] ?? ''))),
+      handle: async (exchange) => json(200, presentHost(await queries.host(exchange.params['name'] ?? ''))),
     },
     {
       method: 'PATCH',

@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Clock } from '../domain/clock.ts';
 import { FORWARDING_OUTCOMES, type ForwardingFigures } from '../domain/figures.ts';
 import { HOST_STATUSES, type Host } from '../domain/host.ts';
-import type { Queries } from '../domain/ports.ts';
+import type { FleetQueries } from '../domain/ports.ts';
 
 const BYTES_PER_MB = 1024 * 1024;
 const GB = 1024 * BYTES_PER_MB;
@@ -21,12 +21,12 @@ export class HttpMetrics {
   readonly #inboxDepth: Gauge;
   readonly #hostsByStatus: Gauge<'status'>;
   readonly #hostFigures: readonly HostFigure[];
-  readonly #queries: Queries;
+  readonly #queries: FleetQueries;
   /** What is done before each scrape. */
   readonly #readings: Array<() => void> = [];
 
   /** `forwarding`: undefined where nothing is forwarded, and then nothing is told of it. */
-  constructor(queries: Queries, clock: Clock, forwarding: (() => ForwardingFigures) | undefined) {
+  constructor(queries: FleetQueries, clock: Clock, forwarding: (() => ForwardingFigures) | undefined) {
     this.#queries = queries;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
@@ -185,9 +185,9 @@ export class HttpMetrics {
     return { metric: new Counter({ name, help, labelNames: ['host'], registers: [this.#registry] }), read };
   }
 
-  /** One look at the fleet for one scrape. */
-  #readFleet(): void {
-    const hosts = this.#queries.hosts({ after: null, limit: Number.MAX_SAFE_INTEGER });
+  /** Read once for each scrape. */
+  async #readFleet(): Promise<void> {
+    const hosts = await this.#queries.hosts({ after: null, limit: Number.MAX_SAFE_INTEGER });
     const counts = new Map(HOST_STATUSES.map((status) => [status, 0]));
     for (const host of hosts) counts.set(host.status, (counts.get(host.status) ?? 0) + 1);
     for (const [status, count] of counts) this.#hostsByStatus.set({ status }, count);
@@ -218,8 +218,8 @@ export class HttpMetrics {
     return this.#registry.contentType;
   }
 
-  render(): Promise<string> {
-    this.#readFleet();
+  async render(): Promise<string> {
+    await this.#readFleet();
     for (const read of this.#readings) read();
     return this.#registry.metrics();
   }

@@ -5,7 +5,7 @@ import type { Dispatches } from '../domain/dispatch.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
-import type { Commands, Identities, Queries, Readiness } from '../domain/ports.ts';
+import type { Commands, FleetQueries, Identities, OutputGate, Readiness } from '../domain/ports.ts';
 import type { RolloutQueries } from '../domain/rollout-queries.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import type { AdminIdentity } from '../domain/token.ts';
@@ -36,11 +36,12 @@ const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
 export interface SurfaceParts {
   readonly commands: Commands;
   readonly telemetry: TelemetryIntake;
-  readonly queries: Queries;
+  readonly queries: FleetQueries;
   readonly rollouts: RolloutQueries;
   readonly dispatches: Dispatches;
   readonly identities: Identities;
   readonly readiness: Readiness;
+  readonly output: OutputGate;
   readonly runtime: Runtime;
   readonly log: Log;
   /** Agent requests in 60 s per token; 0: no limit. */
@@ -53,6 +54,7 @@ export class HttpSurface {
   readonly #router = findMyWay({ maxParamLength: 300 });
   readonly #authenticator: Authenticator;
   readonly #metrics: HttpMetrics;
+  readonly #output: OutputGate;
   readonly #runtime: Runtime;
   readonly #bodies = new BodyBudget();
   readonly #log: Log;
@@ -61,16 +63,17 @@ export class HttpSurface {
   constructor(parts: SurfaceParts) {
     this.#runtime = parts.runtime;
     this.#log = parts.log;
+    this.#output = parts.output;
     this.#metrics = new HttpMetrics(parts.queries, parts.runtime, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
       ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit), parts.runtime),
-      ...hostRoutes(parts.commands, parts.queries),
-      ...tokenRoutes(parts.commands, parts.queries),
+      ...hostRoutes(parts.commands, parts.queries, parts.runtime),
+      ...tokenRoutes(parts.commands, parts.queries, parts.runtime),
       ...historyRoutes(parts.queries),
       ...agentRolloutRoutes(parts.commands, parts.dispatches),
       ...releaseRoutes(parts.commands, parts.rollouts),
-      ...rolloutRoutes(parts.commands, parts.rollouts, parts.queries),
+      ...rolloutRoutes(parts.commands, parts.rollouts, parts.queries, parts.runtime),
       ...operationsRoutes(parts.readiness, this.#metrics),
     ];
     let description: unknown;
@@ -190,17 +193,18 @@ export class HttpSurface {
         return route.handle(exchange);
       case 'agent': {
         const identity = identify();
-        if (identity?.kind !== 'agent') return this.#unauthorized(exchange, route);
+        if (identity?.kind !== 'agent') return this.#output.gate(this.#unauthorized(exchange, route));
         exchange.client = identity.tokenId;
         return route.handle(exchange, identity);
       }
       case 'anyone known':
-        if (!exchange.isLocal && identify() === undefined) return this.#unauthorized(exchange, route);
+        if (!exchange.isLocal && identify() === undefined)
+          return this.#output.gate(this.#unauthorized(exchange, route));
         return route.handle(exchange);
       case 'operator': {
         if (exchange.isLocal) return route.handle(exchange, null);
         const identity = identify();
-        if (identity === undefined) return this.#unauthorized(exchange, route);
+        if (identity === undefined) return this.#output.gate(this.#unauthorized(exchange, route));
         if (identity.kind === 'agent') return problem(403, "an agent's token may not do this: use an admin token");
         exchange.client = identity.tokenId;
         return this.#answerAdmin(exchange, route, identity);

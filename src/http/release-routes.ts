@@ -74,7 +74,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
           manifest: bytes,
           nowMs: exchange.nowMs,
         });
-        return json(created ? 201 : 200, presentRelease(queries.release(release.digest)));
+        return json(created ? 201 : 200, presentRelease(await queries.release(release.digest)));
       },
     },
     {
@@ -85,9 +85,9 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       querySchema: listQuerySchema,
       answerSchema: releaseListBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const { limit, cursor } = readQuery(exchange, listQuerySchema);
-        const all = queries.releases().reverse();
+        const all = (await queries.releases()).reverse();
         const start = cursor === undefined ? 0 : all.findIndex((view) => view.release.digest === cursor) + 1;
         const page = all.slice(start, start + limit);
         const next = start + limit < all.length ? (page.at(-1)?.release.digest ?? null) : null;
@@ -100,8 +100,8 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       access: 'anyone known',
       summary: 'Show the exact bytes of a manifest; their SHA-256 is the digest.',
       status: 200,
-      handle(exchange) {
-        const body = queries.manifest(exchange.params['digest'] ?? '');
+      async handle(exchange) {
+        const body = await queries.manifest(exchange.params['digest'] ?? '');
         return { status: 200, headers: { 'content-type': 'application/json' }, body };
       },
     },
@@ -128,8 +128,8 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       summary: 'Show why a release is quarantined.',
       answerSchema: quarantineBodySchema,
       status: 200,
-      handle(exchange) {
-        const { quarantine } = queries.release(exchange.params['digest'] ?? '');
+      async handle(exchange) {
+        const { quarantine } = await queries.release(exchange.params['digest'] ?? '');
         if (quarantine === null) return problem(404, 'this release is not quarantined');
         return json(200, presentQuarantine(quarantine));
       },

@@ -1,7 +1,8 @@
 import type { RolloutOrder, RolloutRequest } from '../domain/command.ts';
 import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
-import type { Commands, Queries } from '../domain/ports.ts';
+import type { Commands, FleetQueries } from '../domain/ports.ts';
 import type { RolloutHostView, RolloutQueries, RolloutView } from '../domain/rollout-queries.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import { eventQuerySchema, listQuerySchema, logEventListBodySchema } from '../wire/operator.ts';
 import {
   abortedRolloutBodySchema,
@@ -84,6 +85,11 @@ function presentSummary({ plan, progress, counts, version }: RolloutView): Rollo
   };
 }
 
+/** 32 random bits, for the ids of rollouts. */
+function seedOf(runtime: Runtime): number {
+  return Buffer.from(runtime.randomBytes(4)).readUInt32BE();
+}
+
 async function readRequest(exchange: Exchange): Promise<RolloutRequest> {
   const body = await readBody(exchange, createRolloutSchema);
   return {
@@ -95,16 +101,22 @@ async function readRequest(exchange: Exchange): Promise<RolloutRequest> {
   };
 }
 
-export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: Queries): Route[] {
-  const show = (exchange: Exchange, status: number, id: string, more = {}): Answer => {
-    const view = queries.rollout(id);
-    const hosts = queries.rolloutHosts(id, exchange.nowMs).map(presentHost);
+export function rolloutRoutes(
+  commands: Commands,
+  queries: RolloutQueries,
+  log: FleetQueries,
+  runtime: Runtime,
+): Route[] {
+  const show = async (exchange: Exchange, status: number, id: string, more = {}): Promise<Answer> => {
+    const view = await queries.rollout(id);
+    const hosts = (await queries.rolloutHosts(id, exchange.nowMs)).map(presentHost);
     const waves = view.plan.waves.map((names) => ({ hosts: names }));
     return json(status, { ...presentSummary(view), waves, hosts, ...more });
   };
   const steer = async (exchange: Exchange, order: RolloutOrder): Promise<Answer> => {
     const id = exchange.params['id'] ?? '';
-    const { rollbacks } = await commands.submit({ kind: 'steer_rollout', id, order, nowMs: exchange.nowMs });
+    const idSeed = seedOf(runtime);
+    const { rollbacks } = await commands.submit({ kind: 'steer_rollout', id, order, idSeed, nowMs: exchange.nowMs });
     return show(exchange, 200, id, order.kind === 'abort' ? { rollbacks } : {});
   };
   return [
@@ -118,7 +130,8 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       status: 201,
       async handle(exchange) {
         const request = await readRequest(exchange);
-        const { id } = await commands.submit({ kind: 'create_rollout', ...request, nowMs: exchange.nowMs });
+        const idSeed = seedOf(runtime);
+        const { id } = await commands.submit({ kind: 'create_rollout', ...request, idSeed, nowMs: exchange.nowMs });
         return show(exchange, 201, id);
       },
     },
@@ -131,7 +144,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       answerSchema: rolloutPlanBodySchema,
       status: 200,
       async handle(exchange) {
-        const preview = queries.preview(await readRequest(exchange), exchange.nowMs);
+        const preview = await queries.preview(await readRequest(exchange), exchange.nowMs);
         return json(200, { ...preview, waves: preview.waves.map((hosts) => ({ hosts })) });
       },
     },
@@ -143,9 +156,9 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       querySchema: listQuerySchema,
       answerSchema: rolloutListBodySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const query = readQuery(exchange, listQuerySchema);
-        const page = queries.rollouts({ after: query.cursor ?? null, limit: query.limit });
+        const page = await queries.rollouts({ after: query.cursor ?? null, limit: query.limit });
         const next = page.length === query.limit ? (page.at(-1)?.plan.id ?? null) : null;
         return json(200, { rollouts: page.map(presentSummary), next_cursor: next });
       },
@@ -198,10 +211,10 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       answerSchema: logEventListBodySchema,
       querySchema: eventQuerySchema,
       status: 200,
-      handle(exchange) {
+      async handle(exchange) {
         const query = readQuery(exchange, eventQuerySchema);
-        const rolloutId = queries.rollout(exchange.params['id'] ?? '').plan.id;
-        const events = log.events(query.after, query.limit, { rolloutId });
+        const rolloutId = (await queries.rollout(exchange.params['id'] ?? '')).plan.id;
+        const events = await log.events(query.after, query.limit, { rolloutId });
         return json(200, { events: events.map(presentEvent), next: events.at(-1)?.id ?? query.after });
       },
     },
@@ -212,7 +225,7 @@ export function rolloutRoutes(commands: Commands, queries: RolloutQueries, log: 
       summary: 'Replay the log of a rollout and compare the result with what is stored.',
       answerSchema: replayBodySchema,
       status: 200,
-      handle: (exchange) => json(200, queries.replay(exchange.params['id'] ?? '')),
+      handle: async (exchange) => json(200, await queries.replay(exchange.params['id'] ?? '')),
     },
   ];
 }

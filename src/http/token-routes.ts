@@ -1,6 +1,7 @@
-import type { Commands, Queries } from '../domain/ports.ts';
+import type { Commands, FleetQueries, Read } from '../domain/ports.ts';
+import type { Runtime } from '../domain/runtime.ts';
 import type { PageRequest } from '../domain/store.ts';
-import type { Token } from '../domain/token.ts';
+import { TOKEN_ENTROPY_BYTES, type Token } from '../domain/token.ts';
 import {
   createAdminTokenSchema,
   createTokenSchema,
@@ -15,21 +16,23 @@ import { readBody, readOptionalBody, readQuery } from './read-body.ts';
 import type { Exchange, Route } from './route.ts';
 
 function tokenRequest(
+  runtime: Runtime,
   exchange: Exchange,
   body: { name?: string | undefined; expires_in_seconds?: number | undefined },
 ) {
   const expiresAtMs = body.expires_in_seconds === undefined ? null : exchange.nowMs + body.expires_in_seconds * 1000;
-  return { name: body.name ?? null, expiresAtMs, nowMs: exchange.nowMs };
+  const entropy = runtime.randomBytes(TOKEN_ENTROPY_BYTES);
+  return { name: body.name ?? null, expiresAtMs, entropy, nowMs: exchange.nowMs };
 }
 
-function answerPage(exchange: Exchange, read: (page: PageRequest<string>) => Token[]): Answer {
+async function answerPage(exchange: Exchange, read: (page: PageRequest<string>) => Read<Token[]>): Promise<Answer> {
   const { limit, cursor } = readQuery(exchange, listQuerySchema);
-  const tokens = read({ after: cursor ?? null, limit });
+  const tokens = await read({ after: cursor ?? null, limit });
   const last = tokens.length === limit ? tokens.at(-1) : undefined;
   return json(200, { tokens: tokens.map(presentToken), next_cursor: last?.id ?? null });
 }
 
-export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
+export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: Runtime): Route[] {
   return [
     {
       method: 'POST',
@@ -42,7 +45,11 @@ export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
       async handle(exchange) {
         const body = await readOptionalBody(exchange, createTokenSchema);
         const host = exchange.params['name'] ?? '';
-        const minted = await commands.submit({ kind: 'create_agent_token', host, ...tokenRequest(exchange, body) });
+        const minted = await commands.submit({
+          kind: 'create_agent_token',
+          host,
+          ...tokenRequest(runtime, exchange, body),
+        });
         return json(201, presentMintedToken(minted));
       },
     },
@@ -68,7 +75,7 @@ export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
       status: 201,
       async handle(exchange) {
         const body = await readBody(exchange, createAdminTokenSchema);
-        const minted = await commands.submit({ kind: 'create_admin_token', ...tokenRequest(exchange, body) });
+        const minted = await commands.submit({ kind: 'create_admin_token', ...tokenRequest(runtime, exchange, body) });
         return json(201, presentMintedToken(minted));
       },
     },
@@ -91,7 +98,8 @@ export function tokenRoutes(commands: Commands, queries: Queries): Route[] {
       status: 201,
       async handle(exchange) {
         const id = exchange.params['id'] ?? '';
-        const minted = await commands.submit({ kind: 'rotate_token', id, nowMs: exchange.nowMs });
+        const entropy = runtime.randomBytes(TOKEN_ENTROPY_BYTES);
+        const minted = await commands.submit({ kind: 'rotate_token', id, entropy, nowMs: exchange.nowMs });
         return json(201, presentMintedToken(minted));
       },
     },

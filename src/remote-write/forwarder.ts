@@ -281,7 +281,7 @@ export class Forwarder {
   #hostName(store: Store, id: number): string {
     const known = this.#hosts.get(id);
     if (known !== undefined) return known;
-    for (const host of store.hosts.all()) this.#hosts.set(host.id, host.name);
+    for (const host of store.hosts()) this.#hosts.set(host.id, host.name);
     return this.#hosts.get(id) ?? String(id);
   }
 

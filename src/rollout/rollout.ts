@@ -8,18 +8,12 @@
  *     what comes next       decideNext       ┘                └─ replay: the same fold, from nothing
  */
 import { invariant } from '../domain/errors.ts';
+import type { RolloutRows } from '../domain/records.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { type Change, evolveCreation, evolveRollout } from './evolve.ts';
 import { bucketOf } from './host-bucket.ts';
 import { checkChange } from './invariants.ts';
 import type { LaterEntry, RolloutState } from './rollout-state.ts';
-
-/** The rows of a rollout; hosts in the order of the plan. */
-export interface RolloutRows {
-  readonly plan: RolloutPlan;
-  readonly progress: RolloutProgress;
-  readonly hosts: readonly RolloutHost[];
-}
 
 export interface TimedEntry {
   readonly entry: RolloutEntry;

@@ -13,7 +13,8 @@
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../domain/errors.ts';
 import { TIERS, type Tier } from '../domain/history.ts';
-import type { ChunkInfo, ChunkTable, StoredChunk } from '../domain/store.ts';
+import type { StoredChunk } from '../domain/records.ts';
+import type { ChunkInfo, ChunkTable } from '../domain/store.ts';
 import { decodeInstants, encodeInstants } from '../history/chunk-codec.ts';
 import { ChunkDamaged } from '../history/chunk-damaged.ts';
 import { CELL_MS, shapeOf, startOfSpan } from '../history/tiers.ts';
@@ -91,8 +92,13 @@ const HAS_VALUES = '(pieces > 0 OR body IS NOT NULL)';
 
 const numberOf = (tier: Tier): number => TIERS.indexOf(tier);
 
+export interface WritableChunkTable extends ChunkTable {
+  /** From now on every read passes over the chunk. */
+  markDamaged(hostId: number, tier: Tier, startMs: number): void;
+}
+
 /** `cacheBytes`: 0 where another process may change the database; then nothing read is remembered. */
-export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CACHE_BYTES): ChunkTable {
+export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CACHE_BYTES): WritableChunkTable {
   const cache = new ChunkCache(cacheBytes);
   const keyOf = (hostId: number, tier: Tier, startMs: number): string => `${hostId} ${tier} ${startMs}`;
   const insert = connection.prepare<never>(
@@ -236,25 +242,25 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
     remove(hostId, tier, startMs) {
       remembered.delete(`${hostId} ${startMs}`);
       cache.delete(keyOf(hostId, tier, startMs));
-      return remove.run(hostId, numberOf(tier), startMs).changes > 0;
+      return remove.run(hostId, numberOf(tier), startMs) > 0;
     },
     dropValues(hostId, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
       cache.clear();
-      return dropBody.run(hostId, beforeMs, receivedBeforeMs, limit).changes;
+      return dropBody.run(hostId, beforeMs, receivedBeforeMs, limit);
     },
     removeBefore(hostId, tier, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
       cache.clear();
-      return removeOld.run(hostId, numberOf(tier), beforeMs, receivedBeforeMs, limit).changes;
+      return removeOld.run(hostId, numberOf(tier), beforeMs, receivedBeforeMs, limit);
     },
     removeCoveredBefore: (hostId, tier, beforeMs, coarse, limit) =>
       // What is deleted is not listed any more, so a copy of it is never asked for.
-      removeCovered.run(hostId, numberOf(tier), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs, limit).changes,
+      removeCovered.run(hostId, numberOf(tier), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs, limit),
     markDamaged(hostId, tier, startMs) {
       remembered.delete(`${hostId} ${startMs}`);
       cache.delete(keyOf(hostId, tier, startMs));
-      return markDamaged.run(hostId, numberOf(tier), startMs).changes > 0;
+      markDamaged.run(hostId, numberOf(tier), startMs);
     },
     compress: (values) => zstdCompressSync(values, COMPRESSION),
   };

@@ -9,8 +9,8 @@ import { messageOf, NexusError } from '../domain/errors.ts';
 export type SqlValue = string | number | bigint | Uint8Array | null;
 
 export interface Statement<Row> {
-  /** Rows changed, and the number given to an inserted row. */
-  run(...values: SqlValue[]): { changes: number; insertedId: number };
+  /** Returns how many rows were changed. */
+  run(...values: SqlValue[]): number;
   get(...values: SqlValue[]): Row | undefined;
   all(...values: SqlValue[]): Row[];
   iterate(...values: SqlValue[]): Iterable<Row>;
@@ -93,11 +93,7 @@ export class Connection {
     const statement = this.#guard(() => this.#database.prepare<SqlValue[], Row>(sql));
     const guard = <T>(work: () => T): T => this.#guard(work);
     return {
-      run: (...values) =>
-        guard(() => {
-          const result = statement.run(...values);
-          return { changes: result.changes, insertedId: Number(result.lastInsertRowid) };
-        }),
+      run: (...values) => guard(() => statement.run(...values).changes),
       get: (...values) => guard(() => statement.get(...values)),
       all: (...values) => guard(() => statement.all(...values)),
       *iterate(...values) {

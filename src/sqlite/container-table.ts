@@ -1,5 +1,7 @@
-import type { ContainerTable, StoredContainer } from '../domain/store.ts';
+import type { StoredContainer } from '../domain/records.ts';
+import type { ContainerReads } from '../domain/store.ts';
 import type { ContainerIdentity } from '../domain/telemetry.ts';
+import type { ContainerMarks } from '../domain/writes.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
 interface MarkRow {
@@ -55,7 +57,7 @@ function readRow(row: ContainerRow): StoredContainer {
   return { ...readMarks(row), identity };
 }
 
-function columns(container: Omit<StoredContainer, 'id'>): SqlValue[] {
+function columns(container: StoredContainer): SqlValue[] {
   const { identity } = container;
   return [
     container.hostId,
@@ -75,7 +77,18 @@ function columns(container: Omit<StoredContainer, 'id'>): SqlValue[] {
     container.lastSeenAtMs,
     container.missingSinceMs,
     container.removedAtMs,
+    container.id,
   ];
+}
+
+export interface ContainerTable extends ContainerReads {
+  /** Those not removed, in no order. */
+  allPresent(): Iterable<Omit<StoredContainer, 'identity'>>;
+  /** Of every container of a Compose project that the host has ever reported. */
+  numbersOfStack(hostId: number, stack: string): number[];
+  insert(container: StoredContainer): void;
+  save(container: StoredContainer): void;
+  mark(marks: ContainerMarks): void;
 }
 
 export function createContainerTable(connection: Connection): ContainerTable {
@@ -90,8 +103,8 @@ export function createContainerTable(connection: Connection): ContainerTable {
   );
   const insert = connection.prepare<never>(
     `INSERT INTO containers (host_id, container_id, name, image, image_tag, status, state, health_status, started_at,
-       finished_at, ports, labels, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       finished_at, ports, labels, fingerprint, unhealthy, last_seen_at_ms, missing_since_ms, removed_at_ms, id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = connection.prepare<never>(
     `UPDATE containers SET host_id = ?, container_id = ?, name = ?, image = ?, image_tag = ?, status = ?, state = ?,
@@ -112,8 +125,8 @@ export function createContainerTable(connection: Connection): ContainerTable {
     },
     numbersOfStack: (hostId, stack) => selectOfStack.all(hostId, stack).map((row) => row.id),
     page: (hostId, page) => selectPage.all(hostId, page.after ?? 0, page.limit).map(readRow),
-    insert: (container) => insert.run(...columns(container)).insertedId,
-    save: (container) => void update.run(...columns(container), container.id),
-    mark: (id, marks) => void updateMarks.run(marks.lastSeenAtMs, marks.missingSinceMs, marks.removedAtMs, id),
+    insert: (container) => void insert.run(...columns(container)),
+    save: (container) => void update.run(...columns(container)),
+    mark: (marks) => void updateMarks.run(marks.lastSeenAtMs, marks.missingSinceMs, marks.removedAtMs, marks.id),
   };
 }

@@ -1,5 +1,5 @@
 import { EVENT_DATA, type LogEvent, parseEventKind } from '../domain/event-log.ts';
-import type { EventTable } from '../domain/store.ts';
+import type { EventReads } from '../domain/store.ts';
 import type { Connection } from './connection.ts';
 
 interface EventRow {
@@ -22,9 +22,15 @@ function readRow(row: EventRow): LogEvent {
   };
 }
 
+export interface EventTable extends EventReads {
+  append(entry: LogEvent): void;
+  /** The digest of the body that was applied under that number. */
+  appliedDigest(rolloutId: string, host: string, seq: number): string | null;
+}
+
 export function createEventTable(connection: Connection): EventTable {
   const insert = connection.prepare<never>(
-    'INSERT INTO events (at_ms, kind, host, rollout_id, data) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO events (id, at_ms, kind, host, rollout_id, data) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const selectPage = connection.prepare<EventRow>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?');
   const selectPageOfHost = connection.prepare<EventRow>(
@@ -34,11 +40,12 @@ export function createEventTable(connection: Connection): EventTable {
     'SELECT * FROM events WHERE rollout_id = ? AND id > ? ORDER BY id LIMIT ?',
   );
   const selectOfRollout = connection.prepare<EventRow>('SELECT * FROM events WHERE rollout_id = ? ORDER BY id');
-  // By the index of the host (the plus keeps that of the rollout away): what is asked for is among its last entries.
-  const selectOfRolloutHost = connection.prepare<EventRow>(
-    'SELECT * FROM events WHERE host = ? AND +rollout_id = ? ORDER BY id DESC',
+  // In the words of the index `events_applied`, so that it is used.
+  const selectDigest = connection.prepare<{ digest: string }>(
+    `SELECT data ->> '$.numbered.bodyDigest' AS digest FROM events
+     WHERE kind = 'host_reported' AND rollout_id = ? AND host = ? AND data ->> '$.numbered.seq' = ?`,
   );
-  const page: EventTable['page'] = (after, limit, { host, rolloutId }) => {
+  const page: EventReads['page'] = (after, limit, { host, rolloutId }) => {
     if (rolloutId !== null && rolloutId !== undefined)
       return selectPageOfRollout.all(rolloutId, after, limit).map(readRow);
     if (host !== null && host !== undefined) return selectPageOfHost.all(host, after, limit).map(readRow);
@@ -48,12 +55,10 @@ export function createEventTable(connection: Connection): EventTable {
     for (const row of rows) yield readRow(row);
   }
   return {
-    append: (event) => ({
-      ...event,
-      id: insert.run(event.atMs, event.kind, event.host, event.rolloutId, EVENT_DATA.encode(event.data)).insertedId,
-    }),
+    append: ({ id, atMs, kind, host, rolloutId, data }) =>
+      void insert.run(id, atMs, kind, host, rolloutId, EVENT_DATA.encode(data)),
+    appliedDigest: (rolloutId, host, seq) => selectDigest.get(rolloutId, host, seq)?.digest ?? null,
     page,
     ofRollout: (rolloutId) => read(selectOfRollout.iterate(rolloutId)),
-    ofRolloutHost: (rolloutId, host) => read(selectOfRolloutHost.iterate(host, rolloutId)),
   };
 }

@@ -46,7 +46,7 @@ export function createForwardingTable(connection: Connection): ForwardingTable {
     add: (atMs, body) => void insert.run(atMs, body),
     remove: (number) => void remove.run(number),
     trim(beforeMs, maxBytes) {
-      let dropped = removeOld.run(beforeMs).changes;
+      let dropped = removeOld.run(beforeMs);
       let size = selectSize.get()?.size ?? 0;
       while (size > maxBytes) {
         const first = selectFirst.get();

@@ -1,5 +1,5 @@
 import type { HostStatus, Labels } from '../domain/host.ts';
-import type { HostTable, StoredHost } from '../domain/store.ts';
+import type { StoredHost } from '../domain/records.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
 interface HostRow {
@@ -36,7 +36,7 @@ function readRow(row: HostRow): StoredHost {
   };
 }
 
-function columns(host: Omit<StoredHost, 'id'>): SqlValue[] {
+function columns(host: StoredHost): SqlValue[] {
   return [
     host.name,
     host.status,
@@ -49,15 +49,22 @@ function columns(host: Omit<StoredHost, 'id'>): SqlValue[] {
     host.facts.diskTotalGb,
     host.facts.os,
     host.facts.dockerVersion,
+    host.id,
   ];
+}
+
+export interface HostTable {
+  all(): StoredHost[];
+  insert(host: StoredHost): void;
+  save(host: StoredHost): void;
 }
 
 export function createHostTable(connection: Connection): HostTable {
   const selectAll = connection.prepare<HostRow>('SELECT * FROM hosts');
   const insert = connection.prepare<never>(
     `INSERT INTO hosts (name, status, labels, offline_after_seconds, created_at_ms, archived_at_ms,
-       cpu_count, memory_total_mb, disk_total_gb, os, docker_version)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cpu_count, memory_total_mb, disk_total_gb, os, docker_version, id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = connection.prepare<never>(
     `UPDATE hosts SET name = ?, status = ?, labels = ?, offline_after_seconds = ?, created_at_ms = ?, archived_at_ms = ?,
@@ -66,7 +73,7 @@ export function createHostTable(connection: Connection): HostTable {
   );
   return {
     all: () => selectAll.all().map(readRow),
-    insert: (host) => insert.run(...columns(host)).insertedId,
-    save: (host) => void update.run(...columns(host), host.id),
+    insert: (host) => void insert.run(...columns(host)),
+    save: (host) => void update.run(...columns(host)),
   };
 }

@@ -176,6 +176,10 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM chunk_pieces WHERE number BETWEEN old.first_piece AND old.first_piece + old.pieces - 1;
   END;
   `,
+  // Finds the event that was applied under a number without walking the log of its rollout.
+  `
+  CREATE INDEX events_applied ON events (rollout_id, host, data ->> '$.numbered.seq') WHERE kind = 'host_reported';
+  `,
 ];
 
 /** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */

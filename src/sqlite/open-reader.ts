@@ -28,8 +28,9 @@ export function openReader(directory: string): HistoryReader {
     }
     connection.pragma('query_only = ON');
     const chunks = createChunkTable(connection, 0);
+    const hosts = createHostTable(connection);
     return {
-      hosts: createHostTable(connection),
+      hosts: () => hosts.all(),
       containers: createContainerTable(connection),
       ticks: createTickTable(connection, chunks),
       chunks,

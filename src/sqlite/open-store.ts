@@ -9,19 +9,10 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeF
 import path from 'node:path';
 import { invariant, messageOf, NexusError } from '../domain/errors.ts';
 import type { Store } from '../domain/store.ts';
-import { createChunkTable } from './chunk-table.ts';
 import { Connection, RESTORE } from './connection.ts';
-import { createContainerTable } from './container-table.ts';
-import { createEventTable } from './event-table.ts';
-import { createForwardingTable } from './forwarding-table.ts';
-import { allowShrinking, measureSize, reclaim } from './free-space.ts';
-import { createHostTable } from './host-table.ts';
+import { allowShrinking } from './free-space.ts';
 import { migrate, requireOwnSchema } from './migrations.ts';
-import { createQuarantineTable } from './quarantine-table.ts';
-import { createReleaseTable } from './release-table.ts';
-import { createRolloutTable } from './rollout-table.ts';
-import { createTickTable } from './tick-table.ts';
-import { createTokenTable } from './token-table.ts';
+import { createSqliteStore } from './sqlite-store.ts';
 
 /** The writer waits no longer than this for a foreign lock: the server answers nobody meanwhile. */
 const BUSY_TIMEOUT_MS = 250;
@@ -138,25 +129,9 @@ export function openStore(directory: string, nowMs: number, onDamaged?: (failure
     allowShrinking(connection);
     configure(connection);
     migrate(connection);
-    const chunks = createChunkTable(connection);
     probeWrite(connection, nowMs);
     writeMarker(marker);
-    return {
-      hosts: createHostTable(connection),
-      tokens: createTokenTable(connection),
-      containers: createContainerTable(connection),
-      ticks: createTickTable(connection, chunks),
-      chunks,
-      forwarding: createForwardingTable(connection),
-      events: createEventTable(connection),
-      releases: createReleaseTable(connection),
-      quarantines: createQuarantineTable(connection),
-      rollouts: createRolloutTable(connection),
-      transact: (work) => connection.transact(work),
-      reclaim: (maxPages) => reclaim(connection, maxPages),
-      size: () => measureSize(connection),
-      close: () => connection.close(),
-    };
+    return createSqliteStore(connection);
   } catch (error) {
     connection.close();
     throw error;

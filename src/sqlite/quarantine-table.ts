@@ -1,4 +1,4 @@
-import type { QuarantineTable, StoredQuarantine } from '../domain/store.ts';
+import type { StoredQuarantine } from '../domain/records.ts';
 import type { Connection } from './connection.ts';
 
 interface QuarantineRow {
@@ -29,30 +29,26 @@ function readRow(row: QuarantineRow): StoredQuarantine {
   };
 }
 
+export interface QuarantineTable {
+  /** Those not lifted. */
+  active(): StoredQuarantine[];
+  insert(quarantine: StoredQuarantine): void;
+  lift(id: number, atMs: number, reason: string): void;
+}
+
 export function createQuarantineTable(connection: Connection): QuarantineTable {
   const selectActive = connection.prepare<QuarantineRow>(
     'SELECT * FROM quarantines WHERE lifted_at_ms IS NULL ORDER BY id',
   );
   const insert = connection.prepare<never>(
-    `INSERT INTO quarantines (stack, release, rollout_id, host, failing_probes, output, since_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO quarantines (id, stack, release, rollout_id, host, failing_probes, output, since_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const lift = connection.prepare<never>('UPDATE quarantines SET lifted_at_ms = ?, lifted_reason = ? WHERE id = ?');
   return {
     active: () => selectActive.all().map(readRow),
-    insert: (quarantine) => {
-      const { stack, release, rolloutId, host, failingProbes, output, sinceMs } = quarantine;
-      const { insertedId } = insert.run(
-        stack,
-        release,
-        rolloutId,
-        host,
-        JSON.stringify(failingProbes),
-        output,
-        sinceMs,
-      );
-      return { ...quarantine, id: insertedId, liftedAtMs: null, liftedReason: null };
-    },
+    insert: ({ id, stack, release, rolloutId, host, failingProbes, output, sinceMs }) =>
+      void insert.run(id, stack, release, rolloutId, host, JSON.stringify(failingProbes), output, sinceMs),
     lift: (id, atMs, reason) => void lift.run(atMs, reason, id),
   };
 }

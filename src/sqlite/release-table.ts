@@ -1,5 +1,5 @@
 import type { Release, ReleasePolicy } from '../domain/release.ts';
-import type { ReleaseTable } from '../domain/store.ts';
+import type { ReleaseReads } from '../domain/store.ts';
 import type { Connection } from './connection.ts';
 
 interface ReleaseRow {
@@ -11,12 +11,19 @@ interface ReleaseRow {
   created_at_ms: number;
 }
 
+export interface ReleaseTable extends ReleaseReads {
+  /** In the order they came. */
+  all(): Release[];
+  insert(number: number, release: Release, manifest: Uint8Array): void;
+}
+
 export function createReleaseTable(connection: Connection): ReleaseTable {
   const selectAll = connection.prepare<ReleaseRow>(
     'SELECT digest, stack, version, policy, published_ports, created_at_ms FROM releases ORDER BY number',
   );
   const insert = connection.prepare<never>(
-    'INSERT INTO releases (digest, stack, version, policy, published_ports, created_at_ms, manifest) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    `INSERT INTO releases (number, digest, stack, version, policy, published_ports, created_at_ms, manifest)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const selectManifest = connection.prepare<{ manifest: Uint8Array }>('SELECT manifest FROM releases WHERE digest = ?');
   return {
@@ -31,10 +38,10 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
           publishedPorts: JSON.parse(row.published_ports) as number[],
         }),
       ),
-    insert: (release, manifest) => {
+    insert: (number, release, manifest) => {
       const policy = JSON.stringify(release.policy);
       const ports = JSON.stringify(release.publishedPorts);
-      insert.run(release.digest, release.stack, release.version, policy, ports, release.createdAtMs, manifest);
+      insert.run(number, release.digest, release.stack, release.version, policy, ports, release.createdAtMs, manifest);
     },
     manifest: (digest) => selectManifest.get(digest)?.manifest,
   };

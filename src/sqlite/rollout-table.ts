@@ -1,5 +1,7 @@
 import { invariant } from '../domain/errors.ts';
-import type { RolloutTable, StoredRollout } from '../domain/store.ts';
+import type { RolloutRows, StoredRollout } from '../domain/records.ts';
+import type { RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
+import type { RolloutReads } from '../domain/store.ts';
 import { HOST_ROW, PLAN_ROW, PROGRESS_ROW } from '../rollout/stored-rows.ts';
 import type { Connection } from './connection.ts';
 
@@ -17,8 +19,19 @@ const UNSETTLED = `(body ->> '$.state' IN ('activating', 'deferred', 'soaking')
   OR (body ->> '$.state' = 'failed' AND plan ->> '$.policy.onHealthFailure' = 'rollback-and-halt'))`;
 const LIVE_STATUS = "progress ->> '$.status' IN ('active', 'paused')";
 
+export interface RolloutTable extends RolloutReads {
+  insert(number: number, plan: RolloutPlan, progress: RolloutProgress): void;
+  saveProgress(id: string, progress: RolloutProgress): void;
+  saveHost(id: string, host: RolloutHost): void;
+  findHost(id: string, host: string): RolloutHost | undefined;
+  /** Ids of those that still have something to come: active or paused, or with a host that is not through. */
+  open(): string[];
+  epochs(): Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
+  saveEpoch(stack: string, host: string, epoch: number): void;
+}
+
 export function createRolloutTable(connection: Connection): RolloutTable {
-  const insert = connection.prepare<never>('INSERT INTO rollouts (id, stack, plan) VALUES (?, ?, ?)');
+  const insert = connection.prepare<never>('INSERT INTO rollouts (number, id, stack, plan) VALUES (?, ?, ?, ?)');
   const insertProgress = connection.prepare<never>(
     'INSERT INTO rollout_progress (rollout_number, progress) VALUES (?, ?)',
   );
@@ -64,25 +77,26 @@ export function createRolloutTable(connection: Connection): RolloutTable {
     invariant(number !== undefined, `rollout ${id} is stored before what belongs to it`);
     return number;
   }
-  function* rawHosts(id: string): Generator<{ host: string; body: string }> {
-    const number = numberOf(id);
-    if (number !== undefined) yield* selectHosts.iterate(number);
-  }
   return {
-    insert: ({ plan, progress }) => {
+    insert: (number, plan, progress) => {
       // A number that was noted in a transaction that failed is another rollout's now.
       numbers.delete(plan.id);
-      const { insertedId } = insert.run(plan.id, plan.stack, PLAN_ROW.encode(plan));
-      insertProgress.run(insertedId, PROGRESS_ROW.encode(progress));
+      insert.run(number, plan.id, plan.stack, PLAN_ROW.encode(plan));
+      insertProgress.run(number, PROGRESS_ROW.encode(progress));
     },
     saveProgress: (id, progress) => void updateProgress.run(PROGRESS_ROW.encode(progress), requireNumber(id)),
     saveHost: (id, host) => void upsertHost.run(requireNumber(id), host.name, HOST_ROW.encode(host)),
-    find: (id) => {
+    find(id): RolloutRows | undefined {
       const row = selectOne.get(id);
-      return row === undefined ? undefined : readRow(row);
-    },
-    *hosts(id) {
-      for (const { body } of rawHosts(id)) yield HOST_ROW.parse(body);
+      if (row === undefined) return undefined;
+      const stored = readRow(row);
+      const rows = new Map(selectHosts.all(requireNumber(id)).map(({ host, body }) => [host, HOST_ROW.parse(body)]));
+      const hosts = stored.plan.waves.flat().map((name) => {
+        const host = rows.get(name);
+        invariant(host !== undefined, `rollout ${id} has a row for '${name}'`);
+        return host;
+      });
+      return { ...stored, hosts };
     },
     page: (page) => {
       const before = page.after === null ? Number.MAX_SAFE_INTEGER : (numberOf(page.after) ?? 0);
@@ -96,10 +110,18 @@ export function createRolloutTable(connection: Connection): RolloutTable {
     },
     epochs: () => selectEpochs.iterate(),
     saveEpoch: (stack, host, epoch) => void upsertEpoch.run(stack, host, epoch),
-    rawProgress: (id) => {
-      const number = numberOf(id);
-      return number === undefined ? undefined : selectProgress.get(number)?.progress;
+    differences({ plan, progress, hosts }) {
+      const number = requireNumber(plan.id);
+      const differences: string[] = [];
+      const row = selectProgress.get(number)?.progress;
+      if (row === undefined || !PROGRESS_ROW.isRowOf(row, progress)) differences.push('rollout');
+      const rows = new Map(selectHosts.all(number).map(({ host, body }) => [host, body]));
+      for (const host of hosts) {
+        const body = rows.get(host.name);
+        if (body === undefined || !HOST_ROW.isRowOf(body, host)) differences.push(host.name);
+        rows.delete(host.name);
+      }
+      return [...differences, ...rows.keys()];
     },
-    rawHosts,
   };
 }

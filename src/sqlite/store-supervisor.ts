@@ -12,7 +12,7 @@ const REOPEN_MS = 1000;
 /** Whoever works on the store while there is one. */
 export interface StoreUser {
   /** Throws what reading the store throws, and has closed it then. `onDetached` is called once it was let go of again. */
-  attach(store: Store, onDetached: (reason: string) => void): void;
+  attach(store: Store, onDetached: (reason: string) => void): Promise<void>;
   setUnready(reason: string): void;
   /** Closes the store it works on, because of `error`. */
   letGo(error: NexusError): void;
@@ -62,7 +62,7 @@ export class StoreSupervisor {
       this.#requireTrust();
       const nowMs = this.#runtime.nowMs();
       const store = openStore(this.#dataDir, nowMs, (error) => this.#suspect(error));
-      this.#user.attach(store, (reason) => this.#retry(reason));
+      await this.#user.attach(store, (reason) => this.#retry(reason));
       this.#opened = stampOf(databaseIn(this.#dataDir));
       this.#hasOpened = true;
       if (this.#failure !== null) this.#log.info({}, 'the store works again');

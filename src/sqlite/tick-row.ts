@@ -1,4 +1,4 @@
-import type { StoredTick } from '../domain/store.ts';
+import type { StoredTick } from '../domain/records.ts';
 
 export interface TickRow {
   host_id: number;

@@ -1,14 +1,27 @@
-import type { ChunkTable, StoredTick, TickTable } from '../domain/store.ts';
+import type { StoredTick } from '../domain/records.ts';
+import type { ChunkTable, HostSnapshot, TickTable } from '../domain/store.ts';
 import { decodeTicks, finishNow } from '../history/chunk-codec.ts';
 import { ChunkDamaged } from '../history/chunk-damaged.ts';
 import { sampleAt } from '../history/tick-block.ts';
-import { encodeSample } from '../telemetry/sample-codec.ts';
+import { decodeSample, encodeSample } from '../telemetry/sample-codec.ts';
 import type { Connection } from './connection.ts';
 import { readTickRow, type TickRow } from './tick-row.ts';
 
+/** How far back the latest tick with containers is looked for. */
+const MAX_LATEST = 240;
+
 type Besides = Parameters<TickTable['rows']>[3];
 
-export function createTickTable(connection: Connection, chunks: ChunkTable): TickTable {
+export interface WritableTickTable extends TickTable {
+  /** False, and nothing written, when the host already has a tick of that instant. */
+  insert(tick: StoredTick): boolean;
+  /** Whether a tick of that instant is stored, as a row or in a chunk. */
+  has(hostId: number, recordedAtMs: number): boolean;
+  /** The live ticks that a host is known by. */
+  latest(hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'>;
+}
+
+export function createTickTable(connection: Connection, chunks: ChunkTable): WritableTickTable {
   const insert = connection.prepare<never>(
     `INSERT INTO ticks (host_id, recorded_at_ms, received_at_ms, token_number, live, sample) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (host_id, recorded_at_ms) DO NOTHING`,
@@ -36,8 +49,17 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Tic
     'SELECT host_id, recorded_at_ms FROM ticks ORDER BY rowid DESC LIMIT 1',
   );
 
-  function* live(hostId: number): Generator<StoredTick> {
-    for (const row of selectLive.iterate(hostId)) yield readTickRow(row);
+  function latest(hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'> {
+    let first: StoredTick | null = null;
+    let looked = 0;
+    for (const row of selectLive.iterate(hostId)) {
+      const tick = readTickRow(row);
+      first ??= tick;
+      if (decodeSample(tick.sample).containers !== null) return { latest: first, latestWithContainers: tick };
+      looked += 1;
+      if (looked >= MAX_LATEST) break;
+    }
+    return { latest: first, latestWithContainers: null };
   }
 
   /** A host's latest ticks stay rows even when a chunk holds them. */
@@ -92,8 +114,14 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Tic
 
   return {
     insert: (tick) =>
-      insert.run(tick.hostId, tick.recordedAtMs, tick.receivedAtMs, tick.tokenNumber, tick.live ? 1 : 0, tick.sample)
-        .changes === 1,
+      insert.run(
+        tick.hostId,
+        tick.recordedAtMs,
+        tick.receivedAtMs,
+        tick.tokenNumber,
+        tick.live ? 1 : 0,
+        tick.sample,
+      ) === 1,
     has: (hostId, recordedAtMs) =>
       selectOne.get(hostId, recordedAtMs) !== undefined ||
       isInChunk(hostId, recordedAtMs, chunks.newestMs(hostId), 'rolled'),
@@ -101,7 +129,7 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Tic
       const newest = Math.max(selectNewest.get(hostId)?.newest ?? 0, chunks.newestMs(hostId) ?? 0);
       return newest === 0 ? null : newest;
     },
-    newestLive: live,
+    latest,
     range,
     rows,
     oldestRows: (hostId, beforeMs, limit) => selectOldest.all(hostId, beforeMs, limit).map((row) => row.recorded_at_ms),

@@ -1,4 +1,4 @@
-import type { StoredToken, TokenTable } from '../domain/store.ts';
+import type { StoredToken } from '../domain/records.ts';
 import type { TokenKind } from '../domain/token.ts';
 import type { Connection } from './connection.ts';
 
@@ -30,17 +30,25 @@ function readRow(row: TokenRow): StoredToken {
   };
 }
 
+export interface TokenTable {
+  all(): StoredToken[];
+  insert(token: StoredToken): void;
+  save(token: Pick<StoredToken, 'number' | 'lastUsedAtMs' | 'revokedAtMs'>): void;
+}
+
 export function createTokenTable(connection: Connection): TokenTable {
   const selectAll = connection.prepare<TokenRow>('SELECT * FROM tokens');
   const insert = connection.prepare<never>(
-    `INSERT INTO tokens (id, kind, host_id, name, digest, created_at_ms, expires_at_ms, last_used_at_ms, revoked_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO tokens (number, id, kind, host_id, name, digest, created_at_ms, expires_at_ms, last_used_at_ms,
+       revoked_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = connection.prepare<never>('UPDATE tokens SET last_used_at_ms = ?, revoked_at_ms = ? WHERE number = ?');
   return {
     all: () => selectAll.all().map(readRow),
     insert: (token) =>
-      insert.run(
+      void insert.run(
+        token.number,
         token.id,
         token.kind,
         token.hostId,
@@ -50,7 +58,7 @@ export function createTokenTable(connection: Connection): TokenTable {
         token.expiresAtMs,
         token.lastUsedAtMs,
         token.revokedAtMs,
-      ).insertedId,
+      ),
     save: (token) => void update.run(token.lastUsedAtMs, token.revokedAtMs, token.number),
   };
 }

@@ -101,13 +101,13 @@ export function observeContainers(
   known: ReadonlyMap<string, KnownContainer>,
   reports: readonly ContainerReport[],
   recordedAtMs: number,
-  fingerprintOf: (identityText: string) => string,
+  fingerprintOf: (report: ContainerReport) => string,
 ): ContainerChange[] {
   const changes: ContainerChange[] = [];
   let seen = 0;
   for (const report of reports) {
     const container = known.get(report.containerId);
-    const fingerprint = fingerprintOf(identityText(report.identity));
+    const fingerprint = fingerprintOf(report);
     if (container === undefined) {
       const { turn } = nextHealth(false, report.identity.healthStatus);
       changes.push({ kind: 'appeared', report, fingerprint, turn });

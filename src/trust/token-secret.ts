@@ -3,8 +3,9 @@
  * The prefix and the checksum let secret scanners find a leaked token without false alarms, and let the server turn
  * away garbage without a look-up.
  */
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { invariant } from '../domain/errors.ts';
 import type { TokenKind } from '../domain/token.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -15,13 +16,13 @@ const PREFIX: Record<TokenKind, string> = { agent: 'nxa_', admin: 'nxo_' };
 const FORM = /^nx[ao]_[0-9A-Za-z]{36}$/;
 
 /** `length` characters, each of the 62 equally likely. */
-function randomText(length: number): string {
+function drawText(length: number, bytes: Iterator<number>): string {
   let text = '';
   while (text.length < length) {
-    for (const byte of randomBytes(length)) {
-      // 248 is the largest multiple of 62 below 256: larger bytes would favour the first characters.
-      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62];
-    }
+    const { value: byte, done } = bytes.next();
+    invariant(done !== true, 'the random bytes suffice for a token');
+    // 248 is the largest multiple of 62 below 256: larger bytes would favour the first characters.
+    if (byte < 248) text += ALPHABET[byte % 62];
   }
   return text;
 }
@@ -36,13 +37,11 @@ function checksum(text: string): string {
   return digits;
 }
 
-export function mintPlaintext(kind: TokenKind): string {
-  const body = `${PREFIX[kind]}${randomText(RANDOM_LENGTH)}`;
-  return `${body}${checksum(body)}`;
-}
-
-export function mintTokenId(): string {
-  return `tok_${randomText(ID_LENGTH)}`;
+/** A token and its public id. `entropy`: `TOKEN_ENTROPY_BYTES` unpredictable bytes. */
+export function mintToken(kind: TokenKind, entropy: Uint8Array): { readonly id: string; readonly plaintext: string } {
+  const bytes = entropy.values();
+  const body = `${PREFIX[kind]}${drawText(RANDOM_LENGTH, bytes)}`;
+  return { id: `tok_${drawText(ID_LENGTH, bytes)}`, plaintext: `${body}${checksum(body)}` };
 }
 
 /** Whether a text has the form and the checksum of a token; says nothing of whether it is one. */

@@ -1,5 +1,7 @@
 /** Who may post: every way to be nobody, on both routes of telemetry. */
-import { mintPlaintext } from '../../src/trust/token-secret.ts';
+import { randomBytes } from 'node:crypto';
+import { TOKEN_ENTROPY_BYTES } from '../../src/domain/token.ts';
+import { mintToken } from '../../src/trust/token-secret.ts';
 import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
 import { NOON } from './appliance-under-test.ts';
 import { agentHeaders, BATCH, type Given, post, type Row, TELEMETRY } from './row.ts';
@@ -32,7 +34,10 @@ const NOBODIES: readonly Presented[] = [
   { name: 'garbage', authorization: () => 'Bearer ÿþ%00../../etc/passwd' },
   { name: 'an SQL sentence', authorization: () => "Bearer ' OR 1=1 --" },
   { name: 'fifteen thousand characters', authorization: () => `Bearer ${'x'.repeat(15_000)}` },
-  { name: 'a token nobody made, with a right checksum', authorization: () => `Bearer ${mintPlaintext('agent')}` },
+  {
+    name: 'a token nobody made, with a right checksum',
+    authorization: () => `Bearer ${mintToken('agent', randomBytes(TOKEN_ENTROPY_BYTES)).plaintext}`,
+  },
   {
     name: 'a token with a wrong checksum',
     authorization: ({ host }) => `Bearer ${withWrongChecksum(host.token.token)}`,

@@ -10,7 +10,6 @@ import { runCli } from '../../src/cli/run-cli.ts';
 import { formatInstant, parseInstant } from '../../src/domain/instant.ts';
 import { type ExportFormat, exportHistory } from '../../src/main.ts';
 import { memoryTerminal } from '../cli/memory-terminal.ts';
-import { RecordingLog } from '../domain/recording-log.ts';
 import { FleetServer } from '../http/fleet-server.ts';
 import { containerBody } from '../wire/telemetry-body.ts';
 
@@ -33,14 +32,14 @@ async function startWithHistory(t: TestContext): Promise<FleetServer> {
     }
     for (let at = 0; at < ticks.length; at += 100) await server.backFill(token, ticks.slice(at, at + 100));
   }
-  while (server.writer.compact(() => false));
+  await server.compact();
   return server;
 }
 
 async function exported(server: FleetServer, format: ExportFormat, request = {}): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   const sink = (piece: string | Uint8Array) => void pieces.push(Buffer.from(piece));
-  await exportHistory(server.dataDir, format, { ...EVERYTHING, ...request }, sink, new RecordingLog());
+  await exportHistory(server.dataDir, format, { ...EVERYTHING, ...request }, sink);
   return Buffer.concat(pieces);
 }
 

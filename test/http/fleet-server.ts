@@ -13,8 +13,11 @@ import type { Store } from '../../src/domain/store.ts';
 import { type HttpListener, listen } from '../../src/http/http-server.ts';
 import { HttpSurface } from '../../src/http/http-surface.ts';
 import { TelemetryIntake } from '../../src/intake/telemetry-intake.ts';
-import { FleetReader } from '../../src/server/queries/fleet-queries.ts';
-import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
+import { HistoryMaintenance } from '../../src/server/history/history-maintenance.ts';
+import { TokenIdentities } from '../../src/server/identities.ts';
+import { CommittedFleetQueries } from '../../src/server/queries/fleet-queries.ts';
+import { CommittedRolloutQueries } from '../../src/server/queries/rollout-queries.ts';
+import { HostDispatches } from '../../src/server/rollouts/dispatches.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
@@ -62,18 +65,21 @@ export class FleetServer {
   }
 
   async #open(): Promise<void> {
-    const writer = new Writer(this.clock, this.log, this.#options.retention);
+    const writer = new Writer(this.clock, this.log);
+    const maintenance = new HistoryMaintenance(writer, this.clock, this.log, this.#options.retention);
+    const dispatches = new HostDispatches(writer, this.clock);
     const store = openStore(this.dataDir, this.clock.nowMs());
-    writer.attach(this.#options.watchStore?.(store) ?? store, () => {});
+    await writer.attach(this.#options.watchStore?.(store) ?? store, () => {});
     const intake = new TelemetryIntake(this.clock, this.log, this.#options.startThread);
     const surface = new HttpSurface({
       commands: writer,
       telemetry: intake,
-      queries: new FleetReader(writer),
-      rollouts: new RolloutReader(writer),
-      dispatches: writer,
-      identities: writer,
+      queries: new CommittedFleetQueries(writer, maintenance),
+      rollouts: new CommittedRolloutQueries(writer),
+      dispatches,
+      identities: new TokenIdentities(writer),
       readiness: writer,
+      output: writer,
       runtime: this.clock,
       log: this.log,
       agentRateLimit: this.#options.agentRateLimit ?? 0,
@@ -85,7 +91,7 @@ export class FleetServer {
     const socket = await listen(this.clock, surface, { socketPath });
     const agents = new HttpClient({ host: LOOPBACK, port: tcp.port });
     const operator = new Operator(new HttpClient({ socketPath }));
-    this.#running = { writer, intake, listeners: [tcp, socket], agents, operator };
+    this.#running = { writer, maintenance, dispatches, intake, listeners: [tcp, socket], agents, operator };
   }
 
   get #now(): Running {
@@ -93,8 +99,8 @@ export class FleetServer {
     return this.#running;
   }
 
-  get writer(): Writer {
-    return this.#now.writer;
+  get store(): Store {
+    return this.#now.writer.attached().store;
   }
 
   /** Over TCP. */
@@ -130,7 +136,17 @@ export class FleetServer {
 
   /** Lets the ticker look at the clock. */
   tick(): Promise<void> {
-    return this.writer.tick();
+    return this.#now.writer.tick();
+  }
+
+  /** Ages history until there is nothing left to do now. `onPiece` is called after every piece of the work. */
+  async compact(onPiece: () => void = () => {}): Promise<void> {
+    const isOver = (): boolean => {
+      onPiece();
+      return false;
+    };
+    // Between two pieces a damaged chunk may have to be reported first.
+    while (this.#now.maintenance.work(isOver)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async stop(): Promise<void> {
@@ -139,10 +155,10 @@ export class FleetServer {
     this.#running = undefined;
     running.agents.close();
     running.operator.client.close();
-    running.writer.endPolls();
+    running.dispatches.endPolls();
     await Promise.all(running.listeners.map((listener) => listener.close()));
     await running.intake.close();
-    running.writer.close();
+    await running.writer.close();
   }
 
   async restart(): Promise<void> {
@@ -153,6 +169,8 @@ export class FleetServer {
 
 interface Running {
   readonly writer: Writer;
+  readonly maintenance: HistoryMaintenance;
+  readonly dispatches: HostDispatches;
   readonly intake: TelemetryIntake;
   readonly listeners: readonly HttpListener[];
   readonly agents: HttpClient;

@@ -114,11 +114,7 @@ test('the figures tell what ageing history came to, and how large the store is',
     assert.equal(await server.backFill(token, [bareTick(time, { host: { metrics: { cpu_percent: minute } } })]), 204);
   }
   server.clock.set('2026-03-01T18:00:00Z');
-  const spend = (): boolean => {
-    server.clock.advance(0.001);
-    return false;
-  };
-  while (server.writer.compact(spend));
+  await server.compact(() => server.clock.advance(0.001));
   const compacted = await figures();
   assert.equal(compacted('nexus_compaction_ticks_total'), 60);
   assert.equal(compacted('nexus_compaction_chunks_total'), 2);
@@ -128,7 +124,7 @@ test('the figures tell what ageing history came to, and how large the store is',
   assert.ok(compacted('nexus_store_file_bytes') + compacted('nexus_store_log_bytes') > 100_000);
   assert.ok(compacted('nexus_store_unused_bytes') >= 0);
   server.clock.set('2029-03-01T18:00:00Z');
-  while (server.writer.compact(() => false));
+  await server.compact();
   assert.ok((await figures())('nexus_compaction_deletions_total') >= 2);
 });
 

@@ -9,12 +9,9 @@ test('while the store fails nothing is answered as done, and the server says so 
   const server = await FleetServer.start(t, {
     watchStore: (store) => ({
       ...store,
-      transact<T>(work: () => T): T {
-        return store.transact(() => {
-          const result = work();
-          if (isBroken) throw new NexusError('store_unavailable', 'the disk is full: free some space');
-          return result;
-        });
+      commit(writes) {
+        if (isBroken) throw new NexusError('store_unavailable', 'the disk is full: free some space');
+        return store.commit(writes);
       },
     }),
   });

@@ -107,7 +107,7 @@ function forward(t: TestContext, server: FleetServer, url: string, limits: Forwa
   const forwarder = new Forwarder({
     authorization: null,
     url,
-    store: () => server.writer.committed().store,
+    store: () => server.store,
     runtime: server.clock,
     log: server.log,
     limits: { ...QUICK, ...limits },
@@ -158,20 +158,20 @@ test('what a store does not take waits, over restarts and compaction, and is sen
   receiver.status = 503;
   const forwarder = forward(t, server, receiver.url);
   await report(server, token, 400);
-  await waitUntil('the oldest to be put off', () => server.writer.committed().store.forwarding.first() !== undefined);
+  await waitUntil('the oldest to be put off', () => server.store.forwarding.first() !== undefined);
   server.clock.advance(6 * 3600);
   await waitUntil('everything to be put off', () => {
-    const { forwarding } = server.writer.committed().store;
+    const { forwarding } = server.store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
-  while (server.writer.compact(() => false));
+  await server.compact();
   assert.equal(receiver.samples.length, 0);
   await forwarder.stop();
   await server.restart();
   receiver.status = 204;
   forward(t, server, receiver.url);
   await waitUntil('all of them', () => instants(receiver).size === 400);
-  await waitUntil('an empty queue', () => server.writer.committed().store.forwarding.first() === undefined);
+  await waitUntil('an empty queue', () => server.store.forwarding.first() === undefined);
   assert.equal(receiver.samples.length, 400 * SAMPLES_PER_TICK);
   assert.equal(server.log.said('the remote store does not take samples: they wait').length, 1);
 });
@@ -205,11 +205,11 @@ test('the queue is bounded by size and by age: the oldest goes, with a log line'
   const dropped = 'the queue for the remote store is full or too old: the oldest was dropped';
   await waitUntil('requests to be dropped', () => server.log.said(dropped).length > 0);
   await waitUntil('the rows to be put off', () => {
-    const { forwarding } = server.writer.committed().store;
+    const { forwarding } = server.store;
     return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
   });
   receiver.status = 204;
-  await waitUntil('an empty queue', () => server.writer.committed().store.forwarding.first() === undefined);
+  await waitUntil('an empty queue', () => server.store.forwarding.first() === undefined);
   const got = [...instants(receiver)].sort((a, b) => a - b);
   assert.ok(got.length > 0 && got.length < 20, `${got.length} of 50`);
   assert.equal(got.at(-1), server.clock.nowMs(), 'the newest are kept');

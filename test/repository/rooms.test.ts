@@ -118,9 +118,6 @@ const AMBIENT_IMPORTS: Readonly<Record<string, RegExp>> = {
   'node:perf_hooks': /./,
 };
 
-/** Files that still draw random bytes by themselves. It only ever gets shorter. */
-const STILL_AMBIENT = ['src/server/commands/rollouts.ts', 'src/trust/token-secret.ts'];
-
 test('time, timers and chance come from the runtime port', () => {
   const offenders = PRODUCT.filter(({ file, code, imports }) => {
     if (roomOf(file) === RUNTIME) return false;
@@ -131,7 +128,7 @@ test('time, timers and chance come from the runtime port', () => {
   });
   assert.deepEqual(
     offenders.map(({ file }) => file),
-    STILL_AMBIENT,
+    [],
   );
 });
 
@@ -140,7 +137,7 @@ const IMPURE = [...AMBIENT, /\bprocess\./, /\bconsole\./, /(?<![.\w])fetch\(/, /
 test('pure rooms know no clock, randomness, environment, output or timers', () => {
   const offences: string[] = [];
   for (const { file, code, imports } of PRODUCT) {
-    if (!PURE_ROOMS.some((room) => room === roomOf(file)) || STILL_AMBIENT.includes(file)) continue;
+    if (!PURE_ROOMS.some((room) => room === roomOf(file))) continue;
     for (const pattern of IMPURE) if (pattern.test(code)) offences.push(`${file}: ${pattern}`);
     for (const { from, names } of imports.filter((one) => one.from.startsWith('node:'))) {
       const impure = names.filter((name) => PURE_BUILT_INS[from]?.includes(name) !== true);

@@ -1,4 +1,5 @@
 /** A writer on a store of its own in a temporary directory. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,6 +7,9 @@ import type { TestContext } from 'node:test';
 import type { CommandOf } from '../../src/domain/command.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS, type ReportedTick, type Tick } from '../../src/domain/telemetry.ts';
+import { TOKEN_ENTROPY_BYTES } from '../../src/domain/token.ts';
+import { TokenIdentities } from '../../src/server/identities.ts';
+import { HostDispatches } from '../../src/server/rollouts/dispatches.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { packTick } from '../../src/telemetry/pack-tick.ts';
@@ -17,6 +21,8 @@ export const NOON_MS = 1_772_366_400_000;
 
 export interface OpenWriter {
   readonly writer: Writer;
+  readonly identities: TokenIdentities;
+  readonly dispatches: HostDispatches;
   /** Stands at noon of 1 March 2026. */
   readonly clock: SettableRuntime;
   /** The store behind whatever was put before it. */
@@ -27,26 +33,28 @@ export interface OpenWriter {
   readonly dataDir: string;
 }
 
-export function openWriter(
+export async function openWriter(
   t: Pick<TestContext, 'after'>,
   watch: (store: Store) => Store = (store) => store,
-): OpenWriter {
+): Promise<OpenWriter> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-writer-'));
   const log = new RecordingLog();
   const clock = new SettableRuntime('2026-03-01T12:00:00Z');
   const writer = new Writer(clock, log);
   const detachments: string[] = [];
   const store = openStore(dataDir, NOON_MS);
-  writer.attach(watch(store), (reason) => detachments.push(reason));
-  t.after(() => {
-    writer.close();
+  await writer.attach(watch(store), (reason) => detachments.push(reason));
+  t.after(async () => {
+    await writer.close();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  return { writer, clock, store, log, detachments, dataDir };
+  const identities = new TokenIdentities(writer);
+  const dispatches = new HostDispatches(writer, clock);
+  return { writer, identities, dispatches, clock, store, log, detachments, dataDir };
 }
 
 export function addHost(name: string): CommandOf<'add_host'> {
-  const token = { name: null, expiresAtMs: null };
+  const token = { name: null, expiresAtMs: null, entropy: randomBytes(TOKEN_ENTROPY_BYTES) };
   return { kind: 'add_host', name, labels: {}, offlineAfterSeconds: 120, token, nowMs: NOON_MS };
 }
 

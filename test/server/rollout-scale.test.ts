@@ -7,7 +7,9 @@ import { DEFAULT_TELEMETRY_LIMITS, type Release } from '../../src/domain/release
 import type { AgentEvent } from '../../src/domain/rollout.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
-import { RolloutReader } from '../../src/server/queries/rollout-queries.ts';
+import type { Write } from '../../src/domain/writes.ts';
+import { TokenIdentities } from '../../src/server/identities.ts';
+import { CommittedRolloutQueries } from '../../src/server/queries/rollout-queries.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
@@ -29,45 +31,34 @@ const RELEASE: Release = {
   publishedPorts: [],
 };
 
-/** Calls of the store that rollouts cause, in order, with the host where there is one. */
+/** What rollouts cause in the store, in order, with the host where there is one. */
 function watch(store: Store, calls: string[]): Store {
-  const { rollouts, events, ticks } = store;
   return {
     ...store,
-    rollouts: {
-      ...rollouts,
-      saveProgress: (id, progress) => {
-        calls.push('save progress');
-        rollouts.saveProgress(id, progress);
-      },
-      saveHost: (id, host) => {
-        calls.push(`save ${host.name}`);
-        rollouts.saveHost(id, host);
-      },
-      saveEpoch: (stack, host, epoch) => {
-        calls.push(`save epoch of ${host}`);
-        rollouts.saveEpoch(stack, host, epoch);
-      },
+    lookUp(lookups) {
+      for (const lookup of lookups) if (lookup.kind === 'stack_usage') calls.push(`read ticks of ${lookup.hostId}`);
+      return store.lookUp(lookups);
     },
-    events: {
-      ...events,
-      append: (event) => {
-        calls.push(`log ${event.kind}`);
-        return events.append(event);
-      },
-    },
-    ticks: {
-      ...ticks,
-      range: (hostId, fromMs, toMs) => {
-        calls.push(`read ticks of ${hostId}`);
-        return ticks.range(hostId, fromMs, toMs);
-      },
-    },
-    transact<T>(work: () => T): T {
-      calls.push('begin');
-      return store.transact(work);
+    commit(writes) {
+      calls.push('begin', ...writes.map(nameOf).filter((name) => name !== null));
+      return store.commit(writes);
     },
   };
+}
+
+function nameOf(write: Write): string | null {
+  switch (write.kind) {
+    case 'save_progress':
+      return 'save progress';
+    case 'save_rollout_host':
+      return `save ${write.host.name}`;
+    case 'save_epoch':
+      return `save epoch of ${write.host}`;
+    case 'append_entry':
+      return `log ${write.entry.kind}`;
+    default:
+      return null;
+  }
 }
 
 function hostNames(count: number): string[] {
@@ -82,7 +73,7 @@ async function addFleet(
 ): Promise<Map<string, AgentIdentity>> {
   const agents = new Map<string, AgentIdentity>();
   for (const added of await Promise.all(names.map((name) => writer.submit(addHost(name))))) {
-    const identity = writer.identify(added.minted?.plaintext ?? '', NOON_MS);
+    const identity = new TokenIdentities(writer).identify(added.minted?.plaintext ?? '', NOON_MS);
     assert(identity?.kind === 'agent');
     agents.set(added.host.name, identity);
   }
@@ -103,6 +94,7 @@ async function rollOut(writer: Writer, names: readonly string[]): Promise<string
     waves: [{ percent: 100 }],
     maxInFlight: names.length,
     failureThreshold: 0,
+    idSeed: 1,
     nowMs: NOON_MS,
   });
   return id;
@@ -122,13 +114,13 @@ const COMPLETED: AgentEvent = {
   completedAtMs: NOON_MS,
 };
 
-function countInFlight(writer: Writer, id: string): number {
-  return new RolloutReader(writer).rollout(id).counts.inFlight;
+async function countInFlight(writer: Writer, id: string): Promise<number> {
+  return (await new CommittedRolloutQueries(writer).rollout(id)).counts.inFlight;
 }
 
 async function untilInFlight(writer: Writer, id: string, count: number): Promise<void> {
-  await waitUntil(`${count} hosts to be in flight`, () => countInFlight(writer, id) >= count);
-  assert.equal(countInFlight(writer, id), count);
+  await waitUntil(`${count} hosts to be in flight`, async () => (await countInFlight(writer, id)) >= count);
+  assert.equal(await countInFlight(writer, id), count);
 }
 
 /** How many calls there were in each transaction. */
@@ -143,50 +135,50 @@ function countByTransaction(calls: readonly string[], wanted: string): number[] 
 
 test('a wave of hundreds is dispatched a part at a time, and every waiting poll gets its dispatch', async (t) => {
   const calls: string[] = [];
-  const { writer } = openWriter(t, (store) => watch(store, calls));
+  const { writer, dispatches: asked } = await openWriter(t, (store) => watch(store, calls));
   const agents = await addFleet(writer, hostNames(300));
-  const polls = [...agents.values()].map((identity) => writer.nextDispatch(identity, 60_000, () => {}));
+  const polls = [...agents.values()].map((identity) => asked.nextDispatch(identity, 60_000, () => {}));
   const id = await rollOut(writer, [...agents.keys()]);
   const dispatches = await Promise.all(polls);
   assert.deepEqual([...new Set(dispatches.map((dispatch) => dispatch?.rolloutId))], [id]);
   assert.deepEqual(countByTransaction(calls, 'log host_dispatched'), [64, 64, 64, 64, 44]);
-  assert.equal(countInFlight(writer, id), 300);
-  assert.equal(new RolloutReader(writer).replay(id).equal, true);
+  assert.equal(await countInFlight(writer, id), 300);
+  assert.equal((await new CommittedRolloutQueries(writer).replay(id)).equal, true);
 });
 
 test('an event that comes while a wave is being dispatched is answered before the wave is', async (t) => {
-  const { writer } = openWriter(t);
+  const { writer } = await openWriter(t);
   const agents = await addFleet(writer, hostNames(300));
   const id = await rollOut(writer, [...agents.keys()]);
   const identity = agents.get('web-1');
   assert(identity !== undefined);
   assert.deepEqual(await writer.submit(report(id, 'web-1', identity, 1, ACK)), { applied: true });
-  assert.ok(countInFlight(writer, id) < 300);
+  assert.ok((await countInFlight(writer, id)) < 300);
   await untilInFlight(writer, id, 300);
 });
 
 test('a wave that was cut short by the end of the server is dispatched to its end by the next one', async (t) => {
-  const { writer, clock, dataDir } = openWriter(t);
+  const { writer, clock, dataDir } = await openWriter(t);
   const agents = await addFleet(writer, hostNames(300));
   const id = await rollOut(writer, [...agents.keys()]);
-  assert.ok(countInFlight(writer, id) < 200);
+  assert.ok((await countInFlight(writer, id)) < 200);
   // Whose last transaction dispatches another part.
-  writer.close();
+  await writer.close();
 
   const next = new Writer(clock, new RecordingLog());
-  next.attach(openStore(dataDir, NOON_MS), () => {});
+  await next.attach(openStore(dataDir, NOON_MS), () => {});
   t.after(() => next.close());
-  assert.ok(countInFlight(next, id) < 300);
+  assert.ok((await countInFlight(next, id)) < 300);
   clock.advance(1);
   await next.tick();
   await untilInFlight(next, id, 300);
-  assert.equal(new RolloutReader(next).replay(id).equal, true);
+  assert.equal((await new CommittedRolloutQueries(next).replay(id)).equal, true);
 });
 
 test('one host that comes online is written for alone, however many wait beside it', async (t) => {
   for (const count of [3, 200]) {
     const calls: string[] = [];
-    const { writer } = openWriter(t, (store) => watch(store, calls));
+    const { writer } = await openWriter(t, (store) => watch(store, calls));
     const agents = await addFleet(writer, hostNames(count), false);
     const id = await rollOut(writer, [...agents.keys()]);
     await sleep(20);
@@ -195,13 +187,13 @@ test('one host that comes online is written for alone, however many wait beside 
     calls.length = 0;
     await writer.submit(reportTick(identity, NOON_MS));
     assert.deepEqual(calls, ['begin', 'log host_dispatched', 'save epoch of web-2', 'save progress', 'save web-2']);
-    assert.equal(countInFlight(writer, id), 1);
+    assert.equal(await countInFlight(writer, id), 1);
   }
 });
 
 test('what changes often in one transaction is written once, as it is at its end', async (t) => {
   const calls: string[] = [];
-  const { writer } = openWriter(t, (store) => watch(store, calls));
+  const { writer } = await openWriter(t, (store) => watch(store, calls));
   const agents = await addFleet(writer, ['web-1']);
   const id = await rollOut(writer, ['web-1']);
   const identity = agents.get('web-1');
@@ -211,13 +203,13 @@ test('what changes often in one transaction is written once, as it is at its end
   await Promise.all(events.map((event, index) => writer.submit(report(id, 'web-1', identity, index + 1, event))));
   const logged = 'log host_reported';
   assert.deepEqual(calls, ['begin', logged, logged, logged, 'save web-1']);
-  const replay = new RolloutReader(writer).replay(id);
+  const replay = await new CommittedRolloutQueries(writer).replay(id);
   assert.deepEqual([replay.equal, replay.entries], [true, 5]);
 });
 
 test('of soaking hosts only those that have reported are read again', async (t) => {
   const calls: string[] = [];
-  const { writer, clock } = openWriter(t, (store) => watch(store, calls));
+  const { writer, clock } = await openWriter(t, (store) => watch(store, calls));
   const agents = await addFleet(writer, ['web-1', 'web-2']);
   const id = await rollOut(writer, ['web-1', 'web-2']);
   for (const [name, identity] of agents) {

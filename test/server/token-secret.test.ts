@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { digestOf, looksLikeToken, mintPlaintext, mintTokenId } from '../../src/trust/token-secret.ts';
+import { TOKEN_ENTROPY_BYTES, type TokenKind } from '../../src/domain/token.ts';
+import { digestOf, looksLikeToken, mintToken } from '../../src/trust/token-secret.ts';
+
+const mint = (kind: TokenKind) => mintToken(kind, randomBytes(TOKEN_ENTROPY_BYTES));
+const mintPlaintext = (kind: TokenKind): string => mint(kind).plaintext;
+const mintTokenId = (): string => mint('agent').id;
 
 /** CRC-32 of everything before them, as six base-62 digits: how a secret scanner may check a finding. */
 const WITH_RIGHT_CHECKSUM = 'nxa_0000000000000000000000000000013J7ftZ';
@@ -27,6 +33,15 @@ test('any one character that differs breaks the checksum', () => {
     const other = token[at] === 'x' ? 'y' : 'x';
     assert.equal(looksLikeToken(token.slice(0, at) + other + token.slice(at + 1)), false, `character ${at}`);
   }
+});
+
+test('the same random bytes make the same token, and too few make none', () => {
+  const entropy = Uint8Array.from({ length: TOKEN_ENTROPY_BYTES }, (_, index) => index);
+  assert.deepEqual(mintToken('agent', entropy), {
+    id: 'tok_UVWXYZabcdefghij',
+    plaintext: 'nxa_0123456789ABCDEFGHIJKLMNOPQRST1FoSks',
+  });
+  assert.throws(() => mintToken('agent', entropy.subarray(0, 45)), /the random bytes suffice for a token/);
 });
 
 test('what has not the form of a token does not look like one', () => {

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { HostStatus } from '../../src/domain/host.ts';
+import type { RolloutRows } from '../../src/domain/records.ts';
 import type { Quarantine } from '../../src/domain/release.ts';
 import type { HostState, NumberedEvent, RolloutEntry, RolloutPlan } from '../../src/domain/rollout.ts';
 import { classifySeq } from '../../src/rollout/classify-seq.ts';
@@ -16,7 +17,7 @@ import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';
 import { isOffered, occupies } from '../../src/rollout/host-bucket.ts';
 import { checkOnlyOpen } from '../../src/rollout/invariants.ts';
 import { PendingHosts } from '../../src/rollout/pending-hosts.ts';
-import { Rollout, type RolloutRows, type TimedEntry } from '../../src/rollout/rollout.ts';
+import { Rollout, type TimedEntry } from '../../src/rollout/rollout.ts';
 import { isOpen, type LaterEntry } from '../../src/rollout/rollout-state.ts';
 import { isNews, judgeTelemetry, type StackSample } from '../../src/rollout/telemetry-gate/judge-telemetry.ts';
 import { checkWhole } from '../rollout/check-whole.ts';

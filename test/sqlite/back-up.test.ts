@@ -3,37 +3,27 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { NO_FACTS } from '../../src/domain/telemetry.ts';
 import { backUp } from '../../src/sqlite/back-up.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
+import { insertHosts } from '../contract/sample-writes.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'nexus-backup-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-const HOST = {
-  name: 'web-1',
-  status: 'pending',
-  labels: {},
-  offlineAfterSeconds: 120,
-  createdAtMs: 0,
-  archivedAtMs: null,
-  facts: NO_FACTS,
-} as const;
-
 test('a backup of a live database opens as a database with everything that was committed', async () => {
   const data = path.join(directory, 'live');
   const store = openStore(data, 0);
-  store.transact(() => store.hosts.insert(HOST));
+  store.commit(insertHosts(1));
   const restored = path.join(directory, 'restored');
   openStore(restored, 0).close();
   rmSync(path.join(restored, 'nexus.db'));
 
   await backUp(data, path.join(restored, 'nexus.db'));
-  store.transact(() => store.hosts.insert({ ...HOST, name: 'later' }));
+  store.commit(insertHosts(2));
 
   const copy = openStore(restored, 0);
   assert.deepEqual(
-    copy.hosts.all().map((host) => host.name),
+    copy.hosts().map((host) => host.name),
     ['web-1'],
   );
   copy.close();

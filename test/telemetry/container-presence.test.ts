@@ -38,9 +38,8 @@ function report(containerId: string, name: string, healthStatus: string | null =
 }
 
 /** In place of a digest: the name and the health, which are all that differs between the reports of these tests. */
-function fingerprintOf(text: string): string {
-  const [name, , , , , health] = JSON.parse(text) as Array<string | null>;
-  return `${name}/${health ?? 'none'}`;
+function fingerprintOf({ identity }: ContainerReport): string {
+  return `${identity.name}/${identity.healthStatus ?? 'none'}`;
 }
 
 function known(fields: Partial<KnownContainer> & { readonly name: string }): KnownContainer {

@@ -28,7 +28,7 @@ function measure<T>(directory: string, endMs: number, work: (measured: Measured)
   const store = openStore(directory, endMs);
   const database = new Database(path.join(directory, 'nexus.db'), { readonly: true });
   try {
-    return work({ store, hosts: store.hosts.all().map((host) => host.id), endMs, database });
+    return work({ store, hosts: store.hosts().map((host) => host.id), endMs, database });
   } finally {
     database.close();
     store.close();

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../../src/domain/release.ts';
 import type { RolloutPlan } from '../../../src/domain/rollout.ts';
 import { decideNext } from '../../../src/rollout/decide-next.ts';
-import { addHost } from '../../../src/server/commands/hosts.ts';
-import { loadState, type State } from '../../../src/server/state/state.ts';
+import { addHost, changeHost } from '../../../src/server/commands/hosts.ts';
+import { type Attached, loadState } from '../../../src/server/state/state.ts';
 import { openStore } from '../../../src/sqlite/open-store.ts';
 import { figure, ratio, Samples, say } from './samples.ts';
 
@@ -21,8 +21,9 @@ const POLICY: ReleasePolicy = {
 };
 
 /** A fleet of which nobody is online yet, and a rollout to all of it. */
-function openFleet(directory: string, size: number): State {
-  const world = loadState(openStore(directory, CREATED_AT_MS));
+async function openFleet(directory: string, size: number): Promise<Attached> {
+  const store = openStore(directory, CREATED_AT_MS);
+  const state = loadState(await store.load(), CREATED_AT_MS);
   const names = Array.from({ length: size }, (_, index) => `host-${index}`);
   const asked: RolloutPlan = {
     id: 'ro_bench',
@@ -34,60 +35,62 @@ function openFleet(directory: string, size: number): State {
     policy: POLICY,
     createdAtMs: CREATED_AT_MS,
   };
-  world.store.transact(() => {
-    const one = { kind: 'add_host', labels: {}, offlineAfterSeconds: 120, token: null, nowMs: CREATED_AT_MS } as const;
-    for (const name of names) addHost(world.store, world.fleet, { ...one, name });
-    world.driver.create(asked, CREATED_AT_MS);
-    do world.driver.settle(CREATED_AT_MS);
-    while (world.driver.hasMore);
-  });
-  return world;
+  const one = { kind: 'add_host', labels: {}, offlineAfterSeconds: 120, token: null, nowMs: CREATED_AT_MS } as const;
+  for (const name of names) addHost(state, { ...one, name });
+  state.driver.create(asked, CREATED_AT_MS);
+  do state.driver.advance(CREATED_AT_MS);
+  while (state.driver.hasMore);
+  await store.commit(state.changes.take().writes);
+  return { store, state };
 }
 
-/** One host comes online: it is dispatched, and nobody else is asked. */
-function settleOne(world: State, name: string): number {
-  const host = world.fleet.hostByName(name);
+/** One host comes online: it is dispatched, and no gate is asked about another. */
+async function changeOne({ state, store }: Attached, name: string): Promise<number> {
+  const host = state.fleet.hostByName(name);
   if (host === undefined) throw new Error(`${name} is of this fleet`);
-  return world.store.transact(() => {
-    host.stored = { ...host.stored, status: 'online' };
-    world.fleet.news.add(name);
-    const beganMs = performance.now();
-    world.driver.settle(CREATED_AT_MS + 1);
-    return performance.now() - beganMs;
-  });
+  changeHost(state, host, { status: 'online' });
+  const beganMs = performance.now();
+  state.driver.advance(CREATED_AT_MS + 1);
+  const tookMs = performance.now() - beganMs;
+  await store.commit(state.changes.take().writes);
+  return tookMs;
 }
 
-function settleNone(world: State): number {
+function changeNone({ state }: Attached): number {
   const beganMs = performance.now();
-  world.driver.settle(CREATED_AT_MS + 2);
+  state.driver.advance(CREATED_AT_MS + 2);
   return performance.now() - beganMs;
 }
 
-/** The same decision without the waiting line. */
-function askEverybody(world: State): number {
-  const rollout = world.index.rollout('ro_bench');
+/** The same decision without an index of pending hosts. */
+function askEverybody({ state }: Attached): number {
+  const rollout = state.index.rollout('ro_bench');
   if (rollout === undefined) throw new Error('the rollout is open');
   const beganMs = performance.now();
-  decideNext(rollout, world.driver.view, rollout.hosts.keys(), CREATED_AT_MS + 1);
+  decideNext(rollout, state.driver.view, rollout.hosts.keys(), CREATED_AT_MS + 1);
   return performance.now() - beganMs;
 }
 
-function measure(directory: string, size: number): { changed: Samples; quiet: Samples; everybody: Samples } {
-  const world = openFleet(directory, size);
+async function measure(
+  directory: string,
+  size: number,
+): Promise<{ changed: Samples; quiet: Samples; everybody: Samples }> {
+  const fleet = await openFleet(directory, size);
   const [changed, quiet, everybody] = [new Samples(), new Samples(), new Samples()];
-  // One after the other: whoever looks at the whole fleet leaves nothing of the others in the processor's caches.
+  // One after the other: what looks at the whole fleet leaves nothing of the others in the processor's caches.
   for (let time = 0; time < TIMES; time += 1)
-    changed.add(settleOne(world, `host-${Math.floor((time * size) / TIMES)}`));
-  for (let time = 0; time < TIMES; time += 1) quiet.add(settleNone(world));
-  for (let time = 0; time < TIMES; time += 1) everybody.add(askEverybody(world));
-  world.store.close();
+    changed.add(await changeOne(fleet, `host-${Math.floor((time * size) / TIMES)}`));
+  for (let time = 0; time < TIMES; time += 1) quiet.add(changeNone(fleet));
+  for (let time = 0; time < TIMES; time += 1) everybody.add(askEverybody(fleet));
+  fleet.store.close();
   return { changed, quiet, everybody };
 }
 
-export function measurePlanning(directory: string): void {
+export async function measurePlanning(directory: string): Promise<void> {
   // Once unseen, so that the smallest fleet does not pay for compiling what the others use.
-  measure(path.join(directory, 'warm-up'), 1000);
-  const rows = SIZES.map((size) => ({ size, ...measure(path.join(directory, String(size)), size) }));
+  await measure(path.join(directory, 'warm-up'), 1000);
+  const rows = [];
+  for (const size of SIZES) rows.push({ size, ...(await measure(path.join(directory, String(size)), size)) });
   const [smallest] = rows;
   if (smallest === undefined) return;
   say('a planning tick', `median of ${TIMES}, and how many times that of ${figure(smallest.size)} hosts`);

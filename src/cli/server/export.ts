@@ -70,21 +70,19 @@ async function exportTo(terminal: Terminal, flags: ExportFlags): Promise<void> {
       'Parquet is a binary format, and the output is a terminal: name a file with --output FILE, or pipe the output.',
     );
   }
-  const { createLog } = await import('../terminal/create-log.ts');
   const { exportHistory } = await import('../../main.ts');
-  const log = createLog(terminal);
   const { output } = flags;
   let damaged = 0;
   if (output !== undefined) {
     await intoFile(output, async (sink) => {
-      damaged = (await exportHistory(directory, flags.format, request, sink, log)).damaged;
+      damaged = (await exportHistory(directory, flags.format, request, sink)).damaged;
     });
     printNote(terminal, `Exported to ${output}.`);
   } else {
     const sink = async (piece: string | Uint8Array): Promise<void> => {
       if (!terminal.stdout.write(piece)) await once(terminal.stdout, 'drain');
     };
-    damaged = (await exportHistory(directory, flags.format, request, sink, log)).damaged;
+    damaged = (await exportHistory(directory, flags.format, request, sink)).damaged;
   }
   if (damaged > 0)
     printNote(terminal, `${plural(damaged, 'damaged chunk')} of history left out. To see which: nexus event list`);

@@ -2,54 +2,53 @@ import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { NewLogEvent } from '../../domain/event-log.ts';
 import { type Labels, MAX_LABELS } from '../../domain/host.ts';
-import type { Store } from '../../domain/store.ts';
+import type { StoredHost } from '../../domain/records.ts';
 import { NO_FACTS } from '../../domain/telemetry.ts';
-import { type Fleet, type LiveHost, summarize } from '../state/fleet.ts';
+import { type LiveHost, summarize } from '../state/fleet.ts';
+import type { State } from '../state/state.ts';
 import { findHost } from './find-host.ts';
 import { issueToken, revoke } from './tokens.ts';
 
 function log(
-  store: Store,
+  state: State,
   kind: NewLogEvent['kind'],
   host: LiveHost,
   nowMs: number,
   data: Record<string, unknown>,
 ): void {
-  store.events.append({ atMs: nowMs, kind, host: host.stored.name, rolloutId: null, data });
+  state.changes.log({ atMs: nowMs, kind, host: host.stored.name, rolloutId: null, data });
 }
 
-export function addHost(store: Store, fleet: Fleet, command: CommandOf<'add_host'>): Outcomes['add_host'] {
-  const taken = fleet.hostByName(command.name);
+export function addHost(state: State, command: CommandOf<'add_host'>): Outcomes['add_host'] {
+  const taken = state.fleet.hostByName(command.name);
   if (taken !== undefined) {
     const why = taken.stored.status === 'archived' ? ' by an archived host, whose history it keeps' : '';
     throw new NexusError('conflict', `the name '${command.name}' is taken${why}: choose another name`);
   }
-  const row = {
+  const stored: StoredHost = {
+    id: state.numbers.next('host'),
     name: command.name,
-    status: 'pending' as const,
+    status: 'pending',
     labels: command.labels,
     offlineAfterSeconds: command.offlineAfterSeconds,
     createdAtMs: command.nowMs,
     archivedAtMs: null,
     facts: NO_FACTS,
   };
-  const host = fleet.addHost({ ...row, id: store.hosts.insert(row) });
-  log(store, 'host_added', host, command.nowMs, { labels: command.labels });
+  const host = state.fleet.addHost(stored);
+  state.changes.write({ kind: 'insert_host', host: stored });
+  log(state, 'host_added', host, command.nowMs, { labels: command.labels });
+  const { token, nowMs } = command;
   const minted =
-    command.token === null
-      ? null
-      : issueToken(
-          store,
-          fleet,
-          {
-            kind: 'agent',
-            hostId: host.stored.id,
-            name: command.token.name ?? 'agent',
-            expiresAtMs: command.token.expiresAtMs,
-          },
-          command.nowMs,
-        );
+    token && issueToken(state, { ...token, kind: 'agent', hostId: stored.id, name: token.name ?? 'agent' }, nowMs);
   return { host: summarize(host), minted };
+}
+
+/** Changes what rollouts may depend on. */
+export function changeHost({ fleet, changes }: State, host: LiveHost, fields: Partial<StoredHost>): void {
+  host.stored = { ...host.stored, ...fields };
+  fleet.changedHosts.add(host.stored.name);
+  changes.write({ kind: 'save_host', host: host.stored });
 }
 
 function mergeLabels(labels: Labels, changes: Readonly<Record<string, string | null>>): Labels {
@@ -61,8 +60,8 @@ function mergeLabels(labels: Labels, changes: Readonly<Record<string, string | n
   return Object.fromEntries([...merged].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-export function updateHost(store: Store, fleet: Fleet, command: CommandOf<'update_host'>): Outcomes['update_host'] {
-  const host = findHost(fleet, command.name);
+export function updateHost(state: State, command: CommandOf<'update_host'>): Outcomes['update_host'] {
+  const host = findHost(state.fleet, command.name);
   if (host.stored.status === 'archived') {
     throw new NexusError('conflict', `host '${command.name}' is archived for good and cannot be changed`);
   }
@@ -74,26 +73,22 @@ export function updateHost(store: Store, fleet: Fleet, command: CommandOf<'updat
     );
   }
   const offlineAfterSeconds = command.offlineAfterSeconds ?? host.stored.offlineAfterSeconds;
-  host.stored = { ...host.stored, labels, offlineAfterSeconds };
-  fleet.news.add(host.stored.name);
-  store.hosts.save(host.stored);
-  if (command.labels !== null) log(store, 'host_labelled', host, command.nowMs, { labels });
+  changeHost(state, host, { labels, offlineAfterSeconds });
+  if (command.labels !== null) log(state, 'host_labelled', host, command.nowMs, { labels });
   return { host: summarize(host) };
 }
 
 /** Archiving twice is harmless and logged once. */
-export function archiveHost(store: Store, fleet: Fleet, command: CommandOf<'archive_host'>): Outcomes['archive_host'] {
-  const host = findHost(fleet, command.name);
+export function archiveHost(state: State, command: CommandOf<'archive_host'>): Outcomes['archive_host'] {
+  const host = findHost(state.fleet, command.name);
   if (host.stored.status === 'archived') return { host: summarize(host) };
-  host.stored = { ...host.stored, status: 'archived', archivedAtMs: command.nowMs };
-  fleet.news.add(host.stored.name);
-  store.hosts.save(host.stored);
+  changeHost(state, host, { status: 'archived', archivedAtMs: command.nowMs });
   const revoked: string[] = [];
-  for (const token of [...fleet.tokens()]) {
+  for (const token of [...state.fleet.tokens()]) {
     if (token.hostId !== host.stored.id || token.revokedAtMs !== null) continue;
-    revoke(store, fleet, token, command.nowMs);
+    revoke(state, token, command.nowMs);
     revoked.push(token.id);
   }
-  log(store, 'host_archived', host, command.nowMs, { revoked_tokens: revoked });
+  log(state, 'host_archived', host, command.nowMs, { revoked_tokens: revoked });
   return { host: summarize(host) };
 }

@@ -1,24 +1,23 @@
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
-import type { Store } from '../../domain/store.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 import type { State } from '../state/state.ts';
 
 /** The same manifest again is the same release: nothing is written. */
 export function addRelease(
-  store: Store,
-  index: RolloutIndex,
+  { index, numbers, changes }: State,
   command: CommandOf<'add_release'>,
 ): Outcomes['add_release'] {
-  const known = index.release(command.release.digest);
+  const { release, manifest } = command;
+  const known = index.release(release.digest);
   if (known !== undefined) return { release: known, created: false };
-  const { digest, stack, version } = command.release;
-  store.releases.insert(command.release, command.manifest);
-  index.addRelease(command.release);
+  const { digest, stack, version } = release;
+  index.addRelease(release);
+  changes.write({ kind: 'insert_release', number: numbers.next('release'), release, manifest });
   const data = { release: digest, stack, version };
-  store.events.append({ atMs: command.nowMs, kind: 'release_added', host: null, rolloutId: null, data });
-  return { release: command.release, created: true };
+  changes.log({ atMs: command.nowMs, kind: 'release_added', host: null, rolloutId: null, data });
+  return { release, created: true };
 }
 
 /** Throws `not_found`. */
@@ -30,15 +29,17 @@ export function findRelease(index: RolloutIndex, digest: string): Release {
   return release;
 }
 
-export function liftQuarantine(state: State, command: CommandOf<'lift_quarantine'>): Outcomes['lift_quarantine'] {
-  const { store, index, driver } = state;
+export function liftQuarantine(
+  { index, driver, changes }: State,
+  command: CommandOf<'lift_quarantine'>,
+): Outcomes['lift_quarantine'] {
   const { stack, digest } = findRelease(index, command.release);
   const quarantine = index.quarantine(stack, digest);
   if (quarantine === null) return { lifted: 0 };
-  store.quarantines.lift(quarantine.id, command.nowMs, command.reason);
   index.dropQuarantine(quarantine);
+  changes.write({ kind: 'lift_quarantine', id: quarantine.id, atMs: command.nowMs, reason: command.reason });
   driver.touchStack(stack);
-  store.events.append({
+  changes.log({
     atMs: command.nowMs,
     kind: 'quarantine_lifted',
     host: null,

@@ -1,38 +1,72 @@
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
+import type { Lookup } from '../../domain/lookups.ts';
 import type { NumberedEvent, RolloutHost } from '../../domain/rollout.ts';
-import type { Store } from '../../domain/store.ts';
 import { classifySeq } from '../../rollout/classify-seq.ts';
 import { decideEvent } from '../../rollout/decide-event.ts';
-import type { Rollout } from '../../rollout/rollout.ts';
-import { entryOf } from '../../rollout/stored-entry.ts';
-import type { SoakJudge } from '../rollouts/soak-judge.ts';
-import { restoreRollout } from '../state/rollout-index.ts';
+import { Rollout } from '../../rollout/rollout.ts';
+import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
 import { authorize } from './authorize.ts';
+
+/** Nothing for the next event of an open rollout, but for the telemetry of a soak that is to end. */
+export function lookupsOfEvent(
+  state: State,
+  command: CommandOf<'report_event'>,
+  found: LookupCache,
+): readonly Lookup[] {
+  const { rolloutId, numbered } = command;
+  const { name } = state.fleet.hostByNumber(command.identity.hostId).stored;
+  const open = state.index.rollout(rolloutId);
+  const lookups: Lookup[] = [];
+  if (open === undefined) {
+    const row = hostLookup(rolloutId, name);
+    if (!found.has(row)) return [row];
+    lookups.push(row);
+  }
+  const part = partOf(state, rolloutId, name, found);
+  if (part === undefined) return lookups;
+  if (numbered.seq <= part.lastSeq) lookups.push(eventLookup(rolloutId, name, numbered.seq));
+  else if (open === undefined) lookups.push({ kind: 'rollout', rolloutId });
+  else if (numbered.event.type === 'converged') return state.judge.lookupsOfLast(open, part, command.nowMs, found);
+  return lookups;
+}
+
+function hostLookup(rolloutId: string, host: string) {
+  return { kind: 'rollout_host', rolloutId, host } as const;
+}
+
+function eventLookup(rolloutId: string, host: string, seq: number) {
+  return { kind: 'applied_event', rolloutId, host, seq } as const;
+}
+
+function partOf(state: State, rolloutId: string, name: string, found: LookupCache): RolloutHost | undefined {
+  const open = state.index.rollout(rolloutId);
+  return open === undefined ? (found.get(hostLookup(rolloutId, name)) ?? undefined) : open.host(name);
+}
 
 /** One numbered event of one host. Throws `forbidden`, `not_found`, or `conflict` with where the host stands. */
 export function reportEvent(
   state: State,
-  judge: SoakJudge,
   command: CommandOf<'report_event'>,
+  found: LookupCache,
 ): Outcomes['report_event'] {
   const { host } = authorize(state.fleet, command.identity);
   const { name } = host.stored;
   if (command.hostname !== name) {
     throw new NexusError('forbidden', `this token belongs to '${name}', not to '${command.hostname}'`);
   }
-  const part =
-    state.index.rollout(command.rolloutId)?.host(name) ?? state.store.rollouts.findHost(command.rolloutId, name);
+  const { rolloutId, numbered, nowMs } = command;
+  const part = partOf(state, rolloutId, name, found);
   if (part === undefined) {
-    throw new NexusError('not_found', `there is no rollout '${command.rolloutId}' with the host '${name}'`);
+    throw new NexusError('not_found', `there is no rollout '${rolloutId}' with the host '${name}'`);
   }
-  if (isDuplicate(state.store, command.rolloutId, part, command.numbered)) return { applied: false };
-  const rollout = openRollout(state, command.rolloutId);
-  if (command.numbered.event.type === 'converged') judge.judgeLast(state, rollout, part, command.nowMs);
-  const decision = decideEvent(rollout, name, command.numbered, command.nowMs);
+  if (isDuplicate(rolloutId, part, numbered, found)) return { applied: false };
+  const rollout = openRollout(state, rolloutId, found);
+  if (numbered.event.type === 'converged') state.judge.judgeLast(rollout, part, nowMs, found);
+  const decision = decideEvent(rollout, name, numbered, nowMs);
   if (!decision.ok) throw refusal(part, decision.refusal);
-  for (const entry of decision.entries) state.driver.apply(rollout, entry, command.nowMs);
+  for (const entry of decision.entries) state.driver.apply(rollout, entry, nowMs);
   return { applied: true };
 }
 
@@ -41,31 +75,21 @@ function refusal(part: RolloutHost, detail: string): NexusError {
 }
 
 /** Throws `conflict` when another event has that number. */
-function isDuplicate(store: Store, rolloutId: string, part: RolloutHost, numbered: NumberedEvent): boolean {
+function isDuplicate(rolloutId: string, part: RolloutHost, numbered: NumberedEvent, found: LookupCache): boolean {
   const { seq, bodyDigest } = numbered;
-  const stored = seq > part.lastSeq ? undefined : storedDigest(store, rolloutId, part.name, seq);
-  const seqClass = classifySeq(part.lastSeq, seq, bodyDigest, stored);
+  const applied = seq > part.lastSeq ? null : found.get(eventLookup(rolloutId, part.name, seq));
+  const seqClass = classifySeq(part.lastSeq, seq, bodyDigest, applied ?? undefined);
   if (seqClass === 'conflict') throw refusal(part, `another event has been applied under the number ${seq}`);
   return seqClass === 'duplicate';
 }
 
-function storedDigest(store: Store, rolloutId: string, name: string, seq: number): string | undefined {
-  for (const event of store.events.ofRolloutHost(rolloutId, name)) {
-    const entry = entryOf(event);
-    if (entry.kind !== 'host_reported') continue;
-    const { numbered } = entry;
-    if (numbered.seq === seq) return numbered.bodyDigest;
-    if (numbered.seq < seq) return undefined;
-  }
-  return undefined;
-}
-
 /** The rollout in memory; one that had been put away because nothing was expected of it is taken up again. */
-function openRollout(state: State, id: string): Rollout {
-  const known = state.index.rollout(id);
+function openRollout(state: State, rolloutId: string, found: LookupCache): Rollout {
+  const known = state.index.rollout(rolloutId);
   if (known !== undefined) return known;
-  const rollout = restoreRollout(state.store, id);
-  if (rollout === undefined) throw new NexusError('not_found', `there is no rollout '${id}'`);
+  const stored = found.get({ kind: 'rollout', rolloutId });
+  if (stored === null) throw new NexusError('not_found', `there is no rollout '${rolloutId}'`);
+  const rollout = Rollout.restore(stored);
   state.index.addRollout(rollout);
   state.driver.open(rollout);
   return rollout;

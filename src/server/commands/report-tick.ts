@@ -3,7 +3,8 @@ import { hash } from 'node:crypto';
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { assertNever, invariant } from '../../domain/errors.ts';
 import type { NewLogEvent } from '../../domain/event-log.ts';
-import type { Store, StoredContainer, StoredTick } from '../../domain/store.ts';
+import type { Lookup } from '../../domain/lookups.ts';
+import type { StoredContainer, StoredTick } from '../../domain/records.ts';
 import type { ContainerReport, HostFacts, PackedTick, ReportedTick, Tick } from '../../domain/telemetry.ts';
 import {
   type ContainerChange,
@@ -18,70 +19,151 @@ import {
 } from '../../telemetry/container-presence.ts';
 import { statusOnTick } from '../../telemetry/host-status.ts';
 import { assembleSample, encodeSample } from '../../telemetry/sample-codec.ts';
-import { type Fleet, type LiveHost, lastSeenAtMs, noteIncident, noteLatest } from '../state/fleet.ts';
+import { type LiveHost, lastSeenAtMs, noteIncident, noteLatest } from '../state/fleet.ts';
+import type { LookupCache } from '../state/lookup-cache.ts';
+import type { State } from '../state/state.ts';
 import { authorize } from './authorize.ts';
+import { changeHost } from './hosts.ts';
+import { saveToken } from './tokens.ts';
 
 const NO_BLOCKS = new Uint8Array(0);
+const NO_LOOKUPS: readonly Lookup[] = [];
 
 type ChangeOf<K extends ContainerChange['kind']> = Extract<ContainerChange, { readonly kind: K }>;
 
-function fingerprintOf(text: string): string {
-  return hash('sha1', text, 'base64url');
+/** Made once for each report, however often a tick is looked at on its way through the writer. */
+const fingerprints = new WeakMap<ContainerReport, string>();
+
+function fingerprintOf(report: ContainerReport): string {
+  const known = fingerprints.get(report);
+  if (known !== undefined) return known;
+  const fingerprint = hash('sha1', identityText(report.identity), 'base64url');
+  fingerprints.set(report, fingerprint);
+  return fingerprint;
 }
 
-export function reportTick(store: Store, fleet: Fleet, command: CommandOf<'report_tick'>): Outcomes['report_tick'] {
-  const { host, tokenNumber } = authorize(fleet, command.identity);
+/** A tick that is older than the latest came late: it fills history, and shows that the host is alive. */
+function isLatest(host: LiveHost, tick: PackedTick): boolean {
+  return host.latest === null || tick.recordedAtMs > host.latest.recordedAtMs;
+}
+
+/** Nothing for a tick that is newer than everything and changes no container: the common case costs nothing. */
+export function lookupsOfTick(state: State, { identity, tick }: CommandOf<'report_tick'>): readonly Lookup[] {
+  const host = state.fleet.hostByNumber(identity.hostId);
+  const isNew = tick.recordedAtMs > host.newestMs;
+  if (isNew && isSteady(host, tick)) return NO_LOOKUPS;
+  const lookups: Lookup[] = isNew ? [] : [tickLookup(host, tick)];
+  if (!isLatest(host, tick))
+    return idsAreListed(host, tick) ? lookups : lookups.concat(unknownOf(host, tick.reports()));
+  if (isSteady(host, tick)) return lookups;
+  for (const change of observe(host, tick)) {
+    if (needsStored(host, change)) lookups.push(containerLookup(host, containerIdOf(change)));
+  }
+  return lookups;
+}
+
+export function lookupsOfBackFill(state: State, { identity, ticks }: CommandOf<'back_fill'>): readonly Lookup[] {
+  const host = state.fleet.hostByNumber(identity.hostId);
+  const lookups: Lookup[] = [];
+  for (const tick of ticks) {
+    lookups.push(tickLookup(host, tick), ...unknownOf(host, tick.containers ?? []));
+  }
+  return lookups;
+}
+
+function tickLookup(host: LiveHost, { recordedAtMs }: Pick<Tick, 'recordedAtMs'>) {
+  return { kind: 'tick', hostId: host.stored.id, recordedAtMs } as const;
+}
+
+function containerLookup(host: LiveHost, containerId: string) {
+  return { kind: 'container', hostId: host.stored.id, containerId } as const;
+}
+
+/** Containers that memory does not know: never reported before, or removed long ago. */
+function unknownOf(host: LiveHost, reports: readonly ContainerReport[]): Lookup[] {
+  const unknown = reports.filter(({ containerId }) => !host.containers.has(containerId));
+  return unknown.map(({ containerId }) => containerLookup(host, containerId));
+}
+
+function observe(host: LiveHost, tick: ReportedTick): ContainerChange[] {
+  return observeContainers(host.containers, tick.reports(), tick.recordedAtMs, fingerprintOf);
+}
+
+function containerIdOf(change: ContainerChange): string {
+  return 'report' in change ? change.report.containerId : change.containerId;
+}
+
+/** Whether a change has to be compared with the stored container. */
+function needsStored(host: LiveHost, change: ContainerChange): boolean {
+  if (change.kind === 'appeared' || change.kind === 'changed') return true;
+  return lastSeenAtMs(host, knownContainer(host, change.containerId)) === null;
+}
+
+export function reportTick(
+  state: State,
+  command: CommandOf<'report_tick'>,
+  found: LookupCache,
+): Outcomes['report_tick'] {
+  const { host, tokenNumber } = authorize(state.fleet, command.identity);
   const { tick, nowMs } = command;
-  // A tick that is older than the latest came late: it fills history, and shows that the host is alive.
-  const isLatest = host.latest === null || tick.recordedAtMs > host.latest.recordedAtMs;
-  if (isDuplicate(store, host, tick)) return { stored: false };
-  if (isLatest && !isSteady(host, tick)) applyContainers(store, host, tick, nowMs);
-  const ids = idsOf(store, host, tick);
+  const live = isLatest(host, tick);
+  if (isStored(host, tick, found)) return { stored: false };
+  if (live && !isSteady(host, tick)) {
+    for (const change of observe(host, tick)) applyChange(state, host, change, tick, nowMs, found);
+  }
+  const ids = idsOf(state, host, tick, found);
   const sample = assembleSample(tick.host, ids, tick.containers?.blocks ?? NO_BLOCKS);
   const { recordedAtMs } = tick;
-  const stored = storeTick(store, host, { recordedAtMs, receivedAtMs: nowMs, tokenNumber, live: isLatest, sample });
-  noteUse(store, fleet, host, tokenNumber, nowMs, isLatest);
-  if (isLatest) {
+  const stored = storeTick(state, host, { recordedAtMs, receivedAtMs: nowMs, tokenNumber, live, sample });
+  noteUse(state, host, tokenNumber, nowMs, live);
+  if (live) {
     noteLatest(host, stored, ids !== null);
     if (tick.containers !== null && ids !== null && host.listing?.ids !== ids)
       host.listing = { fingerprint: tick.containers.fingerprint, ids };
-    applyFacts(store, host, tick.facts);
+    applyFacts(state, host, tick.facts);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
-  applyStatus(store, fleet, host, nowMs);
+  applyStatus(state, host, nowMs);
   return { stored: true };
 }
 
-export function backFill(store: Store, fleet: Fleet, command: CommandOf<'back_fill'>): Outcomes['back_fill'] {
-  const { host, tokenNumber } = authorize(fleet, command.identity);
+export function backFill(state: State, command: CommandOf<'back_fill'>, found: LookupCache): Outcomes['back_fill'] {
+  const { host, tokenNumber } = authorize(state.fleet, command.identity);
   let stored = 0;
   for (const tick of command.ticks) {
-    if (isDuplicate(store, host, tick)) continue;
+    if (found.get(tickLookup(host, tick))) continue;
     const { recordedAtMs, metrics } = tick;
     const containers = tick.containers?.map((report) => ({
-      id: numberOf(store, host, report, recordedAtMs),
+      id: numberOf(state, host, report, recordedAtMs, found),
       metrics: report.metrics,
     }));
     const sample = encodeSample({ metrics, containers: containers ?? null });
-    storeTick(store, host, { recordedAtMs, receivedAtMs: command.nowMs, tokenNumber, live: false, sample });
+    storeTick(state, host, { recordedAtMs, receivedAtMs: command.nowMs, tokenNumber, live: false, sample });
     stored += 1;
   }
-  if (stored > 0) noteUse(store, fleet, host, tokenNumber, command.nowMs, false);
+  if (stored > 0) noteUse(state, host, tokenNumber, command.nowMs, false);
   return { stored };
 }
 
-/** Asks the store only where the tick is not newer than everything: the common case costs nothing. */
-function isDuplicate(store: Store, host: LiveHost, tick: Pick<Tick, 'recordedAtMs'>): boolean {
-  if (tick.recordedAtMs > host.newestMs) return false;
-  return store.ticks.has(host.stored.id, tick.recordedAtMs);
+function isStored(host: LiveHost, tick: PackedTick, found: LookupCache): boolean {
+  return tick.recordedAtMs <= host.newestMs && found.get(tickLookup(host, tick));
 }
 
-function storeTick(store: Store, host: LiveHost, tick: Omit<StoredTick, 'hostId'>): StoredTick {
-  const row = { hostId: host.stored.id, ...tick };
-  invariant(store.ticks.insert(row), 'a tick that is no duplicate is new to the store');
-  host.newestMs = Math.max(host.newestMs, row.recordedAtMs);
+function storeTick({ changes }: State, host: LiveHost, tick: Omit<StoredTick, 'hostId'>): StoredTick {
+  const { recordedAtMs, receivedAtMs, tokenNumber, live, sample } = tick;
+  const write = {
+    kind: 'insert_tick',
+    hostId: host.stored.id,
+    recordedAtMs,
+    receivedAtMs,
+    tokenNumber,
+    live,
+    sample,
+  } as const;
+  changes.write(write);
+  host.newestMs = Math.max(host.newestMs, recordedAtMs);
   host.tickCount += 1;
-  return row;
+  return write;
 }
 
 /** Whether a tick changes nothing about its host's containers: the same list, and none that has been missing. */
@@ -90,42 +172,59 @@ function isSteady(host: LiveHost, { containers }: PackedTick): boolean {
   return host.listing?.fingerprint === containers.fingerprint && host.containers.size === containers.count;
 }
 
-/** The store's numbers of the reported containers, in their order; null when the tick says nothing of them. */
-function idsOf(store: Store, host: LiveHost, tick: ReportedTick): readonly number[] | null {
-  if (tick.containers === null) return null;
-  if (host.listing?.fingerprint === tick.containers.fingerprint) return host.listing.ids;
-  return tick.reports().map((report) => numberOf(store, host, report, tick.recordedAtMs));
+/** Whether the numbers of the reported containers are those of the latest list, or none are reported. */
+function idsAreListed(host: LiveHost, { containers }: PackedTick): boolean {
+  return containers === null || host.listing?.fingerprint === containers.fingerprint;
 }
 
-/** The store's number of a reported container; one that only history knows is entered as removed. */
-function numberOf(store: Store, host: LiveHost, report: ContainerReport, recordedAtMs: number): number {
+/** The numbers of the reported containers, in their order; null when the tick says nothing of them. */
+function idsOf(state: State, host: LiveHost, tick: ReportedTick, found: LookupCache): readonly number[] | null {
+  if (tick.containers === null) return null;
+  if (host.listing?.fingerprint === tick.containers.fingerprint) return host.listing.ids;
+  return tick.reports().map((report) => numberOf(state, host, report, tick.recordedAtMs, found));
+}
+
+/** The number of a reported container; one that only history knows is entered as removed. */
+function numberOf(
+  state: State,
+  host: LiveHost,
+  report: ContainerReport,
+  recordedAtMs: number,
+  found: LookupCache,
+): number {
   const known = host.containers.get(report.containerId);
   if (known !== undefined) return known.id;
-  const stored = store.containers.find(host.stored.id, report.containerId);
-  if (stored !== undefined) return stored.id;
-  return store.containers.insert({
-    hostId: host.stored.id,
-    containerId: report.containerId,
-    identity: report.identity,
-    fingerprint: fingerprintOf(identityText(report.identity)),
-    unhealthy: false,
-    lastSeenAtMs: recordedAtMs,
-    missingSinceMs: recordedAtMs,
-    removedAtMs: recordedAtMs + REMOVED_AFTER_MS,
+  const stored = found.get(containerLookup(host, report.containerId));
+  if (stored !== null) return stored.id;
+  const id = state.numbers.next('container');
+  state.changes.write({
+    kind: 'insert_container',
+    container: {
+      id,
+      hostId: host.stored.id,
+      containerId: report.containerId,
+      identity: report.identity,
+      fingerprint: fingerprintOf(report),
+      unhealthy: false,
+      lastSeenAtMs: recordedAtMs,
+      missingSinceMs: recordedAtMs,
+      removedAtMs: recordedAtMs + REMOVED_AFTER_MS,
+    },
   });
+  return id;
 }
 
 /** Keeps a token's last use: in the tick itself where that is the host's latest, else for the next sweep to write. */
-function noteUse(store: Store, fleet: Fleet, host: LiveHost, number: number, nowMs: number, inTick: boolean): void {
+function noteUse({ fleet, changes }: State, host: LiveHost, number: number, nowMs: number, inTick: boolean): void {
   const token = fleet.tokenByNumber(number);
   invariant(token !== undefined, 'the token is known');
   const previous = host.latest === null ? undefined : fleet.tokenByNumber(host.latest.tokenNumber);
-  if (inTick && previous !== undefined && previous.number !== number) store.tokens.save(previous);
+  if (inTick && previous !== undefined && previous.number !== number) saveToken(changes, previous);
   token.lastUsedAtMs = nowMs;
   if (!inTick) fleet.usesToKeep.add(number);
 }
 
-function applyFacts(store: Store, host: LiveHost, reported: HostFacts): void {
+function applyFacts({ changes }: State, host: LiveHost, reported: HostFacts): void {
   const known = host.stored.facts;
   const facts: HostFacts = {
     cpuCount: reported.cpuCount ?? known.cpuCount,
@@ -142,16 +241,14 @@ function applyFacts(store: Store, host: LiveHost, reported: HostFacts): void {
     facts.dockerVersion === known.dockerVersion;
   if (unchanged) return;
   host.stored = { ...host.stored, facts };
-  store.hosts.save(host.stored);
+  changes.write({ kind: 'save_host', host: host.stored });
 }
 
-function applyStatus(store: Store, fleet: Fleet, host: LiveHost, nowMs: number): void {
+function applyStatus(state: State, host: LiveHost, nowMs: number): void {
   const { status, recovered } = statusOnTick(host.stored.status);
   if (status === host.stored.status) return;
-  host.stored = { ...host.stored, status };
-  store.hosts.save(host.stored);
-  fleet.news.add(host.stored.name);
-  if (recovered) store.events.append(hostEvent('host_recovered', host, nowMs, {}));
+  changeHost(state, host, { status });
+  if (recovered) state.changes.log(hostEvent('host_recovered', host, nowMs, {}));
 }
 
 function hostEvent(
@@ -163,31 +260,32 @@ function hostEvent(
   return { atMs, kind, host: host.stored.name, rolloutId: null, data };
 }
 
-function applyContainers(store: Store, host: LiveHost, tick: ReportedTick, nowMs: number): void {
-  const reports = tick.reports();
-  for (const change of observeContainers(host.containers, reports, tick.recordedAtMs, fingerprintOf)) {
-    applyChange(store, host, change, tick, nowMs);
-  }
-}
-
-function applyChange(store: Store, host: LiveHost, change: ContainerChange, tick: PackedTick, nowMs: number): void {
+function applyChange(
+  state: State,
+  host: LiveHost,
+  change: ContainerChange,
+  tick: PackedTick,
+  nowMs: number,
+  found: LookupCache,
+): void {
   switch (change.kind) {
     case 'appeared':
-      return appear(store, host, change, tick, nowMs);
+      return appear(state, host, change, tick, nowMs, found);
     case 'changed':
-      return alter(store, host, change, tick, nowMs);
+      return alter(state, host, change, tick, nowMs, found);
     case 'returned':
-      return mark(store, host, change.containerId, { missingSinceMs: null, removedAtMs: null });
+      return mark(state, host, change.containerId, { missingSinceMs: null, removedAtMs: null }, found);
     case 'missing':
-      return mark(store, host, change.containerId, { missingSinceMs: change.sinceMs, removedAtMs: null });
+      return mark(state, host, change.containerId, { missingSinceMs: change.sinceMs, removedAtMs: null }, found);
     case 'removed': {
       const { absence } = knownContainer(host, change.containerId);
-      mark(store, host, change.containerId, { missingSinceMs: absence?.sinceMs ?? null, removedAtMs: change.atMs });
+      const marks = { missingSinceMs: absence?.sinceMs ?? null, removedAtMs: change.atMs };
+      mark(state, host, change.containerId, marks, found);
       host.containers.delete(change.containerId);
       return;
     }
     default:
-      return assertNever(change);
+      assertNever(change);
   }
 }
 
@@ -198,29 +296,42 @@ function knownContainer(host: LiveHost, containerId: string): KnownContainer {
 }
 
 /** New on this host, or back after it had been removed. */
-function appear(store: Store, host: LiveHost, change: ChangeOf<'appeared'>, tick: PackedTick, nowMs: number): void {
-  const { report, fingerprint, turn } = change;
+function appear(
+  state: State,
+  host: LiveHost,
+  { report, fingerprint, turn }: ChangeOf<'appeared'>,
+  tick: PackedTick,
+  nowMs: number,
+  found: LookupCache,
+): void {
   const { unhealthy } = nextHealth(false, report.identity.healthStatus);
-  const row = rowOf(host, report, tick, { fingerprint, unhealthy });
-  const stored = store.containers.find(host.stored.id, report.containerId);
-  if (stored !== undefined) store.containers.save({ id: stored.id, ...row });
-  const id = stored?.id ?? store.containers.insert(row);
+  const stored = found.get(containerLookup(host, report.containerId));
+  const id = stored?.id ?? state.numbers.next('container');
+  const container = { id, ...rowOf(host, report, tick, { fingerprint, unhealthy }) };
+  state.changes.write({ kind: stored === null ? 'insert_container' : 'save_container', container });
   host.containers.set(report.containerId, { id, fingerprint, unhealthy, absence: null });
-  logHealth(store, host, report, turn, nowMs);
+  logHealth(state, host, report, turn, nowMs);
 }
 
-function alter(store: Store, host: LiveHost, change: ChangeOf<'changed'>, tick: PackedTick, nowMs: number): void {
-  const { report, fingerprint, unhealthy, turn } = change;
+function alter(
+  state: State,
+  host: LiveHost,
+  { report, fingerprint, unhealthy, turn }: ChangeOf<'changed'>,
+  tick: PackedTick,
+  nowMs: number,
+  found: LookupCache,
+): void {
   const { containerId, identity } = report;
   const { id } = knownContainer(host, containerId);
-  const before = store.containers.find(host.stored.id, containerId);
-  invariant(before !== undefined, 'a container that is known is stored');
-  store.containers.save({ id, ...rowOf(host, report, tick, { fingerprint, unhealthy }) });
+  const before = found.get(containerLookup(host, containerId));
+  invariant(before !== null, 'a container that is known is stored');
+  const container = { id, ...rowOf(host, report, tick, { fingerprint, unhealthy }) };
+  state.changes.write({ kind: 'save_container', container });
   host.containers.set(containerId, { id, fingerprint, unhealthy, absence: null });
   const stack = stackOf(identity);
   if (stack !== null && hasRestarted(before.identity, identity))
     noteIncident(host, { atMs: nowMs, stack, containerId, kind: 'restarted' });
-  logHealth(store, host, report, turn, nowMs);
+  logHealth(state, host, report, turn, nowMs);
 }
 
 function rowOf(
@@ -234,24 +345,26 @@ function rowOf(
 }
 
 function mark(
-  store: Store,
+  { changes }: State,
   host: LiveHost,
   containerId: string,
   marks: { missingSinceMs: number | null; removedAtMs: number | null },
+  found: LookupCache,
 ): void {
   const known = knownContainer(host, containerId);
   const { missingSinceMs: sinceMs } = marks;
-  const seenAtMs = lastSeenAtMs(host, known) ?? store.containers.find(host.stored.id, containerId)?.lastSeenAtMs ?? 0;
-  store.containers.mark(known.id, { lastSeenAtMs: seenAtMs, ...marks });
+  const seenAtMs = lastSeenAtMs(host, known) ?? found.get(containerLookup(host, containerId))?.lastSeenAtMs ?? 0;
+  const { id } = known;
+  changes.write({ kind: 'mark_container', id, hostId: host.stored.id, containerId, lastSeenAtMs: seenAtMs, ...marks });
   const absence = sinceMs === null ? null : { lastSeenAtMs: seenAtMs, sinceMs };
   host.containers.set(containerId, { ...known, absence });
 }
 
-function logHealth(store: Store, host: LiveHost, report: ContainerReport, turn: HealthTurn, nowMs: number): void {
+function logHealth({ changes }: State, host: LiveHost, report: ContainerReport, turn: HealthTurn, nowMs: number): void {
   if (turn === null) return;
   const { containerId, identity } = report;
   const stack = stackOf(identity);
   if (stack !== null) noteIncident(host, { atMs: nowMs, stack, containerId, kind: turn });
   const kind = turn === 'unhealthy' ? 'container_unhealthy' : 'container_recovered';
-  store.events.append(hostEvent(kind, host, nowMs, { container_id: containerId, name: identity.name }));
+  changes.log(hostEvent(kind, host, nowMs, { container_id: containerId, name: identity.name }));
 }

@@ -1,19 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import type { CommandOf, Outcomes, RolloutRequest } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
-import type { RolloutPlan } from '../../domain/rollout.ts';
+import type { Lookup } from '../../domain/lookups.ts';
+import type { RolloutRows } from '../../domain/records.ts';
+import { type RolloutPlan, rolloutIdOf } from '../../domain/rollout.ts';
 import { decideCommand } from '../../rollout/decide-command.ts';
 import { layOutWaves } from '../../rollout/lay-out-waves.ts';
-import type { Rollout } from '../../rollout/rollout.ts';
-import { restoreRollout } from '../state/rollout-index.ts';
+import { Rollout } from '../../rollout/rollout.ts';
+import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
 import { findHost } from './find-host.ts';
 import { findRelease } from './releases.ts';
-
-/** `ro_`, then the time and chance: ids sort by age, and two of one millisecond differ. */
-function mintRolloutId(nowMs: number): string {
-  return `ro_${nowMs.toString(36).padStart(9, '0')}${randomBytes(4).toString('hex')}`;
-}
 
 /** The hosts that are meant, in a stable order. Throws `not_found` for a name that is none, `invalid` for nobody. */
 function chooseHosts(state: State, request: RolloutRequest): string[] {
@@ -43,12 +39,12 @@ function chooseHosts(state: State, request: RolloutRequest): string[] {
 }
 
 /** What the request comes to. Changes nothing. */
-export function planRollout(state: State, request: RolloutRequest, nowMs: number): RolloutPlan {
+export function planRollout(state: State, request: RolloutRequest, idSeed: number, nowMs: number): RolloutPlan {
   const release = findRelease(state.index, request.release);
   const laidOut = layOutWaves(request.waves, chooseHosts(state, request));
   if (!laidOut.ok) throw new NexusError('invalid', laidOut.reason);
   return {
-    id: mintRolloutId(nowMs),
+    id: rolloutIdOf(nowMs, idSeed),
     stack: release.stack,
     release: release.digest,
     waves: laidOut.waves,
@@ -60,28 +56,41 @@ export function planRollout(state: State, request: RolloutRequest, nowMs: number
 }
 
 export function createRollout(state: State, command: CommandOf<'create_rollout'>): Outcomes['create_rollout'] {
-  const asked = planRollout(state, command, command.nowMs);
+  const asked = planRollout(state, command, command.idSeed, command.nowMs);
   state.driver.create(asked, command.nowMs);
   return { id: asked.id };
 }
 
-/** Throws `not_found`. */
-export function findRollout(state: State, id: string): Rollout {
-  const rollout = state.index.rollout(id) ?? restoreRollout(state.store, id);
-  if (rollout === undefined) {
-    throw new NexusError('not_found', `there is no rollout '${id}': 'nexus rollout list' lists those there are`);
-  }
-  return rollout;
+/** The rollout in memory, or else from its rows, which `read` gets. Throws `not_found`. */
+export function findRollout(
+  { index }: State,
+  id: string,
+  read: (id: string) => RolloutRows | null | undefined,
+): Rollout {
+  const open = index.rollout(id);
+  if (open !== undefined) return open;
+  const stored = read(id) ?? null;
+  if (stored !== null) return Rollout.restore(stored);
+  throw new NexusError('not_found', `there is no rollout '${id}': 'nexus rollout list' lists those there are`);
 }
 
-export function steerRollout(state: State, command: CommandOf<'steer_rollout'>): Outcomes['steer_rollout'] {
-  const rollout = findRollout(state, command.id);
+/** Nothing for an open rollout. */
+export function lookupsOfSteering({ index }: State, { id: rolloutId }: CommandOf<'steer_rollout'>): readonly Lookup[] {
+  return index.rollout(rolloutId) === undefined ? [{ kind: 'rollout', rolloutId }] : [];
+}
+
+export function steerRollout(
+  state: State,
+  command: CommandOf<'steer_rollout'>,
+  found: LookupCache,
+): Outcomes['steer_rollout'] {
+  const rollout = findRollout(state, command.id, (rolloutId) => found.get({ kind: 'rollout', rolloutId }));
   const reason = command.order.kind === 'abort' ? command.order.reason || 'aborted by an operator' : '';
   const decision = decideCommand(rollout.progress.status, command.order.kind, reason);
   if (!decision.ok)
     throw new NexusError('conflict', decision.refusal, { details: { current_state: rollout.progress.status } });
   const rollbacks =
-    command.order.kind === 'abort' && command.order.rollback ? planRollbacks(state, rollout, command.nowMs) : [];
+    command.order.kind === 'abort' && command.order.rollback ? planRollbacks(state, rollout, command) : [];
   for (const entry of decision.entries) state.driver.apply(rollout, entry, command.nowMs);
   for (const asked of rollbacks) state.driver.create(asked, command.nowMs);
   return { id: command.id, rollbacks: rollbacks.map((asked) => asked.id) };
@@ -91,7 +100,7 @@ export function steerRollout(state: State, command: CommandOf<'steer_rollout'>):
  * Back to what each touched host ran before, as rollouts of their own: one for every release that has to come back, in
  * one wave. A host that ran nothing before has nothing to go back to, and keeps what it has.
  */
-function planRollbacks(state: State, rollout: Rollout, nowMs: number): RolloutPlan[] {
+function planRollbacks(state: State, rollout: Rollout, { idSeed, nowMs }: CommandOf<'steer_rollout'>): RolloutPlan[] {
   const byRelease = new Map<string, string[]>();
   for (const host of rollout.hosts.values()) {
     const touched = host.state !== 'pending' && host.state !== 'reverted' && !host.left;
@@ -99,9 +108,10 @@ function planRollbacks(state: State, rollout: Rollout, nowMs: number): RolloutPl
     if (!touched || previousRelease === null || previousRelease === rollout.plan.release) continue;
     byRelease.set(previousRelease, [...(byRelease.get(previousRelease) ?? []), host.name]);
   }
-  return [...byRelease].map(([release, names]) => {
+  return [...byRelease].map(([release, names], index) => {
     const waves = [{ percent: 100 }];
     const { maxInFlight } = rollout.plan;
-    return planRollout(state, { release, hosts: { names }, waves, maxInFlight, failureThreshold: names.length }, nowMs);
+    const request = { release, hosts: { names }, waves, maxInFlight, failureThreshold: names.length };
+    return planRollout(state, request, idSeed + index, nowMs);
   });
 }

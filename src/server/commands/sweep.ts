@@ -1,57 +1,61 @@
 /** What time alone brings about: silent hosts, token uses to keep. History ages in compactor.ts. */
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
-import type { Store } from '../../domain/store.ts';
+import type { Lookup } from '../../domain/lookups.ts';
 import { hasGoneSilent } from '../../telemetry/host-status.ts';
-import type { Fleet, LiveHost } from '../state/fleet.ts';
+import type { LiveHost } from '../state/fleet.ts';
+import type { LookupCache } from '../state/lookup-cache.ts';
+import type { State } from '../state/state.ts';
+import { changeHost } from './hosts.ts';
+import { saveToken } from './tokens.ts';
 
 const USES_KEPT_EVERY_MS = 60_000;
 
-function isSilent({ stored, lastSeenAtMs }: LiveHost, listeningSinceMs: number, nowMs: number): boolean {
+function isSilent({ listeningSinceMs }: State, { stored, lastSeenAtMs }: LiveHost, nowMs: number): boolean {
   const { status, offlineAfterSeconds } = stored;
   return hasGoneSilent({ status, offlineAfterSeconds, lastSeenAtMs }, listeningSinceMs, nowMs);
 }
 
-export class Sweeper {
-  #usesKeptAtMs = 0;
+/** Whether a sweep would change anything: an idle server commits nothing. */
+export function isSweepDue(state: State, nowMs: number): boolean {
+  const { fleet, driver, judge } = state;
+  if (fleet.usesToKeep.size > 0 && nowMs - fleet.usesKeptAtMs >= USES_KEPT_EVERY_MS) return true;
+  for (const host of fleet.hosts()) if (isSilent(state, host, nowMs)) return true;
+  return driver.isDue(nowMs) || judge.isDue(nowMs);
+}
 
-  /** Whether a sweep would change anything: an idle server commits nothing. */
-  isDue(fleet: Fleet, listeningSinceMs: number, nowMs: number): boolean {
-    if (fleet.usesToKeep.size > 0 && nowMs - this.#usesKeptAtMs >= USES_KEPT_EVERY_MS) return true;
-    for (const host of fleet.hosts()) if (isSilent(host, listeningSinceMs, nowMs)) return true;
-    return false;
-  }
+/** What the soaks that a sweep has judged must find. */
+export function lookupsOfSweep({ judge }: State, { nowMs }: CommandOf<'sweep'>, found: LookupCache): readonly Lookup[] {
+  return judge.lookupsOfRound(nowMs, found);
+}
 
-  sweep(store: Store, fleet: Fleet, command: CommandOf<'sweep'>): Outcomes['sweep'] {
-    let wentOffline = 0;
-    for (const host of fleet.hosts()) {
-      if (isSilent(host, command.listeningSinceMs, command.nowMs)) {
-        this.#markOffline(store, host, command.nowMs);
-        fleet.news.add(host.stored.name);
-        wentOffline += 1;
-      }
-    }
-    this.#keepUses(store, fleet, command.nowMs);
-    return { wentOffline };
+export function sweep(state: State, { nowMs }: CommandOf<'sweep'>): Outcomes['sweep'] {
+  let wentOffline = 0;
+  for (const host of state.fleet.hosts()) {
+    if (!isSilent(state, host, nowMs)) continue;
+    markOffline(state, host, nowMs);
+    wentOffline += 1;
   }
+  keepUses(state, nowMs);
+  state.judge.beginRound(nowMs);
+  return { wentOffline };
+}
 
-  #markOffline(store: Store, host: LiveHost, nowMs: number): void {
-    host.stored = { ...host.stored, status: 'offline' };
-    store.hosts.save(host.stored);
-    store.events.append({
-      atMs: nowMs,
-      kind: 'host_offline',
-      host: host.stored.name,
-      rolloutId: null,
-      data: { silent_ms: nowMs - (host.lastSeenAtMs ?? nowMs), offline_after_seconds: host.stored.offlineAfterSeconds },
-    });
-  }
+function markOffline(state: State, host: LiveHost, nowMs: number): void {
+  changeHost(state, host, { status: 'offline' });
+  state.changes.log({
+    atMs: nowMs,
+    kind: 'host_offline',
+    host: host.stored.name,
+    rolloutId: null,
+    data: { silent_ms: nowMs - (host.lastSeenAtMs ?? nowMs), offline_after_seconds: host.stored.offlineAfterSeconds },
+  });
+}
 
-  #keepUses(store: Store, fleet: Fleet, nowMs: number): void {
-    for (const number of fleet.usesToKeep) {
-      const token = fleet.tokenByNumber(number);
-      if (token !== undefined) store.tokens.save(token);
-    }
-    fleet.usesToKeep.clear();
-    this.#usesKeptAtMs = nowMs;
+function keepUses({ fleet, changes }: State, nowMs: number): void {
+  for (const number of fleet.usesToKeep) {
+    const token = fleet.tokenByNumber(number);
+    if (token !== undefined) saveToken(changes, token);
   }
+  fleet.usesToKeep.clear();
+  fleet.usesKeptAtMs = nowMs;
 }

@@ -10,7 +10,8 @@
  * with that and made anew.
  */
 import { type Retention, TIERS, type Tier } from '../../domain/history.ts';
-import type { StoredTick } from '../../domain/store.ts';
+import type { StoredTick } from '../../domain/records.ts';
+import type { Store } from '../../domain/store.ts';
 import { decodeRolled, decodeTicks, encodeRolled, encodeTicks } from '../../history/chunk-codec.ts';
 import { mergeRolled, type RolledBlock, RollUpBuilder } from '../../history/roll-up.ts';
 import { sampleAt, type TickBlock, TickBlockBuilder } from '../../history/tick-block.ts';
@@ -25,7 +26,7 @@ import {
 } from '../../history/tiers.ts';
 import { decodeSample } from '../../telemetry/sample-codec.ts';
 import type { LiveHost } from '../state/fleet.ts';
-import type { State } from '../state/state.ts';
+import type { Attached } from '../state/state.ts';
 import type { DamagedChunks } from './damaged-chunks.ts';
 
 /** A host at which nothing was left to do is looked at again after this long. */
@@ -52,12 +53,12 @@ export class Compactor {
   }
 
   /** One round over the hosts that are due; returns whether anything was done. */
-  *round(state: State, nowMs: number): Work {
+  *round({ store, state }: Attached, nowMs: number): Work {
     let isBusy = false;
     for (const host of state.fleet.hosts()) {
       const { id } = host.stored;
       if ((this.#dueAtMs.get(id) ?? 0) > nowMs) continue;
-      const hasWorked = yield* this.#visit(state, host, nowMs);
+      const hasWorked = yield* this.#visit(store, host, nowMs);
       if (!hasWorked) this.#dueAtMs.set(id, nowMs + REST_MS);
       isBusy ||= hasWorked;
       yield;
@@ -66,20 +67,20 @@ export class Compactor {
   }
 
   /** The most urgent step for a host; false when there is none. */
-  *#visit(state: State, host: LiveHost, nowMs: number): Work {
+  *#visit(store: Store, host: LiveHost, nowMs: number): Work {
     const closedMs = startOfSpan(nowMs - ROWS_KEPT_MS, CELL_MS);
-    const oldestMs = this.#oldestRow(state, host, closedMs, nowMs);
-    if (oldestMs !== null) return yield* this.#compactRows(state, host, startOfSpan(oldestMs, CELL_MS), nowMs);
-    if (yield* this.#rollUp(state, host, '1m', '10m', closedMs)) return true;
-    if (yield* this.#rollUp(state, host, '10m', '1h', closedMs)) return true;
-    return this.#expire(state, host, nowMs);
+    const oldestMs = this.#oldestRow(store, host, closedMs, nowMs);
+    if (oldestMs !== null) return yield* this.#compactRows(store, host, startOfSpan(oldestMs, CELL_MS), nowMs);
+    if (yield* this.#rollUp(store, host, '1m', '10m', closedMs)) return true;
+    if (yield* this.#rollUp(store, host, '10m', '1h', closedMs)) return true;
+    return this.#expire(store, host, nowMs);
   }
 
   /** The host's latest ticks stay rows; once they are settled they are no work. */
-  #oldestRow(state: State, host: LiveHost, beforeMs: number, nowMs: number): number | null {
-    for (const atMs of state.store.ticks.oldestRows(host.stored.id, beforeMs, 3)) {
-      const stays = isKept(host, atMs) || state.store.ticks.isNewestRow(host.stored.id, atMs);
-      if (!stays || !this.#isSettled(state, host.stored.id, atMs, nowMs)) return atMs;
+  #oldestRow(store: Store, host: LiveHost, beforeMs: number, nowMs: number): number | null {
+    for (const atMs of store.ticks.oldestRows(host.stored.id, beforeMs, 3)) {
+      const stays = isKept(host, atMs) || store.ticks.isNewestRow(host.stored.id, atMs);
+      if (!stays || !this.#isSettled(store, host.stored.id, atMs, nowMs)) return atMs;
     }
     return null;
   }
@@ -88,7 +89,7 @@ export class Compactor {
    * Whether history has taken a tick in already, or has no place for it any more. A row may outlive its chunk where it
    * was its host's latest; once the chunk's instants are gone, a roll-up over it says that it has been taken in.
    */
-  #isSettled({ store }: State, hostId: number, atMs: number, nowMs: number): boolean {
+  #isSettled(store: Store, hostId: number, atMs: number, nowMs: number): boolean {
     const held = this.#damage.attempt(hostId, 'raw', startOfSpan(atMs, CELL_MS), () => {
       return store.chunks.hasTick(hostId, atMs);
     });
@@ -99,24 +100,23 @@ export class Compactor {
     return ROLLED.some((tier) => store.chunks.list(hostId, tier, atMs, atMs).length > 0);
   }
 
-  *#compactRows(state: State, host: LiveHost, startMs: number, nowMs: number): Work {
-    const { store } = state;
+  *#compactRows(store: Store, host: LiveHost, startMs: number, nowMs: number): Work {
     const hostId = host.stored.id;
     const rows = store.ticks.rowsToCompact(hostId, startMs, startMs + CELL_MS - 1);
     yield;
-    const fresh = rows.filter((row) => !this.#isSettled(state, hostId, row.recordedAtMs, nowMs));
+    const fresh = rows.filter((row) => !this.#isSettled(store, hostId, row.recordedAtMs, nowMs));
     if (!this.#damage.isEmpty) return true;
     if (fresh.length === 0) {
-      store.transact(() => removeRows(state, host, rows));
+      store.transact(() => removeRows(store, host, rows));
       return true;
     }
-    const known = yield* this.#readTicks(state, hostId, startMs);
+    const known = yield* this.#readTicks(store, hostId, startMs);
     const block = yield* joinTicks(known.block, fresh);
     const builder = new RollUpBuilder(shapeOf('1m').stepMs, block.times);
     yield* builder.addTicks(block);
     let minutes = builder.finish();
     if (known.block === null) {
-      const stored = yield* this.#readRolled(state, hostId, '1m', startMs);
+      const stored = yield* this.#readRolled(store, hostId, '1m', startMs);
       if (stored !== null) minutes = mergeRolled(stored, minutes);
     }
     // A damaged chunk is marked first, so that what is written over it now is not marked in its place.
@@ -137,7 +137,7 @@ export class Compactor {
       for (const tier of ['10m', '1h'] as const) {
         store.chunks.remove(hostId, tier, startOfSpan(startMs, shapeOf(tier).spanMs));
       }
-      removeRows(state, host, rows);
+      removeRows(store, host, rows);
     });
     this.figures.ticks += fresh.length;
     this.figures.chunks += rolledValues === null ? 1 : 2;
@@ -146,7 +146,7 @@ export class Compactor {
 
   /** What the span's raw chunk holds; `block` is null where there is none, or only its instants are left. */
   *#readTicks(
-    { store }: State,
+    store: Store,
     hostId: number,
     startMs: number,
   ): Generator<void, { times: readonly number[]; block: TickBlock | null; receivedMs: number }> {
@@ -162,7 +162,7 @@ export class Compactor {
     return read ?? { times: [], block: null, receivedMs };
   }
 
-  *#readRolled({ store }: State, hostId: number, tier: Tier, startMs: number): Generator<void, RolledBlock | null> {
+  *#readRolled(store: Store, hostId: number, tier: Tier, startMs: number): Generator<void, RolledBlock | null> {
     const block = yield* this.#damage.attemptInPieces(hostId, tier, startMs, function* () {
       const chunk = store.chunks.read(hostId, tier, startMs);
       yield;
@@ -173,9 +173,8 @@ export class Compactor {
   }
 
   /** Makes the first coarse chunk that is missing over a span that is closed. */
-  *#rollUp(state: State, host: LiveHost, fine: Tier, coarse: Tier, closedMs: number): Work {
+  *#rollUp(store: Store, host: LiveHost, fine: Tier, coarse: Tier, closedMs: number): Work {
     if (!isWanted(coarse, this.#retention)) return false;
-    const { store } = state;
     const hostId = host.stored.id;
     const { stepMs, spanMs } = shapeOf(coarse);
     const firstMs = store.chunks.firstUncovered(hostId, fine, coarse, startOfSpan(closedMs, spanMs));
@@ -183,7 +182,7 @@ export class Compactor {
     const startMs = startOfSpan(firstMs, spanMs);
     const blocks: RolledBlock[] = [];
     for (const chunk of store.chunks.list(hostId, fine, startMs, startMs + spanMs - 1)) {
-      const block = yield* this.#readRolled(state, hostId, fine, chunk.startMs);
+      const block = yield* this.#readRolled(store, hostId, fine, chunk.startMs);
       if (block !== null) blocks.push(block);
     }
     // Those that are damaged are marked first, and are not found again.
@@ -203,7 +202,7 @@ export class Compactor {
     return true;
   }
 
-  #expire({ store }: State, host: LiveHost, nowMs: number): boolean {
+  #expire(store: Store, host: LiveHost, nowMs: number): boolean {
     const hostId = host.stored.id;
     const retention = this.#retention;
     const { chunks } = store;
@@ -247,7 +246,7 @@ function unite(a: readonly number[], b: readonly number[]): number[] {
 }
 
 /** Deletes the rows of ticks that history has taken in. */
-function removeRows({ store }: State, host: LiveHost, rows: readonly StoredTick[]): void {
+function removeRows(store: Store, host: LiveHost, rows: readonly StoredTick[]): void {
   for (const row of rows) if (!isKept(host, row.recordedAtMs)) store.ticks.removeRow(row.hostId, row.recordedAtMs);
 }
 

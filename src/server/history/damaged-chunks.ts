@@ -1,27 +1,13 @@
 /**
- * Chunks of history that turned out to be damaged. Reads find them, and may not write: they are noted here, and marked
- * and reported with the next piece of compaction. A marked chunk is passed over, everything beside it stays readable.
+ * Chunks of history that turned out to be damaged. Reads find them, and may not write: they are noted here, and
+ * reported to the writer before history is aged any further. A marked chunk is passed over, the rest stays readable.
  */
+import type { DamagedChunk } from '../../domain/command.ts';
 import type { Tier } from '../../domain/history.ts';
-import { formatInstant } from '../../domain/instant.ts';
-import type { Log } from '../../domain/log.ts';
 import { ChunkDamaged } from '../../history/chunk-damaged.ts';
-import type { State } from '../state/state.ts';
-
-interface Damage {
-  readonly hostId: number;
-  readonly tier: Tier;
-  readonly startMs: number;
-  readonly reason: string;
-}
 
 export class DamagedChunks {
-  readonly #log: Log;
-  readonly #noted = new Map<string, Damage>();
-
-  constructor(log: Log) {
-    this.#log = log;
-  }
+  readonly #noted = new Map<string, DamagedChunk>();
 
   /** The result of `read`, or undefined when the chunk is damaged, which is noted then. */
   attempt<T>(hostId: number, tier: Tier, startMs: number, read: () => T): T | undefined {
@@ -29,7 +15,7 @@ export class DamagedChunks {
       return read();
     } catch (error) {
       if (!(error instanceof ChunkDamaged)) throw error;
-      this.#noted.set(`${hostId} ${tier} ${startMs}`, { hostId, tier, startMs, reason: error.message });
+      this.#noted.set(keyOf(hostId, tier, startMs), { hostId, tier, startMs, reason: error.message });
       return undefined;
     }
   }
@@ -58,18 +44,17 @@ export class DamagedChunks {
     return this.#noted.size === 0;
   }
 
-  /** Marks and reports what was noted. */
-  settle(state: State, nowMs: number): void {
-    const { store, fleet } = state;
-    store.transact(() => {
-      for (const { hostId, tier, startMs, reason } of this.#noted.values()) {
-        if (!store.chunks.markDamaged(hostId, tier, startMs)) continue;
-        const host = fleet.hostByNumber(hostId).stored.name;
-        const data = { tier, from: formatInstant(startMs), reason };
-        store.events.append({ atMs: nowMs, kind: 'history_damaged', host, rolloutId: null, data });
-        this.#log.error({ host, ...data }, 'a chunk of history is damaged: it is left out, the rest stays readable');
-      }
-    });
-    this.#noted.clear();
+  /** Those that were noted and not reported yet. */
+  noted(): DamagedChunk[] {
+    return [...this.#noted.values()];
   }
+
+  /** Forgets what has been marked in the store, which no read finds any more. */
+  forget(chunks: readonly DamagedChunk[]): void {
+    for (const { hostId, tier, startMs } of chunks) this.#noted.delete(keyOf(hostId, tier, startMs));
+  }
+}
+
+function keyOf(hostId: number, tier: Tier, startMs: number): string {
+  return `${hostId} ${tier} ${startMs}`;
 }

@@ -1,7 +1,7 @@
 /** A host's history as rows to export, out of a directory that a server may be writing to. */
 import { NexusError } from '../../domain/errors.ts';
-import type { Log } from '../../domain/log.ts';
-import type { HistoryReader, StoredHost, StoredTick } from '../../domain/store.ts';
+import type { StoredHost, StoredTick } from '../../domain/records.ts';
+import type { HistoryReader } from '../../domain/store.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../../domain/telemetry.ts';
 import { HOST_SERIES } from '../../history/tick-block.ts';
 import { CELL_MS, startOfSpan } from '../../history/tiers.ts';
@@ -30,15 +30,14 @@ const PAGE = 1000;
 export class HistoryExport {
   readonly #reader: HistoryReader;
   readonly #request: ExportRequest;
-  readonly #damage: DamagedChunks;
+  readonly #damage = new DamagedChunks();
   readonly #hosts: ReadonlyMap<string, StoredHost>;
 
   /** Throws `not_found` for a host that does not exist. */
-  constructor(reader: HistoryReader, request: ExportRequest, log: Log) {
+  constructor(reader: HistoryReader, request: ExportRequest) {
     this.#reader = reader;
     this.#request = request;
-    this.#damage = new DamagedChunks(log);
-    const all = new Map(reader.hosts.all().map((host) => [host.name, host]));
+    const all = new Map(reader.hosts().map((host) => [host.name, host]));
     for (const name of request.hosts) {
       if (!all.has(name)) throw new NexusError('not_found', `there is no host '${name}'`);
     }

@@ -1,10 +1,12 @@
 /** Drives the compactor in pieces, reports damaged chunks, and gives space back; never fails its caller. */
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import type { CompactionFigures } from '../../domain/figures.ts';
-import type { Retention } from '../../domain/history.ts';
+import { DEFAULT_RETENTION, type Retention } from '../../domain/history.ts';
+import { formatInstant } from '../../domain/instant.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Runtime } from '../../domain/runtime.ts';
-import type { State } from '../state/state.ts';
+import type { Attached } from '../state/state.ts';
+import type { Writer } from '../writer.ts';
 import { Compactor } from './compactor.ts';
 import { DamagedChunks } from './damaged-chunks.ts';
 
@@ -14,20 +16,22 @@ const REST_AFTER_FAILURE_MS = 30_000;
 const MAX_RECLAIMED_PAGES = 256;
 
 export class HistoryMaintenance {
-  readonly damage: DamagedChunks;
+  readonly damage = new DamagedChunks();
+  readonly #writer: Writer;
   readonly #compactor: Compactor;
   readonly #runtime: Runtime;
   readonly #log: Log;
-  #round: { readonly state: State; readonly work: Generator<void, boolean> } | null = null;
+  #round: { readonly of: Attached['state']; readonly work: Generator<void, boolean> } | null = null;
+  #isReporting = false;
   /** By the monotonic clock. */
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #workedMs = 0;
   #failures = 0;
 
-  constructor(runtime: Runtime, log: Log, retention: Retention) {
+  constructor(writer: Writer, runtime: Runtime, log: Log, retention: Retention = DEFAULT_RETENTION) {
+    this.#writer = writer;
     this.#runtime = runtime;
     this.#log = log;
-    this.damage = new DamagedChunks(log);
     this.#compactor = new Compactor(retention, this.damage);
   }
 
@@ -36,11 +40,12 @@ export class HistoryMaintenance {
   }
 
   /** Works until `isOver` or until nothing is left to do now; returns whether something is. */
-  work(state: State, nowMs: number, isOver: () => boolean): boolean {
+  work(isOver: () => boolean): boolean {
+    const attached = this.#writer.atRest();
     const startedAtMs = this.#runtime.monotonicMs();
-    if (startedAtMs < this.#restUntilMs) return false;
+    if (attached === null || startedAtMs < this.#restUntilMs) return false;
     try {
-      return this.#work(state, nowMs, isOver);
+      return this.#work(attached, isOver);
     } catch (error) {
       this.#round = null;
       this.#failures += 1;
@@ -54,19 +59,44 @@ export class HistoryMaintenance {
     }
   }
 
-  #work(state: State, nowMs: number, isOver: () => boolean): boolean {
-    if (!this.damage.isEmpty) this.damage.settle(state, nowMs);
-    // The writer loads its state anew after a failure; what was read of the old one is stale then.
-    if (this.#round?.state !== state) this.#round = { state, work: this.#compactor.round(state, nowMs) };
+  #work(attached: Attached, isOver: () => boolean): boolean {
+    const { state, store } = attached;
+    // What was read of a state that has been dropped since is stale.
+    if (this.#round?.of !== state)
+      this.#round = { of: state, work: this.#compactor.round(attached, this.#runtime.nowMs()) };
     for (;;) {
+      // Marked before anything is written in its place.
+      if (!this.damage.isEmpty) {
+        this.#report();
+        return true;
+      }
       const step = this.#round.work.next();
       if (step.done === true) {
         this.#round = null;
-        return step.value || state.store.reclaim(MAX_RECLAIMED_PAGES) > 0;
+        return step.value || store.reclaim(MAX_RECLAIMED_PAGES) > 0;
       }
       if (isOver()) return true;
-      // Marked before anything is written in its place.
-      if (!this.damage.isEmpty) this.damage.settle(state, nowMs);
     }
+  }
+
+  #report(): void {
+    if (this.#isReporting) return;
+    this.#isReporting = true;
+    const chunks = this.damage.noted();
+    this.#writer
+      .submit({ kind: 'report_damage', chunks, nowMs: this.#runtime.nowMs() })
+      .then(() => {
+        this.damage.forget(chunks);
+        for (const { hostId, tier, startMs, reason } of chunks) {
+          const fields = { host_number: hostId, tier, from: formatInstant(startMs), reason };
+          this.#log.error(fields, 'a chunk of history is damaged: it is left out, the rest stays readable');
+        }
+      })
+      .catch((error: unknown) => {
+        this.#log.warn({ reason: messageOf(error) }, 'damaged chunks of history could not be reported yet');
+      })
+      .finally(() => {
+        this.#isReporting = false;
+      });
   }
 }

@@ -8,7 +8,8 @@
 import { NexusError } from '../../domain/errors.ts';
 import { TIERS, type Tier } from '../../domain/history.ts';
 import type { History, HistoryRequest } from '../../domain/history-query.ts';
-import type { Store, StoredTick } from '../../domain/store.ts';
+import type { StoredTick } from '../../domain/records.ts';
+import type { Store } from '../../domain/store.ts';
 import { decodeRolled, decodeTicks, finishNow } from '../../history/chunk-codec.ts';
 import { type Piece, StepFolder, type StepPoint } from '../../history/history-steps.ts';
 import { CELL_MS, shapeOf, startOfSpan, tiersToAsk } from '../../history/tiers.ts';

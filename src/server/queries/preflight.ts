@@ -9,7 +9,7 @@ import type { Rollout } from '../../rollout/rollout.ts';
 import { stackOf } from '../../telemetry/container-presence.ts';
 import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import type { LiveHost } from '../state/fleet.ts';
-import type { State } from '../state/state.ts';
+import type { Attached } from '../state/state.ts';
 
 /** Less free than this is hardly enough to pull images. */
 const LOW_DISK_GB = 2;
@@ -18,7 +18,7 @@ const EXPECTED_GATES: ReadonlySet<Hold['gate']> = new Set(['wave', 'max_in_fligh
 
 /** `superseded`: rollouts that will have ended by then. One context, of the rollout as it would begin, serves all hosts. */
 export function preflight(
-  state: State,
+  attached: Attached,
   context: GateContext,
   name: string,
   superseded: readonly Rollout[],
@@ -34,12 +34,12 @@ export function preflight(
       findings.push({ severity: 'warning', message: `ends rollout ${rollout.plan.id} of ${rollout.plan.stack} here` });
     }
   }
-  const host = state.fleet.hostByName(name);
-  if (host !== undefined) findings.push(...judgeHost(state, asked, host));
+  const host = attached.state.fleet.hostByName(name);
+  if (host !== undefined) findings.push(...judgeHost(attached, asked, host));
   return findings;
 }
 
-function judgeHost(state: State, asked: RolloutPlan, host: LiveHost): PreflightFinding[] {
+function judgeHost(attached: Attached, asked: RolloutPlan, host: LiveHost): PreflightFinding[] {
   const findings: PreflightFinding[] = [];
   const warn = (message: string) => void findings.push({ severity: 'warning', message });
   const metrics = host.latest === null ? null : decodeHostMetrics(host.latest.sample);
@@ -49,17 +49,17 @@ function judgeHost(state: State, asked: RolloutPlan, host: LiveHost): PreflightF
   }
   if (host.latest !== null && host.stored.facts.dockerVersion === null)
     warn('its agent has never seen a Docker Engine');
-  for (const message of takenPorts(state, asked, host)) warn(message);
+  for (const message of takenPorts(attached, asked, host)) warn(message);
   return findings;
 }
 
 /** Ports that the release publishes and that a container of another stack holds already. */
-function takenPorts(state: State, asked: RolloutPlan, host: LiveHost): string[] {
+function takenPorts({ state, store }: Attached, asked: RolloutPlan, host: LiveHost): string[] {
   const wanted = new Set(state.index.release(asked.release)?.publishedPorts ?? []);
   if (wanted.size === 0) return [];
   const taken: string[] = [];
   for (const [containerId, known] of host.containers) {
-    const stored = known.absence === null ? state.store.containers.find(host.stored.id, containerId) : undefined;
+    const stored = known.absence === null ? store.containers.find(host.stored.id, containerId) : undefined;
     if (stored === undefined || stackOf(stored.identity) === asked.stack) continue;
     for (const text of stored.identity.ports) {
       const port = /(?:^|:)(\d+)->/.exec(text)?.[1];

@@ -1,6 +1,8 @@
-/** Reads of releases and rollouts, committed ones only. */
+/** Reads of releases and rollouts. */
 import type { RolloutRequest } from '../../domain/command.ts';
-import type { RolloutPlan, WaveCounts } from '../../domain/rollout.ts';
+import type { Read } from '../../domain/ports.ts';
+import type { StoredRollout } from '../../domain/records.ts';
+import type { WaveCounts } from '../../domain/rollout.ts';
 import type {
   HeldBy,
   PreflightFinding,
@@ -11,17 +13,16 @@ import type {
   RolloutQueries,
   RolloutView,
 } from '../../domain/rollout-queries.ts';
-import type { PageRequest, Store, StoredRollout } from '../../domain/store.ts';
+import type { PageRequest } from '../../domain/store.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import { type GateContext, gateContextOf } from '../../rollout/gates/gate-context.ts';
 import { findHold } from '../../rollout/gates/gates.ts';
 import { describeHold } from '../../rollout/gates/hold.ts';
 import { Rollout, type TimedEntry } from '../../rollout/rollout.ts';
 import { entryOf } from '../../rollout/stored-entry.ts';
-import { HOST_ROW, PROGRESS_ROW } from '../../rollout/stored-rows.ts';
 import { findRelease } from '../commands/releases.ts';
 import { findRollout, planRollout } from '../commands/rollouts.ts';
-import type { State } from '../state/state.ts';
+import type { Attached, State } from '../state/state.ts';
 import type { Writer } from '../writer.ts';
 import { preflight } from './preflight.ts';
 
@@ -36,110 +37,104 @@ function addUp(waves: readonly WaveCounts[]): WaveCounts {
   return sums;
 }
 
-export class RolloutReader implements RolloutQueries {
+/** Answers from memory and store, once what was read is committed. */
+export class CommittedRolloutQueries implements RolloutQueries {
   readonly #writer: Writer;
 
   constructor(writer: Writer) {
     this.#writer = writer;
   }
 
-  get #state(): State {
-    return this.#writer.committed();
+  releases(): Read<ReleaseView[]> {
+    return this.#writer.read(({ state: { index } }) =>
+      index.releases().map((release) => ({ release, quarantine: index.quarantine(release.stack, release.digest) })),
+    );
   }
 
-  releases(): ReleaseView[] {
-    const { index } = this.#state;
-    return index
-      .releases()
-      .map((release) => ({ release, quarantine: index.quarantine(release.stack, release.digest) }));
-  }
-
-  release(digest: string): ReleaseView {
-    const { index } = this.#state;
-    const release = findRelease(index, digest);
-    return { release, quarantine: index.quarantine(release.stack, release.digest) };
-  }
-
-  manifest(digest: string): Uint8Array {
-    const { store, index } = this.#state;
-    findRelease(index, digest);
-    return store.releases.manifest(digest) ?? new Uint8Array();
-  }
-
-  rollouts(page: PageRequest<string>): RolloutView[] {
-    return this.#state.store.rollouts.page(page).map((stored) => this.#present(stored));
-  }
-
-  rollout(id: string): RolloutView {
-    return this.#present(findRollout(this.#state, id));
-  }
-
-  #present({ plan, progress }: StoredRollout): RolloutView {
-    const version = this.#state.index.release(plan.release)?.version ?? null;
-    return { plan, progress, version, counts: addUp(progress.waves) };
-  }
-
-  rolloutHosts(id: string, nowMs: number): RolloutHostView[] {
-    const state = this.#state;
-    const rollout = findRollout(state, id);
-    const context = gateContextOf(rollout, state.driver.view, nowMs);
-    return [...rollout.hosts.values()].map((part) => {
-      const telemetry = this.#writer.judge.look(state, rollout, part, nowMs) ?? part.telemetry;
-      return { host: { ...part, telemetry }, heldBy: heldBy(context, part.name) };
+  release(digest: string): Read<ReleaseView> {
+    return this.#writer.read(({ state: { index } }) => {
+      const release = findRelease(index, digest);
+      return { release, quarantine: index.quarantine(release.stack, release.digest) };
     });
   }
 
-  preview(request: RolloutRequest, nowMs: number): RolloutPreview {
-    const state = this.#state;
-    const asked = planRollout(state, request, nowMs);
-    const superseded = findSuperseded(asked, state.index.rollouts());
-    const context = gateContextOf(Rollout.create(asked, nowMs), state.driver.view, nowMs);
-    const findings = (name: string): PreflightFinding[] => preflight(state, context, name, superseded);
-    return {
-      stack: asked.stack,
-      release: asked.release,
-      waves: asked.waves.map((names) => names.map((name) => ({ name, findings: findings(name) }))),
-      supersedes: superseded.map((rollout) => rollout.plan.id),
-    };
+  manifest(digest: string): Read<Uint8Array> {
+    return this.#writer.read(({ state: { index }, store }) => {
+      findRelease(index, digest);
+      return store.releases.manifest(digest) ?? new Uint8Array();
+    });
   }
 
-  replay(id: string): ReplayReport {
-    const { store } = this.#state;
-    findRollout(this.#state, id);
-    let entries = 0;
-    function* read(): Generator<TimedEntry> {
-      for (const event of store.events.ofRollout(id)) {
-        entries += 1;
-        yield { atMs: event.atMs, entry: entryOf(event) };
-      }
-    }
-    const folded = Rollout.replay(read());
-    const differences = compare(store, folded.plan, folded);
-    return {
-      equal: differences.length === 0,
-      entries,
-      hosts: folded.hosts.size,
-      differences: differences.slice(0, MAX_DIFFERENCES),
-    };
+  rollouts(page: PageRequest<string>): Read<RolloutView[]> {
+    return this.#writer.read(({ state, store }) => store.rollouts.page(page).map((stored) => present(state, stored)));
   }
+
+  rollout(id: string): Read<RolloutView> {
+    return this.#writer.read((attached) => present(attached.state, find(attached, id)));
+  }
+
+  rolloutHosts(id: string, nowMs: number): Read<RolloutHostView[]> {
+    return this.#writer.read((attached) => {
+      const { driver, judge } = attached.state;
+      const rollout = find(attached, id);
+      const context = gateContextOf(rollout, driver.view, nowMs);
+      return [...rollout.hosts.values()].map((part) => {
+        const telemetry = judge.verdictOn(rollout, part) ?? part.telemetry;
+        return { host: { ...part, telemetry }, heldBy: heldBy(context, part.name) };
+      });
+    });
+  }
+
+  preview(request: RolloutRequest, nowMs: number): Read<RolloutPreview> {
+    return this.#writer.read((attached) => {
+      const { index, driver } = attached.state;
+      const asked = planRollout(attached.state, request, 0, nowMs);
+      const superseded = findSuperseded(asked, index.rollouts());
+      const context = gateContextOf(Rollout.create(asked, nowMs), driver.view, nowMs);
+      const findings = (name: string): PreflightFinding[] => preflight(attached, context, name, superseded);
+      return {
+        stack: asked.stack,
+        release: asked.release,
+        waves: asked.waves.map((names) => names.map((name) => ({ name, findings: findings(name) }))),
+        supersedes: superseded.map((rollout) => rollout.plan.id),
+      };
+    });
+  }
+
+  replay(id: string): Read<ReplayReport> {
+    return this.#writer.read((attached) => {
+      const { store } = attached;
+      find(attached, id);
+      let entries = 0;
+      function* read(): Generator<TimedEntry> {
+        for (const event of store.events.ofRollout(id)) {
+          entries += 1;
+          yield { atMs: event.atMs, entry: entryOf(event) };
+        }
+      }
+      const folded = Rollout.replay(read());
+      const differences = store.rollouts.differences(folded.toRows());
+      return {
+        equal: differences.length === 0,
+        entries,
+        hosts: folded.hosts.size,
+        differences: differences.slice(0, MAX_DIFFERENCES),
+      };
+    });
+  }
+}
+
+/** Throws `not_found`. */
+function find({ state, store }: Attached, id: string): Rollout {
+  return findRollout(state, id, (rolloutId) => store.rollouts.find(rolloutId));
+}
+
+function present({ index }: State, { plan, progress }: StoredRollout): RolloutView {
+  const version = index.release(plan.release)?.version ?? null;
+  return { plan, progress, version, counts: addUp(progress.waves) };
 }
 
 function heldBy(context: GateContext, name: string): HeldBy | null {
   const hold = findHold(context, name);
   return hold === null ? null : { gate: hold.gate, reason: describeHold(hold) };
-}
-
-/** What is not the same byte for byte: `rollout`, or names of hosts. */
-function compare(store: Store, { id }: RolloutPlan, folded: Rollout): string[] {
-  const differences: string[] = [];
-  const progress = store.rollouts.rawProgress(id);
-  if (progress === undefined || !PROGRESS_ROW.isRowOf(progress, folded.progress)) differences.push('rollout');
-  const rows = new Map<string, string>();
-  for (const { host, body } of store.rollouts.rawHosts(id)) rows.set(host, body);
-  for (const host of folded.hosts.values()) {
-    const row = rows.get(host.name);
-    if (row === undefined || !HOST_ROW.isRowOf(row, host)) differences.push(host.name);
-    rows.delete(host.name);
-  }
-  return [...differences, ...rows.keys()];
 }

@@ -1,10 +1,10 @@
 /**
- * Applies the entries of rollouts (log, rows and memory together) and lets them go on by themselves as far as they can,
- * all inside the writer's transaction. What is decided lies in `src/rollout`; here is only where it is put.
+ * Applies the entries of rollouts (log, rows and memory together) and lets them go on by themselves as far as they can.
+ * What is decided lies in `src/rollout`; here is only where it is put.
  */
 import { invariant } from '../../domain/errors.ts';
+import type { StoredQuarantine } from '../../domain/records.ts';
 import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
-import type { Store } from '../../domain/store.ts';
 import { decideHostChange } from '../../rollout/decide-host-change.ts';
 import { decideNext } from '../../rollout/decide-next.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
@@ -15,14 +15,16 @@ import { PendingHosts } from '../../rollout/pending-hosts.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import type { LaterEntry } from '../../rollout/rollout-state.ts';
 import { logEventOf } from '../../rollout/stored-entry.ts';
+import type { Changes } from '../state/changes.ts';
 import type { Fleet } from '../state/fleet.ts';
+import type { Numbers } from '../state/numbers.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 
-/** A rollout that has not come to rest after this many rounds is caught in a defect. */
+/** A rollout that still has entries to apply after this many rounds is caught in a defect. */
 const MAX_ROUNDS = 1000;
 /**
- * Hosts that one transaction asks about. A wave of thousands is dispatched over many of them, so that an event that
- * comes meanwhile waits for some dozens of hosts and not for all.
+ * Hosts that the gates are asked about for one commit. A wave of thousands is dispatched over many commits, so that an
+ * event that comes meanwhile waits for some dozens of hosts and not for all.
  */
 const MAX_ASKED = 64;
 
@@ -47,27 +49,27 @@ function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
 
 export class RolloutDriver {
   readonly view: FleetView;
-  /** Names of hosts that have something new to be told; emptied after the commit. */
-  readonly toWake = new Set<string>();
-  readonly #store: Store;
+  readonly #numbers: Numbers;
+  readonly #changes: Changes;
   readonly #fleet: Fleet;
   readonly #index: RolloutIndex;
-  readonly #lines = new Map<Rollout, PendingHosts>();
+  readonly #pending = new Map<Rollout, PendingHosts>();
   readonly #dirty = new Set<Rollout>();
-  /** Written when the transaction settles: a row that changed many times is written once. */
+  /** Written at the end of a batch: a row that changed many times is written once. */
   readonly #unsaved = new Map<Rollout, Unsaved>();
 
-  constructor(store: Store, fleet: Fleet, index: RolloutIndex) {
-    this.#store = store;
+  constructor(fleet: Fleet, index: RolloutIndex, numbers: Numbers, changes: Changes) {
+    this.#numbers = numbers;
+    this.#changes = changes;
     this.#fleet = fleet;
     this.#index = index;
     this.view = fleetView(fleet, index);
     for (const rollout of index.rollouts()) this.open(rollout);
   }
 
-  /** Takes a rollout into the round: it is planned when the next batch settles. */
+  /** Takes a rollout up: it is planned at the end of this batch, or of the next one. */
   open(rollout: Rollout): void {
-    this.#lines.set(rollout, new PendingHosts(rollout));
+    this.#pending.set(rollout, new PendingHosts(rollout));
     this.#dirty.add(rollout);
   }
 
@@ -79,13 +81,15 @@ export class RolloutDriver {
     const rollout = Rollout.create(asked, nowMs);
     checkOnlyOpen(rollout, this.#index.rollouts());
     this.#log(asked.id, { kind: 'rollout_created', plan: asked }, nowMs);
-    this.#store.rollouts.insert({ plan: asked, progress: rollout.progress });
-    for (const host of rollout.hosts.values()) this.#store.rollouts.saveHost(asked.id, host);
+    const number = this.#numbers.next('rollout');
+    this.#changes.write({ kind: 'insert_rollout', number, plan: asked, progress: rollout.progress });
+    for (const host of rollout.hosts.values())
+      this.#changes.write({ kind: 'save_rollout_host', rolloutId: asked.id, host });
     this.#index.addRollout(rollout);
     this.open(rollout);
   }
 
-  /** Writes one entry down: the log, the copies in memory and, when the transaction settles, the rows it changes. */
+  /** Takes one entry: into the log, into memory and, at the end of the batch, into the rows that it changes. */
   apply(rollout: Rollout, entry: LaterEntry, nowMs: number): void {
     const { id, stack } = rollout.plan;
     const unsaved = this.#unsavedOf(rollout);
@@ -95,12 +99,12 @@ export class RolloutDriver {
     this.#log(id, entry, nowMs);
     for (const host of change.hosts) {
       unsaved.hosts.add(host.name);
-      this.#lines.get(rollout)?.noteChange(host);
-      if (wasOccupied && !occupies(rollout.plan, host)) this.#tellOthers(rollout, host.name);
+      this.#pending.get(rollout)?.noteChange(host);
+      if (wasOccupied && !occupies(rollout.plan, host)) this.#freeStack(rollout, host.name);
     }
     if (entry.kind === 'host_dispatched') {
       this.#index.noteEpoch(stack, entry.host, entry.epoch);
-      this.#store.rollouts.saveEpoch(stack, entry.host, entry.epoch);
+      this.#changes.write({ kind: 'save_epoch', stack, host: entry.host, epoch: entry.epoch });
     }
     for (const effect of change.effects) this.#carryOut(rollout, effect, nowMs);
     this.#dirty.add(rollout);
@@ -116,33 +120,47 @@ export class RolloutDriver {
 
   #save(): void {
     for (const [rollout, { progress, hosts }] of this.#unsaved) {
-      const { id } = rollout.plan;
-      if (rollout.progress !== progress) this.#store.rollouts.saveProgress(id, rollout.progress);
+      const { id: rolloutId } = rollout.plan;
+      if (rollout.progress !== progress)
+        this.#changes.write({ kind: 'save_progress', rolloutId, progress: rollout.progress });
       for (const name of hosts) {
         const host = rollout.host(name);
-        invariant(host !== undefined, `rollout ${id} has the host '${name}' that changed`);
-        this.#store.rollouts.saveHost(id, host);
+        invariant(host !== undefined, `rollout ${rolloutId} has the host '${name}' that changed`);
+        this.#changes.write({ kind: 'save_rollout_host', rolloutId, host });
       }
     }
     this.#unsaved.clear();
   }
 
   #log(rolloutId: string, entry: RolloutEntry, atMs: number): void {
-    this.#store.events.append(logEventOf(rolloutId, entry, atMs));
+    this.#changes.log(logEventOf(rolloutId, entry, atMs));
   }
 
   #carryOut(rollout: Rollout, effect: RolloutEffect, nowMs: number): void {
     if (effect.kind !== 'quarantine') {
-      this.toWake.add(effect.host);
+      const hostId = this.#fleet.hostByName(effect.host)?.stored.id;
+      if (hostId !== undefined) this.#changes.effect({ kind: 'wake_polls', hostId });
       return;
     }
     const { stack, release, id: rolloutId } = rollout.plan;
     if (this.#index.quarantine(stack, release) !== null) return;
     const { host, failingProbes, output } = effect;
-    const quarantine = { stack, release, rolloutId, host, failingProbes, output, sinceMs: nowMs };
-    this.#index.putQuarantine(this.#store.quarantines.insert(quarantine));
+    const quarantine: StoredQuarantine = {
+      id: this.#numbers.next('quarantine'),
+      stack,
+      release,
+      rolloutId,
+      host,
+      failingProbes,
+      output,
+      sinceMs: nowMs,
+      liftedAtMs: null,
+      liftedReason: null,
+    };
+    this.#index.putQuarantine(quarantine);
+    this.#changes.write({ kind: 'insert_quarantine', quarantine });
     const data = { stack, release, failing_probes: failingProbes, output };
-    this.#store.events.append({
+    this.#changes.log({
       atMs: nowMs,
       kind: 'release_quarantined',
       host,
@@ -152,11 +170,11 @@ export class RolloutDriver {
     this.touchStack(stack);
   }
 
-  /** The stack on this host is in nobody's hands any more. */
-  #tellOthers(rollout: Rollout, name: string): void {
+  /** The rollout holds the stack on this host no longer: another one may have waited for that. */
+  #freeStack(rollout: Rollout, name: string): void {
     for (const other of this.#index.rolloutsOfHost(name)) {
       if (other === rollout || other.plan.stack !== rollout.plan.stack) continue;
-      this.#lines.get(other)?.noteHost(name);
+      this.#pending.get(other)?.noteHost(name);
       this.#dirty.add(other);
     }
   }
@@ -166,7 +184,7 @@ export class RolloutDriver {
     for (const rollout of this.#index.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
   }
 
-  /** Whether the last transaction left more to do than one may. */
+  /** Whether the last batch left more to do than one may. */
   get hasMore(): boolean {
     return this.#dirty.size > 0;
   }
@@ -174,55 +192,55 @@ export class RolloutDriver {
   /** Whether the time alone gives some rollout something to do, or it has not been planned yet. */
   isDue(nowMs: number): boolean {
     if (this.hasMore) return true;
-    for (const line of this.#lines.values()) {
-      const wakeMs = line.nextWakeMs();
+    for (const pending of this.#pending.values()) {
+      const wakeMs = pending.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) return true;
     }
     return false;
   }
 
   /**
-   * Lets every rollout that something happened to go on until it rests, or as far as one transaction may take it, and
-   * writes the rows. The cost is that of what changed.
+   * Lets every rollout that something happened to go on until nothing follows by itself, or as far as one batch may take
+   * it, and writes the rows. The cost is that of what changed.
    */
-  settle(nowMs: number): void {
-    for (const [rollout, line] of this.#lines) {
-      const wakeMs = line.nextWakeMs();
+  advance(nowMs: number): void {
+    for (const [rollout, pending] of this.#pending) {
+      const wakeMs = pending.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) this.#dirty.add(rollout);
     }
-    this.#hearNews(nowMs);
+    this.#reconsiderChangedHosts(nowMs);
     let left = MAX_ASKED;
     for (let round = 0; this.#dirty.size > 0 && left > 0; round += 1) {
-      invariant(round < MAX_ROUNDS, 'rollouts come to rest');
+      invariant(round < MAX_ROUNDS, 'rollouts run out of entries');
       for (const rollout of [...this.#dirty]) {
         if (left <= 0) break;
         this.#dirty.delete(rollout);
-        left -= this.#advance(rollout, left, nowMs);
+        left -= this.#plan(rollout, left, nowMs);
       }
     }
     this.#save();
   }
 
-  #hearNews(nowMs: number): void {
-    for (const name of this.#fleet.news) {
+  #reconsiderChangedHosts(nowMs: number): void {
+    for (const name of this.#fleet.changedHosts) {
       for (const rollout of this.#index.rolloutsOfHost(name)) {
         for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
-        this.#lines.get(rollout)?.noteHost(name);
+        this.#pending.get(rollout)?.noteHost(name);
         this.#dirty.add(rollout);
       }
     }
-    this.#fleet.news.clear();
+    this.#fleet.changedHosts.clear();
   }
 
   /** Plans once, asking about at most `limit` hosts; returns about how many it was. */
-  #advance(rollout: Rollout, limit: number, nowMs: number): number {
-    const line = this.#lines.get(rollout);
-    if (line === undefined) return 0;
-    const asked = new First(line.candidates(rollout.progress.currentWave, nowMs), limit);
+  #plan(rollout: Rollout, limit: number, nowMs: number): number {
+    const pending = this.#pending.get(rollout);
+    if (pending === undefined) return 0;
+    const asked = new First(pending.candidates(rollout.progress.currentWave, nowMs), limit);
     const { entries, holds } = decideNext(rollout, this.view, asked, nowMs);
-    line.park(rollout.hosts, holds);
+    pending.park(rollout.hosts, holds);
     for (const entry of entries) this.apply(rollout, entry, nowMs);
-    if (entries.length === 0 && this.#index.closeIfSettled(rollout)) this.#lines.delete(rollout);
+    if (entries.length === 0 && this.#index.closeIfOver(rollout)) this.#pending.delete(rollout);
     else if (asked.isCut) this.#dirty.add(rollout);
     return asked.count;
   }

@@ -1,204 +1,298 @@
 /** Gathers what telemetry says of soaking hosts and has the core judge it. */
+import type { Lookup, LookupOf } from '../../domain/lookups.ts';
 import type { RolloutHost, TelemetryVerdict } from '../../domain/rollout.ts';
-import type { StoredTick } from '../../domain/store.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import {
   isNews,
   judgeTelemetry,
   type SoakTelemetry,
-  type StackSample,
   type StackSeries,
 } from '../../rollout/telemetry-gate/judge-telemetry.ts';
-import { decodeSample } from '../../telemetry/sample-codec.ts';
-import type { LiveHost } from '../state/fleet.ts';
-import type { State } from '../state/state.ts';
+import type { Fleet, LiveHost } from '../state/fleet.ts';
+import type { LookupCache } from '../state/lookup-cache.ts';
+import type { RolloutIndex } from '../state/rollout-index.ts';
+import type { RolloutDriver } from './rollout-driver.ts';
 
 /** How long before its dispatch a host is its own baseline. */
 const BASELINE_MS = 3_600_000;
-/** How far back peers, and a long soak, are looked at. */
+/** How far back peers, and a long soak, are read. */
 const RECENT_MS = 900_000;
-/** Hosts not yet updated that stand for all of them. */
+/** Hosts not yet updated that stand for all of them, and how many are read to find those. */
 const MAX_PEERS = 5;
-/** Peers are read anew no more often than this. */
+const MAX_PEERS_READ = 4 * MAX_PEERS;
+/** Peers are read again no more often than this. */
 const PEERS_KEPT_MS = 30_000;
 /** Soaking hosts are gone through this often. */
 const JUDGE_EVERY_MS = 3_000;
-/** The telemetry of so many is read in one transaction; the others have their turn in the next ones. */
-const MAX_LOOKS = 32;
+/** Hosts whose telemetry is read for one commit; the others have their turn with the next ones. */
+const MAX_JUDGED = 32;
 
 interface Kept<T> {
   readonly atMs: number;
   readonly value: T;
 }
 
-/** The last look at a host, and how many of its ticks it saw. */
-interface Looked {
+/** The last verdict on a host, and how many of its ticks it has seen. */
+interface LastVerdict {
   readonly tickCount: number;
   readonly verdict: TelemetryVerdict;
 }
 
 interface Soaking {
+  readonly rollout: Rollout;
+  readonly part: RolloutHost;
+  readonly host: LiveHost;
+}
+
+interface Queued {
   readonly rolloutId: string;
   readonly name: string;
 }
 
-/** Judges soaks. What cannot have changed since the last look is neither read nor judged again. */
+/** Judges soaks. A host that has not reported since its last verdict is neither read nor judged again. */
 export class SoakJudge {
+  readonly #fleet: Fleet;
+  readonly #index: RolloutIndex;
+  readonly #driver: RolloutDriver;
   readonly #baselines = new WeakMap<Rollout, Map<string, StackSeries | null>>();
   readonly #peers = new WeakMap<Rollout, Kept<readonly StackSeries[]>>();
-  readonly #looked = new WeakMap<Rollout, Map<string, Looked>>();
+  readonly #verdicts = new WeakMap<Rollout, Map<string, LastVerdict>>();
   /** Those of the round that have not had their turn. */
-  #line: Soaking[] = [];
+  readonly #queue: Queued[] = [];
   #roundAtMs = 0;
 
-  /** Hosts in their soak whose release wants to be judged, and of which there may be news. */
-  *#unjudged(state: State): Generator<Soaking> {
-    for (const rollout of state.index.rollouts()) {
-      if (rollout.plan.policy.telemetry.mode === 'off') continue;
+  constructor(fleet: Fleet, index: RolloutIndex, driver: RolloutDriver) {
+    this.#fleet = fleet;
+    this.#index = index;
+    this.#driver = driver;
+  }
+
+  /** Hosts in a soak that is judged, and of which something new may be said. */
+  *#unjudged(): Generator<Queued> {
+    for (const rollout of this.#index.rollouts()) {
       for (const name of rollout.inFlight) {
-        const part = rollout.host(name);
-        const host = state.fleet.hostByName(name);
-        if (part?.state !== 'soaking' || host === undefined) continue;
-        const known = this.#lastLook(rollout, host);
-        if (known === undefined || isNews(part.telemetry, known, false)) yield { rolloutId: rollout.plan.id, name };
+        const soaking = this.#soakOf(rollout, rollout.host(name));
+        if (soaking === null) continue;
+        const last = this.#standingVerdict(soaking);
+        if (last === undefined || isNews(soaking.part.telemetry, last, false))
+          yield { rolloutId: rollout.plan.id, name };
       }
     }
   }
 
-  isDue(state: State, nowMs: number): boolean {
-    return this.#isRoundDue(nowMs) && this.#unjudged(state).next().done !== true;
+  /** Null: the host is not in a soak that is judged. */
+  #soakOf(rollout: Rollout, part: RolloutHost | undefined): Soaking | null {
+    if (part?.state !== 'soaking' || part.left || rollout.plan.policy.telemetry.mode === 'off') return null;
+    const host = this.#fleet.hostByName(part.name);
+    return host === undefined ? null : { rollout, part, host };
+  }
+
+  isDue(nowMs: number): boolean {
+    return this.#isRoundDue(nowMs) && this.#unjudged().next().done !== true;
   }
 
   #isRoundDue(nowMs: number): boolean {
-    return this.#line.length === 0 && nowMs - this.#roundAtMs >= JUDGE_EVERY_MS;
+    return this.#queue.length === 0 && nowMs - this.#roundAtMs >= JUDGE_EVERY_MS;
   }
 
   /** Whether some of the round have not had their turn. */
   get hasMore(): boolean {
-    return this.#line.length > 0;
+    return this.#queue.length > 0;
   }
 
-  /** Has everybody judged of whom there may be news, if it is time for that. */
-  beginRound(state: State, nowMs: number): void {
+  /** Queues every soaking host with new telemetry for judgement, at most once per JUDGE_EVERY_MS. */
+  beginRound(nowMs: number): void {
     if (!this.#isRoundDue(nowMs)) return;
     this.#roundAtMs = nowMs;
-    this.#line = [...this.#unjudged(state)];
+    this.#queue.push(...this.#unjudged());
   }
 
-  /** Goes on with the round as far as one transaction may; writes down every verdict that is news. */
-  goOn(state: State, nowMs: number): void {
-    for (const { rolloutId, name } of this.#line.splice(0, MAX_LOOKS)) {
-      const rollout = state.index.rollout(rolloutId);
-      const part = rollout?.host(name);
-      if (rollout !== undefined && part !== undefined) this.#judgeOne(state, rollout, part, false, nowMs);
+  /** What {@link judgeNext} must find, as far as can be said by now. */
+  lookupsOfNext(nowMs: number, found: LookupCache): readonly Lookup[] {
+    return this.#queue.length === 0 ? [] : this.#lookupsOfFirst(this.#queue, nowMs, found);
+  }
+
+  /** The same, for the round that {@link beginRound} would begin. */
+  lookupsOfRound(nowMs: number, found: LookupCache): readonly Lookup[] {
+    return this.#isRoundDue(nowMs) ? this.#lookupsOfFirst(this.#unjudged(), nowMs, found) : [];
+  }
+
+  #lookupsOfFirst(queue: Iterable<Queued>, nowMs: number, found: LookupCache): Lookup[] {
+    const lookups: Lookup[] = [];
+    let count = 0;
+    for (const { rolloutId, name } of queue) {
+      if (count >= MAX_JUDGED) break;
+      count += 1;
+      const rollout = this.#index.rollout(rolloutId);
+      const soaking = rollout === undefined ? null : this.#soakOf(rollout, rollout.host(name));
+      if (soaking !== null) lookups.push(...this.#lookupsOf(soaking, nowMs, found));
+    }
+    return lookups;
+  }
+
+  /** Goes on with the round as far as one commit may and as what was found allows; logs every verdict that is news. */
+  judgeNext(nowMs: number, found: LookupCache): void {
+    for (let count = 0; count < MAX_JUDGED; count += 1) {
+      const [next] = this.#queue;
+      if (next === undefined) return;
+      const rollout = this.#index.rollout(next.rolloutId);
+      const soaking = rollout === undefined ? null : this.#soakOf(rollout, rollout.host(next.name));
+      // One that something happened to in this very batch waits for the next one.
+      if (soaking !== null && !found.hasAll(this.#lookupsOf(soaking, nowMs, found))) return;
+      this.#queue.shift();
+      if (soaking !== null) this.#judge(soaking, false, nowMs, found);
     }
   }
 
-  /** One more look at a host whose soak is over: the last tick may be the one that tells. */
-  judgeLast(state: State, rollout: Rollout, part: RolloutHost, nowMs: number): void {
-    this.#judgeOne(state, rollout, part, true, nowMs);
+  /** What {@link judgeLast} must find, as far as can be said by now. */
+  lookupsOfLast(rollout: Rollout, part: RolloutHost, nowMs: number, found: LookupCache): readonly Lookup[] {
+    const soaking = this.#soakOf(rollout, part);
+    return soaking === null ? [] : this.#lookupsOf(soaking, nowMs, found);
   }
 
-  #judgeOne(state: State, rollout: Rollout, part: RolloutHost, isSoakOver: boolean, nowMs: number): void {
-    const verdict = this.look(state, rollout, part, nowMs);
-    if (verdict === null || !isNews(part.telemetry, verdict, isSoakOver)) return;
-    state.driver.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
+  /** Judges a host whose soak is to end: the last tick may be the one that tells. */
+  judgeLast(rollout: Rollout, part: RolloutHost, nowMs: number, found: LookupCache): void {
+    const soaking = this.#soakOf(rollout, part);
+    if (soaking !== null) this.#judge(soaking, true, nowMs, found);
   }
 
-  /** The verdict as of now, with its figures; null for a host that is not in a soak that is judged. */
-  look(state: State, rollout: Rollout, part: RolloutHost, nowMs: number): TelemetryVerdict | null {
-    const { policy } = rollout.plan;
-    const host = state.fleet.hostByName(part.name);
-    if (host === undefined || part.state !== 'soaking' || part.left || part.soakDueAtMs === null) return null;
-    if (policy.telemetry.mode === 'off') return null;
-    const known = this.#lastLook(rollout, host);
-    if (known !== undefined) return known;
-    const soakStartedAtMs = part.soakDueAtMs - policy.soakSeconds * 1000;
-    const fromMs = Math.max(soakStartedAtMs, nowMs - RECENT_MS);
-    const soak = readSeries(state, host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
-    const isSilent = soak.samples.length === 0;
-    const seen: SoakTelemetry = {
-      soakStartedAtMs,
-      soak,
-      // Silence is compared with nothing.
-      baseline: isSilent ? null : this.#baselineOf(state, rollout, part, host),
-      peers: isSilent ? [] : this.#peersOf(state, rollout, nowMs),
-    };
-    const verdict = judgeTelemetry(policy.telemetry, policy.sustainedFailureSeconds, seen, part.telemetry, nowMs);
-    const looked = this.#looked.get(rollout) ?? new Map<string, Looked>();
-    this.#looked.set(rollout, looked.set(part.name, { tickCount: host.tickCount, verdict }));
-    return verdict;
+  /** The last verdict with its figures, which the log may not hold; undefined before the first, and after the soak. */
+  verdictOn(rollout: Rollout, part: RolloutHost): TelemetryVerdict | undefined {
+    if (this.#soakOf(rollout, part) === null) return undefined;
+    return this.#verdicts.get(rollout)?.get(part.name)?.verdict;
+  }
+
+  #judge(soaking: Soaking, isSoakOver: boolean, nowMs: number, found: LookupCache): void {
+    const { rollout, part } = soaking;
+    const verdict = this.#standingVerdict(soaking) ?? this.#newVerdict(soaking, nowMs, found);
+    if (!isNews(part.telemetry, verdict, isSoakOver)) return;
+    this.#driver.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
   }
 
   /**
-   * The verdict of the last look while it still holds: no tick has come since. Where something has happened to a stack
-   * the time that passes counts as well, so that such a host is always looked at anew.
+   * The last verdict while it still holds: no tick has come since. Where something has happened to a stack the time that
+   * passes counts as well, so that such a host is always judged again.
    */
-  #lastLook(rollout: Rollout, host: LiveHost): TelemetryVerdict | undefined {
-    const looked = this.#looked.get(rollout)?.get(host.stored.name);
-    return looked?.tickCount === host.tickCount && host.incidents.length === 0 ? looked.verdict : undefined;
+  #standingVerdict({ rollout, host }: Soaking): TelemetryVerdict | undefined {
+    const last = this.#verdicts.get(rollout)?.get(host.stored.name);
+    return last?.tickCount === host.tickCount && host.incidents.length === 0 ? last.verdict : undefined;
   }
 
-  #baselineOf(state: State, rollout: Rollout, part: RolloutHost, host: LiveHost): StackSeries | null {
+  #newVerdict(soaking: Soaking, nowMs: number, found: LookupCache): TelemetryVerdict {
+    const { rollout, part, host } = soaking;
+    const { telemetry: limits, sustainedFailureSeconds } = rollout.plan.policy;
+    const seen = this.#gather(soaking, nowMs, new SeriesReader(found));
+    const verdict = judgeTelemetry(limits, sustainedFailureSeconds, seen, part.telemetry, nowMs);
+    const verdicts = this.#verdicts.get(rollout) ?? new Map<string, LastVerdict>();
+    this.#verdicts.set(rollout, verdicts.set(part.name, { tickCount: host.tickCount, verdict }));
+    return verdict;
+  }
+
+  #lookupsOf(soaking: Soaking, nowMs: number, found: LookupCache): readonly Lookup[] {
+    if (this.#standingVerdict(soaking) !== undefined) return [];
+    const reader = new SeriesReader(found);
+    this.#gather(soaking, nowMs, reader);
+    return reader.lookups;
+  }
+
+  /** Incomplete while the reader misses something. */
+  #gather(soaking: Soaking, nowMs: number, reader: SeriesReader): SoakTelemetry {
+    const { rollout, part, host } = soaking;
+    const soakStartedAtMs = (part.soakDueAtMs ?? nowMs) - rollout.plan.policy.soakSeconds * 1000;
+    const fromMs = Math.max(soakStartedAtMs, nowMs - RECENT_MS);
+    const soak = reader.read(host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
+    // Silence is compared with nothing.
+    const isSilent = soak.samples.length === 0;
+    return {
+      soakStartedAtMs,
+      soak,
+      baseline: isSilent ? null : this.#baselineOf(soaking, reader),
+      peers: isSilent ? [] : this.#peersOf(rollout, nowMs, reader),
+    };
+  }
+
+  #baselineOf({ rollout, part, host }: Soaking, reader: SeriesReader): StackSeries | null {
     const known = this.#baselines.get(rollout) ?? new Map<string, StackSeries | null>();
     this.#baselines.set(rollout, known);
     const kept = known.get(part.name);
     if (kept !== undefined) return kept;
+    if (part.previousRelease === null) return null;
     const untilMs = part.dispatchedAtMs ?? 0;
-    const series = readSeries(state, host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs, untilMs);
-    const baseline = part.previousRelease === null || series.samples.length === 0 ? null : series;
-    known.set(part.name, baseline);
+    const series = reader.read(host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs, untilMs);
+    const baseline = series.samples.length === 0 ? null : series;
+    if (!reader.misses) known.set(part.name, baseline);
     return baseline;
   }
 
-  #peersOf(state: State, rollout: Rollout, nowMs: number): readonly StackSeries[] {
+  #peersOf(rollout: Rollout, nowMs: number, reader: SeriesReader): readonly StackSeries[] {
     const kept = this.#peers.get(rollout);
     if (kept !== undefined && nowMs - kept.atMs < PEERS_KEPT_MS) return kept.value;
+    const fromMs = nowMs - RECENT_MS;
     const value: StackSeries[] = [];
-    for (const name of rollout.pending.flatMap((names) => [...names].slice(0, 4 * MAX_PEERS))) {
-      const host = state.fleet.hostByName(name);
-      if (value.length >= MAX_PEERS || host?.stored.status !== 'online') continue;
-      const series = readSeries(state, host, rollout.plan.stack, nowMs - RECENT_MS, nowMs, nowMs - RECENT_MS);
+    for (const host of this.#pendingOnline(rollout)) {
+      // What is missed may be a peer: as many are asked for as may still be needed.
+      if (value.length + reader.missed >= MAX_PEERS) break;
+      const series = reader.read(host, rollout.plan.stack, fromMs, nowMs, fromMs);
       if (series.samples.length > 0) value.push(series);
     }
-    this.#peers.set(rollout, { atMs: nowMs, value });
+    if (!reader.misses) this.#peers.set(rollout, { atMs: nowMs, value });
     return value;
   }
+
+  *#pendingOnline(rollout: Rollout): Generator<LiveHost> {
+    let count = 0;
+    for (const names of rollout.pending) {
+      for (const name of names) {
+        const host = this.#fleet.hostByName(name);
+        if (host?.stored.status !== 'online') continue;
+        if (count >= MAX_PEERS_READ) return;
+        count += 1;
+        yield host;
+      }
+    }
+  }
 }
 
-/** The stack's samples from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`. */
-function readSeries(
-  state: State,
-  host: LiveHost,
-  stack: string,
-  fromMs: number,
-  toMs: number,
-  incidentsFromMs: number,
-): StackSeries {
-  const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
-  const incidents = readIncidents(host, stack, incidentsFromMs, toMs);
-  if (host.newestMs < fromMs + skewMs) return { samples: [], ...incidents };
-  const ids = new Set(state.store.containers.numbersOfStack(host.stored.id, stack));
-  const samples: StackSample[] = [];
-  for (const tick of state.store.ticks.range(host.stored.id, fromMs + skewMs, toMs + skewMs)) {
-    const sample = sumStack(tick, ids, skewMs);
-    if (sample !== null) samples.push(sample);
-  }
-  return { samples, ...incidents };
-}
+/** Reads series out of what was found, and notes the lookups that this takes. */
+class SeriesReader {
+  readonly #found: LookupCache;
+  readonly lookups: Lookup[] = [];
+  /** How many of them were not found. */
+  missed = 0;
 
-/** Null: the tick holds no container of the stack. */
-function sumStack(tick: StoredTick, ids: ReadonlySet<number>, skewMs: number): StackSample | null {
-  let isSeen = false;
-  let memoryMb: number | null = null;
-  let cpuPercent: number | null = null;
-  for (const { id, metrics } of decodeSample(tick.sample).containers ?? []) {
-    if (!ids.has(id)) continue;
-    isSeen = true;
-    if (metrics.memory_usage_mb !== null) memoryMb = (memoryMb ?? 0) + metrics.memory_usage_mb;
-    if (metrics.cpu_percent !== null) cpuPercent = (cpuPercent ?? 0) + metrics.cpu_percent;
+  constructor(found: LookupCache) {
+    this.#found = found;
   }
-  return isSeen ? { atMs: tick.recordedAtMs - skewMs, memoryMb, cpuPercent } : null;
+
+  get misses(): boolean {
+    return this.missed > 0;
+  }
+
+  /**
+   * The stack's samples from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`. Without
+   * samples where they were not found.
+   */
+  read(host: LiveHost, stack: string, fromMs: number, toMs: number, incidentsFromMs: number): StackSeries {
+    const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
+    const incidents = readIncidents(host, stack, incidentsFromMs, toMs);
+    if (host.newestMs < fromMs + skewMs) return { samples: [], ...incidents };
+    const lookup: LookupOf<'stack_usage'> = {
+      kind: 'stack_usage',
+      hostId: host.stored.id,
+      stack,
+      fromMs: fromMs + skewMs,
+      toMs: toMs + skewMs,
+    };
+    this.lookups.push(lookup);
+    if (!this.#found.has(lookup)) {
+      this.missed += 1;
+      return { samples: [], ...incidents };
+    }
+    const samples = this.#found.get(lookup).samples.map(({ recordedAtMs, memoryMb, cpuPercent }) => {
+      return { atMs: recordedAtMs - skewMs, memoryMb, cpuPercent };
+    });
+    return { samples, ...incidents };
+  }
 }
 
 function readIncidents(host: LiveHost, stack: string, fromMs: number, toMs: number): Omit<StackSeries, 'samples'> {

@@ -1,12 +1,10 @@
-/**
- * The fleet in memory: what the writer must know to judge the next command without reading the database. It is a copy
- * of what is stored, changed only inside the writer's transaction; when a transaction fails, it is loaded anew.
- */
+/** Hosts, tokens and what is known of containers, in memory: enough to decide nearly every command without the store. */
 import { invariant } from '../../domain/errors.ts';
 import type { Host } from '../../domain/host.ts';
-import type { Store, StoredHost, StoredTick, StoredToken } from '../../domain/store.ts';
+import type { StoredHost, StoredTick, StoredToken } from '../../domain/records.ts';
+import type { HostSnapshot, Snapshot } from '../../domain/store.ts';
 import type { KnownContainer } from '../../telemetry/container-presence.ts';
-import { decodeHostMetrics, decodeSample } from '../../telemetry/sample-codec.ts';
+import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import { LatestTick } from './latest-tick.ts';
 
 /** Something that happened to a container of a stack, by the server's clock. */
@@ -65,9 +63,6 @@ export function noteLatest(host: LiveHost, tick: StoredTick, hasContainers: bool
   if (hasContainers) host.latestWithContainers = latest;
 }
 
-/** How far back the latest tick with containers is looked for when the fleet is loaded. */
-const MAX_LOOK_BACK = 240;
-
 export class Fleet {
   readonly #hosts = new Map<number, LiveHost>();
   readonly #hostsByName = new Map<string, LiveHost>();
@@ -76,42 +71,34 @@ export class Fleet {
   readonly #tokensByNumber = new Map<number, LiveToken>();
   /** Tokens whose last use is newer here than in the store, and that no stored tick testifies. */
   readonly usesToKeep = new Set<number>();
-  /** Names of hosts whose status or labels changed and whose rollouts have not been told yet. */
-  readonly news = new Set<string>();
+  /** When such uses were last stored, by the server's wall clock. */
+  usesKeptAtMs = 0;
+  /** Names of hosts whose status or labels have changed since their rollouts were last reconsidered. */
+  readonly changedHosts = new Set<string>();
 
-  /** Reads everything; nothing of an earlier state survives. */
-  static load(store: Store): Fleet {
+  static load(snapshot: Snapshot): Fleet {
     const fleet = new Fleet();
-    for (const stored of store.hosts.all()) fleet.addHost(stored);
-    for (const token of store.tokens.all()) fleet.putToken(token);
-    for (const container of store.containers.allPresent()) {
+    for (const token of snapshot.tokens) fleet.putToken(token);
+    for (const host of snapshot.hosts) fleet.#loadHost(host);
+    for (const container of snapshot.containers) {
       const host = fleet.hostByNumber(container.hostId);
       const { id, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs: sinceMs } = container;
       const absence = sinceMs === null ? null : { lastSeenAtMs, sinceMs };
       host.containers.set(container.containerId, { id, fingerprint, unhealthy, absence });
     }
-    for (const host of fleet.hosts()) {
-      host.newestMs = store.ticks.newestMs(host.stored.id) ?? 0;
-      fleet.#loadLatest(store, host);
-    }
     return fleet;
   }
 
-  #loadLatest(store: Store, host: LiveHost): void {
-    let looked = 0;
-    for (const tick of store.ticks.newestLive(host.stored.id)) {
-      const kept = new LatestTick().take(tick);
-      host.latest ??= kept;
-      host.lastSeenAtMs ??= tick.receivedAtMs;
-      const { containers } = decodeSample(tick.sample);
-      if (containers !== null) host.latestWithContainers = looked === 0 ? host.latest : kept;
-      looked += 1;
-      if (containers !== null || looked >= MAX_LOOK_BACK) break;
-    }
-    const token = host.latest === null ? undefined : this.#tokensByNumber.get(host.latest.tokenNumber);
-    if (token !== undefined && host.latest !== null) {
-      token.lastUsedAtMs = Math.max(token.lastUsedAtMs ?? 0, host.latest.receivedAtMs);
-    }
+  #loadHost({ host: stored, newestMs, latest, latestWithContainers }: HostSnapshot): void {
+    const host = this.addHost(stored);
+    host.newestMs = newestMs ?? 0;
+    if (latest === null) return;
+    host.latest = new LatestTick().take(latest);
+    host.lastSeenAtMs = latest.receivedAtMs;
+    if (latestWithContainers === latest) host.latestWithContainers = host.latest;
+    else if (latestWithContainers !== null) host.latestWithContainers = new LatestTick().take(latestWithContainers);
+    const token = this.#tokensByNumber.get(latest.tokenNumber);
+    if (token !== undefined) token.lastUsedAtMs = Math.max(token.lastUsedAtMs ?? 0, latest.receivedAtMs);
   }
 
   hosts(): Iterable<LiveHost> {
@@ -122,7 +109,7 @@ export class Fleet {
     return this.#hosts.size;
   }
 
-  /** The host of a number that the store itself gave out. */
+  /** The host of a number that was given out. */
   hostByNumber(id: number): LiveHost {
     const host = this.#hosts.get(id);
     invariant(host !== undefined, `host ${id} is known`);

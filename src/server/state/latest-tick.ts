@@ -1,4 +1,4 @@
-import type { StoredTick } from '../../domain/store.ts';
+import type { StoredTick } from '../../domain/records.ts';
 
 /** Room beyond a sample's length: the next one, with numbers a little longer, fits as well. */
 const SPARE_BYTES = 64;

@@ -1,11 +1,8 @@
-/**
- * Releases, quarantines and open rollouts in memory: a copy of what is stored, changed only inside the writer's
- * transaction, and loaded anew when one fails.
- */
-import { invariant } from '../../domain/errors.ts';
+/** Releases, quarantines, epochs and open rollouts in memory. */
+
+import type { StoredQuarantine } from '../../domain/records.ts';
 import type { Release } from '../../domain/release.ts';
-import type { RolloutHost } from '../../domain/rollout.ts';
-import type { Store, StoredQuarantine } from '../../domain/store.ts';
+import type { Snapshot } from '../../domain/store.ts';
 import { isExpected, occupies } from '../../rollout/host-bucket.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import { isOpen } from '../../rollout/rollout-state.ts';
@@ -13,20 +10,6 @@ import { isOpen } from '../../rollout/rollout-state.ts';
 /** One stack on one host; the separator occurs in neither name. */
 function place(stack: string, host: string): string {
   return `${stack} ${host}`;
-}
-
-/** A rollout from its rows, with its hosts in the order of the plan. */
-export function restoreRollout(store: Store, id: string): Rollout | undefined {
-  const stored = store.rollouts.find(id);
-  if (stored === undefined) return undefined;
-  const rows = new Map<string, RolloutHost>();
-  for (const host of store.rollouts.hosts(id)) rows.set(host.name, host);
-  const hosts = stored.plan.waves.flat().map((name) => {
-    const host = rows.get(name);
-    invariant(host !== undefined, `rollout ${id} has a row for '${name}'`);
-    return host;
-  });
-  return Rollout.restore({ ...stored, hosts });
 }
 
 export class RolloutIndex {
@@ -37,16 +20,12 @@ export class RolloutIndex {
   readonly #byHost = new Map<string, Set<Rollout>>();
   readonly #epochs = new Map<string, number>();
 
-  static load(store: Store): RolloutIndex {
+  static load(snapshot: Snapshot): RolloutIndex {
     const index = new RolloutIndex();
-    for (const release of store.releases.all()) index.addRelease(release);
-    for (const quarantine of store.quarantines.active()) index.putQuarantine(quarantine);
-    for (const { stack, host, epoch } of store.rollouts.epochs()) index.noteEpoch(stack, host, epoch);
-    for (const id of store.rollouts.open()) {
-      const rollout = restoreRollout(store, id);
-      invariant(rollout !== undefined, `the open rollout ${id} is stored`);
-      index.addRollout(rollout);
-    }
+    for (const release of snapshot.releases) index.addRelease(release);
+    for (const quarantine of snapshot.quarantines) index.putQuarantine(quarantine);
+    for (const { stack, host, epoch } of snapshot.epochs) index.noteEpoch(stack, host, epoch);
+    for (const stored of snapshot.rollouts) index.addRollout(Rollout.restore(stored));
     return index;
   }
 
@@ -84,7 +63,7 @@ export class RolloutIndex {
   }
 
   /** Forgets a rollout that expects nothing more. Returns whether it did. */
-  closeIfSettled(rollout: Rollout): boolean {
+  closeIfOver(rollout: Rollout): boolean {
     if (isOpen(rollout.progress.status) || rollout.inFlight.size > 0) return false;
     for (const host of rollout.hosts.values()) if (occupies(rollout.plan, host)) return false;
     this.#rollouts.delete(rollout.plan.id);

@@ -1,19 +1,38 @@
-import type { Store } from '../../domain/store.ts';
+import type { Snapshot, Store } from '../../domain/store.ts';
 import { RolloutDriver } from '../rollouts/rollout-driver.ts';
+import { SoakJudge } from '../rollouts/soak-judge.ts';
+import { Changes } from './changes.ts';
 import { Fleet } from './fleet.ts';
+import { Numbers } from './numbers.ts';
 import { RolloutIndex } from './rollout-index.ts';
 
-/** The store and what is remembered of it. The copies change only inside the writer's transaction. */
+/**
+ * Everything that commands are decided on. It is what is stored and what the batch under way has changed; when that
+ * cannot be committed, the whole state is dropped and loaded again.
+ */
 export interface State {
-  readonly store: Store;
   readonly fleet: Fleet;
   readonly index: RolloutIndex;
   readonly driver: RolloutDriver;
+  readonly judge: SoakJudge;
+  readonly numbers: Numbers;
+  readonly changes: Changes;
+  /** Since when commands have been taken without a break: silence before that is no evidence against a host. */
+  readonly listeningSinceMs: number;
 }
 
-/** Reads everything; nothing of an earlier state survives. */
-export function loadState(store: Store): State {
-  const fleet = Fleet.load(store);
-  const index = RolloutIndex.load(store);
-  return { store, fleet, index, driver: new RolloutDriver(store, fleet, index) };
+/** A store and the state that was loaded from it. */
+export interface Attached {
+  readonly store: Store;
+  readonly state: State;
+}
+
+export function loadState(snapshot: Snapshot, listeningSinceMs: number): State {
+  const numbers = new Numbers(snapshot.numbers);
+  const changes = new Changes(numbers);
+  const fleet = Fleet.load(snapshot);
+  const index = RolloutIndex.load(snapshot);
+  const driver = new RolloutDriver(fleet, index, numbers, changes);
+  const judge = new SoakJudge(fleet, index, driver);
+  return { fleet, index, driver, judge, numbers, changes, listeningSinceMs };
 }

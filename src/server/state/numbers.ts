@@ -1,0 +1,15 @@
+import type { LastNumbers, Numbered } from '../../domain/store.ts';
+
+/** Gives out the numbers of everything that is counted. A number is never given out twice, whatever becomes of its row. */
+export class Numbers {
+  readonly #last: Record<Numbered, number>;
+
+  constructor(last: LastNumbers) {
+    this.#last = { ...last };
+  }
+
+  next(of: Numbered): number {
+    this.#last[of] += 1;
+    return this.#last[of];
+  }
+}
