@@ -76,7 +76,7 @@ export interface EventSpan {
   readonly host?: string | undefined;
 }
 
-/** A release's manifest: as it was sent, over which its digest is, and as it is read, with every default filled in. */
+/** A release's manifest, as it was sent (the digest is over that) and as it is read, with every default filled in. */
 export interface ReleaseManifest {
   readonly sent: unknown;
   readonly manifest: Manifest;
@@ -204,7 +204,7 @@ export class NexusClient {
     return this.#connection.send({ method: 'GET', path: '/v1/events', query }, logEventListBodySchema);
   }
 
-  /** `manifest` is sent as it is: the digest is over exactly that. A known one is answered as it was stored. */
+  /** Sends `manifest` unchanged, because the digest is over exactly that. A known release is answered as it was stored. */
   createRelease(manifest: unknown): Promise<ReleaseBody> {
     return this.#connection.send({ method: 'POST', path: '/v1/releases', body: manifest }, releaseBodySchema);
   }
@@ -233,7 +233,7 @@ export class NexusClient {
     );
   }
 
-  /** What `body` would do; changes nothing. */
+  /** Shows what `body` would do, without changing anything. */
   planRollout(body: CreateRolloutBody): Promise<RolloutPlanBody> {
     return this.#connection.send(
       { method: 'POST', path: '/v1/rollouts/plan', body, bodySchema: createRolloutSchema },
@@ -246,7 +246,7 @@ export class NexusClient {
     return { rollouts: await this.#readAll('/v1/rollouts', rolloutListBodySchema, 'rollouts'), next_cursor: null };
   }
 
-  /** Null where there is none yet. */
+  /** Null where there is no rollout yet. */
   async newestRollout(): Promise<RolloutSummaryBody | null> {
     const call = { method: 'GET', path: '/v1/rollouts', query: { limit: 1 } } as const;
     const { rollouts } = await this.#connection.send(call, rolloutListBodySchema);

@@ -235,7 +235,7 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   host_left: () => say('was archived and left the rollout', 'warning'),
 };
 
-/** The entry's words by a table that was made for known names; an own property, so that 'constructor' is none. */
+/** Looks up own properties only, because a name from outside may be 'constructor'. */
 function lookUp(table: Readonly<Record<string, Describe>>, name: string): Describe | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }

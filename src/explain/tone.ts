@@ -1,6 +1,6 @@
 /**
- * What a sentence means for whoever reads it. The command line paints it, a page styles it, and an alert derives its
- * severity from it: none of them looks into the words.
+ * What a sentence means to its reader. The command line paints it, a page styles it, and an alert derives its severity
+ * from it, without interpreting the words.
  */
 export type Tone =
   /** A fact, neither good nor bad. */
@@ -10,11 +10,11 @@ export type Tone =
   /** Under way as planned. */
   | 'active'
   | 'good'
-  /** May turn bad, or waits for somebody. */
+  /** May turn bad, or waits for a person. */
   | 'warning'
   | 'bad';
 
-/** Words for a person, and what they mean. Without a terminal's escape sequences, but not yet safe to print. */
+/** Words for a person, and what they mean. The words may contain text from outside: a terminal must not print it as it is. */
 export interface Sentence {
   readonly text: string;
   readonly tone: Tone;

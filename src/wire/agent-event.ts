@@ -85,7 +85,7 @@ export const agentEventSchema = z.object({
 export type AgentEventBody = z.input<typeof agentEventSchema>;
 type ParsedEvent = z.output<typeof eventSchema>;
 
-/** A parsed event as the core knows it. */
+/** The parsed event in the terms of the domain. */
 export function readEvent(event: ParsedEvent): AgentEvent {
   switch (event.type) {
     case 'dispatch_ack':
@@ -150,14 +150,14 @@ export const dispatchBodySchema = z.object({
   release: z.string(),
   soak_seconds: z.number(),
   epoch: z.number(),
-  /** Present only when the host soaks and its telemetry has regressed for too long: it is to fail, as by a probe. */
+  /** Present when the telemetry of the soaking host has regressed for too long: the host must fail, as by a probe. */
   regressed: z.object({ reason: z.string() }).optional(),
 });
 export type DispatchBody = z.output<typeof dispatchBodySchema>;
 
 /** `GET /v1/agent/state`. */
 export const agentStateBodySchema = z.object({
-  /** The name that the server knows this host by: what an event's `hostname` must be. */
+  /** The name of this host at the server, and so the `hostname` of its events. */
   hostname: z.string(),
   rollouts: z.array(
     z.object({
@@ -167,7 +167,7 @@ export const agentStateBodySchema = z.object({
       state: z.string(),
       last_event_seq: z.number(),
       soak_due_at: z.string().nullable(),
-      /** What ran before, by this host's own ack: where a rollback leads. */
+      /** The release that ran before, according to the host's own ack: a rollback returns to it. */
       previous_release: z.string().nullable(),
       epoch: z.number().nullable(),
     }),

@@ -1,7 +1,7 @@
 /**
- * Nearly every telemetry body is in order, and a schema that can say what is wrong costs many times as much as seeing
- * that nothing is. So a body is read here first, in one pass. It counts as read only when `telemetrySchema` takes it as
- * it stands, and then it is the same tick; whatever is in doubt is left to the schema, which judges and finds the words.
+ * Nearly every telemetry body is valid, and a schema that can say what is wrong costs many times as much as seeing that
+ * nothing is. So a body is read here first, in one pass. It is accepted only where `telemetrySchema` accepts it
+ * unchanged, and the tick is the same; whatever is in doubt is left to the schema, which decides and explains.
  */
 import { parseInstant } from '../domain/instant.ts';
 import {
@@ -29,7 +29,7 @@ const NO_METRICS: ContainerMetrics = {
   block_write_bytes: null,
 };
 
-/** Reads one body; what it returns is worth nothing once `isInDoubt`. */
+/** Reads one body; its result must not be used once `isInDoubt`. */
 class PlainReader {
   isInDoubt = false;
 
@@ -125,7 +125,7 @@ class PlainReader {
   #container(value: unknown): ContainerReport {
     const container = this.#fields(value);
     return {
-      // The store keeps Unicode only: half a surrogate pair would be one id in memory and another on disk.
+      // The store keeps only valid Unicode: half a surrogate pair would be one id in memory and another on disk.
       containerId: this.#requiredText(container['container_id'], TELEMETRY_LIMITS.maxContainerId).toWellFormed(),
       identity: {
         name: this.#requiredText(container['name'], TELEMETRY_LIMITS.maxContainerName),
@@ -147,7 +147,7 @@ class PlainReader {
     if (value === null || value === undefined) return null;
     if (!Array.isArray(value) || value.length > TELEMETRY_LIMITS.maxContainers) return this.#doubt(null);
     const reports = value.map((container) => this.#container(container));
-    // One that is listed twice: the schema's reader knows which report counts.
+    // The schema's reader decides which report counts for a container that is listed twice.
     return new Set(reports.map((report) => report.containerId)).size === reports.length ? reports : this.#doubt(null);
   }
 
@@ -165,7 +165,7 @@ class PlainReader {
   }
 }
 
-/** The tick of a parsed body that keeps every rule at first sight; undefined where only the schema can tell. */
+/** The tick of a parsed body that is plainly valid; undefined where only the schema can decide. */
 export function readPlainTick(body: unknown): Tick | undefined {
   const reader = new PlainReader();
   const tick = reader.tick(body);

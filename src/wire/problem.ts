@@ -3,7 +3,7 @@ import { describeIssue, type FieldError, fieldErrorsOf } from './describe-issue.
 
 export type { FieldError } from './describe-issue.ts';
 
-/** RFC 9457 problem details, as every error of the API is answered (but 401 on the agent API, which has no body). */
+/** RFC 9457 problem details: the body of every error of the API, except of 401 on the agent API, which has none. */
 export const problemSchema = z.looseObject({
   type: z.string(),
   title: z.string(),

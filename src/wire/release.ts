@@ -30,7 +30,7 @@ const probeName = z
 
 const httpCheck = z.strictObject({
   url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2048),
-  /** Any status below 400 when left out. */
+  /** Without it, any status below 400. */
   status: z.int().min(100).max(599).optional(),
 });
 const tcpCheck = z.strictObject({
@@ -75,7 +75,7 @@ const policySchema = z.strictObject({
   soak_seconds: z.int().min(0).max(604_800).default(DEFAULT_POLICY.soakSeconds),
   sustained_failure_seconds: z.int().min(0).max(86_400).default(DEFAULT_POLICY.sustainedFailureSeconds),
   on_health_failure: z.enum(['halt', 'rollback-and-halt']).default(DEFAULT_POLICY.onHealthFailure),
-  /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as not judged. */
+  /** A soak without telemetry of the stack holds with `required`, and passes as not judged with `judged`. */
   telemetry: z.enum(['judged', 'required', 'off']).default(DEFAULT_TELEMETRY_LIMITS.mode),
   telemetry_limits: telemetryPolicy.optional(),
 });

@@ -35,7 +35,7 @@ export type CreateRolloutBody = z.input<typeof createRolloutSchema>;
 /** `POST /v1/rollouts/{id}/abort`. */
 export const abortRolloutSchema = z.strictObject({
   reason: z.string().max(1000).optional(),
-  /** Also bring the hosts that were touched back to what they ran before, by new rollouts. */
+  /** Also roll the touched hosts back to what they ran before, by new rollouts. */
   rollback: z.boolean().optional(),
 });
 export type AbortRolloutBody = z.input<typeof abortRolloutSchema>;
@@ -83,7 +83,7 @@ const rolloutSummaryBodySchema = z.object({
   state: z.enum(ROLLOUT_STATES),
   state_since: z.string(),
   reason: z.string(),
-  /** From 0. */
+  /** Counted from 0. */
   current_wave: z.number(),
   created_at: z.string(),
   max_in_flight: z.number(),
@@ -116,7 +116,7 @@ export const rolloutListBodySchema = z.object({
 });
 export type RolloutListBody = z.output<typeof rolloutListBodySchema>;
 
-/** `POST /v1/rollouts/plan`: what would happen; nothing is changed. */
+/** `POST /v1/rollouts/plan`: the rollout that a request would start. */
 export const rolloutPlanBodySchema = z.object({
   stack: z.string(),
   release: z.string(),
@@ -134,12 +134,12 @@ export const rolloutPlanBodySchema = z.object({
 });
 export type RolloutPlanBody = z.output<typeof rolloutPlanBodySchema>;
 
-/** `POST /v1/rollouts/{id}/replay`: the log folded again, beside what is stored. */
+/** `POST /v1/rollouts/{id}/replay`: the comparison of the replayed log with what is stored. */
 export const replayBodySchema = z.object({
   equal: z.boolean(),
   entries: z.number(),
   hosts: z.number(),
-  /** What differs: `rollout` or host names; at most 100. */
+  /** `rollout` or the names of hosts that differ, at most 100. */
   differences: z.array(z.string()),
 });
 export type ReplayBody = z.output<typeof replayBodySchema>;

@@ -27,8 +27,8 @@ const requiredText = (max: number) => z.string().min(1).max(max);
 const WRONG_TEXT = 'must be a string';
 
 /**
- * One error for a whole list or map, at its first wrong entry: a body may hold a million of them, and an error for
- * each would cost the server seconds and, where zod hands them on as arguments, its stack.
+ * A whole list or map gives one error, at its first wrong entry: a body may contain a million of them, and an error for
+ * each would cost the server seconds and, where zod passes them on as arguments, its stack.
  */
 const textList = z
   .custom<string[]>()
@@ -90,7 +90,7 @@ const containerSchema = z.object({
   started_at: instantText.nullish(),
   finished_at: instantText.nullish(),
   ports: textList.nullish(),
-  // PHP encodes an empty map as an empty array; a list with anything in it is still refused.
+  // PHP encodes an empty map as an empty array; a list with entries is still refused.
   labels: z.preprocess((value) => (Array.isArray(value) && value.length === 0 ? {} : value), textMap.nullish()),
   metrics: containerMetricsSchema.nullish(),
 });
@@ -107,7 +107,7 @@ export const telemetryBatchSchema = z.object({
   ticks: z.array(telemetrySchema).min(1).max(TELEMETRY_LIMITS.maxBatchTicks),
 });
 
-/** The batch without a look into its ticks: they are read one by one, so that their errors stay few. */
+/** The batch around its ticks, which are read one by one so that their errors stay few. */
 const batchEnvelopeSchema = z.object({
   ticks: z.array(z.unknown()).min(1).max(TELEMETRY_LIMITS.maxBatchTicks),
 });
@@ -130,7 +130,7 @@ function readContainerMetrics(body: z.output<typeof containerMetricsSchema> | nu
 
 function readContainer(body: ParsedContainer): ContainerReport {
   return {
-    // The store keeps Unicode only. Made whole here, half a surrogate pair is one and the same id in memory and on disk.
+    // The store keeps only valid Unicode: half a surrogate pair would be one id in memory and another on disk.
     containerId: body.container_id.toWellFormed(),
     identity: {
       name: body.name,
@@ -148,7 +148,7 @@ function readContainer(body: ParsedContainer): ContainerReport {
   };
 }
 
-/** The same container twice in one tick is one container: the last report of it counts. */
+/** A container that a tick lists twice is one container: its last report counts. */
 function readContainers(bodies: readonly ParsedContainer[]): ContainerReport[] {
   const reports = new Map<string, ContainerReport>();
   for (const body of bodies) {
@@ -161,7 +161,7 @@ function readContainers(bodies: readonly ParsedContainer[]): ContainerReport[] {
 function readTick(body: ParsedTelemetry): Tick {
   const facts = body.host.facts;
   return {
-    // The schema has read it once already and refused what cannot be read.
+    // The schema has refused what cannot be read.
     recordedAtMs: parseInstant(body.recorded_at) ?? Number.NaN,
     facts: {
       cpuCount: facts?.cpu_count ?? null,
@@ -186,7 +186,7 @@ function skewError(tick: Pick<Tick, 'recordedAtMs'>, receivedAtMs: number, maxAg
   return undefined;
 }
 
-/** By the schema alone: slower than {@link readPlainTick}, and the judge of what that one leaves open. */
+/** Reads by the schema alone: slower than {@link readPlainTick}, and decides what that leaves open. */
 export function readBySchema(input: unknown): Parsed<Tick> {
   const parsed = parseWith(telemetrySchema, input);
   return parsed.ok ? { ok: true, value: readTick(parsed.value) } : parsed;
@@ -197,7 +197,7 @@ function readShape(input: unknown): Parsed<Tick> {
   return tick === undefined ? readBySchema(input) : { ok: true, value: tick };
 }
 
-/** Holds a tick's clock against the server's. */
+/** Compares a tick's clock with the server's. */
 export function checkClock<T extends Pick<Tick, 'recordedAtMs'>>(tick: T, receivedAtMs: number): Parsed<T> {
   const message = skewError(tick, receivedAtMs, TELEMETRY_LIMITS.maxAgeMs);
   return message === undefined ? { ok: true, value: tick } : { ok: false, errors: [{ path: 'recorded_at', message }] };
@@ -209,7 +209,7 @@ export function parseTelemetry(input: unknown, receivedAtMs: number): Parsed<Tic
   return shaped.ok ? checkClock(shaped.value, receivedAtMs) : shaped;
 }
 
-/** Reads a batch: all of it is good, or none of it is taken. */
+/** Reads a batch: either every tick is valid, or none is accepted. */
 export function parseTelemetryBatch(input: unknown, receivedAtMs: number): Parsed<Tick[]> {
   const envelope = parseWith(batchEnvelopeSchema, input);
   if (!envelope.ok) return envelope;
