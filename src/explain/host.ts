@@ -1,7 +1,7 @@
 /** Why a host is where it is, in a sentence that otherwise would have to be pieced together from five places. */
 import { assertNever } from '../domain/errors.ts';
 import { TELEMETRY_PROBE } from '../domain/rollout.ts';
-import { formatAgo, formatSpan, quote } from '../domain/words.ts';
+import { endSentence, formatAgo, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
 import { lastLine } from './log-entry.ts';
@@ -196,11 +196,6 @@ function predicateOf(snapshot: ExplainedSnapshot, host: RolloutHostBody): string
     default:
       return assertNever(stage);
   }
-}
-
-/** Ends a sentence that may have ended already, as those of the server do. */
-export function endSentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** One sentence, beginning with the host's name. */

@@ -1,9 +1,9 @@
 /** Why a rollout and its hosts are where they are, in sentences. */
 import { assertNever } from '../domain/errors.ts';
-import { formatAgo, formatSpan, plural, waveName } from '../domain/words.ts';
+import { endSentence, formatAgo, formatSpan, plural, waveName } from '../domain/words.ts';
 import type { LogEventBody } from '../wire/operator.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
-import { type ExplainedSnapshot, endSentence, explainHost } from './host.ts';
+import { type ExplainedSnapshot, explainHost } from './host.ts';
 import { agentEventOf, textOf } from './log-entry.ts';
 import {
   countsOf,

@@ -231,7 +231,7 @@ describe('event list', () => {
     const { data } = await server(t, ({ path }) => {
       calls += 1;
       if (calls === 2)
-        return { status: 503, body: { type: 'about:blank', title: 'x', status: 503, detail: 'restarting.' } };
+        return { status: 503, body: { type: 'about:blank', title: 'x', status: 503, detail: 'the server restarts' } };
       return {
         body: path.includes('after=0') ? { events: [event], next: 42 } : { events: [{ ...event, id: 43 }], next: 43 },
       };
@@ -246,6 +246,6 @@ describe('event list', () => {
         .map((line) => (JSON.parse(line) as { id: number }).id),
       [42, 43],
     );
-    assert.equal(terminal.err(), 'restarting. Waiting for the server.\nThe server is back.\n');
+    assert.equal(terminal.err(), 'the server restarts. Waiting for the server.\nThe server is back.\n');
   });
 });

@@ -1,4 +1,5 @@
 import { NexusError } from '../../domain/errors.ts';
+import { endSentence } from '../../domain/words.ts';
 import { printNote, type Terminal } from '../terminal/terminal.ts';
 
 /** A failure that a command which follows the server waits out: a restart or an overload. Throws every other one. */
@@ -17,7 +18,7 @@ export class OutageNotice {
   }
 
   failed(outage: NexusError): void {
-    if (!this.#isOut) printNote(this.#terminal, `${outage.message} Waiting for the server.`);
+    if (!this.#isOut) printNote(this.#terminal, `${endSentence(outage.message)} Waiting for the server.`);
     this.#isOut = true;
   }
 
