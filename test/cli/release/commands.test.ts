@@ -3,9 +3,15 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ReleaseBody } from '../../src/wire/release.ts';
-import { olderRelease, SENT_MANIFEST, SHOP_1_5, sampleQuarantine, sampleRelease } from '../client/sample-rollouts.ts';
-import { operate, type Routes } from './run-against.ts';
+import type { ReleaseBody } from '../../../src/wire/release.ts';
+import {
+  olderRelease,
+  SENT_MANIFEST,
+  SHOP_1_5,
+  sampleQuarantine,
+  sampleRelease,
+} from '../../client/sample-rollouts.ts';
+import { operate, type Routes } from '../run-against.ts';
 
 const COMPOSE = 'services: {front: {image: nginx}}';
 const QUARANTINED = sampleRelease({ quarantine: sampleQuarantine() });
@@ -85,7 +91,7 @@ describe('release create', () => {
 
   it('reads the compose file from a pipe', async (t) => {
     const { api, data } = await operate(t, { 'POST /v1/releases': { status: 201, body: sampleRelease() } });
-    const entry = resolve(import.meta.dirname, '../../bin/nexus.ts');
+    const entry = resolve(import.meta.dirname, '../../../bin/nexus.ts');
     await new Promise<void>((done, failed) => {
       const args = [entry, ...CREATE, '--compose', '-', '--json', '--data', data];
       const child = execFile(process.execPath, args, { env: {} }, (error) => (error ? failed(error) : done()));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RolloutBody } from '../../src/wire/rollout.ts';
-import type { FakeAnswer } from '../client/fake-api.ts';
+import type { RolloutBody } from '../../../src/wire/rollout.ts';
+import type { FakeAnswer } from '../../client/fake-api.ts';
 import {
   logEntry,
   olderRelease,
@@ -13,8 +13,8 @@ import {
   sampleRelease,
   sampleRollout,
   summaryOf,
-} from '../client/sample-rollouts.ts';
-import { operate, type Routes } from './run-against.ts';
+} from '../../client/sample-rollouts.ts';
+import { operate, type Routes } from '../run-against.ts';
 
 const HOSTS = [
   rolloutHost('web-1', { state: 'converged', epoch: 1 }),
