@@ -114,6 +114,30 @@ export interface FormStep {
 /** From version 0 to version 1 the mark came, and no field changed. */
 export const MARKED: FormStep = { forward: (fields) => fields, back: (fields) => fields };
 
+function damaged(what: string, mistake: string): NexusError {
+  return new NexusError(
+    'store_unavailable',
+    `a stored ${what} cannot be read (${mistake.startsWith('is ') ? 'it ' : ''}${mistake}): the database is damaged; ` +
+      'stop Nexus, keep nexus.db aside and restore a backup',
+  );
+}
+
+/**
+ * Parses JSON that carries no version of its own, such as one column of a row: the version of the schema is its version.
+ * `what` completes 'a stored …'. Throws `store_unavailable`.
+ */
+export function parseStored<T>(what: string, json: string, shape: Shape<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw damaged(what, messageOf(error));
+  }
+  const mistake = shape(value);
+  if (mistake !== null) throw damaged(what, mistake);
+  return value as T;
+}
+
 const MARK = /^\{"v":(\d+)([,}])/;
 
 /** How one kind of value is stored. */
@@ -142,7 +166,7 @@ export class StoredForm<T extends object> {
     let upgraded = fields;
     for (const step of this.#steps.slice(version)) upgraded = step.forward(upgraded);
     const mistake = this.#shape(upgraded);
-    if (mistake !== null) throw this.#damaged(mistake);
+    if (mistake !== null) throw damaged(this.#what, mistake);
     return upgraded as T;
   }
 
@@ -171,17 +195,9 @@ export class StoredForm<T extends object> {
       );
       if (isObject(fields)) return { version, fields };
     } catch (error) {
-      throw this.#damaged(messageOf(error));
+      throw damaged(this.#what, messageOf(error));
     }
-    throw this.#damaged('it is not an object');
-  }
-
-  #damaged(mistake: string): NexusError {
-    return new NexusError(
-      'store_unavailable',
-      `a stored ${this.#what} cannot be read (${mistake}): the database is damaged; ` +
-        'stop Nexus, keep nexus.db aside and restore a backup',
-    );
+    throw damaged(this.#what, 'is not an object');
   }
 }
 

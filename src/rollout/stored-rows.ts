@@ -33,7 +33,7 @@ const limits = object<TelemetryLimits>({
   maxUnhealthySeconds: number,
 });
 
-const policyShape = object<ReleasePolicy>({
+export const policyShape = object<ReleasePolicy>({
   activationTimeoutSeconds: number,
   soakSeconds: number,
   sustainedFailureSeconds: number,

@@ -1,5 +1,6 @@
 import type { StoredContainer } from '../domain/records.ts';
 import type { ContainerReads } from '../domain/store.ts';
+import { listOf, parseStored, recordOf, text } from '../domain/stored-json.ts';
 import type { ContainerIdentity } from '../domain/telemetry.ts';
 import type { ContainerMarks } from '../domain/writes.ts';
 import type { Connection, SqlValue } from './connection.ts';
@@ -41,6 +42,9 @@ function readMarks(row: MarkRow): Omit<StoredContainer, 'identity'> {
   };
 }
 
+const PORTS = listOf(text);
+const LABELS = recordOf(text);
+
 function readRow(row: ContainerRow): StoredContainer {
   const identity: ContainerIdentity = {
     name: row.name,
@@ -51,8 +55,8 @@ function readRow(row: ContainerRow): StoredContainer {
     healthStatus: row.health_status,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
-    ports: JSON.parse(row.ports) as string[],
-    labels: JSON.parse(row.labels) as Record<string, string>,
+    ports: parseStored('list of ports', row.ports, PORTS),
+    labels: parseStored('set of labels', row.labels, LABELS),
   };
   return { ...readMarks(row), identity };
 }

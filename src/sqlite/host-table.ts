@@ -1,5 +1,6 @@
-import type { HostStatus, Labels } from '../domain/host.ts';
+import type { HostStatus } from '../domain/host.ts';
 import type { StoredHost } from '../domain/records.ts';
+import { parseStored, recordOf, text } from '../domain/stored-json.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
 interface HostRow {
@@ -17,12 +18,14 @@ interface HostRow {
   docker_version: string | null;
 }
 
+const LABELS = recordOf(text);
+
 function readRow(row: HostRow): StoredHost {
   return {
     id: row.id,
     name: row.name,
     status: row.status,
-    labels: JSON.parse(row.labels) as Labels,
+    labels: parseStored('set of labels', row.labels, LABELS),
     offlineAfterSeconds: row.offline_after_seconds,
     createdAtMs: row.created_at_ms,
     archivedAtMs: row.archived_at_ms,

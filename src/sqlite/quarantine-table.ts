@@ -1,4 +1,5 @@
 import type { StoredQuarantine } from '../domain/records.ts';
+import { listOf, parseStored, text } from '../domain/stored-json.ts';
 import type { Connection } from './connection.ts';
 
 interface QuarantineRow {
@@ -14,6 +15,8 @@ interface QuarantineRow {
   lifted_reason: string | null;
 }
 
+const PROBES = listOf(text);
+
 function readRow(row: QuarantineRow): StoredQuarantine {
   return {
     id: row.id,
@@ -21,7 +24,7 @@ function readRow(row: QuarantineRow): StoredQuarantine {
     release: row.release,
     rolloutId: row.rollout_id,
     host: row.host,
-    failingProbes: JSON.parse(row.failing_probes) as string[],
+    failingProbes: parseStored('quarantine', row.failing_probes, PROBES),
     output: row.output,
     sinceMs: row.since_ms,
     liftedAtMs: row.lifted_at_ms,

@@ -1,5 +1,7 @@
-import type { Release, ReleasePolicy } from '../domain/release.ts';
+import type { Release } from '../domain/release.ts';
 import type { ReleaseReads } from '../domain/store.ts';
+import { listOf, parseStored, wholeNumber } from '../domain/stored-json.ts';
+import { policyShape } from '../rollout/stored-rows.ts';
 import type { Connection } from './connection.ts';
 
 interface ReleaseRow {
@@ -10,6 +12,8 @@ interface ReleaseRow {
   published_ports: string;
   created_at_ms: number;
 }
+
+const PORTS = listOf(wholeNumber);
 
 export interface ReleaseTable extends ReleaseReads {
   /** In the order they came. */
@@ -34,8 +38,8 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
           stack: row.stack,
           version: row.version,
           createdAtMs: row.created_at_ms,
-          policy: JSON.parse(row.policy) as ReleasePolicy,
-          publishedPorts: JSON.parse(row.published_ports) as number[],
+          policy: parseStored('policy of a release', row.policy, policyShape),
+          publishedPorts: parseStored('release', row.published_ports, PORTS),
         }),
       ),
     insert: (number, release, manifest) => {

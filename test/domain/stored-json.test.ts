@@ -11,6 +11,7 @@ import {
   number,
   object,
   oneOf,
+  parseStored,
   recordOf,
   StoredForm,
   tagged,
@@ -55,6 +56,24 @@ for (const row of [
 
 test('a row of an older version is not the row of a value which that version could not hold', () => {
   assert.equal(LAMP.isRowOf('{"v":2,"name":"desk","watts":4.5,"colour":"white"}', { ...DESK, colour: 'red' }), false);
+});
+
+test('a column without a version of its own is checked as strictly', () => {
+  assert.deepEqual(parseStored('set of labels', '{"role":"web"}', recordOf(text)), { role: 'web' });
+  for (const [json, mistake] of [
+    [
+      '{"role":1}',
+      /^a stored set of labels cannot be read \(role is not a text\): the database is damaged; stop Nexus/,
+    ],
+    ['["web"]', /cannot be read \(it is not an object\)/],
+    ['{"role"', /cannot be read \(.*JSON/],
+  ] as const) {
+    assert.throws(
+      () => parseStored('set of labels', json, recordOf(text)),
+      (error) => error instanceof NexusError && error.code === 'store_unavailable' && mistake.test(error.message),
+      json,
+    );
+  }
 });
 
 const ALL = object<Record<string, unknown>>({
