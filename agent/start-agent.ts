@@ -5,7 +5,7 @@ import { delay } from '../src/runtime/wait.ts';
 import type { FileSystem } from './disk/file-system.ts';
 import type { LockStateDir } from './disk/lock-state-dir.ts';
 import type { RolloutParts, Rollouts } from './rollouts/start-rollouts.ts';
-import type { Verdict } from './server/judge-answer.ts';
+import type { AnswerVerdict } from './server/judge-answer.ts';
 import type { ServerTransport } from './server/transport.ts';
 import type { RunSettings } from './settings.ts';
 import { DEFAULT_PACING, Delivery, type DeliveryEnd, type DeliveryPacing } from './telemetry/delivery.ts';
@@ -114,7 +114,7 @@ async function runOnce(delivery: Delivery, { ticks, log, runtime, signal }: Agen
   return AGENT_EXIT.undelivered;
 }
 
-function explainVerdict(verdict: Exclude<Verdict, { kind: 'delivered' | 'unauthorized' }>): string {
+function explainVerdict(verdict: Exclude<AnswerVerdict, { kind: 'delivered' | 'unauthorized' }>): string {
   switch (verdict.kind) {
     case 'refused':
       return `the server answers ${verdict.status}: ${verdict.reasons.join('; ')}`;

@@ -10,7 +10,7 @@ import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
 import { type HttpListener, listen } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
-import { TelemetryIntake } from './intake/telemetry-intake.ts';
+import { ThreadedIntake } from './intake/threaded-intake.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
 import { every } from './runtime/wait.ts';
 import { startCompaction } from './server/compaction-loop.ts';
@@ -91,7 +91,7 @@ export async function openAppliance(config: ApplianceConfig, runtime: Runtime, l
   const writer = new Writer(runtime, log);
   const maintenance = new HistoryMaintenance(writer, runtime, log, config.retention);
   const dispatches = new HostDispatches(writer, runtime);
-  const intake = new TelemetryIntake(runtime, log);
+  const intake = new ThreadedIntake(runtime, log);
   const { remoteWrite } = config;
   const forwarder =
     remoteWrite && new Forwarder({ ...remoteWrite, store: () => writer.attached().store, runtime, log });

@@ -2,7 +2,7 @@ import { arrayAt, asObject, parseJson, textAt } from '../read-json.ts';
 import type { ServerReply } from './transport.ts';
 
 /** What the server's reply means for what was sent. */
-export type Verdict =
+export type AnswerVerdict =
   /** Stored durably. */
   | { readonly kind: 'delivered' }
   /** The server will never take it; `reasons` are its own words. */
@@ -39,7 +39,7 @@ function readReasons(body: Buffer): string[] {
 }
 
 /** `defaultWaitMs`: how long to wait after a 429 or 503 without a `Retry-After`. */
-export function judgeAnswer(reply: ServerReply, nowMs: number, defaultWaitMs: number): Verdict {
+export function judgeAnswer(reply: ServerReply, nowMs: number, defaultWaitMs: number): AnswerVerdict {
   if (reply.kind === 'silence') return { kind: 'failed', reason: reply.reason };
   const { status } = reply;
   if (status >= 200 && status < 300) return { kind: 'delivered' };

@@ -4,7 +4,7 @@ import { delay } from '../../src/runtime/wait.ts';
 import type { EngineFollower } from '../docker/engine-follower.ts';
 import { readContainerStats } from '../docker/engine-reader.ts';
 import { composeTick, rememberIdentities, slimIdentity, type TickContent } from './compose-tick.ts';
-import type { EncodedTick } from './outbox/stored-tick.ts';
+import type { EncodedTick } from './outbox/outbox-tick.ts';
 import type { ContainerSampler, ReadStats } from './sampling/container-sampler.ts';
 import type { HostSampler } from './sampling/host-sampler.ts';
 import { MAX_TICK_JSON_BYTES } from './telemetry-limits.ts';

@@ -1,6 +1,6 @@
 import { formatInstant } from '../../src/domain/instant.ts';
 import type { Log } from '../../src/domain/log.ts';
-import type { Verdict } from '../server/judge-answer.ts';
+import type { AnswerVerdict } from '../server/judge-answer.ts';
 import type { OutboxLosses } from './outbox/outbox.ts';
 
 /** Logs what becomes of the ticks: each change once, not each tick. */
@@ -22,7 +22,7 @@ export class DeliveryLog {
     this.#log.info({}, more ? 'the server answers again: sending what was kept' : 'the server answers again');
   }
 
-  notAnswering(verdict: Extract<Verdict, { kind: 'wait' | 'failed' }>): void {
+  notAnswering(verdict: Extract<AnswerVerdict, { kind: 'wait' | 'failed' }>): void {
     if (this.#trouble === verdict.kind) return;
     this.#trouble = verdict.kind;
     if (verdict.kind === 'failed') {

@@ -4,11 +4,11 @@ import type { Runtime } from '../../src/domain/runtime.ts';
 import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import { planBackoffMs } from '../async/backoff.ts';
-import { judgeAnswer, type Verdict } from '../server/judge-answer.ts';
+import { type AnswerVerdict, judgeAnswer } from '../server/judge-answer.ts';
 import type { ServerTransport } from '../server/transport.ts';
 import { DeliveryLog } from './delivery-log.ts';
 import type { Outbox, OutboxEntry } from './outbox/outbox.ts';
-import { compress, type EncodedTick, restoreJson, storedTickOf } from './outbox/stored-tick.ts';
+import { compress, type EncodedTick, outboxTickOf, restoreJson } from './outbox/outbox-tick.ts';
 import { composeBatch } from './plan-batch.ts';
 import { MAX_BATCH_JSON_BYTES } from './telemetry-limits.ts';
 
@@ -112,7 +112,7 @@ export class Delivery {
   }
 
   /** Tries the newest tick once, and the outbox after it; for `--once`. */
-  async flushOnce(): Promise<Verdict> {
+  async flushOnce(): Promise<AnswerVerdict> {
     const newest = this.#newest;
     if (newest === null) return { kind: 'failed', reason: 'there is no tick to send' };
     const verdict = await this.#sendNewest(newest);
@@ -156,7 +156,7 @@ export class Delivery {
     return this.#sendBatch();
   }
 
-  async #sendNewest(newest: NewestTick): Promise<Verdict> {
+  async #sendNewest(newest: NewestTick): Promise<AnswerVerdict> {
     const { json, recordedAtMs } = newest.tick;
     const verdict = await this.#send(LIVE_PATH, json);
     newest.tried = true;
@@ -228,7 +228,7 @@ export class Delivery {
     this.#batchTicks = 2;
   }
 
-  async #send(path: string, json: Buffer): Promise<Verdict> {
+  async #send(path: string, json: Buffer): Promise<AnswerVerdict> {
     const { server, runtime, pacing } = this.#options;
     const gzipped = json.length >= GZIP_FROM_BYTES;
     const body = { bytes: gzipped ? compress(json) : json, gzipped };
@@ -241,7 +241,7 @@ export class Delivery {
     return verdict;
   }
 
-  #account(verdict: Verdict, backoffMs: number): void {
+  #account(verdict: AnswerVerdict, backoffMs: number): void {
     // A request that was cut off because the agent stops says nothing about the server.
     if (this.#stopping?.aborted) return;
     const now = this.#options.runtime.monotonicMs();
@@ -261,7 +261,7 @@ export class Delivery {
   }
 
   async #keep(newest: NewestTick): Promise<void> {
-    newest.entry ??= await this.#options.outbox.append(storedTickOf(newest.tick));
+    newest.entry ??= await this.#options.outbox.append(outboxTickOf(newest.tick));
     this.#log.lost(this.#options.outbox.takeLosses());
   }
 

@@ -1,4 +1,4 @@
-import type { EncodedTick } from './outbox/stored-tick.ts';
+import type { EncodedTick } from './outbox/outbox-tick.ts';
 
 /** Measures this host and its containers, as a port. */
 export interface TickSource {

@@ -6,7 +6,7 @@ import type { CompactionFigures, QueueFigures } from './figures.ts';
 import type { History, HistoryRequest } from './history-query.ts';
 import type { Host } from './host.ts';
 import type { PageRequest, StoreSize } from './store.ts';
-import type { ContainerMetrics, HostMetrics } from './telemetry.ts';
+import type { ContainerMetrics, HostMetrics, ReportedTick, Tick } from './telemetry.ts';
 import type { Identity, Token } from './token.ts';
 
 export interface Commands {
@@ -59,4 +59,11 @@ export interface FleetQueries {
   queue(): QueueFigures;
   compaction(): CompactionFigures;
   storeSize(): StoreSize;
+}
+
+/** Turns the bodies of telemetry into ticks, packed as they are stored. */
+export interface TelemetryIntake {
+  /** Null: the body is not in order at first sight, and the schema must judge it. */
+  read(body: Uint8Array): Promise<ReportedTick | null> | ReportedTick | null;
+  pack(tick: Tick): ReportedTick;
 }

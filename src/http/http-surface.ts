@@ -5,7 +5,7 @@ import type { Dispatches } from '../domain/dispatch.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
-import type { Commands, FleetQueries, Identities, OutputGate, Readiness } from '../domain/ports.ts';
+import type { Commands, FleetQueries, Identities, OutputGate, Readiness, TelemetryIntake } from '../domain/ports.ts';
 import type { RolloutQueries } from '../domain/rollout-queries.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import type { AdminIdentity } from '../domain/token.ts';
@@ -25,7 +25,7 @@ import { Refusal } from './refusal.ts';
 import { releaseRoutes } from './release-routes.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import type { Exchange, Method, Route } from './route.ts';
-import { type TelemetryIntake, telemetryRoutes } from './telemetry-routes.ts';
+import { telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { writePieces } from './write-pieces.ts';
 

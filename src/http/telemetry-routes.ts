@@ -1,6 +1,5 @@
-import type { Commands } from '../domain/ports.ts';
+import type { Commands, TelemetryIntake } from '../domain/ports.ts';
 import type { Runtime } from '../domain/runtime.ts';
-import type { ReportedTick, Tick } from '../domain/telemetry.ts';
 import type { AgentIdentity } from '../domain/token.ts';
 import { JSON_LIMITS } from '../wire/json-text.ts';
 import {
@@ -27,13 +26,6 @@ function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentId
   throw new Refusal(
     problem(429, 'too many requests with this token', {}, { 'retry-after': String(retryAfterSeconds) }),
   );
-}
-
-/** Reads bodies that are in order at first sight, and gives ticks the form in which they are stored. */
-export interface TelemetryIntake {
-  /** Null: the schema must judge. */
-  read(body: Uint8Array): Promise<ReportedTick | null> | ReportedTick | null;
-  pack(tick: Tick): ReportedTick;
 }
 
 export function telemetryRoutes(

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { startThread } from '../../src/intake/telemetry-intake.ts';
+import { startThread } from '../../src/intake/threaded-intake.ts';
 import { SeededRandom } from '../domain/seeded-random.ts';
 import { bareTick, containerBody, type JsonObject } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';

@@ -12,7 +12,7 @@ import type { Retention } from '../../src/domain/history.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { type HttpListener, listen } from '../../src/http/http-server.ts';
 import { HttpSurface } from '../../src/http/http-surface.ts';
-import { TelemetryIntake } from '../../src/intake/telemetry-intake.ts';
+import { ThreadedIntake } from '../../src/intake/threaded-intake.ts';
 import { HistoryMaintenance } from '../../src/server/history/history-maintenance.ts';
 import { TokenIdentities } from '../../src/server/identities.ts';
 import { CommittedFleetQueries } from '../../src/server/queries/fleet-queries.ts';
@@ -70,7 +70,7 @@ export class FleetServer {
     const dispatches = new HostDispatches(writer, this.clock);
     const store = openStore(this.dataDir, this.clock.nowMs());
     await writer.attach(this.#options.watchStore?.(store) ?? store, () => {});
-    const intake = new TelemetryIntake(this.clock, this.log, this.#options.startThread);
+    const intake = new ThreadedIntake(this.clock, this.log, this.#options.startThread);
     const surface = new HttpSurface({
       commands: writer,
       telemetry: intake,
@@ -171,7 +171,7 @@ interface Running {
   readonly writer: Writer;
   readonly maintenance: HistoryMaintenance;
   readonly dispatches: HostDispatches;
-  readonly intake: TelemetryIntake;
+  readonly intake: ThreadedIntake;
   readonly listeners: readonly HttpListener[];
   readonly agents: HttpClient;
   readonly operator: Operator;

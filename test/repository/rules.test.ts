@@ -59,9 +59,6 @@ test('every deliberate mistake applies to the sources as they are', () => {
 
 const DECLARED_TYPE = /^(?<exported>export )?(?:declare )?(?:abstract )?(?:interface|type|class) (?<name>\w+)/gm;
 
-/** Names that still mean two things. It only ever gets shorter. */
-const STILL_AMBIGUOUS = ['Listing', 'StoredTick', 'TelemetryIntake', 'Verdict'];
-
 /** Two files may each have a private type of one name; a name that others import must mean one thing. */
 test('no exported type shares its name with another', () => {
   const files = new Map<string, string[]>();
@@ -75,9 +72,7 @@ test('no exported type shares its name with another', () => {
   }
   const ambiguous = [...exported].filter((name) => (files.get(name)?.length ?? 0) > 1);
   assert.deepEqual(
-    ambiguous
-      .filter((name) => !STILL_AMBIGUOUS.includes(name))
-      .map((name) => `${name}: ${files.get(name)?.join(', ')}`),
+    ambiguous.map((name) => `${name}: ${files.get(name)?.join(', ')}`),
     [],
   );
 });

@@ -4,7 +4,7 @@ import { makeDirectory } from '../../disk/make-directory.ts';
 import { planBatch } from '../plan-batch.ts';
 import { decodeSegment, encodeRecord } from './encode-segment.ts';
 import type { Outbox, OutboxEntry, OutboxLosses } from './outbox.ts';
-import type { StoredTick } from './stored-tick.ts';
+import type { OutboxTick } from './outbox-tick.ts';
 
 /** One file of the outbox. */
 interface Segment {
@@ -26,7 +26,7 @@ interface DiskEntry extends OutboxEntry {
   readonly segment: Segment;
 }
 
-function entryOf(tick: StoredTick, segment: Segment): DiskEntry {
+function entryOf(tick: OutboxTick, segment: Segment): DiskEntry {
   return { tick, segment };
 }
 
@@ -86,7 +86,7 @@ export class DiskOutbox implements Outbox {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  async append(tick: StoredTick): Promise<OutboxEntry> {
+  async append(tick: OutboxTick): Promise<OutboxEntry> {
     const record = encodeRecord(tick);
     const active = await this.#activeFor(record.length);
     try {
@@ -171,7 +171,7 @@ export class DiskOutbox implements Outbox {
   }
 
   /** Reads the waiting ticks of a file, which is not appended to from now on. An unreadable file counts as damaged. */
-  async #load(segment: Segment): Promise<readonly StoredTick[]> {
+  async #load(segment: Segment): Promise<readonly OutboxTick[]> {
     if (this.#active?.segment === segment) await this.#seal();
     const { waiting } = segment;
     try {

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { StoredTick } from './stored-tick.ts';
+import type { OutboxTick } from './outbox-tick.ts';
 
 /**
  * The outbox's file format: records one after the other, only ever appended.
@@ -21,7 +21,7 @@ const MAGIC = Buffer.from('NXT1', 'latin1');
 const HEADER_CRC_AT = 24;
 
 /** One record, ready to be appended. */
-export function encodeRecord(tick: StoredTick): Buffer {
+export function encodeRecord(tick: OutboxTick): Buffer {
   const record = Buffer.allocUnsafe(SEGMENT_HEADER_BYTES + tick.gzipped.length);
   MAGIC.copy(record, 0);
   record.writeUInt32LE(tick.gzipped.length, 4);
@@ -35,14 +35,14 @@ export function encodeRecord(tick: StoredTick): Buffer {
 
 /** The contents of a segment file. */
 export interface DecodedSegment {
-  readonly ticks: readonly StoredTick[];
+  readonly ticks: readonly OutboxTick[];
   /** Places where bytes were damaged or missing: at least one tick each. */
   readonly damaged: number;
 }
 
 /** Reads a segment file that may be damaged: a torn end and flipped bits cost only the records they hit. */
 export function decodeSegment(bytes: Buffer): DecodedSegment {
-  const ticks: StoredTick[] = [];
+  const ticks: OutboxTick[] = [];
   let damaged = 0;
   let at = 0;
   while (at < bytes.length) {

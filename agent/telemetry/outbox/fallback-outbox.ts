@@ -3,7 +3,7 @@ import type { Log } from '../../../src/domain/log.ts';
 import type { Runtime } from '../../../src/domain/runtime.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 import type { Outbox, OutboxEntry, OutboxLosses } from './outbox.ts';
-import type { StoredTick } from './stored-tick.ts';
+import type { OutboxTick } from './outbox-tick.ts';
 
 const REOPEN_AFTER_MS = 60_000;
 
@@ -48,7 +48,7 @@ export class FallbackOutbox implements Outbox {
     }
   }
 
-  async append(tick: StoredTick): Promise<OutboxEntry> {
+  async append(tick: OutboxTick): Promise<OutboxEntry> {
     const failedAtMs = this.#failedAtMs;
     if (failedAtMs !== null && this.#options.runtime.monotonicMs() - failedAtMs >= REOPEN_AFTER_MS) await this.open();
     if (this.#disk !== null) {

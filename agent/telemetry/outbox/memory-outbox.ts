@@ -1,6 +1,6 @@
 import { planBatch } from '../plan-batch.ts';
 import type { Outbox, OutboxEntry, OutboxLosses } from './outbox.ts';
-import type { StoredTick } from './stored-tick.ts';
+import type { OutboxTick } from './outbox-tick.ts';
 
 /** Keeps at most `maxBytes` of compressed ticks in memory. */
 export class MemoryOutbox implements Outbox {
@@ -18,7 +18,7 @@ export class MemoryOutbox implements Outbox {
     return this.#entries.length === 0;
   }
 
-  async append(tick: StoredTick): Promise<OutboxEntry> {
+  async append(tick: OutboxTick): Promise<OutboxEntry> {
     const entry = { tick };
     this.#entries.push(entry);
     this.#bytes += tick.gzipped.length;

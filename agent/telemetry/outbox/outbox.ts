@@ -1,8 +1,8 @@
-import type { StoredTick } from './stored-tick.ts';
+import type { OutboxTick } from './outbox-tick.ts';
 
 /** One tick in the outbox; the same object is passed to `remove`. */
 export interface OutboxEntry {
-  readonly tick: StoredTick;
+  readonly tick: OutboxTick;
 }
 
 /** How many ticks the outbox could not keep. */
@@ -19,7 +19,7 @@ export interface OutboxLosses {
 export interface Outbox {
   readonly isEmpty: boolean;
   /** Keeps a tick, dropping the oldest when there is no room. */
-  append(tick: StoredTick): Promise<OutboxEntry>;
+  append(tick: OutboxTick): Promise<OutboxEntry>;
   /**
    * Up to `maxTicks` of the oldest ticks, at most `maxJsonBytes` of JSON together (but at least one tick), oldest
    * first, none recorded before `notBeforeMs`. Empty when nothing is left.

@@ -16,7 +16,7 @@ export interface StackIncident {
 }
 
 /** What a tick said of which containers there are: the next one that says the same needs no more than these numbers. */
-export interface Listing {
+interface Listing {
   readonly fingerprint: string;
   /** The store's numbers, in the order of the report. */
   readonly ids: readonly number[];

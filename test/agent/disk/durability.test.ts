@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { makeDirectory } from '../../../agent/disk/make-directory.ts';
 import { writeDurably } from '../../../agent/disk/write-durably.ts';
 import { DiskOutbox } from '../../../agent/telemetry/outbox/disk-outbox.ts';
-import { sampleStoredTick } from '../telemetry/sample-tick.ts';
+import { sampleOutboxTick } from '../telemetry/sample-tick.ts';
 import { FailingFileSystem } from './failing-file-system.ts';
 
 function scratch(t: TestContext): string {
@@ -89,11 +89,11 @@ for (const failOn of [/^syncDirectory outbox/, /^datasync /, /^write /]) {
     const files = new FailingFileSystem();
     const outbox = await DiskOutbox.open(files, directory, 1_048_576);
     files.failOn = failOn;
-    await assert.rejects(outbox.append(sampleStoredTick(1)), { code: 'EIO' });
+    await assert.rejects(outbox.append(sampleOutboxTick(1)), { code: 'EIO' });
     assert.deepEqual(readdirSync(directory), []);
     files.failOn = null;
     files.operations.length = 0;
-    await outbox.append(sampleStoredTick(2));
+    await outbox.append(sampleOutboxTick(2));
     assert.deepEqual(files.operations, [
       'open 000000000002.ticks',
       'syncDirectory outbox',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planBackoffMs } from '../../../agent/async/backoff.ts';
-import { judgeAnswer, parseRetryAfterMs, type Verdict } from '../../../agent/server/judge-answer.ts';
+import { type AnswerVerdict, judgeAnswer, parseRetryAfterMs } from '../../../agent/server/judge-answer.ts';
 import type { ServerReply } from '../../../agent/server/transport.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 17, 0, 0);
@@ -20,7 +20,7 @@ const PROBLEM = JSON.stringify({
   ],
 });
 
-const ROWS: [ServerReply, Verdict][] = [
+const ROWS: [ServerReply, AnswerVerdict][] = [
   [
     { kind: 'silence', reason: 'connect ECONNREFUSED' },
     { kind: 'failed', reason: 'connect ECONNREFUSED' },

@@ -7,7 +7,7 @@ import { MemoryOutbox } from '../../../agent/telemetry/outbox/memory-outbox.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { RecordingLog } from '../../domain/recording-log.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
-import { sampleStoredTick, sampleTick } from './sample-tick.ts';
+import { sampleOutboxTick, sampleTick } from './sample-tick.ts';
 import { type ScriptedServer, startScriptedServer } from './scripted-server.ts';
 
 const LIVE = '/agent/telemetry';
@@ -184,7 +184,7 @@ test('one tick of a batch that the server will not take: it alone is lost', asyn
   const { server, delivery, outbox, log } = await startBench(t);
   const times = Array.from({ length: 130 }, (_, index) => ago(10_000 - index));
   const poison = times[37] ?? 0;
-  for (const time of times) await outbox.append(sampleStoredTick(time));
+  for (const time of times) await outbox.append(sampleOutboxTick(time));
   server.react = ({ path, times: sent }) => (path === BATCH && sent.includes(poison) ? 422 : 204);
   delivery.offer(sampleTick(ago(1)));
   await waitUntil('the outbox to empty', () => outbox.isEmpty);
@@ -199,8 +199,8 @@ test('one tick of a batch that the server will not take: it alone is lost', asyn
 
 test('a backlog goes in batches of at most a hundred ticks and a mebibyte of JSON', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
-  for (let index = 0; index < 150; index++) await outbox.append(sampleStoredTick(ago(9_000 - index)));
-  for (let index = 0; index < 30; index++) await outbox.append(sampleStoredTick(ago(5_000 - index), 100_000));
+  for (let index = 0; index < 150; index++) await outbox.append(sampleOutboxTick(ago(9_000 - index)));
+  for (let index = 0; index < 30; index++) await outbox.append(sampleOutboxTick(ago(5_000 - index), 100_000));
   delivery.offer(sampleTick(ago(1)));
   await waitUntil('the outbox to empty', () => outbox.isEmpty);
   const batches = server.received.filter(({ path }) => path === BATCH);
@@ -211,7 +211,7 @@ test('a backlog goes in batches of at most a hundred ticks and a mebibyte of JSO
 
 test('a batch that fails is tried again without a new tick', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
-  await outbox.append(sampleStoredTick(ago(100)));
+  await outbox.append(sampleOutboxTick(ago(100)));
   server.react = ({ path }) => (path === BATCH && server.received.length < 4 ? 500 : 204);
   delivery.offer(sampleTick(ago(1)));
   await waitUntil('the outbox to empty', () => outbox.isEmpty);
@@ -223,7 +223,7 @@ test('a batch that fails is tried again without a new tick', async (t) => {
 
 test('an outbox from before is not sent ahead of the first tick', async (t) => {
   const { server, delivery, outbox } = await startBench(t);
-  await outbox.append(sampleStoredTick(ago(100)));
+  await outbox.append(sampleOutboxTick(ago(100)));
   await sleep(100);
   assert.equal(server.received.length, 0);
   delivery.offer(sampleTick(ago(1)));
@@ -236,7 +236,7 @@ test('an outbox from before is not sent ahead of the first tick', async (t) => {
 
 test('a tick over an hour old goes by batch, one over seven days nowhere', async (t) => {
   const { server, delivery, outbox, log } = await startBench(t);
-  await outbox.append(sampleStoredTick(ago(8 * 86_400)));
+  await outbox.append(sampleOutboxTick(ago(8 * 86_400)));
   delivery.offer(sampleTick(ago(3_700)));
   await sleep(50);
   delivery.offer(sampleTick(ago(1)));

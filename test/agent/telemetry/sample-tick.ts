@@ -1,4 +1,4 @@
-import { type EncodedTick, type StoredTick, storedTickOf } from '../../../agent/telemetry/outbox/stored-tick.ts';
+import { type EncodedTick, type OutboxTick, outboxTickOf } from '../../../agent/telemetry/outbox/outbox-tick.ts';
 
 /** The smallest tick the server takes, recorded at `recordedAtMs`; `padding` bytes of something it ignores. */
 export function sampleTick(recordedAtMs: number, padding = 0): EncodedTick {
@@ -10,6 +10,6 @@ export function sampleTick(recordedAtMs: number, padding = 0): EncodedTick {
   return { recordedAtMs, json: Buffer.from(JSON.stringify(body)) };
 }
 
-export function sampleStoredTick(recordedAtMs: number, padding = 0): StoredTick {
-  return storedTickOf(sampleTick(recordedAtMs, padding));
+export function sampleOutboxTick(recordedAtMs: number, padding = 0): OutboxTick {
+  return outboxTickOf(sampleTick(recordedAtMs, padding));
 }

@@ -6,11 +6,11 @@ import {
   encodeRecord,
   SEGMENT_HEADER_BYTES,
 } from '../../../../agent/telemetry/outbox/encode-segment.ts';
-import { restoreJson } from '../../../../agent/telemetry/outbox/stored-tick.ts';
-import { sampleStoredTick, sampleTick } from '../sample-tick.ts';
+import { restoreJson } from '../../../../agent/telemetry/outbox/outbox-tick.ts';
+import { sampleOutboxTick, sampleTick } from '../sample-tick.ts';
 
 const AT = Date.UTC(2026, 10, 21, 17, 0, 0);
-const ticks = [0, 1, 2].map((index) => sampleStoredTick(AT + index));
+const ticks = [0, 1, 2].map((index) => sampleOutboxTick(AT + index));
 const records = ticks.map(encodeRecord);
 const segment = Buffer.concat(records);
 const times = (bytes: Buffer): number[] => decodeSegment(bytes).ticks.map(({ recordedAtMs }) => recordedAtMs - AT);

@@ -13,7 +13,7 @@ import type { Outbox } from '../../../../agent/telemetry/outbox/outbox.ts';
 import { NexusError } from '../../../../src/domain/errors.ts';
 import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
 import { RecordingLog } from '../../../domain/recording-log.ts';
-import { sampleStoredTick } from '../sample-tick.ts';
+import { sampleOutboxTick } from '../sample-tick.ts';
 
 const MB = 1_048_576;
 const FOREVER = Number.NEGATIVE_INFINITY;
@@ -27,7 +27,7 @@ function scratch(t: TestContext): string {
 }
 
 async function fill(outbox: Outbox, ...times: number[]): Promise<void> {
-  for (const time of times) await outbox.append(sampleStoredTick(time));
+  for (const time of times) await outbox.append(sampleOutboxTick(time));
 }
 
 async function oldest(outbox: Outbox, count = 100): Promise<number[]> {
@@ -68,7 +68,7 @@ for (const [kind, open] of KINDS) {
 
   test(`${kind}: a tick is removed by what append gave for it`, async (t) => {
     const outbox = await open(scratch(t));
-    const entry = await outbox.append(sampleStoredTick(10));
+    const entry = await outbox.append(sampleOutboxTick(10));
     await fill(outbox, 20);
     await outbox.remove([entry]);
     assert.deepEqual(await oldest(outbox), [20]);
@@ -158,7 +158,7 @@ test('disk: beyond its size the oldest go, and are counted', async (t) => {
 });
 
 test('memory: beyond its size the oldest go, and are counted', async () => {
-  const tick = sampleStoredTick(0);
+  const tick = sampleOutboxTick(0);
   const outbox = new MemoryOutbox(tick.gzipped.length * 3 + 10);
   await fill(outbox, 10, 20, 30, 40, 50);
   assert.deepEqual(await oldest(outbox), [30, 40, 50]);

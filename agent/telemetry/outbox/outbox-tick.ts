@@ -8,7 +8,7 @@ export interface EncodedTick {
 }
 
 /** One tick as the outbox keeps it. */
-export interface StoredTick {
+export interface OutboxTick {
   readonly recordedAtMs: number;
   readonly jsonBytes: number;
   readonly gzipped: Buffer;
@@ -22,12 +22,12 @@ export function compress(json: Buffer): Buffer {
   return gzipSync(json);
 }
 
-export function storedTickOf(tick: EncodedTick): StoredTick {
+export function outboxTickOf(tick: EncodedTick): OutboxTick {
   return { recordedAtMs: tick.recordedAtMs, jsonBytes: tick.json.length, gzipped: compress(tick.json) };
 }
 
 /** The tick's JSON, or null when its bytes are damaged. */
-export function restoreJson(tick: StoredTick): Buffer | null {
+export function restoreJson(tick: OutboxTick): Buffer | null {
   try {
     const json = gunzipSync(tick.gzipped, { maxOutputLength: 2 * MAX_TICK_JSON_BYTES });
     return json.length === tick.jsonBytes ? json : null;

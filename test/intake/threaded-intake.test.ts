@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import type { ReportedTick } from '../../src/domain/telemetry.ts';
 import { packed } from '../../src/intake/read-body.ts';
-import { startThread, TelemetryIntake } from '../../src/intake/telemetry-intake.ts';
+import { startThread, ThreadedIntake } from '../../src/intake/threaded-intake.ts';
 import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { readBySchema } from '../../src/wire/telemetry.ts';
 import { mutateBody } from '../conformance/mutate-body.ts';
@@ -15,7 +15,7 @@ import { bareTick, containerBody, type JsonObject, telemetryBody } from '../wire
 const FAILED = 'the thread that reads telemetry failed: it is read without it, more slowly';
 
 interface Bench {
-  readonly intake: TelemetryIntake;
+  readonly intake: ThreadedIntake;
   readonly log: RecordingLog;
   /** Those that were started, and how many messages went to them. */
   readonly threads: Worker[];
@@ -36,7 +36,7 @@ function openIntake(test: TestContext): Bench {
     return thread;
   };
   const log = new RecordingLog();
-  const intake = new TelemetryIntake(systemRuntime, log, start);
+  const intake = new ThreadedIntake(systemRuntime, log, start);
   test.after(() => intake.close());
   return { intake, log, threads, messages: () => messages };
 }
@@ -64,7 +64,7 @@ function said(tick: ReportedTick | null): unknown {
 
 /** As a body is read that comes alone. */
 async function readAlone(body: Uint8Array): Promise<unknown> {
-  const intake = new TelemetryIntake(systemRuntime, new RecordingLog());
+  const intake = new ThreadedIntake(systemRuntime, new RecordingLog());
   const tick = intake.read(body);
   assert(!(tick instanceof Promise), 'what comes alone is read at once');
   return said(tick);
@@ -178,7 +178,7 @@ test('a thread that has nothing to do ends, which is no failure, and the next bo
     threads.push(thread);
     return thread;
   };
-  const intake = new TelemetryIntake(systemRuntime, log, start, 50);
+  const intake = new ThreadedIntake(systemRuntime, log, start, 50);
   t.after(() => intake.close());
   for (let round = 1; round <= 2; round += 1) {
     const ticks = await Promise.all(GOOD.map((body) => intake.read(body)));
@@ -229,7 +229,7 @@ test('when the thread fails on a defect everybody is answered, and the log says 
 
 test('where no thread can be started everybody is answered all the same', async (t) => {
   const log = new RecordingLog();
-  const intake = new TelemetryIntake(systemRuntime, log, () => {
+  const intake = new ThreadedIntake(systemRuntime, log, () => {
     throw new Error('no thread is left');
   });
   t.after(() => intake.close());

@@ -8,6 +8,7 @@ import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import { invariant, messageOf } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import type { TelemetryIntake } from '../domain/ports.ts';
 import type { Runtime, Timer } from '../domain/runtime.ts';
 import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
 import { packed, readPlainBody } from './read-body.ts';
@@ -46,7 +47,7 @@ function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
   };
 }
 
-export class TelemetryIntake {
+export class ThreadedIntake implements TelemetryIntake {
   readonly #runtime: Runtime;
   readonly #log: Log;
   readonly #startThread: () => Worker;
