@@ -180,7 +180,10 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
   );
   await requireReplayEqual(fleet, second);
 
-  assert.match(await fleet.nexus('release', 'show', 'shop@2'), /^Quarantined .* on host-1 it failed at 'health:web'/m);
+  assert.match(
+    await fleet.nexus('release', 'show', 'shop@2'),
+    /^Quarantined .*: probe 'health:web' failed on host-1 in rollout/m,
+  );
   const held = await fleet.nexus('rollout', 'create', 'shop@2', ...TO_ALL);
   const holding = await fleet.rolloutUntil('every host to be held', held, ({ hosts }) =>
     hosts.every(({ held_by: hold }) => hold !== null),
@@ -191,7 +194,7 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
   );
   assert.match(
     await fleet.nexus('rollout', 'explain', held, canary.name),
-    /held by the gate 'quarantine': .*'host-1' failed/,
+    /held by the 'quarantine' gate: .*'host-1' failed/,
   );
 
   const third = await fleet.nexus('rollout', 'create', 'shop@3', ...TO_ALL);
@@ -223,7 +226,7 @@ async function failTheFirstDeploy(t: TestContext, stage: Stage): Promise<void> {
   for (const other of others) await requireUnseen(stage, other, release, [images.api, images.web]);
   assert.match(
     await fleet.nexus('rollout', 'explain', id, canary.name),
-    /^host-1 failed on fresh 1 \(the activation failed: .*\), and went back to nothing, as before the first deploy/,
+    /^host-1 failed on fresh 1 \([0-9a-f]{12}\) because the activation failed: .*it runs nothing now, because this was its first deploy/,
   );
   await requireReplayEqual(fleet, id);
 }
@@ -260,7 +263,7 @@ async function stopALeak(t: TestContext, stage: Stage): Promise<void> {
   t.diagnostic(`a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   assert.ok(growth > 30 && growth < 120, `a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   const explained = await fleet.nexus('rollout', 'explain', id, canary.name);
-  assert.match(explained, /'telemetry' failed: memory grows by \d+(?:\.\d+)? MiB\/min, usual is /);
+  assert.match(explained, /its telemetry regressed \(memory grows by \d+(?:\.\d+)? MiB\/min, usual is /);
   assert.match(explained, /^ +memory growth mb per minute +\d/m);
   for (const host of fleet.hosts) assert.equal(await requireWhole(host, 'leaky', [v1, v2]), v1.name);
   requireSeen(stage, canary, v2, [images.v2]);

@@ -63,7 +63,7 @@ export function standingWords(
   const name = literal(`${release.stack} ${release.version}`);
   switch (state) {
     case 'converged':
-      return new RegExp(`^${host} converged .* ago: it runs ${name} `, 'm');
+      return new RegExp(`^${host} converged (?:just now|.* ago): it runs ${name} `, 'm');
     case 'reverted': {
       const back = runs === null ? '.*it runs nothing now' : ` to ${literal(`${runs.stack} ${runs.version}`)} `;
       return new RegExp(`^${host} failed on ${name} .*was rolled back${back}`, 'm');
