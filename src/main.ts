@@ -1,16 +1,17 @@
 /** The appliance: all wiring, nothing else. Tests boot this same function on port 0. */
-import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { messageOf, NexusError } from './domain/errors.ts';
 import type { Retention } from './domain/history.ts';
 import type { Log } from './domain/log.ts';
 import type { Runtime } from './domain/runtime.ts';
+import type { StoreSource } from './domain/store-source.ts';
 import { writeCsv } from './export/csv.ts';
 import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
-import { type HttpListener, listen } from './http/http-server.ts';
+import { type HttpListener, listen, listenLocally } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
-import { ThreadedIntake } from './intake/threaded-intake.ts';
+import { startThread, ThreadedIntake } from './intake/threaded-intake.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
 import { every } from './runtime/wait.ts';
 import { startCompaction } from './server/compaction-loop.ts';
@@ -20,9 +21,10 @@ import { TokenIdentities } from './server/identities.ts';
 import { CommittedFleetQueries } from './server/queries/fleet-queries.ts';
 import { CommittedRolloutQueries } from './server/queries/rollout-queries.ts';
 import { HostDispatches } from './server/rollouts/dispatches.ts';
+import { StoreSupervisor } from './server/store-supervisor.ts';
 import { Writer } from './server/writer.ts';
+import { DataDirectory } from './sqlite/data-directory.ts';
 import { openReader } from './sqlite/open-reader.ts';
-import { StoreSupervisor } from './sqlite/store-supervisor.ts';
 
 export { backUp } from './sqlite/back-up.ts';
 
@@ -69,6 +71,29 @@ export interface Appliance {
   close(): Promise<void>;
 }
 
+/** What passes through time alone: each returns at once, and is called again and again while the appliance is open. */
+export interface PeriodicWork {
+  /** Looks whether hosts have gone silent, rollouts may go on, or the store is gone. */
+  tick(): Promise<void>;
+  /** Ages history until `isOver`; returns whether there is more to do now. */
+  ageHistory(isOver: () => boolean): boolean;
+}
+
+interface Stoppable {
+  stop(): void;
+}
+
+/** What the appliance stands on. Tests and simulators put parts of their own in the place of these. */
+export interface ApplianceParts {
+  readonly storeSource: StoreSource;
+  listen(surface: HttpSurface, address: ApplianceConfig['listen']): Promise<HttpListener>;
+  listenLocally(surface: HttpSurface, socketPath: string): Promise<HttpListener>;
+  /** Sees to it that the work is done until it is stopped. */
+  drive(work: PeriodicWork): Stoppable;
+  /** Reads telemetry beside the thread that answers. */
+  startThread(): Worker;
+}
+
 const TICK_MS = 1000;
 /** `sun_path` of a Unix socket on Linux, less its terminating zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -84,14 +109,39 @@ function socketPathIn(dataDir: string): string {
   return socketPath;
 }
 
-/** Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */
-export async function openAppliance(config: ApplianceConfig, runtime: Runtime, log: Log): Promise<Appliance> {
+function realParts(dataDir: string, runtime: Runtime): ApplianceParts {
+  return {
+    storeSource: new DataDirectory(dataDir),
+    listen: (surface, address) => listen(runtime, surface, address),
+    listenLocally: (surface, socketPath) => listenLocally(runtime, surface, socketPath),
+    drive(work) {
+      const ticker = every(runtime, TICK_MS, () => void work.tick());
+      const compaction = startCompaction(work, runtime);
+      return {
+        stop() {
+          ticker.stop();
+          compaction.stop();
+        },
+      };
+    },
+    startThread,
+  };
+}
+
+/** `parts`: in the place of the real ones. Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */
+export async function openAppliance(
+  config: ApplianceConfig,
+  runtime: Runtime,
+  log: Log,
+  parts: Partial<ApplianceParts> = {},
+): Promise<Appliance> {
   const dataDir = path.resolve(config.dataDir);
   const socketPath = socketPathIn(dataDir);
+  const { storeSource, drive, ...own } = { ...realParts(dataDir, runtime), ...parts };
   const writer = new Writer(runtime, log);
   const maintenance = new HistoryMaintenance(writer, runtime, log, config.retention);
   const dispatches = new HostDispatches(writer, runtime);
-  const intake = new ThreadedIntake(runtime, log);
+  const intake = new ThreadedIntake(runtime, log, own.startThread);
   const { remoteWrite } = config;
   const forwarder =
     remoteWrite && new Forwarder({ ...remoteWrite, store: () => writer.attached().store, runtime, log });
@@ -109,32 +159,37 @@ export async function openAppliance(config: ApplianceConfig, runtime: Runtime, l
     agentRateLimit: config.agentRateLimit,
     forwarding: forwarder && (() => forwarder.figures()),
   });
-  const keeper = new StoreSupervisor(writer, dataDir, runtime, log, () => listenLocally(runtime, surface, socketPath));
+  const supervisor = new StoreSupervisor(writer, storeSource, runtime, log, () =>
+    own.listenLocally(surface, socketPath),
+  );
   const close = async (tcp?: HttpListener): Promise<void> => {
     dispatches.endPolls();
-    await Promise.all([tcp?.close(), keeper.closeSocket()]);
+    await Promise.all([tcp?.close(), supervisor.closeSocket()]);
     await intake.close();
     await writer.close();
-    keeper.release();
+    supervisor.release();
   };
   try {
-    await keeper.open();
-    const tcp = await listen(runtime, surface, config.listen);
-    const ticker = every(runtime, TICK_MS, () => {
-      keeper.watch();
-      writer.tick().catch((error: unknown) => {
-        log.warn({ reason: messageOf(error) }, 'the ticker could not write');
-      });
+    await supervisor.open();
+    const tcp = await own.listen(surface, config.listen);
+    const driven = drive({
+      async tick() {
+        supervisor.watch();
+        try {
+          await writer.tick();
+        } catch (error) {
+          log.warn({ reason: messageOf(error) }, 'the ticker could not write');
+        }
+      },
+      ageHistory: (isOver) => maintenance.work(isOver),
     });
-    const compaction = startCompaction(maintenance, runtime);
     forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {
       url: `http://${host}:${tcp.port}`,
       socketPath,
       async close() {
-        ticker.stop();
-        compaction.stop();
+        driven.stop();
         await forwarder?.stop();
         await close(tcp);
       },
@@ -142,20 +197,5 @@ export async function openAppliance(config: ApplianceConfig, runtime: Runtime, l
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-/** The operators' socket. Called only while the directory is locked: whoever left an older file behind is gone. */
-async function listenLocally(runtime: Runtime, surface: HttpSurface, socketPath: string): Promise<HttpListener> {
-  try {
-    rmSync(socketPath, { force: true });
-    const listener = await listen(runtime, surface, { socketPath });
-    chmodSync(socketPath, 0o600);
-    return listener;
-  } catch (error) {
-    const advice = 'make the data directory writable for this user, or choose another with --data';
-    throw new NexusError('store_unavailable', `cannot create ${socketPath}: ${messageOf(error)}; ${advice}`, {
-      cause: error,
-    });
   }
 }

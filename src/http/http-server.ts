@@ -1,6 +1,7 @@
 /** node:http with every limit set, on TCP or on a Unix socket. */
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { NexusError } from '../domain/errors.ts';
+import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import type { HttpSurface } from './http-surface.ts';
@@ -33,7 +34,25 @@ function configure(surface: HttpSurface, isLocal: boolean): Server {
   return server;
 }
 
-/** Throws `usage` when the address cannot be had. */
+/**
+ * The operators' socket, which only this user may open. To be called only while no other server can be listening: what
+ * an earlier one left behind is removed. Throws `store_unavailable`.
+ */
+export async function listenLocally(runtime: Runtime, surface: HttpSurface, socketPath: string): Promise<HttpListener> {
+  try {
+    rmSync(socketPath, { force: true });
+    const listener = await listen(runtime, surface, { socketPath });
+    chmodSync(socketPath, 0o600);
+    return listener;
+  } catch (error) {
+    const advice = 'make the data directory writable for this user, or choose another with --data';
+    throw new NexusError('store_unavailable', `cannot create ${socketPath}: ${messageOf(error)}; ${advice}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Throws `unreachable` when the address cannot be had. */
 export function listen(runtime: Runtime, surface: HttpSurface, address: ListenAddress): Promise<HttpListener> {
   const server = configure(surface, 'socketPath' in address);
   return new Promise((resolve, reject) => {

@@ -30,7 +30,7 @@ function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentId
 
 export function telemetryRoutes(
   commands: Commands,
-  intake: TelemetryIntake,
+  telemetry: TelemetryIntake,
   rateLimit: RateLimit,
   runtime: Runtime,
 ): Route[] {
@@ -51,10 +51,10 @@ export function telemetryRoutes(
   function takeTick(exchange: Exchange, identity: AgentIdentity): Promise<Answer> {
     const { nowMs } = exchange;
     return receive(exchange, identity, 'telemetry', async (body) => {
-      const plain = await intake.read(body);
+      const plain = await telemetry.read(body);
       const tick =
         plain === null
-          ? intake.pack(requireValid(parseTelemetry(parseJson(body), nowMs)))
+          ? telemetry.pack(requireValid(parseTelemetry(parseJson(body), nowMs)))
           : requireValid(checkClock(plain, nowMs));
       await commands.submit({ kind: 'report_tick', identity, tick, nowMs });
     });

@@ -1,6 +1,5 @@
-/** Lets the compactor work a little, often: posts never wait for more than one slice. */
+/** Lets history age a little, often: posts never wait for more than one slice. */
 import type { Runtime } from '../domain/runtime.ts';
-import type { HistoryMaintenance } from './history/history-maintenance.ts';
 
 const SLICE_MS = 3;
 /** While there is work, at most a fifth of the time goes into it. */
@@ -9,13 +8,18 @@ const MIN_PAUSE_MS = 10;
 const IDLE_MS = 5_000;
 const FIRST_MS = 1_000;
 
+interface AgeingHistory {
+  /** Works until `isOver`; returns whether there is more to do now. */
+  ageHistory(isOver: () => boolean): boolean;
+}
+
 /** Works until `stop` is called. */
-export function startCompaction(maintenance: HistoryMaintenance, runtime: Runtime): { stop(): void } {
+export function startCompaction(history: AgeingHistory, runtime: Runtime): { stop(): void } {
   let timer = runtime.setTimer(FIRST_MS, work);
   function work(): void {
     const startedAtMs = runtime.monotonicMs();
     const tookMs = (): number => runtime.monotonicMs() - startedAtMs;
-    const hasMore = maintenance.work(() => tookMs() >= SLICE_MS);
+    const hasMore = history.ageHistory(() => tookMs() >= SLICE_MS);
     timer = runtime.setTimer(hasMore ? Math.max(MIN_PAUSE_MS, tookMs() * PAUSE_PER_SLICE) : IDLE_MS, work);
   }
   return { stop: () => timer.cancel() };

@@ -1,29 +1,18 @@
-/**
- * The appliance wired as `main` wires it, but with its ticker in the test's hand, so that time passes only when the
- * test says so, and with the store open to a test that wants to watch it.
- */
+/** The appliance with its clocks and its periodic work in the test's hand, and with a store that the test can watch. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import type { ForwardingFigures } from '../../src/domain/figures.ts';
 import type { Retention } from '../../src/domain/history.ts';
 import type { Store } from '../../src/domain/store.ts';
-import { type HttpListener, listen } from '../../src/http/http-server.ts';
-import { HttpSurface } from '../../src/http/http-surface.ts';
-import { ThreadedIntake } from '../../src/intake/threaded-intake.ts';
-import { HistoryMaintenance } from '../../src/server/history/history-maintenance.ts';
-import { TokenIdentities } from '../../src/server/identities.ts';
-import { CommittedFleetQueries } from '../../src/server/queries/fleet-queries.ts';
-import { CommittedRolloutQueries } from '../../src/server/queries/rollout-queries.ts';
-import { HostDispatches } from '../../src/server/rollouts/dispatches.ts';
-import { Writer } from '../../src/server/writer.ts';
-import { openStore } from '../../src/sqlite/open-store.ts';
+import type { StoreSource } from '../../src/domain/store-source.ts';
+import { type Appliance, openAppliance, type PeriodicWork } from '../../src/main.ts';
+import { DataDirectory } from '../../src/sqlite/data-directory.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { SettableRuntime } from '../domain/settable-runtime.ts';
 import type { JsonObject } from '../wire/telemetry-body.ts';
-import { HttpClient, type Reply } from './http-client.ts';
+import { HttpClient, type Reply, targetOf } from './http-client.ts';
 import { Operator } from './operator.ts';
 
 export interface FleetServerOptions {
@@ -33,7 +22,6 @@ export interface FleetServerOptions {
   readonly dataDir?: string;
   /** Puts something between the writer and its store. */
   readonly watchStore?: (store: Store) => Store;
-  readonly forwarding?: (() => ForwardingFigures) | undefined;
   /** Starts the thread that reads telemetry. */
   readonly startThread?: () => Worker;
 }
@@ -47,6 +35,8 @@ export class FleetServer {
   readonly dataDir: string;
   readonly #options: FleetServerOptions;
   #running: Running | undefined;
+  #store: Store | undefined;
+  #work: PeriodicWork | undefined;
 
   private constructor(options: FleetServerOptions) {
     this.#options = options;
@@ -65,33 +55,29 @@ export class FleetServer {
   }
 
   async #open(): Promise<void> {
-    const writer = new Writer(this.clock, this.log);
-    const maintenance = new HistoryMaintenance(writer, this.clock, this.log, this.#options.retention);
-    const dispatches = new HostDispatches(writer, this.clock);
-    const store = openStore(this.dataDir, this.clock.nowMs());
-    await writer.attach(this.#options.watchStore?.(store) ?? store, () => {});
-    const intake = new ThreadedIntake(this.clock, this.log, this.#options.startThread);
-    const surface = new HttpSurface({
-      commands: writer,
-      telemetry: intake,
-      queries: new CommittedFleetQueries(writer, maintenance),
-      rollouts: new CommittedRolloutQueries(writer),
-      dispatches,
-      identities: new TokenIdentities(writer),
-      readiness: writer,
-      output: writer,
-      runtime: this.clock,
-      log: this.log,
-      agentRateLimit: this.#options.agentRateLimit ?? 0,
-      forwarding: this.#options.forwarding,
-    });
-    const socketPath = path.join(this.dataDir, 'nexus.sock');
-    rmSync(socketPath, { force: true });
-    const tcp = await listen(this.clock, surface, { host: LOOPBACK, port: 0 });
-    const socket = await listen(this.clock, surface, { socketPath });
-    const agents = new HttpClient({ host: LOOPBACK, port: tcp.port });
-    const operator = new Operator(new HttpClient({ socketPath }));
-    this.#running = { writer, maintenance, dispatches, intake, listeners: [tcp, socket], agents, operator };
+    const { agentRateLimit = 0, retention, watchStore = (store: Store) => store, startThread } = this.#options;
+    const directory = new DataDirectory(this.dataDir);
+    const storeSource: StoreSource = {
+      claim: () => directory.claim(),
+      open: (nowMs, onDamaged) => {
+        this.#store = watchStore(directory.open(nowMs, onDamaged));
+        return this.#store;
+      },
+      check: () => directory.check(),
+    };
+    const drive = (work: PeriodicWork) => {
+      this.#work = work;
+      return { stop: () => {} };
+    };
+    const appliance = await openAppliance(
+      { dataDir: this.dataDir, listen: { host: LOOPBACK, port: 0 }, agentRateLimit, ...(retention && { retention }) },
+      this.clock,
+      this.log,
+      { storeSource, drive, ...(startThread && { startThread }) },
+    );
+    const agents = new HttpClient(targetOf(appliance.url));
+    const operator = new Operator(new HttpClient({ socketPath: appliance.socketPath }));
+    this.#running = { appliance, agents, operator };
   }
 
   get #now(): Running {
@@ -99,8 +85,15 @@ export class FleetServer {
     return this.#running;
   }
 
+  /** The store that was opened last. */
   get store(): Store {
-    return this.#now.writer.attached().store;
+    if (this.#store === undefined) throw new Error('no store was opened');
+    return this.#store;
+  }
+
+  get #periodicWork(): PeriodicWork {
+    if (this.#work === undefined) throw new Error('the server has nothing to do');
+    return this.#work;
   }
 
   /** Over TCP. */
@@ -136,7 +129,7 @@ export class FleetServer {
 
   /** Lets the ticker look at the clock. */
   tick(): Promise<void> {
-    return this.#now.writer.tick();
+    return this.#periodicWork.tick();
   }
 
   /** Ages history until there is nothing left to do now. `onPiece` is called after every piece of the work. */
@@ -146,7 +139,7 @@ export class FleetServer {
       return false;
     };
     // Between two pieces a damaged chunk may have to be reported first.
-    while (this.#now.maintenance.work(isOver)) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#periodicWork.ageHistory(isOver)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async stop(): Promise<void> {
@@ -155,10 +148,7 @@ export class FleetServer {
     this.#running = undefined;
     running.agents.close();
     running.operator.client.close();
-    running.dispatches.endPolls();
-    await Promise.all(running.listeners.map((listener) => listener.close()));
-    await running.intake.close();
-    await running.writer.close();
+    await running.appliance.close();
   }
 
   async restart(): Promise<void> {
@@ -168,11 +158,7 @@ export class FleetServer {
 }
 
 interface Running {
-  readonly writer: Writer;
-  readonly maintenance: HistoryMaintenance;
-  readonly dispatches: HostDispatches;
-  readonly intake: ThreadedIntake;
-  readonly listeners: readonly HttpListener[];
+  readonly appliance: Appliance;
   readonly agents: HttpClient;
   readonly operator: Operator;
 }

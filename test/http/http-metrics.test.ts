@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { ForwardingFigures } from '../../src/domain/figures.ts';
+import type { FleetQueries } from '../../src/domain/ports.ts';
+import { HttpMetrics } from '../../src/http/http-metrics.ts';
 import { bareTick, containerBody, telemetryBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
+
+const NOON_MS = Date.UTC(2026, 2, 1, 12);
 
 async function readMetrics(server: FleetServer): Promise<Map<string, string>> {
   const reply = await server.operator.send('GET', '/metrics');
   assert.equal(reply.status, 200);
   assert.match(String(reply.headers['content-type']), /^text\/plain/);
-  const lines = reply.body.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return parseMetrics(reply.body);
+}
+
+function parseMetrics(text: string): Map<string, string> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {
       const space = line.lastIndexOf(' ');
@@ -128,16 +136,23 @@ test('the figures tell what ageing history came to, and how large the store is',
   assert.ok((await figures())('nexus_compaction_deletions_total') >= 2);
 });
 
-function forwarding(t: TestContext, figures: ForwardingFigures | undefined): Promise<FleetServer> {
-  return FleetServer.start(t, { forwarding: figures && (() => figures) });
+/** The figures of a server without hosts that forwards as is said. */
+async function renderForwarding(figures: ForwardingFigures | undefined): Promise<Map<string, string>> {
+  const queries: Partial<FleetQueries> = {
+    hosts: () => [],
+    queue: () => ({ depth: 0, limit: 1 }),
+    compaction: () => ({ ticks: 0, chunks: 0, deletions: 0, seconds: 0, failures: 0 }),
+    storeSize: () => ({ fileBytes: 0, unusedBytes: 0, logBytes: 0 }),
+  };
+  const clock = { nowMs: () => NOON_MS };
+  return parseMetrics(await new HttpMetrics(queries as FleetQueries, clock, figures && (() => figures)).render());
 }
 
-test('the figures tell of forwarding where ticks are forwarded', async (t) => {
-  const server = await forwarding(t, {
+test('the figures tell of forwarding where ticks are forwarded', async () => {
+  const metrics = await renderForwarding({
     requests: { sent: 7, failed: 3, refused: 1, dropped: 2 },
-    backlog: { requests: 4, requestBytes: 4_096, ticks: 50, oldestAtMs: Date.UTC(2026, 2, 1, 11, 59) },
+    backlog: { requests: 4, requestBytes: 4_096, ticks: 50, oldestAtMs: NOON_MS - 60_000 },
   });
-  const metrics = await readMetrics(server);
   const shown = Object.fromEntries([...metrics].filter(([name]) => name.startsWith('nexus_remote_write_')));
   assert.deepEqual(shown, {
     'nexus_remote_write_requests_total{outcome="sent"}': '7',
@@ -149,7 +164,7 @@ test('the figures tell of forwarding where ticks are forwarded', async (t) => {
     nexus_remote_write_waiting_ticks: '50',
     nexus_remote_write_lag_seconds: '60',
   });
-  const without = await readMetrics(await forwarding(t, undefined));
+  const without = await renderForwarding(undefined);
   assert.deepEqual(
     [...without.keys()].filter((name) => name.startsWith('nexus_remote_write_')),
     [],

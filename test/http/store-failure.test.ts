@@ -4,16 +4,24 @@ import { NexusError } from '../../src/domain/errors.ts';
 import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 
+const DISK_FULL = new NexusError('store_unavailable', 'the disk is full: free some space');
+
 test('while the store fails nothing is answered as done, and the server says so and stays up', async (t) => {
   let isBroken = false;
   const server = await FleetServer.start(t, {
-    watchStore: (store) => ({
-      ...store,
-      commit(writes) {
-        if (isBroken) throw new NexusError('store_unavailable', 'the disk is full: free some space');
-        return store.commit(writes);
-      },
-    }),
+    watchStore: (store) => {
+      if (isBroken) {
+        store.close();
+        throw DISK_FULL;
+      }
+      return {
+        ...store,
+        commit(writes) {
+          if (isBroken) throw DISK_FULL;
+          return store.commit(writes);
+        },
+      };
+    },
   });
   const { token } = await server.operator.addHost('web-1');
   const admin = await server.operator.createAdminToken();
