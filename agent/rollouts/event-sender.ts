@@ -146,7 +146,13 @@ export class EventSender {
     switch (refreshed.kind) {
       case 'known':
         this.#noteSuccess();
-        await store.update((record) => reconcile(record, viewsOf(refreshed.state, stack), clock.now()));
+        try {
+          await store.update((record) => reconcile(record, viewsOf(refreshed.state, stack), clock.now()));
+        } catch (error) {
+          // The disk took nothing of it, so the record is as stale as before.
+          this.#isStale = true;
+          throw error;
+        }
         return 0;
       case 'unauthorized':
         onUnauthorized();

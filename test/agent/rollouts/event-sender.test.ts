@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { WakeUp } from '../../../agent/async/wake-up.ts';
-import { nodeFileSystem } from '../../../agent/disk/node-file-system.ts';
 import { EventSender } from '../../../agent/rollouts/event-sender.ts';
 import { queueEvents } from '../../../agent/rollouts/record/queue-events.ts';
 import type { EventDraft } from '../../../agent/rollouts/record/stack-record.ts';
@@ -15,6 +14,7 @@ import { HttpClient } from '../../../agent/server/http-client.ts';
 import { RolloutApi } from '../../../agent/server/rollout-api.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
+import { FailingFileSystem } from '../disk/failing-file-system.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { HandClock, MemoryLog, NOON, NOON_TEXT, soaking, V2 } from './sample.ts';
 
@@ -34,8 +34,9 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const runtime = { ...systemRuntime, random: () => 0 };
   const [log, clock, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(runtime), new AbortController()];
   const api = new RolloutApi(transport, stop.signal);
+  const files = new FailingFileSystem();
   const store = await StackStore.open({
-    files: nodeFileSystem,
+    files,
     folder,
     stack: 'shop',
     clock,
@@ -78,7 +79,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
     rmSync(folder, { recursive: true, force: true });
   });
   const settled = (what: string, holds: () => boolean) => waitUntil(what, holds);
-  return { server, store, sender, log, take, queue, run, settled, unauthorized: () => unauthorized };
+  return { server, store, sender, log, files, take, queue, run, settled, unauthorized: () => unauthorized };
 }
 
 test('events arrive in order, each once, and leave the record', async (t) => {
@@ -166,6 +167,17 @@ test('the disk was lost: the rollout is taken up from what the server knows', as
   await settled('it to be taken up', () => store.record.rollout !== null);
   assert.deepEqual(store.record.rollout?.phase, { at: 'resuming', soakMs: 9_000 });
   assert.equal(store.record.rollout?.nextSeq, 13);
+});
+
+test('what the server knows is taken up once the disk takes it, however often it has failed', async (t) => {
+  const { server, run, settled, store, files, log } = await bench(t);
+  Object.assign(server.offer(OFFER), { state: 'soaking', lastSeq: 12, soakDueMs: NOON.wallMs + 9_000 });
+  files.failOn = /^sync stack\.json\.new$/;
+  run();
+  await settled('the disk to fail', () => log.lines.length > 0);
+  files.failOn = null;
+  await settled('it to be taken up', () => store.record.rollout !== null);
+  assert.equal(store.record.rollout?.phase.at, 'resuming');
 });
 
 test('a token that is refused is said, not retried at once', async (t) => {
