@@ -26,9 +26,9 @@ interface Sent {
   readonly cpu: number | null;
 }
 
-function generate(seed: number, intervalMs: number): Sent[] {
+function generate(seed: number, intervalMs: number, hours = HOURS): Sent[] {
   const nowMs = Date.now();
-  const host = new GeneratedHost(seed, 4, nowMs - HOURS * HOUR_MS, intervalMs);
+  const host = new GeneratedHost(seed, 4, nowMs - hours * HOUR_MS, intervalMs);
   const sent: Sent[] = [];
   for (let tick = host.next(); tick.atMs < nowMs; tick = host.next()) {
     const containers = tick.containers.map(({ key, metrics }) => ({
@@ -123,9 +123,10 @@ test('on a full disk compaction rests with a log line, and goes on when there is
   const token = await addHost(operator, 'web-1');
   const ticks = generate(7, 20_000).slice(0, 10_500);
   await send(t, server, token, ticks.slice(0, 5_000));
-  // Another host's ticks, ever new ones: the room that compaction leaves in the file is used up at some point.
+  // Another host's ticks, all of the last hour: they use up the room that compaction leaves in the file, and it does not
+  // touch them, however much quicker it may be than they come.
   const other = await addHost(operator, 'web-2');
-  const filling = generate(8, 5_000);
+  const filling = generate(8, 125, 1);
   disk.fill();
   const line = await waitUntil('a log line about the full disk', async () => {
     await send(t, server, other, filling.splice(0, 500)).catch(() => {});
