@@ -8,6 +8,7 @@ import { runAgent } from '../../agent/run-agent.ts';
 import { currentCommand, renderSystemdUnit } from '../../agent/systemd-unit.ts';
 import { HandDrivenRuntime } from '../domain/hand-driven-runtime.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
+import { skipWithoutTool } from '../optional-tool.ts';
 
 const COMMAND_ROWS: [readonly string[], string][] = [
   [['/usr/local/bin/nexus'], 'ExecStart=/usr/local/bin/nexus agent'],
@@ -47,14 +48,9 @@ test('printing the unit prints this program’s own, and nothing else', async ()
   assert.equal(printed, renderSystemdUnit(currentCommand(process.execPath, process.argv[1])));
 });
 
-function findSkip(): string | false {
-  if (spawnSync('systemd-analyze', ['--version']).status === 0) return false;
-  const reason = 'systemd-analyze is not installed (Debian package systemd)';
-  if (process.env['NEXUS_REQUIRE_DOCKER'] === '1') throw new Error(`NEXUS_REQUIRE_DOCKER=1, but ${reason}`);
-  return reason;
-}
+const skip = skipWithoutTool('systemd-analyze');
 
-test('systemd accepts the unit without a word', { skip: findSkip() }, (t) => {
+test('systemd accepts the unit without a word', { skip }, (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'unit-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'nexus-agent.service');
@@ -66,7 +62,7 @@ test('systemd accepts the unit without a word', { skip: findSkip() }, (t) => {
   assert.equal(result.status, 0, result.stderr);
 });
 
-test('systemd rates the unit as well protected', { skip: findSkip() }, (t) => {
+test('systemd rates the unit as well protected', { skip }, (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'unit-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'nexus-agent.service');

@@ -6,19 +6,13 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import { chooseSeed, SeededRandom } from '../domain/seeded-random.ts';
+import { skipWithoutTool } from '../optional-tool.ts';
 import { unlessHung, waitUntil } from '../runtime/wait-until.ts';
 import { HostLedger } from './support/host-ledger.ts';
 import { NexusServer, scratchDirectory } from './support/nexus-server.ts';
 import { countAcknowledged, SimulatedAgent } from './support/simulated-agent.ts';
 import { SmallDisk, skipWithoutSmallDisks } from './support/small-disk.ts';
-import {
-  failingSyncs,
-  isTraceComplete,
-  readSystemCalls,
-  type SystemCall,
-  skipWithoutStrace,
-  straceInto,
-} from './support/system-calls.ts';
+import { failingSyncs, isTraceComplete, readSystemCalls, type SystemCall, straceInto } from './support/system-calls.ts';
 
 const AGENTS = 6;
 const TICKS_EACH = 15;
@@ -70,7 +64,7 @@ function requireSyncBeforeAnswers(calls: readonly SystemCall[]): number {
 }
 
 test('between the reading of a post and the writing of its 204 the log is synced', {
-  skip: skipWithoutStrace(),
+  skip: skipWithoutTool('strace'),
 }, async (t) => {
   const trace = path.join(scratchDirectory(t), 'trace');
   const dataDir = path.join(scratchDirectory(t), 'data');
@@ -115,7 +109,7 @@ test('the check of the system calls finds an answer that leaves too early', () =
 });
 
 test('a sync of the log that fails is answered 503, and the server goes on by itself', {
-  skip: skipWithoutStrace(),
+  skip: skipWithoutTool('strace'),
 }, async (t) => {
   const dataDir = path.join(scratchDirectory(t), 'data');
   const server = await NexusServer.start(t, { dataDir, under: failingSyncs(FIRST_FAILING_SYNC, FAILING_SYNCS) });

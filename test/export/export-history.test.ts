@@ -11,6 +11,7 @@ import { formatInstant, parseInstant } from '../../src/domain/instant.ts';
 import { type ExportFormat, exportHistory } from '../../src/main.ts';
 import { memoryTerminal } from '../cli/memory-terminal.ts';
 import { FleetServer } from '../http/fleet-server.ts';
+import { skipWithoutTool } from '../optional-tool.ts';
 import { containerBody } from '../wire/telemetry-body.ts';
 
 const HOUR_MS = 3_600_000;
@@ -118,11 +119,7 @@ test('an OpenMetrics export has its families and series together, counters by th
   assert.ok(text.endsWith('# EOF\n'));
 });
 
-const promtool = spawnSync('promtool', ['--version']).status === 0;
-const skip =
-  promtool || process.env['NEXUS_REQUIRE_DOCKER'] === '1' ? false : 'promtool is not installed (Debian: prometheus)';
-
-test('promtool makes blocks of an OpenMetrics export', { skip }, async (t) => {
+test('promtool makes blocks of an OpenMetrics export', { skip: skipWithoutTool('promtool') }, async (t) => {
   const server = await startWithHistory(t);
   const directory = mkdtempSync(path.join(tmpdir(), 'nexus-export-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));

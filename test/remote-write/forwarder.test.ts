@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -12,6 +12,7 @@ import { formatInstant } from '../../src/domain/instant.ts';
 import { Forwarder, type ForwarderParts } from '../../src/remote-write/forwarder.ts';
 import { ByteReader } from '../../src/telemetry/bytes.ts';
 import { FleetServer } from '../http/fleet-server.ts';
+import { skipWithoutTool } from '../optional-tool.ts';
 import { unlessHung, waitUntil } from '../runtime/wait-until.ts';
 import { telemetryBody } from '../wire/telemetry-body.ts';
 
@@ -268,7 +269,7 @@ test('a store that does not answer in time is asked again, and does not hold up 
 });
 
 interface Writer {
-  readonly name: string;
+  readonly name: 'victoria-metrics' | 'prometheus';
   readonly command: (directory: string, port: number) => readonly [file: string, ...args: string[]];
   readonly write: string;
 }
@@ -313,9 +314,7 @@ function end(child: ChildProcess): Promise<unknown> {
 }
 
 for (const engine of ENGINES) {
-  const isInstalled = spawnSync(engine.name, ['--version']).error === undefined;
-  const isRequired = process.env['NEXUS_REQUIRE_DOCKER'] === '1';
-  const skip = isInstalled || isRequired ? false : `${engine.name} is not installed (a Debian package of that name)`;
+  const skip = skipWithoutTool(engine.name);
 
   test(`${engine.name} takes what is forwarded, and what waited while it was away`, { skip }, async (t) => {
     const directory = mkdtempSync(path.join(tmpdir(), 'nexus-remote-'));

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { TOOL_NAMES } from '../optional-tool.ts';
 import { listFiles, PRODUCT, ROOT } from './sources.ts';
 
 const FORBIDDEN_NAMES = /^(?:utils?|helpers?|types?|index|common|misc)\.ts$/;
@@ -82,4 +83,12 @@ test('every package supports the pinned Node', () => {
   // npm is a script for whatever 'node' the PATH has first.
   const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env['PATH']}` };
   execFileSync('npm', ['ci', '--dry-run', '--offline', '--engine-strict'], { cwd: ROOT, env, stdio: 'pipe' });
+});
+
+test('the README says which programs tests need, and what is skipped without them', () => {
+  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  assert.deepEqual(
+    TOOL_NAMES.filter((name) => !new RegExp(`^\\|.*\`${name}\`.*\\|.*\\|.*\\|$`, 'm').test(readme)),
+    [],
+  );
 });

@@ -7,10 +7,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { skipWithoutLab } from '../../../scripts/lab/engine.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
+import { skipWithoutTool } from '../../optional-tool.ts';
 import { FieldLab } from './field-lab.ts';
 import type { FieldRow } from './row.ts';
 import { Site } from './site.ts';
-import { skipWithoutClocks } from './site-host.ts';
 import { ROWS } from './table.ts';
 
 const skip = await skipWithoutLab();
@@ -46,7 +46,7 @@ test('rows of the field table', { skip, concurrency: 1_000, timeout: 1_500_000 }
   const stacks = ROWS.map(({ stack }) => stack);
   assert.deepEqual(stacks, [...new Set(stacks)], 'every row has a stack of its own');
   const lab = await FieldLab.open(t);
-  const withoutClocks = skipWithoutClocks();
+  const withoutClocks = skipWithoutTool('libfaketime');
   await Promise.all(
     inOrder(chosenRows()).map((row) => {
       const skipRow = row.clock === 'steppable' && withoutClocks;

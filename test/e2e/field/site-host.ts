@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { type Engine, installLab, type LabHost, onHost, runContainer, setLink } from '../../../scripts/lab/engine.ts';
+import { findFaketime } from '../../optional-tool.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { scratchDirectory } from '../support/nexus-server.ts';
 import { type PausableProxy, startPausableProxy } from '../support/pausable-proxy.ts';
@@ -15,21 +16,6 @@ import { ROW_LABEL } from './clean-up.ts';
 import { inspectProject, type SeenContainer } from './project-containers.ts';
 
 const FILLER = 'filler';
-/** Of Debian's package libfaketime. */
-const CLOCK_LIBRARY = '/usr/lib/*/faketime/libfaketime.so.1';
-
-/** `false` when agents can have clocks of their own, else why not; throws instead where NEXUS_REQUIRE_DOCKER=1, as on CI. */
-export function skipWithoutClocks(): string | false {
-  if (findClockLibrary() !== undefined) return false;
-  const obstacle = 'setting the clock of one process needs the package libfaketime';
-  if (process.env['NEXUS_REQUIRE_DOCKER'] === '1') throw new Error(`NEXUS_REQUIRE_DOCKER=1, but ${obstacle}`);
-  return obstacle;
-}
-
-function findClockLibrary(): string | undefined {
-  return globSync(CLOCK_LIBRARY)[0];
-}
-
 export interface SiteHostOptions {
   readonly name: string;
   readonly stack: string;
@@ -208,7 +194,7 @@ export class SiteHost {
   }
 
   #clockEnvironment(): Record<string, string> {
-    const library = findClockLibrary();
+    const library = findFaketime();
     assert.ok(library !== undefined, 'libfaketime is installed');
     this.setClock(0);
     return {

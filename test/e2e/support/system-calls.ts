@@ -1,7 +1,5 @@
 /** What a process asked of the kernel, in order, as strace writes it down. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../../../src/domain/errors.ts';
 
 const TRACED = 'read,write,writev,sendmsg,sendto,pwrite64,fsync,fdatasync';
 /** Enough of every buffer to recognize the first line of an HTTP message. */
@@ -16,18 +14,6 @@ export interface SystemCall {
   /** The rest of the arguments as strace shows them. */
   readonly shown: string;
   readonly result: number;
-}
-
-/** `false` when strace works here, else why not; throws instead where NEXUS_REQUIRE_DOCKER=1, as on CI. */
-export function skipWithoutStrace(): string | false {
-  try {
-    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore', timeout: 10_000 });
-    return false;
-  } catch (error) {
-    const obstacle = `strace cannot be used here (Debian package strace): ${messageOf(error)}`;
-    if (process.env['NEXUS_REQUIRE_DOCKER'] === '1') throw new Error(`NEXUS_REQUIRE_DOCKER=1, but ${obstacle}`);
-    return obstacle;
-  }
 }
 
 /** Words to put before a command so that its calls are written to `file`; the process keeps its id and its parent. */
