@@ -2,14 +2,8 @@
  * HTTP/1.1 over Node's own client, which every Node process holds in memory already; a package for it would cost the
  * agent as much memory as everything else it loads.
  */
-import {
-  Agent,
-  type AgentOptions,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type RequestOptions,
-  request,
-} from 'node:http';
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions, request } from 'node:http';
+import type { AgentOptions as TlsAgentOptions } from 'node:https';
 import { messageOf } from '../src/domain/errors.ts';
 
 export interface HttpCall {
@@ -38,7 +32,7 @@ export interface HttpPeer {
 /** What speaks the protocol of `url`. TLS is loaded only where it is wanted. */
 export async function protocolOf(
   url: URL,
-): Promise<{ readonly request: HttpPeer['request']; readonly Agent: new (options: AgentOptions) => Agent }> {
+): Promise<{ readonly request: HttpPeer['request']; readonly Agent: new (options: TlsAgentOptions) => Agent }> {
   return url.protocol === 'https:' ? import('node:https') : { request, Agent };
 }
 

@@ -1,4 +1,5 @@
 import type { Log } from '../src/domain/log.ts';
+import { isLoopback } from '../src/domain/loopback.ts';
 import type { Runtime } from '../src/domain/runtime.ts';
 import { TELEMETRY_LIMITS } from '../src/domain/telemetry.ts';
 import { readBootId } from './async/boot-id.ts';
@@ -39,7 +40,7 @@ export async function runAgent(settings: AgentSettings, ports: AgentPorts): Prom
   }
   const { log, runtime, signal, pacing } = ports;
   warnOfPlainHttp(settings.url, log);
-  const server = await HttpClient.open(settings.url, settings.token, runtime);
+  const server = await HttpClient.open(settings, runtime);
   const docker = new DockerClient(settings.dockerSocketPath, runtime);
   try {
     return await startAgent({
@@ -103,8 +104,7 @@ async function rolloutPartsFor(
 
 /** A bearer token in plain HTTP belongs to whoever listens. */
 function warnOfPlainHttp(url: URL, log: Log): void {
-  const isLocal = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'http:' && !isLocal) {
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     log.warn(
       { url: url.origin },
       'the token travels unencrypted to this address: use https:// outside a trusted network',

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { messageOf, NexusError } from '../src/domain/errors.ts';
+import { readAuthorityFile } from './read-authority-file.ts';
 
 /** The agent's flags as the command line hands them over; every one has a variable too. */
 export interface AgentFlags {
   readonly url?: string | undefined;
   readonly tokenFile?: string | undefined;
+  readonly ca?: string | undefined;
   readonly intervalSeconds?: string | number | undefined;
   readonly dockerHost?: string | undefined;
   readonly stateDir?: string | undefined;
@@ -20,6 +22,8 @@ export interface RunSettings {
   /** http(s), without credentials, query and fragment. */
   readonly url: URL;
   readonly token: string;
+  /** The only CA in PEM that may vouch for the server; null: those that Node knows. */
+  readonly authorityPem: string | null;
   readonly intervalMs: number;
   /** Absolute path of the engine's Unix socket. */
   readonly dockerSocketPath: string;
@@ -107,6 +111,16 @@ function readToken(flags: AgentFlags, env: Environment): string {
   return found.token;
 }
 
+function readAuthority(path: string | undefined, url: URL): string | null {
+  if (path === undefined || path === '') return null;
+  if (url.protocol !== 'https:') {
+    throw usage(
+      `NEXUS_CA (or --ca) names a CA, but the address is ${url.origin}: write https:// in NEXUS_URL (or --url).`,
+    );
+  }
+  return readAuthorityFile(path, 'NEXUS_CA (or --ca)');
+}
+
 function readIntervalMs(value: string | number | undefined): number {
   if (value === undefined || value === '') return DEFAULT_INTERVAL_SECONDS * 1000;
   const seconds = Number(value);
@@ -173,10 +187,12 @@ export function resolveAgentSettings(
 ): AgentSettings {
   if (flags.printSystemdUnit === true) return { action: 'print-systemd-unit' };
   const stateDir = flags.stateDir ?? env['NEXUS_AGENT_STATE_DIR'];
+  const url = readUrl(flags.url ?? env['NEXUS_URL']);
   return {
     action: flags.once === true ? 'once' : 'run',
-    url: readUrl(flags.url ?? env['NEXUS_URL']),
+    url,
     token: readToken(flags, env),
+    authorityPem: readAuthority(flags.ca ?? env['NEXUS_CA'], url),
     intervalMs: readIntervalMs(flags.intervalSeconds ?? env['NEXUS_AGENT_INTERVAL_SECONDS']),
     dockerSocketPath: readSocketPath(flags.dockerHost || env['NEXUS_AGENT_DOCKER_HOST'] || DEFAULT_DOCKER_HOST),
     stateDir: readDirectory('NEXUS_AGENT_STATE_DIR (or --state-dir)', stateDir, defaultStateDir(env, isRoot)),

@@ -9,9 +9,10 @@ import type { StoreSource } from './domain/store-source.ts';
 import { writeCsv } from './export/csv.ts';
 import type { Sink } from './export/export-row.ts';
 import { writeOpenMetrics } from './export/open-metrics.ts';
-import { type HttpListener, listen, listenLocally } from './http/http-server.ts';
+import { type HttpListener, listen, listenLocally, type TcpAddress } from './http/http-server.ts';
 import { HttpSurface } from './http/http-surface.ts';
 import { startThread, ThreadedIntake } from './intake/threaded-intake.ts';
+import { ServerCertificate, type TlsSource } from './pki/server-tls.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
 import { every } from './runtime/wait.ts';
 import { startCompaction } from './server/compaction-loop.ts';
@@ -59,13 +60,17 @@ export interface ApplianceConfig {
   readonly agentRateLimit: number;
   /** The contract's defaults when not given. */
   readonly retention?: Retention;
+  /** Plain HTTP when not given. */
+  readonly tls?: TlsSource;
   /** A Prometheus remote-write address to which every tick is forwarded. */
   readonly remoteWrite?: { readonly url: string; readonly authorization: string | null };
 }
 
 export interface Appliance {
-  /** `http://HOST:PORT` with the port that was bound. */
+  /** `http://HOST:PORT` or `https://HOST:PORT`, with the port that was bound. */
   readonly url: string;
+  /** The CA by which clients know this server, in a file; null without TLS and with a certificate of another CA. */
+  readonly authorityFile: string | null;
   readonly socketPath: string;
   /** Stops taking, finishes what was taken, and lets go of the data directory. */
   close(): Promise<void>;
@@ -86,7 +91,7 @@ interface Stoppable {
 /** What the appliance stands on. Tests and simulators put parts of their own in the place of these. */
 export interface ApplianceParts {
   readonly storeSource: StoreSource;
-  listen(surface: HttpSurface, address: ApplianceConfig['listen']): Promise<HttpListener>;
+  listen(surface: HttpSurface, address: TcpAddress): Promise<HttpListener>;
   listenLocally(surface: HttpSurface, socketPath: string): Promise<HttpListener>;
   /** Sees to it that the work is done until it is stopped. */
   drive(work: PeriodicWork): Stoppable;
@@ -95,6 +100,8 @@ export interface ApplianceParts {
 }
 
 const TICK_MS = 1000;
+/** How often the certificate is looked at: whether its file has changed, or it is due for renewal. */
+const CERTIFICATE_CHECK_MS = 60_000;
 /** `sun_path` of a Unix socket on Linux, less its terminating zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
@@ -171,7 +178,9 @@ export async function openAppliance(
   };
   try {
     await supervisor.open();
-    const tcp = await own.listen(surface, config.listen);
+    const certificate = config.tls && (await ServerCertificate.open(config.tls, dataDir, runtime, log));
+    const tcp = await own.listen(surface, { ...config.listen, tls: certificate });
+    const certificateCheck = certificate && every(runtime, CERTIFICATE_CHECK_MS, () => void certificate.reread());
     const driven = drive({
       async tick() {
         supervisor.watch();
@@ -186,10 +195,12 @@ export async function openAppliance(
     forwarder?.start();
     const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
     return {
-      url: `http://${host}:${tcp.port}`,
+      url: `${certificate === undefined ? 'http' : 'https'}://${host}:${tcp.port}`,
+      authorityFile: certificate?.authorityFile ?? null,
       socketPath,
       async close() {
         driven.stop();
+        certificateCheck?.stop();
         await forwarder?.stop();
         await close(tcp);
       },

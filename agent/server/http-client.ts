@@ -19,6 +19,14 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+export interface ServerEndpoint {
+  /** http(s) without credentials; a path in it comes before the API's own. */
+  readonly url: URL;
+  readonly token: string;
+  /** The only CA in PEM that may vouch for the server; null: those that Node knows. */
+  readonly authorityPem: string | null;
+}
+
 /** Keep-alive connections to the Nexus server. */
 export class HttpClient implements ServerTransport {
   readonly #peers: Readonly<Record<Lane, HttpPeer>>;
@@ -46,11 +54,15 @@ export class HttpClient implements ServerTransport {
     this.#runtime = runtime;
   }
 
-  /** `url` is http(s) without credentials; a path in it comes before the API's own. Connects with the first call. */
-  static async open(url: URL, token: string, runtime: Pick<Runtime, 'setTimer'>): Promise<HttpClient> {
+  /** Connects with the first call. */
+  static async open(
+    { url, token, authorityPem }: ServerEndpoint,
+    runtime: Pick<Runtime, 'setTimer'>,
+  ): Promise<HttpClient> {
     const { request, Agent } = await protocolOf(url);
+    const trust = authorityPem === null ? {} : { ca: authorityPem };
     const agentOf = (lane: Lane) =>
-      new Agent({ keepAlive: true, timeout: KEEP_ALIVE_MS, maxSockets: CONNECTIONS[lane] });
+      new Agent({ keepAlive: true, timeout: KEEP_ALIVE_MS, maxSockets: CONNECTIONS[lane], ...trust });
     const agents = { telemetry: agentOf('telemetry'), poll: agentOf('poll'), rollouts: agentOf('rollouts') };
     return new HttpClient(url, token, runtime, request, agents);
   }

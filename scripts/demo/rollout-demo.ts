@@ -142,6 +142,7 @@ async function setTheStage(remains: Remains, stop: AbortSignal): Promise<Stage> 
     const [command, args] = onHost({ namespace }, executable, agentArgs);
     const agentEnv = {
       NEXUS_URL: url,
+      NEXUS_CA: join(directory, 'data', 'pki', 'ca.pem'),
       NEXUS_AGENT_TOKEN: token.token,
       NEXUS_AGENT_STATE_DIR: stateDir,
       NEXUS_AGENT_DOCKER_HOST: engine.dockerHost,

@@ -84,11 +84,12 @@ export class ApiConnection {
   /** Throws `usage` for a target that cannot be used; does not connect yet. */
   constructor(target: ApiTarget, options: ConnectionOptions) {
     this.#endpoint = endpointOf(target);
+    const { authorityPem } = this.#endpoint;
     this.#runtime = options.runtime;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#client = new Client(this.#endpoint.origin, {
       ...(this.#endpoint.socketPath === null ? {} : { socketPath: this.#endpoint.socketPath }),
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connect: { timeout: CONNECT_TIMEOUT_MS, ...(authorityPem === null ? {} : { ca: authorityPem }) },
       // Each call has a limit for all of its parts together.
       headersTimeout: 0,
       bodyTimeout: 0,

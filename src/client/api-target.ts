@@ -1,7 +1,14 @@
 import { NexusError } from '../domain/errors.ts';
 
 /** How a server is reached: over its Unix socket, where the file's mode is the permission, or over TCP with a bearer token. */
-export type ApiTarget = { readonly socketPath: string } | { readonly url: string; readonly token?: string };
+export type ApiTarget =
+  | { readonly socketPath: string }
+  | {
+      readonly url: string;
+      readonly token?: string;
+      /** The only CA in PEM that may vouch for the server; without it, those that Node knows. */
+      readonly authorityPem?: string | undefined;
+    };
 
 /** `sun_path` of unix(7) holds 108 bytes, the last of which ends it; some systems cut a longer path off silently. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -16,6 +23,7 @@ export interface Endpoint {
   /** Empty, or a path without a slash at its end: a reverse proxy may serve Nexus under one. */
   readonly basePath: string;
   readonly token: string | null;
+  readonly authorityPem: string | null;
   /** How messages name the server. */
   readonly label: string;
 }
@@ -28,10 +36,10 @@ function endpointOfSocket(socketPath: string): Endpoint {
       `the socket path ${socketPath} has ${bytes} bytes, but the system allows only ${MAX_SOCKET_PATH_BYTES}: use a data directory with a shorter path, or --url with NEXUS_ADMIN_TOKEN.`,
     );
   }
-  return { origin: 'http://localhost', socketPath, basePath: '', token: null, label: socketPath };
+  return { origin: 'http://localhost', socketPath, basePath: '', token: null, authorityPem: null, label: socketPath };
 }
 
-function endpointOfUrl(text: string, token: string | undefined): Endpoint {
+function endpointOfUrl({ url: text, token, authorityPem }: Extract<ApiTarget, { url: string }>): Endpoint {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new NexusError('usage', `'${text}' is not the URL of a server: write for example http://127.0.0.1:8470.`);
@@ -49,10 +57,17 @@ function endpointOfUrl(text: string, token: string | undefined): Endpoint {
     );
   }
   const basePath = url.pathname.replace(/\/+$/, '');
-  return { origin: url.origin, socketPath: null, basePath, token: token ?? null, label: `${url.origin}${basePath}` };
+  return {
+    origin: url.origin,
+    socketPath: null,
+    basePath,
+    token: token ?? null,
+    authorityPem: authorityPem ?? null,
+    label: `${url.origin}${basePath}`,
+  };
 }
 
 /** Throws `usage` for a path or URL that cannot be used. */
 export function endpointOf(target: ApiTarget): Endpoint {
-  return 'socketPath' in target ? endpointOfSocket(target.socketPath) : endpointOfUrl(target.url, target.token);
+  return 'socketPath' in target ? endpointOfSocket(target.socketPath) : endpointOfUrl(target);
 }

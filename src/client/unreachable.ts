@@ -39,6 +39,17 @@ function networkSentence(label: string, code: string): string | undefined {
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return `${label} does not speak TLS. If that is intended, write http:// in --url.`;
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'CERT_SIGNATURE_FAILURE':
+      return `the certificate of ${label} is not from a CA that this machine trusts. Copy pki/ca.pem from the data directory of the server, and name it with --ca FILE or in NEXUS_CA.`;
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `the certificate of ${label} is for other names. Use one of them, or start the server with --tls-name and the name in --url.`;
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return `the certificate of ${label} is not valid at this time. Check the clocks of this machine and of the server.`;
     default:
       return undefined;
   }

@@ -1,12 +1,35 @@
-/** node:http with every limit set, on TCP or on a Unix socket. */
+/** node:http with every limit set, on TCP, on TLS or on a Unix socket. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import type { HttpSurface } from './http-surface.ts';
+import { requireTls } from './require-tls.ts';
 
-type ListenAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+export interface TlsCredentials {
+  readonly keyPem: string;
+  readonly chainPem: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** The certificate to present, which may be renewed. */
+export interface PresentedCertificate {
+  readonly current: TlsCredentials;
+  /** Calls `present` whenever there is a new one. */
+  follow(present: (credentials: TlsCredentials) => void): void;
+}
+
+export interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Plain HTTP without it. */
+  readonly tls?: PresentedCertificate | undefined;
+}
+
+type ListenAddress = TcpAddress | { readonly socketPath: string };
 
 export interface HttpListener {
   /** The port that was bound; 0 for a Unix socket. */
@@ -15,15 +38,20 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
-function configure(surface: HttpSurface, isLocal: boolean): Server {
-  const server = createServer({
-    maxHeaderSize: HTTP_LIMITS.maxHeaderBytes,
-    headersTimeout: HTTP_LIMITS.headersTimeoutMs,
-    requestTimeout: HTTP_LIMITS.requestTimeoutMs,
-    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
-    connectionsCheckingInterval: 2_000,
-    noDelay: true,
-  });
+const SERVER_OPTIONS = {
+  maxHeaderSize: HTTP_LIMITS.maxHeaderBytes,
+  headersTimeout: HTTP_LIMITS.headersTimeoutMs,
+  requestTimeout: HTTP_LIMITS.requestTimeoutMs,
+  keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
+  connectionsCheckingInterval: 2_000,
+  noDelay: true,
+} as const;
+
+function contextOptions({ keyPem, chainPem, minVersion }: TlsCredentials) {
+  return { key: keyPem, cert: chainPem, minVersion };
+}
+
+function configure<S extends Server>(server: S, surface: HttpSurface, isLocal: boolean): S {
   server.maxHeadersCount = HTTP_LIMITS.maxHeaders;
   server.maxConnections = HTTP_LIMITS.maxConnections;
   server.setTimeout(HTTP_LIMITS.socketTimeoutMs);
@@ -32,6 +60,42 @@ function configure(surface: HttpSurface, isLocal: boolean): Server {
   // Taken here so that a refusal comes before the body is asked for.
   server.on('checkContinue', serve);
   return server;
+}
+
+interface Opened {
+  readonly server: Server;
+  /** Ends every connection at once. */
+  cut(): void;
+}
+
+function openPlain(surface: HttpSurface, isLocal: boolean): Opened {
+  const server = configure(createServer(SERVER_OPTIONS), surface, isLocal);
+  return { server, cut: () => server.closeAllConnections() };
+}
+
+function openTls(runtime: Runtime, surface: HttpSurface, certificate: PresentedCertificate): Opened {
+  const options = { ...SERVER_OPTIONS, handshakeTimeout: HTTP_LIMITS.headersTimeoutMs };
+  const server = configure(createTlsServer({ ...options, ...contextOptions(certificate.current) }), surface, false);
+  // From the next connection on.
+  certificate.follow((credentials) => server.setSecureContext(contextOptions(credentials)));
+  requireTls(server, runtime);
+  // node:http knows of a connection only once its handshake is over.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return {
+    server,
+    cut: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function open(runtime: Runtime, surface: HttpSurface, address: ListenAddress): Opened {
+  if ('socketPath' in address) return openPlain(surface, true);
+  return address.tls === undefined ? openPlain(surface, false) : openTls(runtime, surface, address.tls);
 }
 
 /**
@@ -54,13 +118,13 @@ export async function listenLocally(runtime: Runtime, surface: HttpSurface, sock
 
 /** Throws `unreachable` when the address cannot be had. */
 export function listen(runtime: Runtime, surface: HttpSurface, address: ListenAddress): Promise<HttpListener> {
-  const server = configure(surface, 'socketPath' in address);
+  const { server, cut } = open(runtime, surface, address);
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, address)));
     const listening = () => {
       const bound = server.address();
       const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-      resolve({ port, close: () => closeServer(runtime, server, surface) });
+      resolve({ port, close: () => closeServer(runtime, server, surface, cut) });
     };
     if ('socketPath' in address) server.listen(address.socketPath, listening);
     else server.listen(address.port, address.host, listening);
@@ -80,12 +144,12 @@ function listenError(error: NodeJS.ErrnoException, address: ListenAddress): Nexu
   });
 }
 
-function closeServer(runtime: Runtime, server: Server, surface: HttpSurface): Promise<void> {
+function closeServer(runtime: Runtime, server: Server, surface: HttpSurface, cut: () => void): Promise<void> {
   surface.announceClose();
   return new Promise((resolve) => {
-    const cut = runtime.setTimer(HTTP_LIMITS.shutdownMs, () => server.closeAllConnections());
+    const limit = runtime.setTimer(HTTP_LIMITS.shutdownMs, cut);
     server.close(() => {
-      cut.cancel();
+      limit.cancel();
       resolve();
     });
     server.closeIdleConnections();

@@ -30,6 +30,7 @@ async function startBench(t: TestContext): Promise<Bench> {
     action: 'run',
     url: server.url,
     token: 'nxa_token123',
+    authorityPem: null,
     intervalMs: 1_000,
     dockerSocketPath: join(stateDir, 'no-engine.sock'),
     stateDir,

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AgentFlags, type Environment, type RunSettings, resolveAgentSettings } from '../../agent/settings.ts';
 import { NexusError } from '../../src/domain/errors.ts';
+import { issueAuthority } from '../../src/pki/authority.ts';
+import { makeP256Key, privateKeyPem } from '../../src/pki/private-key.ts';
+import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 
 const TOKEN = 'nxa_0123456789abcdef';
 const ENV: Environment = { NEXUS_URL: 'https://nexus.example.com', NEXUS_AGENT_TOKEN: TOKEN };
@@ -21,6 +24,7 @@ test('an address and a token are enough', () => {
   assert.deepEqual(rest, {
     action: 'run',
     token: TOKEN,
+    authorityPem: null,
     intervalMs: 30_000,
     dockerSocketPath: '/var/run/docker.sock',
     stateDir: '/var/lib/nexus-agent',
@@ -46,6 +50,7 @@ test('every setting by variable', () => {
   assert.deepEqual(rest, {
     action: 'run',
     token: TOKEN,
+    authorityPem: null,
     intervalMs: 5_000,
     dockerSocketPath: '/run/user/1000/docker.sock',
     stateDir: '/srv/agent',
@@ -73,6 +78,7 @@ test('flags come before variables, and the token from a file before the token it
   assert.deepEqual(rest, {
     action: 'once',
     token: 'nxa_fromfile12345',
+    authorityPem: null,
     intervalMs: 3_600_000,
     dockerSocketPath: '/run/docker.sock',
     stateDir: '/tmp/agent',
@@ -167,4 +173,27 @@ for (const [what, flags, env, message] of WRONG) {
 
 test('printing the unit needs no setting', () => {
   assert.deepEqual(resolveAgentSettings({ printSystemdUnit: true }, {}), { action: 'print-systemd-unit' });
+});
+
+test('a CA is read from its file, and is refused where it cannot be used', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'authority-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const ca = join(directory, 'ca.pem');
+  const keyPem = privateKeyPem(makeP256Key(systemRuntime));
+  const pem = issueAuthority(keyPem, systemRuntime);
+  writeFileSync(ca, pem);
+  assert.equal(resolve({}, { ...ENV, NEXUS_CA: ca }).authorityPem, pem);
+  assert.equal(resolve({ ca }, { ...ENV, NEXUS_CA: '/nonexistent' }).authorityPem, pem);
+  const refusals: Array<[flags: AgentFlags, env: Environment, said: RegExp]> = [
+    [{ ca }, { ...ENV, NEXUS_URL: 'http://10.0.0.1:8470' }, /names a CA, but the address is http:\/\/10\.0\.0\.1:8470/],
+    [{ ca: '/nonexistent' }, ENV, /is \/nonexistent, which is not a readable certificate in PEM/],
+    [{ ca: join(directory, 'empty.pem') }, ENV, /empty\.pem, which is not a readable certificate in PEM/],
+  ];
+  writeFileSync(join(directory, 'empty.pem'), '');
+  for (const [flags, env, said] of refusals) {
+    assert.throws(
+      () => resolve(flags, env),
+      (error) => error instanceof NexusError && error.code === 'usage' && said.test(error.message),
+    );
+  }
 });

@@ -57,6 +57,7 @@ const REFUSED_VALUES: Readonly<Record<string, string | null>> = {
   '--after': 'x',
   '--agent-rate-limit': 'many',
   '--compose': '/nonexistent/compose.yaml',
+  '--ca': '/nonexistent/ca.pem',
   '--container': null,
   '--data': null,
   '--docker-host': 'tcp://127.0.0.1:2375',
@@ -98,6 +99,10 @@ const REFUSED_VALUES: Readonly<Record<string, string | null>> = {
   '--step': '0s',
   '--sustained-failure': 'long',
   '--telemetry': 'maybe',
+  '--tls': 'maybe',
+  '--tls-cert': '/nonexistent/chain.pem',
+  '--tls-key': '/nonexistent/key.pem',
+  '--tls-name': 'not a name',
   '--to': 'tomorrow',
   '--token-file': '/nonexistent/token',
   '--url': 'ftp://127.0.0.1',
@@ -221,6 +226,9 @@ describe('a setting of the environment that is wrong or missing exits 2', () => 
     ['agent --url http://127.0.0.1:1', {}, /NEXUS_AGENT_TOKEN/],
     ['agent --url http://127.0.0.1:1', { NEXUS_AGENT_TOKEN: 'a b' }, /NEXUS_AGENT_TOKEN/],
     ['host list --url http://127.0.0.1:1', { NEXUS_ADMIN_TOKEN: 'two words' }, /NEXUS_ADMIN_TOKEN/],
+    ['host list --url https://127.0.0.1:1', { NEXUS_ADMIN_TOKEN: 'nxo_x', NEXUS_CA: '/nonexistent' }, /NEXUS_CA/],
+    ['host list --url http://10.0.0.1:1', { NEXUS_ADMIN_TOKEN: 'nxo_x' }, /could read your admin token.*--insecure/],
+    ['host list --url http://nexus.test', { NEXUS_ADMIN_TOKEN: 'nxo_x' }, /could read your admin token/],
   ];
   for (const [line, env, said] of rows) {
     it(`nexus ${line} with ${JSON.stringify(env)}`, async () => {

@@ -9,6 +9,7 @@ export const MAY_IMPORT = {
   'src/telemetry': ['src/domain'],
   'src/history': ['src/domain', 'src/telemetry'],
   'src/trust': ['src/domain', 'node:', 'canonicalize'],
+  'src/pki': ['src/domain', 'src/trust', 'node:'],
   'src/wire': ['src/domain', 'zod'],
   'src/explain': ['src/domain', 'src/wire'],
   'src/server': [
@@ -43,6 +44,7 @@ export const MAY_IMPORT = {
     'src/server',
     'src/intake',
     'src/sqlite',
+    'src/pki',
     'src/http',
     'src/export',
     'src/remote-write',
@@ -82,7 +84,7 @@ export const PURE_ROOMS: readonly Room[] = [
 ];
 
 export const PURE_BUILT_INS: Readonly<Record<string, readonly string[]>> = {
-  'node:crypto': ['hash', 'timingSafeEqual'],
+  'node:crypto': ['hash', 'KeyObject', 'timingSafeEqual'],
   'node:zlib': ['crc32'],
 };
 

@@ -32,6 +32,13 @@ export function addAgentCommand(program: Command, terminal: Terminal): void {
       option('--token-file <file>', 'file with the token', { env: 'NEXUS_AGENT_TOKEN_FILE', completion: 'file' }),
     )
     .addOption(
+      option('--ca <file>', 'CA of the server, in PEM', {
+        default: 'the CAs that Node.js trusts',
+        env: 'NEXUS_CA',
+        completion: 'file',
+      }),
+    )
+    .addOption(
       option('--interval-seconds <count>', 'time between reports', {
         default: String(DEFAULT_INTERVAL_SECONDS),
         env: 'NEXUS_AGENT_INTERVAL_SECONDS',

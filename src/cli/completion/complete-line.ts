@@ -77,7 +77,12 @@ async function askServer(
 ): Promise<Offer> {
   const data = position.values.get('data');
   const url = position.values.get('url');
-  const flags: OperatorFlags = { ...(data === undefined ? {} : { data }), ...(url === undefined ? {} : { url }) };
+  const ca = position.values.get('ca');
+  const flags: OperatorFlags = {
+    ...(data === undefined ? {} : { data }),
+    ...(url === undefined ? {} : { url }),
+    ...(ca === undefined ? {} : { ca }),
+  };
   try {
     const client = await openClient(flags, terminal, SERVER_TIMEOUT_MS);
     try {

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { readAuthorityFile } from '../../../agent/read-authority-file.ts';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
+import { isLoopback } from '../../domain/loopback.ts';
 import { settingOf, type Terminal } from '../terminal/terminal.ts';
 import { dataOption } from './arguments.ts';
 import { dataDirectoryOf, operatorSocketOf } from './data-directory.ts';
@@ -10,6 +12,8 @@ import { option } from './option.ts';
 export interface OperatorFlags {
   readonly data?: string;
   readonly url?: string;
+  readonly ca?: string;
+  readonly insecure?: boolean;
   readonly json?: boolean;
 }
 
@@ -19,6 +23,14 @@ export function addOperatorFlags(command: Command): Command {
     .addOption(
       option('--url <url>', 'a server over the network, with the token in NEXUS_ADMIN_TOKEN').conflicts('data'),
     )
+    .addOption(
+      option('--ca <file>', 'CA of the server at --url, in PEM', {
+        default: 'the CAs that Node.js trusts',
+        env: 'NEXUS_CA',
+        completion: 'file',
+      }),
+    )
+    .option('--insecure', 'send the admin token to http:// on another machine, where the network can read it')
     .option('--json', 'print one JSON document, of the same shape as the API');
 }
 
@@ -32,6 +44,9 @@ export async function openClient(flags: OperatorFlags, terminal: Terminal, timeo
   const { runtime } = terminal;
   const options = timeoutMs === undefined ? { runtime } : { runtime, timeoutMs };
   if (flags.url === undefined) {
+    if (flags.ca !== undefined || flags.insecure === true) {
+      throw new NexusError('usage', '--ca and --insecure are for a server at --url: add it, or leave them out.');
+    }
     return new NexusClient({ socketPath: operatorSocketOf(dataDirectoryOf(flags.data, terminal)) }, options);
   }
   const token = settingOf(terminal, 'NEXUS_ADMIN_TOKEN');
@@ -41,7 +56,23 @@ export async function openClient(flags: OperatorFlags, terminal: Terminal, timeo
       "--url needs an admin token, and NEXUS_ADMIN_TOKEN is not set: create a token with 'nexus token create --admin' on the server, and export it under that name.",
     );
   }
-  return new NexusClient({ url: flags.url, token }, options);
+  refusePlainHttp(flags.url, flags.insecure === true);
+  return new NexusClient({ url: flags.url, token, authorityPem: authorityOf(flags, terminal) }, options);
+}
+
+/** An admin token in plain HTTP belongs to whoever listens. */
+function refusePlainHttp(text: string, isAllowed: boolean): void {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'http:' || isLoopback(url.hostname) || isAllowed) return;
+  throw new NexusError(
+    'usage',
+    `over ${url.origin}, everyone on the network could read your admin token. Write https:// in --url (a server that listens on a network speaks TLS unless it runs with --tls off), or accept that with --insecure.`,
+  );
+}
+
+function authorityOf(flags: OperatorFlags, terminal: Terminal): string | undefined {
+  const file = flags.ca ?? settingOf(terminal, 'NEXUS_CA');
+  return file === undefined ? undefined : readAuthorityFile(file, '--ca (or NEXUS_CA)');
 }
 
 /** Opens the client for `work`, and closes it afterwards in any case. */

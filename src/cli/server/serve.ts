@@ -1,14 +1,18 @@
+import { isIP } from 'node:net';
 import type { Command, Option } from 'commander';
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import { DEFAULT_RETENTION, type Retention, type Tier } from '../../domain/history.ts';
+import { isHostName } from '../../domain/host.ts';
 import type { Log } from '../../domain/log.ts';
+import { isLoopback } from '../../domain/loopback.ts';
 import { DEFAULT_AGENT_RATE_LIMIT } from '../../domain/telemetry.ts';
 import { NEXUS_COMMIT, NEXUS_VERSION } from '../../domain/version.ts';
 import type { ApplianceConfig } from '../../main.ts';
-import { dataOption } from '../operator/arguments.ts';
+import { collect, dataOption } from '../operator/arguments.ts';
 import { dataDirectoryOf } from '../operator/data-directory.ts';
 import { addExamples } from '../operator/examples.ts';
 import { option } from '../operator/option.ts';
+import type { ServerAddress } from '../operator/server-address.ts';
 import { durationFlag, readDurationOrZero } from '../terminal/duration.ts';
 import { readWholeNumber } from '../terminal/number.ts';
 import { aborted, stopSignal } from '../terminal/stop-signal.ts';
@@ -18,6 +22,10 @@ import { parseListenAddress } from './listen-address.ts';
 interface ServeFlags {
   readonly data?: string;
   readonly listen: string;
+  readonly tls?: 'own' | 'off';
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsName?: readonly string[];
   readonly agentRateLimit: string;
   readonly keepRaw: string;
   readonly keep1m: string;
@@ -49,6 +57,28 @@ function readRemoteWrite(text: string | undefined, terminal: Terminal): Pick<App
   );
 }
 
+/** The certificate of the server; nothing for plain HTTP. A network gets TLS unless the flags say otherwise. */
+function readTls(flags: ServeFlags, listenHost: string): Pick<ApplianceConfig, 'tls'> {
+  const { tls, tlsCert, tlsKey, tlsName } = flags;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new NexusError('usage', '--tls-cert and --tls-key belong together: give both files, or neither.');
+  }
+  const isOn = tls === undefined ? tlsCert !== undefined || !isLoopback(listenHost) : tls === 'own';
+  if (tlsName !== undefined && (!isOn || tlsCert !== undefined)) {
+    throw new NexusError('usage', '--tls-name is for a certificate from the CA of the server: add --tls own.');
+  }
+  if (!isOn) return {};
+  if (tlsCert !== undefined && tlsKey !== undefined) {
+    return { tls: { kind: 'files', certificateFile: tlsCert, keyFile: tlsKey } };
+  }
+  for (const name of tlsName ?? []) {
+    if (isIP(name) === 0 && !isHostName(name)) {
+      throw new NexusError('usage', `--tls-name is '${name}', which is neither a host name nor an IP address.`);
+    }
+  }
+  return { tls: { kind: 'own', names: tlsName ?? [] } };
+}
+
 function readRetention(flags: ServeFlags): Retention {
   return {
     raw: readDurationOrZero('--keep-raw', flags.keepRaw) * 1000,
@@ -58,10 +88,10 @@ function readRetention(flags: ServeFlags): Retention {
   };
 }
 
-async function recordAddress(dataDir: string, url: string, log: Log): Promise<void> {
+async function recordAddress(dataDir: string, address: ServerAddress, log: Log): Promise<void> {
   const { rememberServerAddress } = await import('../operator/server-address.ts');
   try {
-    rememberServerAddress(dataDir, url);
+    rememberServerAddress(dataDir, address);
   } catch (error) {
     log.warn(
       { reason: messageOf(error) },
@@ -78,6 +108,7 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
     0,
     'how many requests a token may send per minute, or 0 for no limit',
   );
+  const tls = readTls(flags, listen.host);
   const retention = readRetention(flags);
   const remoteWrite = readRemoteWrite(flags.remoteWrite, terminal);
   const dataDir = dataDirectoryOf(flags.data, terminal);
@@ -88,11 +119,11 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
   const stop = stopSignal(log);
   const { openAppliance } = await import('../../main.ts');
   const appliance = await openAppliance(
-    { dataDir, listen, agentRateLimit, retention, ...remoteWrite },
+    { dataDir, listen, agentRateLimit, retention, ...tls, ...remoteWrite },
     terminal.runtime,
     log,
   );
-  await recordAddress(dataDir, appliance.url, log);
+  await recordAddress(dataDir, appliance, log);
   printLine(terminal, `nexus listening on ${appliance.url}`);
   await aborted(stop);
   await appliance.close();
@@ -111,6 +142,25 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .addOption(dataOption('directory of its state'))
     .addOption(
       option('--listen <host:port>', 'address for agents, and for operators with --url').default(DEFAULT_LISTEN),
+    )
+    .addOption(
+      option('--tls <mode>', "'own' has a CA in the data directory issue the certificate, 'off' is plain HTTP", {
+        default: 'own, or off on a loopback address',
+      })
+        .choices(['own', 'off'])
+        .conflicts(['tlsCert', 'tlsKey']),
+    )
+    .addOption(
+      option('--tls-cert <file>', 'certificate of another CA, with its chain, in PEM; reread when it changes', {
+        completion: 'file',
+      }),
+    )
+    .addOption(option('--tls-key <file>', 'private key of that certificate', { completion: 'file' }))
+    .addOption(
+      option(
+        '--tls-name <name>',
+        'host name or address by which clients know this server, besides its own; may be repeated',
+      ).argParser(collect),
     )
     .addOption(
       option('--agent-rate-limit <count>', 'requests per minute with one agent token; 0 for no limit').default(
@@ -136,8 +186,13 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     ['nexus serve', 'Serve this machine only'],
     [
       'nexus serve --listen 0.0.0.0:8470',
-      'Serve agents on other machines too; outside a trusted network, put a TLS proxy in front',
+      'Serve agents on other machines too, over TLS: they and operators need DATA/pki/ca.pem',
     ],
+    [
+      'nexus serve --listen 0.0.0.0:8470 --tls-cert chain.pem --tls-key key.pem',
+      'Serve with a certificate that everyone trusts already',
+    ],
+    ['nexus serve --listen 10.0.0.5:8470 --tls off', 'Serve a proxy that terminates TLS'],
     ['nexus serve --data ./nexus-data --listen [::1]:0', 'Run a second server, on any free port'],
     ['nexus serve --keep-raw 7d --keep-1h 5y', 'Keep every sample for a week, and a point per hour for five years'],
     ['nexus serve --remote-write http://127.0.0.1:8428/api/v1/write', 'Forward to VictoriaMetrics as well'],

@@ -30,7 +30,7 @@ const CONVERGED: EventDraft = { type: 'converged', converged_at: NOON_TEXT, curr
 async function bench(t: TestContext, token = FAKE_TOKEN) {
   const folder = mkdtempSync(join(tmpdir(), 'sender-'));
   const server = await FakeServer.start(t);
-  const transport = await HttpClient.open(server.url, token, systemRuntime);
+  const transport = await HttpClient.open({ url: server.url, token, authorityPem: null }, systemRuntime);
   const runtime = { ...systemRuntime, random: () => 0 };
   const [log, clock, wakeUp, stop] = [new MemoryLog(), new HandClock(), new WakeUp(runtime), new AbortController()];
   const api = new RolloutApi(transport, stop.signal);

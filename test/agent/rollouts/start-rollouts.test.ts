@@ -33,7 +33,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const socketPath = join(folder, 'engine.sock');
   const stateDir = join(folder, 'state');
   const started: Rollouts[] = [];
-  const transport = await HttpClient.open(server.url, token, systemRuntime);
+  const transport = await HttpClient.open({ url: server.url, token, authorityPem: null }, systemRuntime);
   const docker = new DockerClient(socketPath, systemRuntime);
   const start = () => {
     const parts = { server: transport, files: nodeFileSystem, log, runtime: systemRuntime };

@@ -34,7 +34,10 @@ interface BenchOptions {
 
 async function startBench(t: TestContext, options: BenchOptions = {}): Promise<Bench> {
   const server = await startScriptedServer(t);
-  const transport = await HttpClient.open(server.url, 'nxa_token123', systemRuntime);
+  const transport = await HttpClient.open(
+    { url: server.url, token: 'nxa_token123', authorityPem: null },
+    systemRuntime,
+  );
   const outbox = new MemoryOutbox(67_108_864);
   const log = new RecordingLog();
   const delivery = new Delivery({

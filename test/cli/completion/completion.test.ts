@@ -50,8 +50,8 @@ describe('completion offers', () => {
   const rows: Array<[string, string[]]> = [
     ['nexus to', ['words', 'token']],
     ['nexus host ar', ['words', 'archive']],
-    ['nexus host ls --', ['words', '--all', '--data', '--url', '--json', '--help']],
-    ['nexus host list --json --', ['words', '--all', '--data', '--url', '--help']],
+    ['nexus host ls --', ['words', '--all', '--data', '--url', '--ca', '--insecure', '--json', '--help']],
+    ['nexus host list --json --', ['words', '--all', '--data', '--url', '--ca', '--insecure', '--help']],
     ['nexus host add x --label a=b --lab', ['words', '--label']],
     ['nexus host show ', ['words', 'web-1', 'web-2']],
     ['nexus host show "web-2', ['words', 'web-2']],

@@ -220,6 +220,8 @@ function commandLine(options: ServeOptions): NexusCommand {
     'serve',
     ...['--data', options.dataDir],
     ...['--listen', options.listen ?? '127.0.0.1:0'],
+    // Most tests of a network are about other things than TLS.
+    ...['--tls', 'off'],
     ...['--agent-rate-limit', String(options.agentRateLimit ?? 0)],
     ...(options.flags ?? []),
   ];
