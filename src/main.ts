@@ -16,6 +16,7 @@ import { ServerCertificate, type TlsSource } from './pki/server-tls.ts';
 import { Forwarder } from './remote-write/forwarder.ts';
 import { every } from './runtime/wait.ts';
 import { startCompaction } from './server/compaction-loop.ts';
+import { CommittedFeed } from './server/feed/committed-feed.ts';
 import { type ExportRequest, HistoryExport } from './server/history/export-history.ts';
 import { HistoryMaintenance } from './server/history/history-maintenance.ts';
 import { TokenIdentities } from './server/identities.ts';
@@ -149,14 +150,16 @@ export async function openAppliance(
   const maintenance = new HistoryMaintenance(writer, runtime, log, config.retention);
   const dispatches = new HostDispatches(writer, runtime);
   const intake = new ThreadedIntake(runtime, log, own.startThread);
+  const feed = new CommittedFeed(writer, runtime);
   const { remoteWrite } = config;
   const forwarder =
-    remoteWrite && new Forwarder({ ...remoteWrite, store: () => writer.attached().store, runtime, log });
+    remoteWrite && new Forwarder({ ...remoteWrite, store: () => writer.attached().store, feed, runtime, log });
   const surface = new HttpSurface({
     commands: writer,
     telemetry: intake,
     queries: new CommittedFleetQueries(writer, maintenance),
     rollouts: new CommittedRolloutQueries(writer),
+    feed,
     dispatches,
     identities: new TokenIdentities(writer),
     readiness: writer,
@@ -171,6 +174,7 @@ export async function openAppliance(
   );
   const close = async (tcp?: HttpListener): Promise<void> => {
     dispatches.endPolls();
+    feed.close();
     await Promise.all([tcp?.close(), supervisor.closeSocket()]);
     await intake.close();
     await writer.close();

@@ -5,6 +5,7 @@ import type { Runtime } from '../domain/runtime.ts';
 import { timeLimit } from '../runtime/wait.ts';
 import { parseWith } from '../wire/problem.ts';
 import { type ApiTarget, type Endpoint, endpointOf } from './api-target.ts';
+import { readServerSentEvents, type ServerSentEvent } from './event-stream.ts';
 import { refusal } from './refusal.ts';
 import { unreachable } from './unreachable.ts';
 
@@ -18,6 +19,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** A network that has not connected by then does not lead to the server. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A page of a list is far smaller: a larger answer does not come from a Nexus server. */
+/** The server writes a comment every 15 s: a stream that is silent for three times that is dead. */
+const STREAM_SILENCE_MS = 45_000;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export interface ApiCall {
@@ -29,6 +32,12 @@ export interface ApiCall {
   readonly body?: unknown;
   /** What the body must be: one that breaks a rule is not sent. */
   readonly bodySchema?: z.ZodType;
+}
+
+type AnswerHeaders = Awaited<ReturnType<Client['request']>>['headers'];
+
+function nameOf({ method, path }: ApiCall): string {
+  return `${method} ${path}`;
 }
 
 function pathOf(endpoint: Endpoint, call: ApiCall): string {
@@ -80,21 +89,15 @@ export class ApiConnection {
   readonly #client: Client;
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
+  readonly #streams = new Set<Client>();
 
   /** Throws `usage` for a target that cannot be used; does not connect yet. */
   constructor(target: ApiTarget, options: ConnectionOptions) {
     this.#endpoint = endpointOf(target);
-    const { authorityPem } = this.#endpoint;
     this.#runtime = options.runtime;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#client = new Client(this.#endpoint.origin, {
-      ...(this.#endpoint.socketPath === null ? {} : { socketPath: this.#endpoint.socketPath }),
-      connect: { timeout: CONNECT_TIMEOUT_MS, ...(authorityPem === null ? {} : { ca: authorityPem }) },
-      // Each call has a limit for all of its parts together.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxResponseSize: MAX_ANSWER_BYTES,
-    });
+    // Each call has a limit for all of its parts together.
+    this.#client = this.#openClient({ headersTimeout: 0, bodyTimeout: 0, maxResponseSize: MAX_ANSWER_BYTES });
   }
 
   /**
@@ -105,17 +108,9 @@ export class ApiConnection {
   async send<S extends z.ZodType>(call: ApiCall, schema: S): Promise<z.output<S>> {
     requireValidBody(call);
     const { status, text, headers } = await this.#exchange(call);
-    const name = `${call.method} ${call.path}`;
+    if (status < 200 || status > 299) throw this.#refusal(call, status, headers, text);
+    const name = nameOf(call);
     const body = readJson(text);
-    if (status < 200 || status > 299) {
-      const retryAfterSeconds = readRetryAfter(textHeader(headers['retry-after']));
-      throw refusal(this.#endpoint, name, {
-        status,
-        body,
-        retryAfterSeconds,
-        location: textHeader(headers['location']),
-      });
-    }
     const parsed = parseWith(schema, body);
     if (parsed.ok) return parsed.value;
     const first = parsed.errors[0];
@@ -125,6 +120,50 @@ export class ApiConnection {
       'internal',
       `this nexus does not understand the answer of ${this.#endpoint.label} to ${name} (${reason}). Check that it is a Nexus server, and that both run the same version.`,
     );
+  }
+
+  /**
+   * Opens a stream of server-sent events, calls `onOpen` once the server has taken it, and yields its events until the
+   * server ends it. Throws as {@link send} does; a stream on which not even a comment comes for a while is `unreachable`.
+   * The stream has a connection of its own, which ends with the loop over it, or when `signal` aborts.
+   */
+  async *stream(call: ApiCall, onOpen: () => void, signal?: AbortSignal): AsyncGenerator<ServerSentEvent> {
+    const client = this.#openClient({ headersTimeout: this.#timeoutMs, bodyTimeout: STREAM_SILENCE_MS });
+    this.#streams.add(client);
+    try {
+      const answer = await client.request({
+        method: call.method,
+        path: pathOf(this.#endpoint, call),
+        headers: { ...headersOf(this.#endpoint, call), accept: 'text/event-stream, application/problem+json' },
+        ...(signal === undefined ? {} : { signal }),
+      });
+      if (answer.statusCode !== 200) {
+        throw this.#refusal(call, answer.statusCode, answer.headers, await answer.body.text());
+      }
+      if (textHeader(answer.headers['content-type']) !== 'text/event-stream') {
+        const reason = `${this.#endpoint.label} answers ${nameOf(call)}, but not with a stream`;
+        throw new NexusError('internal', `${reason}. Check that it is a Nexus server of this version.`);
+      }
+      onOpen();
+      yield* readServerSentEvents(answer.body);
+    } catch (error) {
+      throw error instanceof NexusError ? error : unreachable(this.#endpoint, STREAM_SILENCE_MS, error);
+    } finally {
+      this.#streams.delete(client);
+      await client.destroy();
+    }
+  }
+
+  #openClient(options: Pick<Client.Options, 'headersTimeout' | 'bodyTimeout' | 'maxResponseSize'>): Client {
+    const { origin, socketPath, authorityPem } = this.#endpoint;
+    const connect = { timeout: CONNECT_TIMEOUT_MS, ...(authorityPem === null ? {} : { ca: authorityPem }) };
+    return new Client(origin, { ...(socketPath === null ? {} : { socketPath }), connect, ...options });
+  }
+
+  #refusal(call: ApiCall, status: number, headers: AnswerHeaders, text: string): NexusError {
+    const retryAfterSeconds = readRetryAfter(textHeader(headers['retry-after']));
+    const location = textHeader(headers['location']);
+    return refusal(this.#endpoint, nameOf(call), { status, body: readJson(text), retryAfterSeconds, location });
   }
 
   async #exchange(call: ApiCall) {
@@ -147,6 +186,6 @@ export class ApiConnection {
 
   /** Closes the connection at once; a call in progress fails. */
   async close(): Promise<void> {
-    await this.#client.destroy();
+    await Promise.all([this.#client, ...this.#streams].map((client) => client.destroy()));
   }
 }

@@ -20,7 +20,9 @@ import {
   hostHistoryBodySchema,
   hostListBodySchema,
   LIST_LIMITS,
+  type LogEventBody,
   type LogEventListBody,
+  logEventBodySchema,
   logEventListBodySchema,
   type MintedTokenBody,
   mintedTokenBodySchema,
@@ -31,6 +33,7 @@ import {
   type UpdateHostBody,
   updateHostSchema,
 } from '../wire/operator.ts';
+import { parseWith } from '../wire/problem.ts';
 import {
   type LiftedBody,
   liftedBodySchema,
@@ -74,6 +77,22 @@ export interface EventSpan {
   readonly after?: number | undefined;
   readonly limit?: number | undefined;
   readonly host?: string | undefined;
+}
+
+export interface FollowSpan {
+  readonly after: number;
+  readonly host?: string | undefined;
+  readonly rolloutId?: string | undefined;
+  /** Ends the stream at once, with `unreachable`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Throws `internal` for what this version of Nexus does not understand. */
+function readLogEvent(data: string): LogEventBody {
+  const parsed = parseWith(logEventBodySchema, JSON.parse(data));
+  if (parsed.ok) return parsed.value;
+  const message = 'this nexus does not understand an entry of the stream: check that both ends run the same version.';
+  throw new NexusError('internal', message);
 }
 
 /** A release's manifest, as it was sent (the digest is over that) and as it is read, with every default filled in. */
@@ -202,6 +221,18 @@ export class NexusClient {
   readEvents(span: EventSpan = {}): Promise<LogEventListBody> {
     const query = { after: span.after ?? 0, limit: span.limit ?? LIST_LIMITS.defaultLimit, host: span.host };
     return this.#connection.send({ method: 'GET', path: '/v1/events', query }, logEventListBodySchema);
+  }
+
+  /**
+   * The entries of the log after `after`, each once it is committed, until the server ends the stream. `onOpen` is
+   * called once the server has taken it.
+   */
+  async *followEvents(span: FollowSpan, onOpen: () => void): AsyncGenerator<LogEventBody> {
+    const query = { after: span.after, host: span.host, rollout_id: span.rolloutId };
+    const call = { method: 'GET', path: '/v1/stream', query } as const;
+    for await (const { event, data } of this.#connection.stream(call, onOpen, span.signal)) {
+      if (event === 'log') yield readLogEvent(data);
+    }
   }
 
   /** Sends `manifest` unchanged, because the digest is over exactly that. A known release is answered as it was stored. */

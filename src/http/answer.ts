@@ -4,7 +4,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   /** Instead of a body: its text, made piece by piece as fast as it is read, after the head is sent. */
-  readonly pieces?: Iterable<string>;
+  readonly pieces?: Iterable<string> | AsyncIterable<string>;
 }
 
 export function json(status: number, body: unknown): Answer {

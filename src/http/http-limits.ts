@@ -36,6 +36,8 @@ export const HTTP_LIMITS = {
   /** and at most for one client, with at most so many batches at the same time. */
   clientBodiesBytes: 16 * 1024 * 1024,
   clientBatches: 2,
+  /** A stream on which nothing has happened for this long gets a comment. */
+  streamAliveMs: 15_000,
   /** What is read and thrown away of a refused body to keep its connection; a larger one costs the connection. */
   drainBytes: 256 * 1024,
   /** For how long the rest of a larger one is read before its connection is closed, so that the answer is not lost. */

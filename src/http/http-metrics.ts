@@ -1,6 +1,7 @@
 /** Prometheus figures. Cardinality is bounded by the routes, the status codes and the hosts. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../domain/clock.ts';
+import type { Feed } from '../domain/feed.ts';
 import { FORWARDING_OUTCOMES, type ForwardingFigures } from '../domain/figures.ts';
 import { HOST_STATUSES, type Host } from '../domain/host.ts';
 import type { FleetQueries } from '../domain/ports.ts';
@@ -26,7 +27,7 @@ export class HttpMetrics {
   readonly #readings: Array<() => void> = [];
 
   /** `forwarding`: undefined where nothing is forwarded, and then nothing is told of it. */
-  constructor(queries: FleetQueries, clock: Clock, forwarding: (() => ForwardingFigures) | undefined) {
+  constructor(queries: FleetQueries, feed: Feed, clock: Clock, forwarding: (() => ForwardingFigures) | undefined) {
     this.#queries = queries;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
@@ -98,7 +99,33 @@ export class HttpMetrics {
       ),
     ];
     this.#tellOfHistory();
+    this.#tellOfFeed(feed);
     if (forwarding !== undefined) this.#tellOfForwarding(clock, forwarding);
+  }
+
+  #tellOfFeed(feed: Feed): void {
+    const labelNames = ['name'] as const;
+    const registers = [this.#registry];
+    const cursors = new Gauge({
+      name: 'nexus_feed_cursors',
+      help: 'Readers that follow the log.',
+      labelNames,
+      registers,
+    });
+    const lag = new Gauge({
+      name: 'nexus_feed_lag_entries',
+      help: 'Entries of the log that the slowest reader has not been handed.',
+      labelNames,
+      registers,
+    });
+    this.#readings.push(() => {
+      cursors.reset();
+      lag.reset();
+      for (const [name, figures] of feed.figures()) {
+        cursors.set({ name }, figures.cursors);
+        lag.set({ name }, figures.lag);
+      }
+    });
   }
 
   #tellOfHistory(): void {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import findMyWay from 'find-my-way';
 import type { Dispatches } from '../domain/dispatch.ts';
 import { assertNever, messageOf, NexusError } from '../domain/errors.ts';
+import type { Feed } from '../domain/feed.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
 import type { Commands, FleetQueries, Identities, OutputGate, Readiness, TelemetryIntake } from '../domain/ports.ts';
@@ -25,6 +26,7 @@ import { Refusal } from './refusal.ts';
 import { releaseRoutes } from './release-routes.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import type { Exchange, Method, Route } from './route.ts';
+import { streamRoutes } from './stream-routes.ts';
 import { telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { writePieces } from './write-pieces.ts';
@@ -38,6 +40,7 @@ export interface SurfaceParts {
   readonly telemetry: TelemetryIntake;
   readonly queries: FleetQueries;
   readonly rollouts: RolloutQueries;
+  readonly feed: Feed;
   readonly dispatches: Dispatches;
   readonly identities: Identities;
   readonly readiness: Readiness;
@@ -64,7 +67,7 @@ export class HttpSurface {
     this.#runtime = parts.runtime;
     this.#log = parts.log;
     this.#output = parts.output;
-    this.#metrics = new HttpMetrics(parts.queries, parts.runtime, parts.forwarding);
+    this.#metrics = new HttpMetrics(parts.queries, parts.feed, parts.runtime, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
       ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit), parts.runtime),
@@ -74,6 +77,7 @@ export class HttpSurface {
       ...agentRolloutRoutes(parts.commands, parts.dispatches),
       ...releaseRoutes(parts.commands, parts.rollouts),
       ...rolloutRoutes(parts.commands, parts.rollouts, parts.queries, parts.runtime),
+      ...streamRoutes(parts.feed),
       ...operationsRoutes(parts.readiness, this.#metrics),
     ];
     let description: unknown;

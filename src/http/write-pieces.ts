@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
  */
 export async function writePieces(
   response: ServerResponse,
-  pieces: Iterable<string>,
+  pieces: Iterable<string> | AsyncIterable<string>,
   onFailure: (error: unknown) => void,
 ): Promise<void> {
   try {

@@ -10,6 +10,7 @@
  * oldest is dropped, with a log line. What the receiver refuses (4xx) is dropped, with a log line, and never retried.
  */
 import { messageOf, NexusError } from '../domain/errors.ts';
+import type { Feed } from '../domain/feed.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
 import type { Runtime } from '../domain/runtime.ts';
@@ -22,7 +23,10 @@ import { encodeLabels, encodeWriteRequest, type SeriesSamples } from './write-re
 const FORWARDING = {
   /** Ticks of one request: a few thousand samples. */
   maxTicks: 16,
-  idleMs: 1_000,
+  /** Without any tick the store is asked again this often: it may be another one by then. */
+  idleMs: 10_000,
+  /** Ticks that come within this time share requests. */
+  gatherMs: 200,
   minBackOffMs: 1_000,
   maxBackOffMs: 60_000,
   requestLimitMs: 30_000,
@@ -42,6 +46,7 @@ export interface ForwarderParts {
   readonly authorization: string | null;
   /** Throws `store_unavailable` while there is none. */
   readonly store: () => Store;
+  readonly feed: Pick<Feed, 'followTicks'>;
   readonly runtime: Runtime;
   readonly log: Log;
   readonly limits?: Partial<Limits>;
@@ -70,11 +75,17 @@ export class Forwarder {
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
   #failing = false;
+  #hasTicks = false;
+  #wakeUp: (() => void) | null = null;
   readonly #requests = { sent: 0, failed: 0, refused: 0, dropped: 0 };
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
     this.#limits = { ...FORWARDING, ...parts.limits };
+    parts.feed.followTicks(() => {
+      this.#hasTicks = true;
+      this.#wakeUp?.();
+    });
   }
 
   /** Throws `store_unavailable`. */
@@ -96,9 +107,12 @@ export class Forwarder {
     while (!this.#stop.signal.aborted) {
       let pauseMs: number;
       try {
+        this.#hasTicks = false;
         const verdict = await this.#sendNext();
-        if (verdict === null) pauseMs = this.#limits.idleMs;
-        else if (verdict.kind !== 'later') {
+        if (verdict === null) {
+          await this.#untilTicks();
+          pauseMs = this.#limits.gatherMs;
+        } else if (verdict.kind !== 'later') {
           pauseMs = 0;
           backOffMs = this.#limits.minBackOffMs;
         } else {
@@ -117,6 +131,17 @@ export class Forwarder {
       }
       await delay(this.#parts.runtime, pauseMs, this.#stop.signal);
     }
+  }
+
+  /** Returns once ticks were stored after the last look, after `idleMs` in any case, or when it is stopped. */
+  async #untilTicks(): Promise<void> {
+    if (this.#hasTicks) return;
+    const woken = new AbortController();
+    this.#wakeUp = () => woken.abort();
+    this.#stop.signal.addEventListener('abort', this.#wakeUp, { once: true });
+    await delay(this.#parts.runtime, this.#limits.idleMs, woken.signal);
+    this.#stop.signal.removeEventListener('abort', this.#wakeUp);
+    this.#wakeUp = null;
   }
 
   #noteState(verdict: Verdict | null): void {

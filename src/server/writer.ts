@@ -58,6 +58,8 @@ export interface Committed {
   /** In the order of their ids, which have no gap from one commit to the next. */
   readonly entries: readonly LogEvent[];
   readonly effects: readonly Effect[];
+  /** How many ticks were stored. */
+  readonly ticks: number;
 }
 
 export class Writer implements Commands, Readiness, OutputGate {
@@ -127,7 +129,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     return { depth: this.#inbox.length, limit: WRITER_LIMITS.maxWaiting };
   }
 
-  /** Calls `follow` after every commit that has changed the log or has effects. */
+  /** Calls `follow` after every commit that has changed the log, has stored ticks or has effects. */
   follow(follow: (committed: Committed) => void): void {
     this.#followers.push(follow);
   }
@@ -341,9 +343,13 @@ export class Writer implements Commands, Readiness, OutputGate {
 
   #announce(writes: readonly Write[], effects: readonly Effect[]): void {
     const entries: LogEvent[] = [];
-    for (const write of writes) if (write.kind === 'append_entry') entries.push(write.entry);
-    if (entries.length === 0 && effects.length === 0) return;
-    for (const follow of this.#followers) follow({ entries, effects });
+    let ticks = 0;
+    for (const write of writes) {
+      if (write.kind === 'append_entry') entries.push(write.entry);
+      else if (write.kind === 'insert_tick') ticks += 1;
+    }
+    if (entries.length === 0 && effects.length === 0 && ticks === 0) return;
+    for (const follow of this.#followers) follow({ entries, effects, ticks });
   }
 
   async #commitOneByOne(store: Store, batch: readonly Waiting[]): Promise<void> {

@@ -86,6 +86,15 @@ export const eventQuerySchema = z.object({
   host: hostNameSchema.optional(),
 });
 
+/** `GET /v1/stream`. */
+export const streamQuerySchema = z.object({
+  after: queryInteger(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Entries with a larger id; without it, those that come from now on. `Last-Event-ID` takes its place.'),
+  host: hostNameSchema.optional().describe('Only entries about this host.'),
+  rollout_id: z.string().min(1).max(80).optional().describe('Only entries of this rollout.'),
+});
+
 /** `GET /v1/agent/dispatch`. */
 export const dispatchQuerySchema = z.object({
   wait: queryInteger(0, MAX_DISPATCH_WAIT_SECONDS)
@@ -206,7 +215,7 @@ export const containerHistoryBodySchema = z.object({
 });
 export type ContainerHistoryBody = z.output<typeof containerHistoryBodySchema>;
 
-const logEventBodySchema = z.object({
+export const logEventBodySchema = z.object({
   id: z.number(),
   at: instant,
   kind: z.enum(EVENT_KINDS).or(z.string()),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { type FakeAnswer, type FakeApi, type SeenRequest, startFakeApi } from '../client/fake-api.ts';
+import { eventStream, type FakeAnswer, type FakeApi, type SeenRequest, startFakeApi } from '../client/fake-api.ts';
 import { pendingHost, sampleContainer, sampleHost, sampleToken } from '../client/sample-answers.ts';
 import { type MemoryTerminal, memoryTerminal } from './memory-terminal.ts';
 
@@ -227,14 +227,13 @@ describe('event list', () => {
   });
 
   it('stops at --limit, and goes on after --follow came back to a server that was away', async (t) => {
-    let calls = 0;
+    let streams = 0;
     const { data } = await server(t, ({ path }) => {
-      calls += 1;
-      if (calls === 2)
+      if (path.startsWith('/v1/events')) return { body: { events: [event], next: 42 } };
+      streams += 1;
+      if (streams === 2)
         return { status: 503, body: { type: 'about:blank', title: 'x', status: 503, detail: 'the server restarts' } };
-      return {
-        body: path.includes('after=0') ? { events: [event], next: 42 } : { events: [{ ...event, id: 43 }], next: 43 },
-      };
+      return eventStream(path.includes('after=0') ? [event] : [{ ...event, id: 43 }]);
     });
     const { code, terminal } = await run(data, ['event', 'list', '--follow', '--limit', '2', '--json']);
     assert.equal(code, 0);

@@ -17,6 +17,12 @@ export interface FakeAnswer {
   readonly body?: unknown;
 }
 
+/** The log as `GET /v1/stream` sends it, up to an end of the connection. */
+export function eventStream(events: ReadonlyArray<{ readonly id: number }>): FakeAnswer {
+  const texts = events.map((event) => `event: log\nid: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+  return { headers: { 'content-type': 'text/event-stream' }, body: [': alive\n\n', ...texts].join('') };
+}
+
 /** A server that answers as `answer` says and remembers what it was asked. */
 export interface FakeApi {
   readonly seen: readonly SeenRequest[];

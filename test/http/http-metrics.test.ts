@@ -137,6 +137,12 @@ test('the figures tell what ageing history came to, and how large the store is',
 });
 
 /** The figures of a server without hosts that forwards as is said. */
+const NO_FEED = {
+  open: () => assert.fail('nothing follows the log here'),
+  followTicks: () => {},
+  figures: () => new Map(),
+};
+
 async function renderForwarding(figures: ForwardingFigures | undefined): Promise<Map<string, string>> {
   const queries: Partial<FleetQueries> = {
     hosts: () => [],
@@ -145,7 +151,9 @@ async function renderForwarding(figures: ForwardingFigures | undefined): Promise
     storeSize: () => ({ fileBytes: 0, unusedBytes: 0, logBytes: 0 }),
   };
   const clock = { nowMs: () => NOON_MS };
-  return parseMetrics(await new HttpMetrics(queries as FleetQueries, clock, figures && (() => figures)).render());
+  return parseMetrics(
+    await new HttpMetrics(queries as FleetQueries, NO_FEED, clock, figures && (() => figures)).render(),
+  );
 }
 
 test('the figures tell of forwarding where ticks are forwarded', async () => {

@@ -102,13 +102,15 @@ class Receiver {
   }
 }
 
-const QUICK = { idleMs: 5, minBackOffMs: 5, maxBackOffMs: 40 };
+const QUICK = { idleMs: 5, gatherMs: 1, minBackOffMs: 5, maxBackOffMs: 40 };
 
 function forward(t: TestContext, server: FleetServer, url: string, limits: ForwarderParts['limits'] = {}): Forwarder {
   const forwarder = new Forwarder({
     authorization: null,
     url,
     store: () => server.store,
+    // Never wakes it: these tests wait for what it does by itself.
+    feed: { followTicks: () => {} },
     runtime: server.clock,
     log: server.log,
     limits: { ...QUICK, ...limits },

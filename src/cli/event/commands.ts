@@ -22,7 +22,8 @@ interface ListFlags extends OperatorFlags {
 }
 
 const PAGE_SIZE = 1_000;
-const POLL_INTERVAL_MS = 1_000;
+/** After a stream that has ended: a server that restarts is back within a second or two. */
+const RECONNECT_MS = 1_000;
 
 interface Cursor {
   after: number;
@@ -43,6 +44,7 @@ async function* readPages(client: NexusClient, cursor: Cursor, host: string | un
   }
 }
 
+/** Follows the log from the cursor on, and across restarts of the server, until as many events have come as are wanted. */
 async function follow(
   terminal: Terminal,
   client: NexusClient,
@@ -53,12 +55,16 @@ async function follow(
   const outage = new OutageNotice(terminal);
   while (cursor.left > 0) {
     try {
-      for await (const events of readPages(client, cursor, host)) events.forEach(print);
-      outage.answered();
+      for await (const event of client.followEvents({ after: cursor.after, host }, () => outage.answered())) {
+        print(event);
+        cursor.after = event.id;
+        cursor.left -= 1;
+        if (cursor.left <= 0) return;
+      }
     } catch (error) {
       outage.failed(asOutage(error));
     }
-    if (cursor.left > 0) await delay(terminal.runtime, POLL_INTERVAL_MS);
+    await delay(terminal.runtime, RECONNECT_MS);
   }
 }
 

@@ -12,15 +12,19 @@ import { asOutage, OutageNotice } from '../operator/outage.ts';
 import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
+import { RolloutLogFollower } from './follow-log.ts';
 import { paintLine } from './line.ts';
 import { logPages, RepetitionFilter } from './log.ts';
 import { LiveScreen } from './screen.ts';
 import { loadContext, type ReleaseContext, snapshotOf } from './snapshot.ts';
 import { renderRollout } from './view.ts';
 
-const POLL_INTERVAL_MS = 1_000;
-/** A rollout of ten thousand hosts is a large answer: at most this share of the time is spent on asking for it. */
-const MAX_POLL_SHARE = 0.2;
+/** Elapsed times are drawn anew this often, whatever happens. */
+const REDRAW_MS = 1_000;
+/** The rollout is asked for no more often than this, however much happens; */
+const MIN_REFRESH_MS = 250;
+/** and as one of ten thousand hosts is a large answer, at most this share of the time is spent on it. */
+const MAX_REFRESH_SHARE = 0.2;
 
 interface Watch {
   readonly terminal: Terminal;
@@ -29,34 +33,51 @@ interface Watch {
   readonly context: ReleaseContext;
 }
 
-/** Waits for the next poll, the longer the longer the last one took. */
+/** Waits before the rollout is asked for again, the longer the longer the last answer took. */
 async function pauseAfter({ runtime }: Terminal, startedAtMs: number): Promise<void> {
   const tookMs = runtime.monotonicMs() - startedAtMs;
-  await delay(runtime, Math.max(POLL_INTERVAL_MS, tookMs / MAX_POLL_SHARE - tookMs));
+  await delay(runtime, Math.max(MIN_REFRESH_MS, tookMs / MAX_REFRESH_SHARE - tookMs));
 }
 
 /** Redraws the rollout in place until it is settled. */
 async function watchLive({ terminal, client, id, context }: Watch, first: RolloutBody): Promise<RolloutBody> {
   const screen = new LiveScreen(terminal);
   let rollout = first;
+  let isStale = false;
   let outage: NexusError | undefined;
-  for (;;) {
-    const size = screen.size();
-    const note =
-      outage === undefined
-        ? []
-        : [paintLine(terminal, [[`Waiting for the server: ${outage.message}`, 'yellow']], size.columns)];
-    const snapshot = snapshotOf(context, rollout, terminal.runtime.nowMs());
-    screen.draw([...renderRollout(terminal, snapshot, { ...size, rows: size.rows - note.length }), ...note]);
-    if (isSettled(snapshot)) return rollout;
-    const startedAtMs = terminal.runtime.monotonicMs();
-    try {
-      rollout = await client.getRollout(id);
+  const follower = new RolloutLogFollower(client, id, terminal.runtime, {
+    onEntry: () => {},
+    onOpen: () => {
       outage = undefined;
-    } catch (error) {
-      outage = asOutage(error);
+    },
+    onOutage: (failure) => {
+      outage = failure;
+    },
+  });
+  try {
+    for (;;) {
+      const size = screen.size();
+      const note =
+        outage === undefined
+          ? []
+          : [paintLine(terminal, [[`Waiting for the server: ${outage.message}`, 'yellow']], size.columns)];
+      const snapshot = snapshotOf(context, rollout, terminal.runtime.nowMs());
+      screen.draw([...renderRollout(terminal, snapshot, { ...size, rows: size.rows - note.length }), ...note]);
+      if (isSettled(snapshot)) return rollout;
+      isStale = (await follower.news(REDRAW_MS)) || isStale;
+      if (!isStale) continue;
+      const startedAtMs = terminal.runtime.monotonicMs();
+      try {
+        rollout = await client.getRollout(id);
+        isStale = false;
+        outage = undefined;
+      } catch (error) {
+        outage = asOutage(error);
+      }
+      if (!isSettled({ ...context, rollout })) await pauseAfter(terminal, startedAtMs);
     }
-    if (!isSettled({ ...context, rollout })) await pauseAfter(terminal, startedAtMs);
+  } finally {
+    await follower.stop();
   }
 }
 
@@ -69,33 +90,38 @@ async function watchLog(
   first: RolloutBody,
   print: (entry: LogEventBody) => void,
 ): Promise<RolloutBody> {
-  const cursor = { after: 0 };
   const repetitions = new RepetitionFilter();
   const outage = new OutageNotice(terminal);
-  let rollout = first;
-  let isStale = true;
-  const printNews = async (): Promise<void> => {
-    for await (const entries of logPages(client, id, cursor)) {
-      isStale = true;
-      for (const entry of entries) if (repetitions.isNews(entry)) print(entry);
-    }
+  const onEntry = (entry: LogEventBody): void => {
+    if (repetitions.isNews(entry)) print(entry);
   };
-  for (;;) {
-    const startedAtMs = terminal.runtime.monotonicMs();
-    try {
-      await printNews();
-      if (isStale) rollout = await client.getRollout(id);
-      isStale = false;
-      outage.answered();
-      if (isSettled({ ...context, rollout })) {
-        await printNews();
-        return rollout;
+  const follower = new RolloutLogFollower(client, id, terminal.runtime, {
+    onEntry,
+    onOpen: () => outage.answered(),
+    onOutage: (failure) => outage.failed(failure),
+  });
+  let rollout = first;
+  let isStale = false;
+  try {
+    while (!isSettled({ ...context, rollout })) {
+      isStale = (await follower.news(REDRAW_MS)) || isStale;
+      if (!isStale) continue;
+      const startedAtMs = terminal.runtime.monotonicMs();
+      try {
+        rollout = await client.getRollout(id);
+        isStale = false;
+        outage.answered();
+      } catch (error) {
+        outage.failed(asOutage(error));
       }
-    } catch (error) {
-      outage.failed(asOutage(error));
+      if (!isSettled({ ...context, rollout })) await pauseAfter(terminal, startedAtMs);
     }
-    await pauseAfter(terminal, startedAtMs);
+  } finally {
+    await follower.stop();
   }
+  // What was logged before the rollout was read, and had not come through the stream by then.
+  for await (const entries of logPages(client, id, { after: follower.position })) entries.forEach(onEntry);
+  return rollout;
 }
 
 function closingNotes({ context, terminal }: Watch, rollout: RolloutBody): string[] {

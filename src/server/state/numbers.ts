@@ -8,6 +8,11 @@ export class Numbers {
     this.#last = { ...last };
   }
 
+  /** The last one that was given out; 0 before the first. */
+  last(of: Numbered): number {
+    return this.#last[of];
+  }
+
   next(of: Numbered): number {
     this.#last[of] += 1;
     return this.#last[of];

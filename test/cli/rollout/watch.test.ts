@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { LogEventBody } from '../../../src/wire/operator.ts';
 import type { RolloutBody } from '../../../src/wire/rollout.ts';
-import type { FakeAnswer } from '../../client/fake-api.ts';
+import { eventStream, type FakeAnswer } from '../../client/fake-api.ts';
 import {
   logEntry,
   reported,
@@ -44,9 +44,14 @@ function tell(t: TestContext, chapters: readonly Chapter[], by: 'events' | 'roll
     },
     'GET /v1/rollouts/ro_1/events': ({ path }) => {
       const after = Number(new URL(path, 'http://localhost').searchParams.get('after'));
-      const { events, failure } = chapter(by === 'events');
+      const { events, failure } = chapter(false);
       const news = events.filter((event) => event.id > after);
       return failure ?? { body: { events: news, next: news.at(-1)?.id ?? after } };
+    },
+    'GET /v1/stream': ({ path }) => {
+      const after = Number(new URL(path, 'http://localhost').searchParams.get('after'));
+      const { events, failure } = chapter(by === 'events');
+      return failure ?? eventStream(events.filter((event) => event.id > after));
     },
   });
 }
@@ -157,7 +162,9 @@ describe('on a terminal', () => {
       .split('shop 1.5 (9ad49925e0e3)  ')
       .slice(1)
       .map((picture) => /web-1 +(\S+)/.exec(picture)?.[1]);
-    assert.deepEqual(pictures, ['soaking', 'soaking', 'failed', 'reverted']);
+    // It is drawn anew every second as well.
+    const changes = pictures.filter((state, index) => state !== pictures[index - 1]);
+    assert.deepEqual(changes, ['soaking', 'failed', 'reverted']);
     assert.match(terminal.err(), /^Rollout ro_1 .* was halted/);
   });
 });
