@@ -188,7 +188,7 @@ export class NexusClient {
   }
 
   /** The plaintext in the answer is shown this once. */
-  createAdminToken(body: CreateTokenBody = {}): Promise<MintedTokenBody> {
+  createAdminToken(body: Omit<CreateAdminTokenBody, 'kind'> = {}): Promise<MintedTokenBody> {
     const request: CreateAdminTokenBody = { kind: 'admin', ...body };
     return this.#connection.send(
       { method: 'POST', path: '/v1/tokens', body: request, bodySchema: createAdminTokenSchema },

@@ -7,7 +7,7 @@ import type { Host, Labels } from './host.ts';
 import type { Release } from './release.ts';
 import type { NumberedEvent, WaveSize } from './rollout.ts';
 import type { ReportedTick, Tick } from './telemetry.ts';
-import type { AgentIdentity, MintedToken, Token } from './token.ts';
+import type { AdminScope, AgentIdentity, MintedToken, Token } from './token.ts';
 
 interface TokenRequest {
   readonly name: string | null;
@@ -47,7 +47,7 @@ export type Command =
     }
   | { readonly kind: 'archive_host'; readonly name: string; readonly nowMs: number }
   | ({ readonly kind: 'create_agent_token'; readonly host: string; readonly nowMs: number } & TokenRequest)
-  | ({ readonly kind: 'create_admin_token'; readonly nowMs: number } & TokenRequest)
+  | ({ readonly kind: 'create_admin_token'; readonly scope: AdminScope; readonly nowMs: number } & TokenRequest)
   | {
       readonly kind: 'rotate_token';
       readonly id: string;

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 description, made from the routes themselves. */
 import { z } from 'zod';
+import { assertNever } from '../domain/errors.ts';
 import { NEXUS_VERSION } from '../domain/version.ts';
 import { problemSchema } from '../wire/problem.ts';
 import type { Route } from './route.ts';
@@ -9,12 +10,21 @@ function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output'): unknown {
   return rest;
 }
 
-const SECURITY = {
-  public: [],
-  agent: [{ agentToken: [] }],
-  operator: [{ adminToken: [] }],
-  'anyone known': [{ agentToken: [] }, { adminToken: [] }],
-};
+/** For HTTP authentication, OpenAPI 3.1 names roles where OAuth has scopes. */
+function securityOf(route: Route): Array<Record<string, string[]>> {
+  switch (route.access) {
+    case 'public':
+      return [];
+    case 'agent':
+      return [{ agentToken: [] }];
+    case 'operator':
+      return [{ adminToken: [route.scope] }];
+    case 'anyone known':
+      return [{ agentToken: [] }, { adminToken: ['read'] }];
+    default:
+      return assertNever(route);
+  }
+}
 
 interface Parameter {
   readonly name: string;
@@ -50,7 +60,7 @@ function describeRoute(route: Route): Record<string, unknown> {
   }
   const described: Record<string, unknown> = {
     summary: route.summary,
-    security: SECURITY[route.access],
+    security: securityOf(route),
     parameters,
     responses: { [route.status]: answer, default: { $ref: '#/components/responses/Problem' } },
   };

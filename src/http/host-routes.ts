@@ -13,6 +13,7 @@ import {
 import { json } from './answer.ts';
 import { presentHost, presentMintedToken } from './present.ts';
 import { readBody, readQuery } from './read-body.ts';
+import { requireScope } from './require-scope.ts';
 import type { Route } from './route.ts';
 
 export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: Runtime): Route[] {
@@ -21,6 +22,7 @@ export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: R
       method: 'POST',
       path: '/v1/hosts',
       access: 'operator',
+      scope: 'admin',
       summary: 'Add a host, with a token for its agent if asked.',
       requestSchema: createHostSchema,
       answerSchema: createdHostBodySchema,
@@ -46,6 +48,7 @@ export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: R
       method: 'GET',
       path: '/v1/hosts',
       access: 'operator',
+      scope: 'read',
       summary: 'List hosts by name, with their latest values.',
       querySchema: listQuerySchema,
       answerSchema: hostListBodySchema,
@@ -61,6 +64,7 @@ export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: R
       method: 'GET',
       path: '/v1/hosts/:name',
       access: 'operator',
+      scope: 'read',
       summary: 'Show one host.',
       answerSchema: hostBodySchema,
       status: 200,
@@ -70,12 +74,15 @@ export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: R
       method: 'PATCH',
       path: '/v1/hosts/:name',
       access: 'operator',
-      summary: 'Change labels (null deletes one) or the time of silence after which the host counts as offline.',
+      scope: 'deploy',
+      summary:
+        'Change labels (null deletes one) or, with the scope admin, the time of silence after which the host counts as offline.',
       requestSchema: updateHostSchema,
       answerSchema: hostBodySchema,
       status: 200,
-      async handle(exchange) {
+      async handle(exchange, identity) {
         const body = await readBody(exchange, updateHostSchema);
+        if (identity !== null && body.offline_after_seconds !== undefined) requireScope(identity.scope, 'admin');
         const { host } = await commands.submit({
           kind: 'update_host',
           name: exchange.params['name'] ?? '',
@@ -90,6 +97,7 @@ export function hostRoutes(commands: Commands, queries: FleetQueries, runtime: R
       method: 'DELETE',
       path: '/v1/hosts/:name',
       access: 'operator',
+      scope: 'admin',
       summary: 'Archive a host for good and revoke its tokens; its history stays.',
       answerSchema: hostBodySchema,
       status: 200,

@@ -24,6 +24,7 @@ import { problem, problemOf } from './problem.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Refusal } from './refusal.ts';
 import { releaseRoutes } from './release-routes.ts';
+import { requireScope } from './require-scope.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import type { Exchange, Method, Route } from './route.ts';
 import { streamRoutes } from './stream-routes.ts';
@@ -201,15 +202,19 @@ export class HttpSurface {
         exchange.client = identity.tokenId;
         return route.handle(exchange, identity);
       }
-      case 'anyone known':
-        if (!exchange.isLocal && identify() === undefined)
-          return this.#output.gate(this.#unauthorized(exchange, route));
+      case 'anyone known': {
+        if (exchange.isLocal) return route.handle(exchange);
+        const identity = identify();
+        if (identity === undefined) return this.#output.gate(this.#unauthorized(exchange, route));
+        if (identity.kind === 'admin') requireScope(identity.scope, 'read');
         return route.handle(exchange);
+      }
       case 'operator': {
         if (exchange.isLocal) return route.handle(exchange, null);
         const identity = identify();
         if (identity === undefined) return this.#output.gate(this.#unauthorized(exchange, route));
         if (identity.kind === 'agent') return problem(403, "an agent's token may not do this: use an admin token");
+        requireScope(identity.scope, route.scope);
         exchange.client = identity.tokenId;
         return this.#answerAdmin(exchange, route, identity);
       }

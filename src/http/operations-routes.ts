@@ -30,6 +30,7 @@ export function operationsRoutes(readiness: Readiness, metrics: HttpMetrics): Ro
       method: 'GET',
       path: '/metrics',
       access: 'operator',
+      scope: 'metrics',
       summary: 'Prometheus text.',
       status: 200,
       async handle() {

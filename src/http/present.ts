@@ -38,6 +38,7 @@ export function presentToken(token: Token): TokenBody {
   return {
     id: token.id,
     kind: token.kind,
+    scope: token.scope,
     name: token.name,
     created_at: formatInstant(token.createdAtMs),
     expires_at: formatInstantOrNull(token.expiresAtMs),

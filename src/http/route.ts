@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
-import type { AdminIdentity, AgentIdentity } from '../domain/token.ts';
+import type { AdminIdentity, AdminScope, AgentIdentity } from '../domain/token.ts';
 import type { Answer } from './answer.ts';
 import type { BodyBudget } from './body-budget.ts';
 
@@ -41,7 +41,7 @@ interface RouteBase {
   readonly status: number;
 }
 
-/** `agent`: an agent token. `operator`: the Unix socket or an admin token. `anyone known`: either. `public`: anybody. */
+/** `agent`: an agent token. `operator`: the Unix socket or an admin token. `anyone known`: an agent, or an operator who may read. `public`: anybody. */
 export type Route =
   | (RouteBase & { readonly access: 'public'; handle(exchange: Exchange): Promise<Answer> | Answer })
   | (RouteBase & {
@@ -51,5 +51,7 @@ export type Route =
   | (RouteBase & { readonly access: 'anyone known'; handle(exchange: Exchange): Promise<Answer> | Answer })
   | (RouteBase & {
       readonly access: 'operator';
+      /** What an admin token must include; the Unix socket includes everything. */
+      readonly scope: AdminScope;
       handle(exchange: Exchange, identity: AdminIdentity | null): Promise<Answer> | Answer;
     });

@@ -49,6 +49,7 @@ export function streamRoutes(feed: Feed): Route[] {
       method: 'GET',
       path: '/v1/stream',
       access: 'operator',
+      scope: 'read',
       summary: 'Follow the log as server-sent events: each entry once it is committed.',
       querySchema: streamQuerySchema,
       status: 200,

@@ -38,6 +38,7 @@ export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: 
       method: 'POST',
       path: '/v1/hosts/:name/tokens',
       access: 'operator',
+      scope: 'admin',
       summary: 'Create a token for a host; its plaintext is in this answer only.',
       requestSchema: createTokenSchema,
       answerSchema: mintedTokenBodySchema,
@@ -57,6 +58,7 @@ export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: 
       method: 'GET',
       path: '/v1/hosts/:name/tokens',
       access: 'operator',
+      scope: 'read',
       summary: 'List the tokens of a host.',
       querySchema: listQuerySchema,
       answerSchema: tokenListBodySchema,
@@ -69,13 +71,16 @@ export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: 
       method: 'POST',
       path: '/v1/tokens',
       access: 'operator',
+      scope: 'admin',
       summary: 'Create an admin token; its plaintext is in this answer only.',
       requestSchema: createAdminTokenSchema,
       answerSchema: mintedTokenBodySchema,
       status: 201,
       async handle(exchange) {
         const body = await readBody(exchange, createAdminTokenSchema);
-        const minted = await commands.submit({ kind: 'create_admin_token', ...tokenRequest(runtime, exchange, body) });
+        const { scope } = body;
+        const request = tokenRequest(runtime, exchange, body);
+        const minted = await commands.submit({ kind: 'create_admin_token', scope, ...request });
         return json(201, presentMintedToken(minted));
       },
     },
@@ -83,6 +88,7 @@ export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: 
       method: 'GET',
       path: '/v1/tokens',
       access: 'operator',
+      scope: 'read',
       summary: 'List the admin tokens.',
       querySchema: listQuerySchema,
       answerSchema: tokenListBodySchema,
@@ -93,6 +99,7 @@ export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: 
       method: 'POST',
       path: '/v1/tokens/:id/rotate',
       access: 'operator',
+      scope: 'admin',
       summary: 'Replace a token: the old one is refused from the next request on.',
       answerSchema: mintedTokenBodySchema,
       status: 201,
@@ -107,6 +114,7 @@ export function tokenRoutes(commands: Commands, queries: FleetQueries, runtime: 
       method: 'DELETE',
       path: '/v1/tokens/:id',
       access: 'operator',
+      scope: 'admin',
       summary: 'Revoke a token.',
       answerSchema: tokenBodySchema,
       status: 200,

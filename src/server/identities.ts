@@ -17,7 +17,7 @@ export class TokenIdentities implements Identities {
     const token = fleet.tokenByDigest(digestOf(plaintext));
     if (token === undefined || token.revokedAtMs !== null) return undefined;
     if (token.expiresAtMs !== null && token.expiresAtMs <= nowMs) return undefined;
-    if (token.hostId === null) return { kind: 'admin', tokenId: token.id };
+    if (token.hostId === null) return { kind: 'admin', tokenId: token.id, scope: token.scope ?? 'admin' };
     if (fleet.hostByNumber(token.hostId).stored.status === 'archived') return undefined;
     return { kind: 'agent', tokenId: token.id, hostId: token.hostId };
   }

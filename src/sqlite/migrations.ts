@@ -180,6 +180,11 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX events_applied ON events (rollout_id, host, data ->> '$.numbered.seq') WHERE kind = 'host_reported';
   `,
+  // Admin tokens of before may do everything.
+  `
+  ALTER TABLE tokens ADD COLUMN scope TEXT;
+  UPDATE tokens SET scope = 'admin' WHERE kind = 'admin';
+  `,
 ];
 
 /** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */

@@ -1,5 +1,5 @@
 import type { StoredToken } from '../domain/records.ts';
-import type { TokenKind } from '../domain/token.ts';
+import type { AdminScope, TokenKind } from '../domain/token.ts';
 import type { Connection } from './connection.ts';
 
 interface TokenRow {
@@ -7,6 +7,7 @@ interface TokenRow {
   id: string;
   kind: TokenKind;
   host_id: number | null;
+  scope: AdminScope | null;
   name: string;
   digest: string;
   created_at_ms: number;
@@ -21,6 +22,7 @@ function readRow(row: TokenRow): StoredToken {
     id: row.id,
     kind: row.kind,
     hostId: row.host_id,
+    scope: row.scope,
     name: row.name,
     digest: row.digest,
     createdAtMs: row.created_at_ms,
@@ -39,9 +41,9 @@ export interface TokenTable {
 export function createTokenTable(connection: Connection): TokenTable {
   const selectAll = connection.prepare<TokenRow>('SELECT * FROM tokens');
   const insert = connection.prepare<never>(
-    `INSERT INTO tokens (number, id, kind, host_id, name, digest, created_at_ms, expires_at_ms, last_used_at_ms,
+    `INSERT INTO tokens (number, id, kind, host_id, scope, name, digest, created_at_ms, expires_at_ms, last_used_at_ms,
        revoked_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = connection.prepare<never>('UPDATE tokens SET last_used_at_ms = ?, revoked_at_ms = ? WHERE number = ?');
   return {
@@ -52,6 +54,7 @@ export function createTokenTable(connection: Connection): TokenTable {
         token.id,
         token.kind,
         token.hostId,
+        token.scope,
         token.name,
         token.digest,
         token.createdAtMs,

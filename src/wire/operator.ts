@@ -5,7 +5,7 @@ import { TIERS } from '../domain/history.ts';
 import { STEP_SECONDS } from '../domain/history-query.ts';
 import { HOST_STATUSES, isHostName, MAX_LABELS, OFFLINE_AFTER_SECONDS } from '../domain/host.ts';
 import { CONTAINER_METRICS, HOST_METRICS } from '../domain/telemetry.ts';
-import { TOKEN_LIFETIME_SECONDS } from '../domain/token.ts';
+import { ADMIN_SCOPES, TOKEN_LIFETIME_SECONDS } from '../domain/token.ts';
 
 /** What operators send and read: the server answers in these shapes, and the client parses answers with them. */
 
@@ -61,7 +61,10 @@ export const createTokenSchema = z.strictObject({
 export type CreateTokenBody = z.input<typeof createTokenSchema>;
 
 /** `POST /v1/tokens`: credentials that belong to no host. */
-export const createAdminTokenSchema = createTokenSchema.extend({ kind: z.literal('admin') });
+export const createAdminTokenSchema = createTokenSchema.extend({
+  kind: z.literal('admin'),
+  scope: z.enum(ADMIN_SCOPES).default('admin'),
+});
 export type CreateAdminTokenBody = z.input<typeof createAdminTokenSchema>;
 
 const queryInteger = (min: number, max: number) =>
@@ -158,6 +161,8 @@ export type CreatedHostBody = z.output<typeof createdHostBodySchema>;
 export const tokenBodySchema = z.object({
   id: z.string(),
   kind: z.enum(['agent', 'admin']),
+  /** Null for the token of an agent. */
+  scope: z.enum(ADMIN_SCOPES).nullable(),
   name: z.string(),
   created_at: instant,
   expires_at: instant.nullable(),

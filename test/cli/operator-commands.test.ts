@@ -179,9 +179,32 @@ describe('token create', () => {
     assert.match(terminal.err(), /tok_1/);
     assert.deepEqual(api.seen[0]?.body, { kind: 'admin', name: 'laptop', expires_in_seconds: 7_776_000 });
   });
+
+  it('asks for a scope', async (t) => {
+    const { api, data } = await server(t, () => ({
+      status: 201,
+      body: { id: 'tok_1', name: 'admin', token: 'nxo_plain' },
+    }));
+    assert.equal((await run(data, ['token', 'create', '--admin', '--scope', 'deploy'])).code, 0);
+    assert.deepEqual(api.seen[0]?.body, { kind: 'admin', scope: 'deploy' });
+  });
 });
 
 describe('token list', () => {
+  it('shows the scopes of admin tokens', async (t) => {
+    const tokens = [sampleToken({ kind: 'admin', name: 'ci', scope: 'deploy' })];
+    const { data } = await server(t, () => ({ body: { tokens, next_cursor: null } }));
+    const { terminal } = await run(data, ['token', 'list', '--admin']);
+    const [title = '', row = ''] = terminal.out().split('\n');
+    assert.deepEqual(
+      [title.split(/ {2,}/).slice(0, 4), row.split(/ {2,}/).slice(0, 4)],
+      [
+        ['TOKEN', 'NAME', 'SCOPE', 'STATE'],
+        ['tok_1', 'ci', 'deploy', 'valid'],
+      ],
+    );
+  });
+
   it('tells valid, expired and revoked ones apart', async (t) => {
     const tokens = [
       sampleToken(),

@@ -71,6 +71,7 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['serve --tls own --tls-cert chain.pem --tls-key key.pem', /cannot be used with/],
     ['serve --tls off --tls-name nexus.test', /--tls-name is for a certificate from the CA of the server/],
     ['serve --tls own --tls-name a_b', /'a_b', which is neither a host name nor an IP address/],
+    ['token create --host web-1 --scope read', /--scope is for admin tokens/],
     ['host list --ca ca.pem', /--ca and --insecure are for a server at --url/],
     ['serve --agent-rate-limit -1', /--agent-rate-limit is '-1'/],
     ['completion tcsh', /bash, zsh, fish/],

@@ -92,6 +92,7 @@ const REFUSED_VALUES: Readonly<Record<string, string | null>> = {
   '--probe-tcp': 'db',
   '--reason': null,
   '--remote-write': 'ftp://127.0.0.1/x',
+  '--scope': 'root',
   '--selector': 'role',
   '--soak': 'long',
   '--stack': 'Shop',

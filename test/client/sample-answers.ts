@@ -80,6 +80,7 @@ export function sampleToken(changes: Partial<TokenBody> = {}): TokenBody {
   return {
     id: 'tok_1',
     kind: 'agent',
+    scope: null,
     name: 'agent',
     created_at: '2026-04-01T12:00:00.000Z',
     expires_at: null,

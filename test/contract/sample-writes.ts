@@ -44,6 +44,7 @@ export function token(number: number, fields: Partial<StoredToken> = {}): Stored
     id: `tok_${number}`,
     kind: 'agent',
     hostId: 1,
+    scope: null,
     name: 'agent',
     digest: `digest ${number}`,
     createdAtMs: 1,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { type TestContext, test } from 'node:test';
+import { ADMIN_SCOPES, type AdminScope } from '../../src/domain/token.ts';
 import { bareTick, telemetryBody } from '../wire/telemetry-body.ts';
 import { FleetServer } from './fleet-server.ts';
 
@@ -47,6 +48,105 @@ test('an admin token opens the operator API over TCP, until it is revoked', asyn
   assert.equal((await server.operatorOverTcp('GET', '/v1/hosts/web-1', admin.token)).status, 200);
   assert.equal((await server.operatorOverTcp('DELETE', `/v1/tokens/${admin.id}`, admin.token)).status, 200);
   assert.equal((await server.operatorOverTcp('GET', '/v1/hosts/web-1', admin.token)).status, 401);
+});
+
+/** Which scopes may ask for what, the least one first; a refusal comes before anything is looked up. */
+const LEAST_SCOPES: ReadonlyArray<readonly [scope: AdminScope, method: string, path: string, body?: object]> = [
+  ['metrics', 'GET', '/metrics'],
+  ['read', 'GET', '/v1/hosts'],
+  ['read', 'GET', '/v1/hosts/web-1'],
+  ['read', 'GET', '/v1/hosts/web-1/tokens'],
+  ['read', 'GET', '/v1/hosts/web-1/containers'],
+  ['read', 'GET', '/v1/hosts/web-1/metrics'],
+  ['read', 'GET', '/v1/hosts/web-1/containers/c/metrics'],
+  ['read', 'GET', '/v1/tokens'],
+  ['read', 'GET', '/v1/events'],
+  // Refused for its query, as it would not end.
+  ['read', 'GET', '/v1/stream?after=x'],
+  ['read', 'GET', '/v1/releases'],
+  ['read', 'GET', '/v1/releases/sha256:0'],
+  ['read', 'GET', '/v1/releases/sha256:0/quarantine'],
+  ['read', 'GET', '/v1/rollouts'],
+  ['read', 'GET', '/v1/rollouts/r'],
+  ['read', 'GET', '/v1/rollouts/r/events'],
+  ['read', 'POST', '/v1/rollouts/plan'],
+  ['read', 'POST', '/v1/rollouts/r/replay'],
+  ['deploy', 'POST', '/v1/releases'],
+  ['deploy', 'POST', '/v1/releases/sha256:0/lift'],
+  ['deploy', 'POST', '/v1/rollouts'],
+  ['deploy', 'POST', '/v1/rollouts/r/pause'],
+  ['deploy', 'POST', '/v1/rollouts/r/resume'],
+  ['deploy', 'POST', '/v1/rollouts/r/abort'],
+  ['deploy', 'PATCH', '/v1/hosts/web-1', { labels: { role: 'web' } }],
+  ['admin', 'PATCH', '/v1/hosts/web-1', { offline_after_seconds: 300 }],
+  ['admin', 'POST', '/v1/hosts', { name: 'web-2' }],
+  ['admin', 'DELETE', '/v1/hosts/web-3'],
+  ['admin', 'POST', '/v1/hosts/web-1/tokens'],
+  ['admin', 'POST', '/v1/tokens', { kind: 'admin' }],
+  ['admin', 'POST', '/v1/tokens/tok_x/rotate'],
+  ['admin', 'DELETE', '/v1/tokens/tok_x'],
+];
+
+test('a scope includes what its name says and everything before it, and nothing else', async (t) => {
+  const server = await FleetServer.start(t);
+  await server.operator.addHost('web-1');
+  const tokens = new Map<AdminScope, string>();
+  for (const scope of ADMIN_SCOPES) tokens.set(scope, (await server.operator.createAdminToken({ scope })).token);
+  for (const [least, method, path, body] of LEAST_SCOPES) {
+    const refused: string[] = [];
+    for (const scope of ADMIN_SCOPES) {
+      const reply = await server.operatorOverTcp(method, path, tokens.get(scope), body);
+      assert.notEqual(reply.status, 401);
+      if (reply.status !== 403) continue;
+      refused.push(scope);
+      const { detail } = JSON.parse(reply.body) as { detail: string };
+      assert.match(detail, new RegExp(`^the scope of this token is '${scope}', and this needs '\\w+': create a token`));
+    }
+    assert.deepEqual(refused, ADMIN_SCOPES.slice(0, ADMIN_SCOPES.indexOf(least)), `${method} ${path}`);
+  }
+});
+
+test('the table of scopes names every operator route', async (t) => {
+  const server = await FleetServer.start(t);
+  const { paths } = JSON.parse((await server.operator.send('GET', '/openapi.json')).body) as {
+    paths: Record<string, Record<string, { security: Array<{ adminToken?: string[] }> }>>;
+  };
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { security }]) =>
+      security.flatMap(({ adminToken = [] }) => adminToken.map((scope) => `${scope} ${method.toUpperCase()} ${path}`)),
+    ),
+  );
+  const patterns = described.map((line) => new RegExp(`^${line.replaceAll(/\{\w+\}/g, '[^/]+')}$`));
+  const unnamed = patterns.filter(
+    (pattern) => !LEAST_SCOPES.some((row) => pattern.test(row.slice(0, 3).join(' ').split('?', 1)[0] ?? '')),
+  );
+  assert.deepEqual(unnamed, []);
+  assert.equal(described.length, 31);
+});
+
+test('a rotated token keeps its scope, and the log names it', async (t) => {
+  const server = await FleetServer.start(t);
+  const reader = await server.operator.createAdminToken({ scope: 'read' });
+  const next = await server.operator.rotateToken(reader.id);
+  assert.equal((await server.operatorOverTcp('GET', '/v1/hosts', next.token)).status, 200);
+  assert.equal((await server.operatorOverTcp('POST', '/v1/hosts', next.token, { name: 'web-1' })).status, 403);
+  const { tokens } = JSON.parse((await server.operator.send('GET', '/v1/tokens')).body) as {
+    tokens: Array<{ scope: string | null }>;
+  };
+  assert.deepEqual(
+    tokens.map(({ scope }) => scope),
+    ['read', 'read'],
+  );
+  const { events } = JSON.parse((await server.operator.send('GET', '/v1/events')).body) as {
+    events: Array<{ kind: string; data: Record<string, unknown> }>;
+  };
+  assert.deepEqual(
+    events.map(({ kind, data }) => [kind, data['scope']]),
+    [
+      ['token_created', 'read'],
+      ['token_rotated', 'read'],
+    ],
+  );
 });
 
 test('the last use of an admin token moves on success only', async (t) => {

@@ -67,8 +67,8 @@ export class Operator {
     return this.#expect(201, mintedTokenBodySchema, this.send('POST', `/v1/hosts/${name}/tokens`, body));
   }
 
-  createAdminToken(): Promise<MintedTokenBody> {
-    return this.#expect(201, mintedTokenBodySchema, this.send('POST', '/v1/tokens', { kind: 'admin' }));
+  createAdminToken(body: object = {}): Promise<MintedTokenBody> {
+    return this.#expect(201, mintedTokenBodySchema, this.send('POST', '/v1/tokens', { kind: 'admin', ...body }));
   }
 
   rotateToken(id: string): Promise<MintedTokenBody> {

@@ -82,6 +82,7 @@ test('tokens are listed with their names and times, and without what they are', 
       {
         id: first.id,
         kind: 'agent',
+        scope: null,
         name: 'agent',
         created_at: '2026-03-01T12:00:00.000Z',
         expires_at: null,
@@ -91,6 +92,7 @@ test('tokens are listed with their names and times, and without what they are', 
       {
         id: second.id,
         kind: 'agent',
+        scope: null,
         name: 'spare',
         created_at: '2026-03-01T12:00:00.000Z',
         expires_at: '2026-03-01T13:00:00.000Z',
@@ -155,6 +157,8 @@ test('what is asked of a token is checked', async (t) => {
     ['/v1/tokens', {}, 422],
     ['/v1/tokens', { kind: 'agent' }, 422],
     ['/v1/tokens', { kind: 'admin', name: 'ci' }, 201],
+    ['/v1/tokens', { kind: 'admin', scope: 'deploy' }, 201],
+    ['/v1/tokens', { kind: 'admin', scope: 'root' }, 422],
   ];
   for (const [path, body, status] of rows) {
     const reply = await server.operator.send('POST', path, body);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
-import { TOKEN_LIFETIME_SECONDS } from '../../domain/token.ts';
+import { ADMIN_SCOPES, type AdminScope, TOKEN_LIFETIME_SECONDS } from '../../domain/token.ts';
 import type { MintedTokenBody, TokenBody } from '../../wire/operator.ts';
 import { hostOption, tokenArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
@@ -43,12 +43,20 @@ function printMinted(terminal: Terminal, flags: OperatorFlags, minted: MintedTok
 }
 
 interface CreateFlags extends OwnerFlags {
+  readonly scope?: AdminScope;
   readonly name?: string;
   readonly expires?: string;
 }
 
 async function createToken(terminal: Terminal, flags: CreateFlags): Promise<void> {
   const host = ownerOf(flags);
+  const { scope } = flags;
+  if (host !== null && scope !== undefined) {
+    throw new NexusError(
+      'usage',
+      '--scope is for admin tokens: the token of an agent always reports for its own host.',
+    );
+  }
   const body = {
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.expires === undefined
@@ -56,7 +64,9 @@ async function createToken(terminal: Terminal, flags: CreateFlags): Promise<void
       : { expires_in_seconds: readDuration('--expires', flags.expires, TOKEN_LIFETIME_SECONDS) }),
   };
   const minted = await withClient(flags, terminal, (client) =>
-    host === null ? client.createAdminToken(body) : client.createAgentToken(host, body),
+    host === null
+      ? client.createAdminToken({ ...body, ...(scope === undefined ? {} : { scope }) })
+      : client.createAgentToken(host, body),
   );
   const use =
     host === null
@@ -87,6 +97,7 @@ async function listTokens(terminal: Terminal, flags: OwnerFlags): Promise<void> 
     [
       { title: 'TOKEN', cell: (row) => printable(row.id) },
       { title: 'NAME', cell: (row) => printable(row.name), shrinks: true },
+      ...(host === null ? [{ title: 'SCOPE', cell: (row: TokenBody) => row.scope ?? '–' }] : []),
       { title: 'STATE', cell: (row) => stateCell(terminal, row) },
       { title: 'CREATED', cell: (row) => timeCell(terminal, row.created_at), dropOrder: 1 },
       { title: 'LAST USED', cell: (row) => timeCell(terminal, row.last_used_at, 'never') },
@@ -124,12 +135,22 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
   addOwnerFlags(create)
     .addOption(option('--name <label>', 'what it is for', { default: 'agent or admin' }))
     .addOption(
+      option('--scope <scope>', 'what an admin token may do, each with all before it', { default: 'admin' }).choices(
+        ADMIN_SCOPES,
+      ),
+    )
+    .addOption(
       option('--expires <duration>', 'how long it is valid, for example 1h, 90d or 1y', { default: 'without end' }),
     );
   addOperatorFlags(create).action((flags) => createToken(terminal, flags));
   addExamples(create, [
     ['NEXUS_AGENT_TOKEN=$(nexus token create --host web-1)', 'Capture the token: nothing else goes to stdout'],
     ['nexus token create --admin --name laptop --expires 90d', 'Create a token for an operator, valid for 90 days'],
+    ['nexus token create --admin --name ci --scope deploy', 'Let a pipeline deploy, and not create tokens'],
+    [
+      'nexus token create --admin --name prometheus --scope metrics',
+      'Let Prometheus scrape /metrics, and nothing else',
+    ],
   ]);
 
   const list = token.command('list').alias('ls').description('list tokens, without their plaintext');

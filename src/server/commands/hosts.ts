@@ -40,7 +40,8 @@ export function addHost(state: State, command: CommandOf<'add_host'>): Outcomes[
   log(state, 'host_added', host, command.nowMs, { labels: command.labels });
   const { token, nowMs } = command;
   const minted =
-    token && issueToken(state, { ...token, kind: 'agent', hostId: stored.id, name: token.name ?? 'agent' }, nowMs);
+    token &&
+    issueToken(state, { ...token, kind: 'agent', hostId: stored.id, scope: null, name: token.name ?? 'agent' }, nowMs);
   return { host: summarize(host), minted };
 }
 

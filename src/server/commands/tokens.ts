@@ -2,7 +2,7 @@ import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { NewLogEvent } from '../../domain/event-log.ts';
 import type { StoredToken } from '../../domain/records.ts';
-import type { MintedToken, Token, TokenKind } from '../../domain/token.ts';
+import type { AdminScope, MintedToken, Token, TokenKind } from '../../domain/token.ts';
 import { digestOf, mintToken } from '../../trust/token-secret.ts';
 import type { Changes } from '../state/changes.ts';
 import type { Fleet } from '../state/fleet.ts';
@@ -12,6 +12,7 @@ import { findHost } from './find-host.ts';
 interface NewToken {
   readonly kind: TokenKind;
   readonly hostId: number | null;
+  readonly scope: AdminScope | null;
   readonly name: string;
   readonly expiresAtMs: number | null;
   readonly entropy: Uint8Array;
@@ -61,7 +62,13 @@ function logToken(state: State, kind: NewLogEvent['kind'], token: Token, nowMs: 
     kind,
     host,
     rolloutId: null,
-    data: { token_id: token.id, name: token.name, kind: token.kind, ...more },
+    data: {
+      token_id: token.id,
+      name: token.name,
+      kind: token.kind,
+      ...(token.scope === null ? {} : { scope: token.scope }),
+      ...more,
+    },
   });
 }
 
@@ -82,16 +89,20 @@ export function createAgentToken(
   }
   const { expiresAtMs, entropy } = command;
   const name = command.name ?? 'agent';
-  return issueToken(state, { kind: 'agent', hostId: host.stored.id, name, expiresAtMs, entropy }, command.nowMs);
+  return issueToken(
+    state,
+    { kind: 'agent', hostId: host.stored.id, scope: null, name, expiresAtMs, entropy },
+    command.nowMs,
+  );
 }
 
 export function createAdminToken(
   state: State,
   command: CommandOf<'create_admin_token'>,
 ): Outcomes['create_admin_token'] {
-  const { expiresAtMs, entropy } = command;
+  const { scope, expiresAtMs, entropy } = command;
   const name = command.name ?? 'admin';
-  return issueToken(state, { kind: 'admin', hostId: null, name, expiresAtMs, entropy }, command.nowMs);
+  return issueToken(state, { kind: 'admin', hostId: null, scope, name, expiresAtMs, entropy }, command.nowMs);
 }
 
 function findToken(fleet: Fleet, id: string): StoredToken {
@@ -111,11 +122,11 @@ export function rotateToken(state: State, command: CommandOf<'rotate_token'>): O
     throw new NexusError('conflict', `token '${command.id}' is already revoked: create a new one instead`);
   }
   revoke(state, old, command.nowMs);
-  const { kind, hostId, name } = old;
+  const { kind, hostId, scope, name } = old;
   // A token of 90 days is followed by another of 90 days, not by one that ends with the old one.
   const expiresAtMs = old.expiresAtMs === null ? null : command.nowMs + (old.expiresAtMs - old.createdAtMs);
   const { entropy } = command;
-  const minted = addToken(state, { kind, hostId, name, expiresAtMs, entropy }, command.nowMs);
+  const minted = addToken(state, { kind, hostId, scope, name, expiresAtMs, entropy }, command.nowMs);
   logToken(state, 'token_rotated', minted.token, command.nowMs, { replaces: old.id });
   return minted;
 }
