@@ -26,7 +26,8 @@ import { HostDispatches } from './server/rollouts/dispatches.ts';
 import { StoreSupervisor } from './server/store-supervisor.ts';
 import { Writer } from './server/writer.ts';
 import { DataDirectory } from './sqlite/data-directory.ts';
-import { openReader } from './sqlite/open-reader.ts';
+import { type LogReader, openLog, openLogIn, openReader } from './sqlite/open-reader.ts';
+import { type BadEntry, ChainVerifier, formatCheckpoint, parseCheckpoint } from './trust/log-chain.ts';
 
 export { backUp } from './sqlite/back-up.ts';
 
@@ -52,6 +53,60 @@ export async function exportHistory(
   } finally {
     reader.close();
   }
+}
+
+/** A data directory, or a database file such as a backup. */
+export type LogSource = { readonly directory: string } | { readonly file: string };
+
+function readLog<T>(source: LogSource, read: (log: LogReader) => T): T {
+  const log = 'file' in source ? openLog(source.file) : openLogIn(source.directory);
+  try {
+    return read(log);
+  } finally {
+    log.close();
+  }
+}
+
+/** What to sign and to keep elsewhere, in the form of a C2SP tlog-checkpoint. Throws `NexusError`. */
+export function checkpointOf(source: LogSource): string {
+  return readLog(source, (log) => formatCheckpoint(log.fleet, log.head()));
+}
+
+export interface VerifiedLog {
+  readonly entries: number;
+  /** The first of them, written by a Nexus that did not chain the log yet: nothing proves them. */
+  readonly uncovered: number;
+  readonly firstBad: BadEntry | null;
+}
+
+/**
+ * Verifies the hash chain of a log, beside a server that may be writing it, and that it contains the entry of every
+ * checkpoint. Throws `NexusError`: `usage` for a text that is no checkpoint of this fleet.
+ */
+export function verifyLog(
+  source: LogSource,
+  checkpoints: ReadonlyArray<{ readonly file: string; readonly text: string }>,
+): VerifiedLog {
+  return readLog(source, (log) => {
+    const known = new Map<number, { hash: string; source: string }>();
+    for (const { file, text } of checkpoints) {
+      const head = parseCheckpoint(log.fleet, text);
+      if (head === null) {
+        throw new NexusError(
+          'usage',
+          `${file} is not a checkpoint of this fleet: it must hold what 'nexus log checkpoint' prints, which begins with nexus/${log.fleet}`,
+        );
+      }
+      known.set(head.id, { hash: head.hash, source: `the checkpoint ${file}` });
+    }
+    const verifier = new ChainVerifier(known);
+    let firstBad: BadEntry | null = null;
+    for (const entry of log.chain()) {
+      firstBad = verifier.add(entry);
+      if (firstBad !== null) break;
+    }
+    return { entries: verifier.head.id, uncovered: verifier.uncovered, firstBad: firstBad ?? verifier.finish() };
+  });
 }
 
 export interface ApplianceConfig {

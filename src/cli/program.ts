@@ -4,6 +4,7 @@ import { addAgentCommand } from './agent/command.ts';
 import { addCompletionCommand } from './completion/command.ts';
 import { addEventCommands } from './event/commands.ts';
 import { addHostCommands } from './host/commands.ts';
+import { addLogCommands } from './log/commands.ts';
 import { addExamples } from './operator/examples.ts';
 import { describeArgument, describeOption } from './operator/option.ts';
 import { addReleaseCommands } from './release/commands.ts';
@@ -50,6 +51,7 @@ export function createProgram(terminal: Terminal): Command {
   addReleaseCommands(program, terminal);
   addRolloutCommands(program, terminal);
   addEventCommands(program, terminal);
+  addLogCommands(program, terminal);
   addBackupCommand(program, terminal);
   addExportCommand(program, terminal);
   addCompletionCommand(program, terminal);

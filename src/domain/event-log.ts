@@ -36,6 +36,16 @@ export interface LogEvent extends NewLogEvent {
   readonly id: number;
 }
 
+/** The last entry of the log and its hash, which covers every entry before it (`trust/log-chain`). */
+export interface LogHead {
+  readonly id: number;
+  /** 64 hex digits. */
+  readonly hash: string;
+}
+
+/** The head of an empty log. */
+export const NO_ENTRY: LogHead = { id: 0, hash: '0'.repeat(64) };
+
 const KNOWN_KINDS: ReadonlySet<string> = new Set(EVENT_KINDS);
 
 function isEventKind(kind: string): kind is EventKind {

@@ -3,7 +3,7 @@
  * in memory is committed, all of it or nothing. Everything throws `NexusError('store_unavailable')`, or rejects with it,
  * when the store cannot be read or written; the message then says what to do.
  */
-import type { LogEvent } from './event-log.ts';
+import type { LogEvent, LogHead } from './event-log.ts';
 import type { Tier } from './history.ts';
 import type { Lookup, LookupResult } from './lookups.ts';
 import type {
@@ -44,6 +44,8 @@ export interface HostSnapshot {
 /** All that memory is loaded with. May be read only once, and only until the store is used for something else. */
 export interface Snapshot {
   readonly numbers: LastNumbers;
+  /** Its hash is that of {@link NO_ENTRY} while no entry was stored with one. */
+  readonly logHead: LogHead;
   readonly hosts: Iterable<HostSnapshot>;
   readonly tokens: Iterable<StoredToken>;
   /** Those not removed. */

@@ -20,7 +20,8 @@ export type Write =
   | { readonly kind: 'save_container'; readonly container: StoredContainer }
   /** Moves the marks of presence alone. */
   | ({ readonly kind: 'mark_container' } & ContainerMarks)
-  | { readonly kind: 'append_entry'; readonly entry: LogEvent }
+  /** `hash`: 64 hex digits, over the entry and the hash before it. */
+  | { readonly kind: 'append_entry'; readonly entry: LogEvent; readonly hash: string }
   | {
       readonly kind: 'insert_release';
       readonly number: number;

@@ -185,6 +185,12 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE tokens ADD COLUMN scope TEXT;
   UPDATE tokens SET scope = 'admin' WHERE kind = 'admin';
   `,
+  // Entries of before keep no hash: the chain begins with the first one after them. The fleet gets its id once.
+  `
+  ALTER TABLE events ADD COLUMN hash BLOB;
+  CREATE TABLE fleet (id TEXT NOT NULL) STRICT;
+  INSERT INTO fleet (id) VALUES (lower(hex(randomblob(8))));
+  `,
 ];
 
 /** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */

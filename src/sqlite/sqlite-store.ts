@@ -56,6 +56,7 @@ export function createSqliteStore(connection: Connection): Store {
     invariant(numbers !== undefined, 'every database has its numbers');
     return {
       numbers,
+      logHead: events.head(),
       hosts: loadHosts(),
       tokens: tokens.all(),
       containers: containers.allPresent(),
@@ -97,7 +98,7 @@ export function createSqliteStore(connection: Connection): Store {
       case 'insert_tick':
         return invariant(ticks.insert(write), 'a tick that is no duplicate is new to the store');
       case 'append_entry':
-        return events.append(write.entry);
+        return events.append(write.entry, write.hash);
       case 'save_rollout_host':
         return rollouts.saveHost(write.rolloutId, write.host);
       case 'save_progress':

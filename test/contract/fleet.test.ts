@@ -1,5 +1,6 @@
 /** What a store keeps of hosts, tokens, containers and ticks, and what it finds of them. */
 import assert from 'node:assert/strict';
+import { NO_ENTRY } from '../../src/domain/event-log.ts';
 import type { StoredTick } from '../../src/domain/records.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { NO_FACTS } from '../../src/domain/telemetry.ts';
@@ -7,6 +8,7 @@ import {
   append,
   container,
   entry,
+  hashOf,
   host,
   insertHosts,
   insertTicks,
@@ -22,7 +24,7 @@ const NO_NUMBERS = { host: 0, token: 0, container: 0, release: 0, quarantine: 0,
 
 contract('a new store holds nothing, and no number has been given out', async (store) => {
   const empty = { hosts: [], tokens: [], containers: [], releases: [], quarantines: [], epochs: [], rollouts: [] };
-  assert.deepEqual(await load(store), { numbers: NO_NUMBERS, ...empty });
+  assert.deepEqual(await load(store), { numbers: NO_NUMBERS, logHead: NO_ENTRY, ...empty });
   assert.deepEqual(store.events.page(0, 10, {}), []);
 });
 
@@ -36,7 +38,8 @@ contract('the last numbers are the highest that were stored, whatever became of 
     { kind: 'lift_quarantine', id: 2, atMs: 1, reason: 'fixed' },
     ...append(entry(4)),
   ]);
-  const { numbers } = await load(store);
+  const { numbers, logHead } = await load(store);
+  assert.deepEqual(logHead, { id: 4, hash: hashOf(4) });
   assert.deepEqual(numbers, { ...NO_NUMBERS, host: 8, token: 5, container: 9, quarantine: 2, entry: 4 });
 });
 

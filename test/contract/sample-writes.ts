@@ -137,8 +137,13 @@ export function entry(id: number, fields: Partial<LogEvent> = {}): LogEvent {
   };
 }
 
+/** Stands for the hash of an entry: a store keeps what it is told. */
+export function hashOf(id: number): string {
+  return id.toString(16).padStart(64, '0');
+}
+
 export function append(...entries: readonly LogEvent[]): Write[] {
-  return entries.map((one) => ({ kind: 'append_entry', entry: one }));
+  return entries.map((one) => ({ kind: 'append_entry', entry: one, hash: hashOf(one.id) }));
 }
 
 export function quarantine(id: number, fields: Partial<StoredQuarantine> = {}): StoredQuarantine {

@@ -31,9 +31,9 @@ export function contract(promise: string, check: (store: Store, t: TestContext) 
   for (const { name, open } of STORES) test(`${name}: ${promise}`, (t) => check(open(t), t));
 }
 
-type Loaded = { readonly [K in Exclude<keyof Snapshot, 'numbers'>]: Array<ItemOf<Snapshot[K]>> } & Pick<
+type Loaded = { readonly [K in Exclude<keyof Snapshot, 'numbers' | 'logHead'>]: Array<ItemOf<Snapshot[K]>> } & Pick<
   Snapshot,
-  'numbers'
+  'numbers' | 'logHead'
 >;
 type ItemOf<I> = I extends Iterable<infer T> ? T : never;
 
@@ -42,6 +42,7 @@ export async function load(store: Store): Promise<Loaded> {
   const snapshot = await store.load();
   return {
     numbers: snapshot.numbers,
+    logHead: snapshot.logHead,
     hosts: [...snapshot.hosts],
     tokens: [...snapshot.tokens],
     containers: [...snapshot.containers],

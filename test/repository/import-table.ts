@@ -41,6 +41,7 @@ export const MAY_IMPORT = {
   'src/main.ts': [
     'src/domain',
     'src/runtime',
+    'src/trust',
     'src/server',
     'src/intake',
     'src/sqlite',

@@ -1,5 +1,6 @@
-import type { NewLogEvent } from '../../domain/event-log.ts';
+import type { LogHead, NewLogEvent } from '../../domain/event-log.ts';
 import type { Write } from '../../domain/writes.ts';
+import { hashEntry } from '../../trust/log-chain.ts';
 import { LookupCache } from './lookup-cache.ts';
 import type { Numbers } from './numbers.ts';
 
@@ -14,12 +15,15 @@ export type Effect =
  */
 export class Changes {
   readonly #numbers: Numbers;
+  /** Of the last entry. */
+  #hash: string;
   #found = new LookupCache();
   #writes: Write[] = [];
   #effects: Effect[] = [];
 
-  constructor(numbers: Numbers) {
+  constructor(numbers: Numbers, logHead: LogHead) {
     this.#numbers = numbers;
+    this.#hash = logHead.hash;
   }
 
   /** From now on writes keep `found` up to date. */
@@ -34,7 +38,9 @@ export class Changes {
 
   /** Appends to the event log. */
   log(event: NewLogEvent): void {
-    this.write({ kind: 'append_entry', entry: { id: this.#numbers.next('entry'), ...event } });
+    const entry = { id: this.#numbers.next('entry'), ...event };
+    this.#hash = hashEntry(this.#hash, entry);
+    this.write({ kind: 'append_entry', entry, hash: this.#hash });
   }
 
   effect(effect: Effect): void {

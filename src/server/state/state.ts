@@ -29,7 +29,7 @@ export interface Attached {
 
 export function loadState(snapshot: Snapshot, listeningSinceMs: number): State {
   const numbers = new Numbers(snapshot.numbers);
-  const changes = new Changes(numbers);
+  const changes = new Changes(numbers, snapshot.logHead);
   const fleet = Fleet.load(snapshot);
   const index = RolloutIndex.load(snapshot);
   const driver = new RolloutDriver(fleet, index, numbers, changes);
