@@ -68,3 +68,18 @@ test('a soak without telemetry is told as not judged, and holds nothing', async 
     ['converged', 'not judged: no telemetry of the stack arrived in the soak'],
   );
 });
+
+test('a soak is judged although most of the hosts before it say nothing of the stack', async (context) => {
+  const names = Array.from({ length: 21 }, (_, index) => `web-${String(index + 1).padStart(2, '0')}`);
+  const fleet = await RolloutFleet.start(context, names);
+  const release = await fleet.addRelease('1', { soak_seconds: SOAK_SECONDS });
+  const { id } = await fleet.createRollout(release, names, WAVES);
+  await fleet.bring('web-01', id, release, 'soaking');
+  fleet.server.clock.advance(5);
+  // Four of the twenty that still wait can stand for the others, one fewer than are wanted.
+  for (const name of names.slice(0, 5)) await report(fleet, name, [containerBody({ labels: LABELS })]);
+  for (const name of names.slice(5)) await report(fleet, name, [containerBody({ labels: {} })]);
+  await fleet.server.tick();
+  const [host] = (await fleet.rollout(id)).hosts;
+  assert.equal(host?.telemetry?.status, 'ok');
+});

@@ -230,8 +230,8 @@ export class SoakJudge {
     const fromMs = nowMs - RECENT_MS;
     const value: StackSeries[] = [];
     for (const host of this.#pendingOnline(rollout)) {
-      // What is missed may be a peer: as many are asked for as may still be needed.
-      if (value.length + reader.missed >= MAX_PEERS) break;
+      // A full set each time, however few are still needed: one by one, hosts that are no peers would take too many rounds.
+      if (value.length >= MAX_PEERS || reader.missed >= MAX_PEERS) break;
       const series = reader.read(host, rollout.plan.stack, fromMs, nowMs, fromMs);
       if (series.samples.length > 0) value.push(series);
     }
