@@ -8,6 +8,9 @@ import type { Log } from '../domain/log.ts';
 import type { CertificateSources } from './authority.ts';
 import { keepServerIdentity } from './pki-folder.ts';
 
+const EXPIRES_SOON_MS = 14 * 86_400_000;
+const WARN_EVERY_MS = 86_400_000;
+
 /** `own`: a CA in the data directory issues the certificate. `files`: PEM of another CA, reread when they change. */
 export type TlsSource =
   /** `names`: host names and addresses that clients use, besides those of this machine. */
@@ -24,9 +27,13 @@ export interface ServerCredentials {
 /** The certificate that a server presents, kept current. */
 export class ServerCertificate {
   readonly #read: () => Promise<ServerCredentials>;
+  readonly #clock: Pick<CertificateSources, 'nowMs'>;
   readonly #log: Log;
   readonly #followers: Array<(credentials: ServerCredentials) => void> = [];
   #current: ServerCredentials;
+  /** Why the last reread failed; null after one that succeeded. */
+  #failure: string | null = null;
+  #warnedAtMs = Number.NEGATIVE_INFINITY;
   /** The CA that clients must be given, in a file; null when it is a CA that they know already. */
   readonly authorityFile: string | null;
 
@@ -34,9 +41,11 @@ export class ServerCertificate {
     read: () => Promise<ServerCredentials>,
     current: ServerCredentials,
     authorityFile: string | null,
+    clock: Pick<CertificateSources, 'nowMs'>,
     log: Log,
   ) {
     this.#read = read;
+    this.#clock = clock;
     this.#current = current;
     this.authorityFile = authorityFile;
     this.#log = log;
@@ -52,7 +61,10 @@ export class ServerCertificate {
       source.kind === 'own'
         ? readOwn(folder, source.names, sources)
         : readFiles(source.certificateFile, source.keyFile);
-    return new ServerCertificate(read, await read(), source.kind === 'own' ? join(folder, 'ca.pem') : null, log);
+    const authorityFile = source.kind === 'own' ? join(folder, 'ca.pem') : null;
+    const certificate = new ServerCertificate(read, await read(), authorityFile, sources, log);
+    certificate.#warnOfExpiry();
+    return certificate;
   }
 
   get current(): ServerCredentials {
@@ -70,14 +82,32 @@ export class ServerCertificate {
    */
   async reread(): Promise<void> {
     try {
-      const found = await this.#read();
-      if (found.chainPem === this.#current.chainPem && found.keyPem === this.#current.keyPem) return;
-      this.#current = found;
-      for (const present of this.#followers) present(found);
-      this.#log.info({ valid_to: new X509Certificate(found.chainPem).validTo }, 'presenting a new TLS certificate');
+      this.#present(await this.#read());
+      this.#failure = null;
     } catch (error) {
-      this.#log.warn({ reason: messageOf(error) }, 'the TLS certificate could not be reread: the old one stays');
+      const reason = messageOf(error);
+      if (reason !== this.#failure) {
+        this.#log.warn({ reason }, 'the TLS certificate could not be reread: the old one stays');
+      }
+      this.#failure = reason;
     }
+    this.#warnOfExpiry();
+  }
+
+  #present(found: ServerCredentials): void {
+    if (found.chainPem === this.#current.chainPem && found.keyPem === this.#current.keyPem) return;
+    this.#current = found;
+    for (const present of this.#followers) present(found);
+    this.#log.info({ valid_to: new X509Certificate(found.chainPem).validTo }, 'presenting a new TLS certificate');
+  }
+
+  /** Once a day. */
+  #warnOfExpiry(): void {
+    const nowMs = this.#clock.nowMs();
+    const { validTo, validToDate } = new X509Certificate(this.#current.chainPem);
+    if (validToDate.getTime() - nowMs > EXPIRES_SOON_MS || nowMs - this.#warnedAtMs < WARN_EVERY_MS) return;
+    this.#warnedAtMs = nowMs;
+    this.#log.warn({ valid_to: validTo }, 'the TLS certificate expires soon, and then no client trusts this server');
   }
 }
 

@@ -79,9 +79,40 @@ test('files of another CA are reread when they change; while they do not belong 
   assert.deepEqual(certificate.current, { ...two, minVersion: 'TLSv1.2' });
   writeFileSync(keyFile, 'nonsense');
   await certificate.reread();
+  // Said once, though it is tried every minute.
+  await certificate.reread();
   assert.deepEqual(certificate.current, { ...two, minVersion: 'TLSv1.2' });
   assert.deepEqual(presented, [certificate.current]);
   assert.equal(log.said('the TLS certificate could not be reread: the old one stays').length, 2);
+});
+
+test('a certificate that is not renewed is warned of once a day, from 14 days before its end', async () => {
+  const clock = new SettableRuntime('2030-01-31T12:00:00Z');
+  const log = new RecordingLog();
+  const certificateFile = path.join(root, 'chain.pem');
+  const keyFile = path.join(root, 'key.pem');
+  const old = issued(clock);
+  writeFileSync(certificateFile, old.chainPem);
+  writeFileSync(keyFile, old.keyPem);
+  const certificate = await ServerCertificate.open({ kind: 'files', certificateFile, keyFile }, root, clock, log);
+  const warnings = () => log.said('the TLS certificate expires soon, and then no client trusts this server').length;
+  for (const [days, expected] of [
+    [75, 0],
+    [1, 1],
+    [0.5, 1],
+    [0.5, 2],
+    [20, 3],
+  ] as const) {
+    clock.advance(days * DAY_SECONDS);
+    await certificate.reread();
+    assert.equal(warnings(), expected);
+  }
+  const renewed = issued(clock);
+  writeFileSync(certificateFile, renewed.chainPem);
+  writeFileSync(keyFile, renewed.keyPem);
+  clock.advance(1 * DAY_SECONDS);
+  await certificate.reread();
+  assert.equal(warnings(), 3);
 });
 
 for (const [what, chainPem, keyPem, said] of [
