@@ -126,7 +126,9 @@ async function collect(folder: string, minutes: number, containers: number): Pro
 
 function readTicks(dataDir: string): StoredTick[] {
   const store = openStore(dataDir, Date.now());
-  const ticks = store.hosts().flatMap((host) => [...store.ticks.rows(host.id, 0, Number.MAX_SAFE_INTEGER, 'values')]);
+  const ticks = store
+    .hosts()
+    .flatMap((host) => [...store.history.ticks.rows(host.id, 0, Number.MAX_SAFE_INTEGER, 'values')]);
   store.close();
   return ticks;
 }
@@ -167,7 +169,7 @@ async function compactAll(dataDir: string, atMs: number): Promise<void> {
   await writer.close();
 }
 
-/** What the ticks take in a store that the compactor has worked on; the newest one stays a row. */
+/** What the ticks take in a store that the compactor has worked on; the host's latest one stays a row. */
 async function measureAged(
   directory: string,
   ticks: readonly StoredTick[],

@@ -1,5 +1,5 @@
 /** What the parts of the server count about themselves, for `/metrics`. */
-import type { ForwardingBacklog } from './store.ts';
+import type { ForwardingBacklog } from './forwarding-store.ts';
 
 export interface QueueFigures {
   readonly depth: number;

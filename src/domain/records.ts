@@ -1,5 +1,4 @@
 /** What is stored, record by record, as memory and the stores pass it to one another. */
-import type { Tier } from './history.ts';
 import type { HostStatus, Labels } from './host.ts';
 import type { Quarantine } from './release.ts';
 import type { RolloutHost, RolloutPlan, RolloutProgress } from './rollout.ts';
@@ -47,19 +46,6 @@ export interface StoredContainer {
   readonly lastSeenAtMs: number;
   readonly missingSinceMs: number | null;
   readonly removedAtMs: number | null;
-}
-
-/** The points of one host over one span; written by `telemetry/chunk-codec`. */
-export interface StoredChunk {
-  readonly hostId: number;
-  readonly tier: Tier;
-  readonly startMs: number;
-  /** Of its points, ascending. */
-  readonly times: readonly number[];
-  /** Of raw ones: when the last of its ticks was received, by the server's clock; else 0. */
-  readonly receivedMs: number;
-  /** Compressed by {@link ChunkTable.compress}; null: only the instants are kept. */
-  readonly values: Uint8Array | null;
 }
 
 /** A quarantine with the end it may have come to. */

@@ -4,11 +4,11 @@
  * when the store cannot be read or written; the message then says what to do.
  */
 import type { LogEvent, LogHead } from './event-log.ts';
-import type { Tier } from './history.ts';
+import type { ForwardingStore } from './forwarding-store.ts';
+import type { HistoryReads, HistoryStore } from './history-store.ts';
 import type { Lookup, LookupResult } from './lookups.ts';
 import type {
   RolloutRows,
-  StoredChunk,
   StoredContainer,
   StoredHost,
   StoredQuarantine,
@@ -65,69 +65,6 @@ export interface ContainerReads {
   page(hostId: number, page: PageRequest<number>): StoredContainer[];
 }
 
-export interface TickTable {
-  /** When the newest tick was recorded, live or back-filled; null when there is none. */
-  newestMs(hostId: number): number | null;
-  /**
-   * From `fromMs` to `toMs`, both included, in time order, out of rows and chunks. Of a tick out of a chunk only the
-   * instant and the sample are known: it is not live, of token 0, and received when it was recorded.
-   */
-  range(hostId: number, fromMs: number, toMs: number): Iterable<StoredTick>;
-  /** As {@link range}, of the ticks alone that no chunk holds, with its values or (`rolled`) at all. */
-  rows(hostId: number, fromMs: number, toMs: number, besides: 'values' | 'rolled'): Iterable<StoredTick>;
-  /** The instants of the oldest rows before `beforeMs`, those in chunks too that are rows still. */
-  oldestRows(hostId: number, beforeMs: number, limit: number): number[];
-  /** Every row of the span, those in chunks too, in time order. */
-  rowsToCompact(hostId: number, fromMs: number, toMs: number): StoredTick[];
-  /** Whether no row has been stored after the one of that instant: it is never deleted. */
-  isNewestRow(hostId: number, recordedAtMs: number): boolean;
-  /** Deletes the row of that instant, unless it is the newest of all. */
-  removeRow(hostId: number, recordedAtMs: number): void;
-}
-
-export interface ChunkInfo {
-  readonly startMs: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  readonly points: number;
-  readonly receivedMs: number;
-  readonly hasValues: boolean;
-}
-
-/** Chunks marked as damaged are passed over by every read. */
-export interface ChunkTable {
-  /** Replaces the chunk of the same span. */
-  put(chunk: StoredChunk): void;
-  /** Those whose span touches `fromMs` to `toMs`, in time order. */
-  list(hostId: number, tier: Tier, fromMs: number, toMs: number): ChunkInfo[];
-  /** Values uncompressed. Throws `ChunkDamaged`. */
-  read(
-    hostId: number,
-    tier: Tier,
-    startMs: number,
-  ): { readonly times: readonly number[]; readonly values: Uint8Array | null } | undefined;
-  /** Whether a raw chunk holds a tick of that instant. Throws `ChunkDamaged`. */
-  hasTick(hostId: number, atMs: number): boolean;
-  /** As {@link hasTick}, of a chunk that holds the values too. Throws `ChunkDamaged`. */
-  hasTickValues(hostId: number, atMs: number): boolean;
-  /** When the newest tick in a raw chunk was recorded. */
-  newestMs(hostId: number): number | null;
-  /** The start of the first chunk of `fine` before `beforeMs` over which there is none of `coarse`. */
-  firstUncovered(hostId: number, fine: Tier, coarse: Tier, beforeMs: number): number | null;
-  /** False when there was none. */
-  remove(hostId: number, tier: Tier, startMs: number): boolean;
-  /**
-   * Drops the values of at most `limit` raw chunks that start before `beforeMs` and were received before
-   * `receivedBeforeMs`, and keeps their instants; returns of how many.
-   */
-  dropValues(hostId: number, beforeMs: number, receivedBeforeMs: number, limit: number): number;
-  /** Deletes at most `limit` such chunks; returns how many. */
-  removeBefore(hostId: number, tier: Tier, beforeMs: number, receivedBeforeMs: number, limit: number): number;
-  /** Deletes at most `limit` chunks over which there is one of `coarse`, and damaged ones; returns how many. */
-  removeCoveredBefore(hostId: number, tier: Tier, beforeMs: number, coarse: Tier, limit: number): number;
-  compress(values: Uint8Array): Uint8Array;
-}
-
 export interface EventReads {
   /** Entries with a larger id than `after`, in order; of one host or one rollout when that is given. */
   page(
@@ -175,55 +112,17 @@ export interface Store {
   readonly events: EventReads;
   readonly releases: ReleaseReads;
   readonly rollouts: RolloutReads;
-  readonly ticks: TickTable;
-  readonly chunks: ChunkTable;
-  readonly forwarding: ForwardingTable;
-  /** Runs `work`, which ages history or forwards it, in one transaction of its own; durable when this returns. */
-  transact<T>(work: () => T): T;
-  /** Gives at most `maxPages` unused pages back to the disk when much is unused; returns how many. */
-  reclaim(maxPages: number): number;
+  readonly history: HistoryStore;
+  readonly forwarding: ForwardingStore;
   size(): StoreSize;
   close(): void;
-}
-
-export interface NumberedTick {
-  /** Rises from tick to tick, in the order in which they were stored. */
-  readonly number: number;
-  readonly tick: StoredTick;
-}
-
-export interface ForwardingBacklog {
-  /** Put off into the queue. */
-  readonly requests: number;
-  readonly requestBytes: number;
-  /** Ticks not sent and not put off, at most. */
-  readonly ticks: number;
-  /** When the oldest of all came; null: nothing waits. */
-  readonly oldestAtMs: number | null;
-}
-
-/** What is to be sent to a remote store. */
-export interface ForwardingTable {
-  backlog(): ForwardingBacklog;
-  /** The number of the newest tick that was sent or put off; 0 before the first. */
-  position(): number;
-  moveTo(position: number): void;
-  /** Rows alone: a tick that was compacted before it came to its turn is not forwarded. */
-  ticksAfter(position: number, limit: number): NumberedTick[];
-  /** The oldest request that was put off. */
-  first(): { readonly number: number; readonly body: Uint8Array } | undefined;
-  add(atMs: number, body: Uint8Array): void;
-  remove(number: number): void;
-  /** Drops requests put off before `beforeMs`, and the oldest until at most `maxBytes` are left; returns how many. */
-  trim(beforeMs: number, maxBytes: number): number;
 }
 
 /** History for reading alone. */
 export interface HistoryReader {
   hosts(): StoredHost[];
   readonly containers: Pick<ContainerReads, 'page'>;
-  readonly ticks: TickTable;
-  readonly chunks: ChunkTable;
+  readonly history: HistoryReads;
   /** Everything that `read` reads is as it was at one moment. */
   view<T>(read: () => T): T;
   close(): void;

@@ -13,8 +13,9 @@ import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Feed } from '../domain/feed.ts';
 import type { ForwardingFigures } from '../domain/figures.ts';
 import type { Log } from '../domain/log.ts';
+import type { StoredTick } from '../domain/records.ts';
 import type { Runtime } from '../domain/runtime.ts';
-import type { NumberedTick, Store } from '../domain/store.ts';
+import type { Store } from '../domain/store.ts';
 import { FAMILIES, sampleName } from '../export/metric-families.ts';
 import { delay } from '../runtime/wait.ts';
 import { decodeSample } from '../telemetry/sample-codec.ts';
@@ -166,17 +167,13 @@ export class Forwarder {
     const queued = store.forwarding.first();
     if (queued !== undefined) {
       const verdict = await this.#send(queued.body);
-      if (verdict.kind !== 'later')
-        this.#parts.store().transact(() => this.#parts.store().forwarding.remove(queued.number));
+      if (verdict.kind !== 'later') this.#parts.store().forwarding.remove(queued.number);
       return verdict;
     }
-    const ticks = store.forwarding.ticksAfter(store.forwarding.position(), this.#limits.maxTicks);
-    const last = ticks.at(-1);
-    if (last === undefined) return null;
-    const verdict = await this.#send(this.#encode(store, ticks));
-    if (verdict.kind === 'later') return verdict;
-    const now = this.#parts.store();
-    now.transact(() => now.forwarding.moveTo(last.number));
+    const pending = store.forwarding.pending(this.#limits.maxTicks);
+    if (pending === null) return null;
+    const verdict = await this.#send(this.#encode(store, pending.ticks));
+    if (verdict.kind !== 'later') this.#parts.store().forwarding.moveTo(pending.position);
     return verdict;
   }
 
@@ -231,27 +228,19 @@ export class Forwarder {
     const now = runtime.nowMs();
     for (let turn = 0; turn < this.#limits.maxPutOff; turn += 1) {
       const store = this.#parts.store();
-      const ticks = store.forwarding.ticksAfter(store.forwarding.position(), this.#limits.maxTicks);
-      const [first] = ticks;
-      const last = ticks.at(-1);
-      if (first === undefined || last === undefined || first.tick.receivedAtMs > now - this.#limits.putOffAfterMs)
-        break;
-      const body = this.#encode(store, ticks);
-      store.transact(() => {
-        store.forwarding.add(first.tick.receivedAtMs, body);
-        store.forwarding.moveTo(last.number);
-      });
+      const pending = store.forwarding.pending(this.#limits.maxTicks);
+      const first = pending?.ticks[0];
+      if (pending === null || first === undefined || first.receivedAtMs > now - this.#limits.putOffAfterMs) break;
+      store.forwarding.putOff(first.receivedAtMs, this.#encode(store, pending.ticks), pending.position);
     }
-    const store = this.#parts.store();
-    const dropped = store.transact(() =>
-      store.forwarding.trim(now - this.#limits.maxQueueMs, this.#limits.maxQueueBytes),
-    );
+    const { maxQueueMs, maxQueueBytes } = this.#limits;
+    const dropped = this.#parts.store().forwarding.trim(now - maxQueueMs, maxQueueBytes);
     this.#requests.dropped += dropped;
     if (dropped > 0)
       log.warn({ requests: dropped }, 'the queue for the remote store is full or too old: the oldest was dropped');
   }
 
-  #encode(store: Store, ticks: readonly NumberedTick[]): Uint8Array {
+  #encode(store: Store, ticks: readonly StoredTick[]): Uint8Array {
     const series = new Map<string, SeriesSamples>();
     const add = (
       key: number,
@@ -272,7 +261,7 @@ export class Forwarder {
         known.samples.push({ value: value * family.factor, atMs });
       });
     };
-    for (const { tick } of ticks) {
+    for (const tick of ticks) {
       const host = this.#hostName(store, tick.hostId);
       const { metrics, containers } = decodeSample(tick.sample);
       add(-tick.hostId, () => ({ host, container: null }), metrics, tick.recordedAtMs);

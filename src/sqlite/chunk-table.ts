@@ -13,8 +13,7 @@
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../domain/errors.ts';
 import { TIERS, type Tier } from '../domain/history.ts';
-import type { StoredChunk } from '../domain/records.ts';
-import type { ChunkInfo, ChunkTable } from '../domain/store.ts';
+import type { ChunkInfo, ChunkReads, SealedValues, StoredChunk } from '../domain/history-store.ts';
 import { decodeInstants, encodeInstants } from '../history/chunk-codec.ts';
 import { ChunkDamaged } from '../history/chunk-damaged.ts';
 import { CELL_MS, shapeOf, startOfSpan } from '../history/tiers.ts';
@@ -53,14 +52,14 @@ interface ChunkRow {
   pieces: number;
 }
 
-function seal(bytes: Uint8Array): Uint8Array {
+function withChecksum(bytes: Uint8Array): Uint8Array {
   const sealed = new Uint8Array(CHECKSUM_BYTES + bytes.length);
   new DataView(sealed.buffer).setUint32(0, crc32(bytes), true);
   sealed.set(bytes, CHECKSUM_BYTES);
   return sealed;
 }
 
-function unseal(sealed: Uint8Array): Uint8Array {
+function checked(sealed: Uint8Array): Uint8Array {
   if (sealed.length < CHECKSUM_BYTES) throw new ChunkDamaged('it is cut off');
   const bytes = sealed.subarray(CHECKSUM_BYTES);
   const expected = new DataView(sealed.buffer, sealed.byteOffset, CHECKSUM_BYTES).getUint32(0, true);
@@ -92,13 +91,23 @@ const HAS_VALUES = '(pieces > 0 OR body IS NOT NULL)';
 
 const numberOf = (tier: Tier): number => TIERS.indexOf(tier);
 
-export interface WritableChunkTable extends ChunkTable {
+export interface ChunkTable extends ChunkReads {
+  /** Replaces the chunk of the same span. */
+  put(chunk: StoredChunk): void;
+  remove(hostId: number, tier: Tier, startMs: number): void;
+  /** Returns of how many chunks. */
+  dropValues(hostId: number, beforeMs: number, receivedBeforeMs: number, limit: number): number;
+  /** Returns how many there were. */
+  removeBefore(hostId: number, tier: Tier, beforeMs: number, receivedBeforeMs: number, limit: number): number;
+  /** Chunks over which there is one of `coarse`, and damaged ones; returns how many there were. */
+  removeCoveredBefore(hostId: number, tier: Tier, beforeMs: number, coarse: Tier, limit: number): number;
+  seal(values: Uint8Array): SealedValues;
   /** From now on every read passes over the chunk. */
   markDamaged(hostId: number, tier: Tier, startMs: number): void;
 }
 
 /** `cacheBytes`: 0 where another process may change the database; then nothing read is remembered. */
-export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CACHE_BYTES): WritableChunkTable {
+export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CACHE_BYTES): ChunkTable {
   const cache = new ChunkCache(cacheBytes);
   const keyOf = (hostId: number, tier: Tier, startMs: number): string => `${hostId} ${tier} ${startMs}`;
   const insert = connection.prepare<never>(
@@ -163,7 +172,7 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
     const known = remembered.get(key);
     if (known !== undefined) return known;
     const row = selectInstants.get(hostId, 0, startMs);
-    const instants = new Set(row === undefined ? [] : decodeInstants(unseal(row.instants)));
+    const instants = new Set(row === undefined ? [] : decodeInstants(checked(row.instants)));
     const held: Held = { instants, hasValues: row?.has_values === 1 };
     const [oldest] = remembered.keys();
     if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
@@ -191,7 +200,7 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
       const { hostId, tier, startMs, times, values } = chunk;
       remembered.delete(`${hostId} ${startMs}`);
       cache.delete(keyOf(hostId, tier, startMs));
-      const pieces = values === null ? [] : cut(seal(values));
+      const pieces = values === null ? [] : cut(withChecksum(values.sealed));
       insert.run(
         hostId,
         numberOf(tier),
@@ -200,7 +209,7 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
         times.at(-1) ?? startMs,
         times.length,
         chunk.receivedMs,
-        seal(encodeInstants(times, shapeOf(tier).stepMs || 1)),
+        withChecksum(encodeInstants(times, shapeOf(tier).stepMs || 1)),
         pieces.length === 0 ? 0 : insertPieces(tier, pieces),
         pieces.length,
       );
@@ -225,9 +234,9 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
       if (known !== undefined) return known;
       const row = selectOne.get(hostId, numberOf(tier), startMs);
       if (row === undefined) return undefined;
-      const times = decodeInstants(unseal(row.instants));
+      const times = decodeInstants(checked(row.instants));
       const body = bodyOf(row);
-      const chunk = { times, values: body === null ? null : decompress(unseal(body)) };
+      const chunk = { times, values: body === null ? null : decompress(checked(body)) };
       cache.put(key, chunk);
       return chunk;
     },
@@ -242,7 +251,7 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
     remove(hostId, tier, startMs) {
       remembered.delete(`${hostId} ${startMs}`);
       cache.delete(keyOf(hostId, tier, startMs));
-      return remove.run(hostId, numberOf(tier), startMs) > 0;
+      remove.run(hostId, numberOf(tier), startMs);
     },
     dropValues(hostId, beforeMs, receivedBeforeMs, limit) {
       remembered.clear();
@@ -262,6 +271,6 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
       cache.delete(keyOf(hostId, tier, startMs));
       markDamaged.run(hostId, numberOf(tier), startMs);
     },
-    compress: (values) => zstdCompressSync(values, COMPRESSION),
+    seal: (values) => ({ sealed: zstdCompressSync(values, COMPRESSION) }),
   };
 }

@@ -1,9 +1,9 @@
 /** How far forwarding has come: the number of the newest tick that was sent or put off, and the requests put off. */
-import type { ForwardingTable } from '../domain/store.ts';
+import type { ForwardingStore } from '../domain/forwarding-store.ts';
 import type { Connection } from './connection.ts';
 import { readTickRow, type TickRow } from './tick-row.ts';
 
-export function createForwardingTable(connection: Connection): ForwardingTable {
+export function createForwardingTable(connection: Connection): ForwardingStore {
   const selectPosition = connection.prepare<{ position: number }>('SELECT position FROM forwarding WHERE id = 1');
   const savePosition = connection.prepare<never>(
     'INSERT INTO forwarding (id, position) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET position = excluded.position',
@@ -38,24 +38,32 @@ export function createForwardingTable(connection: Connection): ForwardingTable {
         oldestAtMs: oldest ?? selectNext.get(position)?.received_at_ms ?? null,
       };
     },
-    position: () => selectPosition.get()?.position ?? 0,
-    moveTo: (position) => void savePosition.run(position),
-    ticksAfter: (position, limit) =>
-      selectTicks.all(position, limit).map((row) => ({ number: row.number, tick: readTickRow(row) })),
-    first: () => selectFirst.get(),
-    add: (atMs, body) => void insert.run(atMs, body),
-    remove: (number) => void remove.run(number),
-    trim(beforeMs, maxBytes) {
-      let dropped = removeOld.run(beforeMs);
-      let size = selectSize.get()?.size ?? 0;
-      while (size > maxBytes) {
-        const first = selectFirst.get();
-        if (first === undefined) break;
-        remove.run(first.number);
-        size -= first.body.length;
-        dropped += 1;
-      }
-      return dropped;
+    pending(limit) {
+      const rows = selectTicks.all(selectPosition.get()?.position ?? 0, limit);
+      const last = rows.at(-1);
+      return last === undefined ? null : { ticks: rows.map(readTickRow), position: { after: last.number } };
     },
+    moveTo: ({ after }) => connection.transact(() => void savePosition.run(after)),
+    putOff: (atMs, body, { after }) =>
+      connection.transact(() => {
+        insert.run(atMs, body);
+        savePosition.run(after);
+      }),
+    first: () => selectFirst.get(),
+    remove: (number) => connection.transact(() => void remove.run(number)),
+    trim: (beforeMs, maxBytes) => connection.transact(() => trim(beforeMs, maxBytes)),
   };
+
+  function trim(beforeMs: number, maxBytes: number): number {
+    let dropped = removeOld.run(beforeMs);
+    let size = selectSize.get()?.size ?? 0;
+    while (size > maxBytes) {
+      const first = selectFirst.get();
+      if (first === undefined) break;
+      remove.run(first.number);
+      size -= first.body.length;
+      dropped += 1;
+    }
+    return dropped;
+  }
 }

@@ -43,8 +43,7 @@ export function openReader(directory: string): HistoryReader {
     return {
       hosts: () => hosts.all(),
       containers: createContainerTable(connection),
-      ticks: createTickTable(connection, chunks),
-      chunks,
+      history: { ticks: createTickTable(connection, chunks), chunks },
       view: (read) => connection.view(read),
       close: () => connection.close(),
     };

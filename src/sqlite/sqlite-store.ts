@@ -10,7 +10,8 @@ import type { Connection } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
 import { createEventTable } from './event-table.ts';
 import { createForwardingTable } from './forwarding-table.ts';
-import { measureSize, reclaim } from './free-space.ts';
+import { measureSize } from './free-space.ts';
+import { createHistoryStore } from './history-tables.ts';
 import { createHostTable } from './host-table.ts';
 import { createQuarantineTable } from './quarantine-table.ts';
 import { createReleaseTable } from './release-table.ts';
@@ -146,11 +147,8 @@ export function createSqliteStore(connection: Connection): Store {
     events,
     releases,
     rollouts,
-    ticks,
-    chunks,
+    history: createHistoryStore(connection, ticks, chunks),
     forwarding: createForwardingTable(connection),
-    transact: (work) => connection.transact(work),
-    reclaim: (maxPages) => reclaim(connection, maxPages),
     size: () => measureSize(connection),
     close: () => connection.close(),
   };

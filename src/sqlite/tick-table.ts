@@ -1,29 +1,28 @@
+import type { ChunkReads, TickReads } from '../domain/history-store.ts';
 import type { StoredTick } from '../domain/records.ts';
-import type { ChunkTable, HostSnapshot, TickTable } from '../domain/store.ts';
-import { decodeTicks, finishNow } from '../history/chunk-codec.ts';
-import { ChunkDamaged } from '../history/chunk-damaged.ts';
-import { sampleAt } from '../history/tick-block.ts';
-import { decodeSample, encodeSample } from '../telemetry/sample-codec.ts';
+import type { HostSnapshot } from '../domain/store.ts';
+import { mergeTicks } from '../history/merged-ticks.ts';
+import { decodeSample } from '../telemetry/sample-codec.ts';
 import type { Connection } from './connection.ts';
 import { readTickRow, type TickRow } from './tick-row.ts';
 
 /** How far back the latest tick with containers is looked for. */
 const MAX_LATEST = 240;
 
-type Besides = Parameters<TickTable['rows']>[3];
-
-export interface WritableTickTable extends TickTable {
+export interface TickTable extends TickReads {
   /** False, and nothing written, when the host already has a tick of that instant. */
   insert(tick: StoredTick): boolean;
+  removeRow(hostId: number, recordedAtMs: number): void;
   /** Whether a tick of that instant is stored, as a row or in a chunk. */
   has(hostId: number, recordedAtMs: number): boolean;
   /** The live ticks that a host is known by. */
   latest(hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'>;
 }
 
-export function createTickTable(connection: Connection, chunks: ChunkTable): WritableTickTable {
+export function createTickTable(connection: Connection, chunks: ChunkReads): TickTable {
   const insert = connection.prepare<never>(
-    `INSERT INTO ticks (host_id, recorded_at_ms, received_at_ms, token_number, live, sample) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO ticks (rowid, host_id, recorded_at_ms, received_at_ms, token_number, live, sample)
+     VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (host_id, recorded_at_ms) DO NOTHING`,
   );
   const selectNewest = connection.prepare<{ newest: number | null }>(
@@ -41,13 +40,12 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Wri
   const selectOne = connection.prepare<{ one: number }>(
     'SELECT 1 AS one FROM ticks WHERE host_id = ? AND recorded_at_ms = ?',
   );
-  // SQLite would give the number of the newest row out again, and forwarding goes by these numbers.
-  const removeRow = connection.prepare<never>(
-    'DELETE FROM ticks WHERE host_id = ? AND recorded_at_ms = ? AND rowid < (SELECT max(rowid) FROM ticks)',
+  const removeRow = connection.prepare<never>('DELETE FROM ticks WHERE host_id = ? AND recorded_at_ms = ?');
+  const selectLast = connection.prepare<{ last: number }>(
+    `SELECT max(coalesce((SELECT max(rowid) FROM ticks), 0), coalesce((SELECT position FROM forwarding), 0)) AS last`,
   );
-  const selectNewestRow = connection.prepare<{ host_id: number; recorded_at_ms: number }>(
-    'SELECT host_id, recorded_at_ms FROM ticks ORDER BY rowid DESC LIMIT 1',
-  );
+  // Forwarding goes by these numbers: SQLite itself would give that of a newest row that was deleted out again.
+  let lastNumber = selectLast.get()?.last ?? 0;
 
   function latest(hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'> {
     let first: StoredTick | null = null;
@@ -62,82 +60,24 @@ export function createTickTable(connection: Connection, chunks: ChunkTable): Wri
     return { latest: first, latestWithContainers: null };
   }
 
-  /** A host's latest ticks stay rows even when a chunk holds them. */
-  function isInChunk(hostId: number, atMs: number, newestInChunksMs: number | null, besides: Besides): boolean {
-    if (newestInChunksMs === null || atMs > newestInChunksMs) return false;
-    try {
-      return besides === 'values' ? chunks.hasTickValues(hostId, atMs) : chunks.hasTick(hostId, atMs);
-    } catch (error) {
-      // Whoever reads the chunk reports it; the row is intact.
-      if (error instanceof ChunkDamaged) return false;
-      throw error;
-    }
-  }
-
-  function* rows(hostId: number, fromMs: number, toMs: number, besides: Besides): Generator<StoredTick> {
-    const newestMs = chunks.newestMs(hostId);
-    for (const row of selectRange.iterate(hostId, fromMs, toMs)) {
-      if (!isInChunk(hostId, row.recorded_at_ms, newestMs, besides)) yield readTickRow(row);
-    }
-  }
-
-  function* compacted(hostId: number, fromMs: number, toMs: number): Generator<StoredTick> {
-    for (const { startMs, hasValues } of chunks.list(hostId, 'raw', fromMs, toMs)) {
-      const chunk = hasValues ? chunks.read(hostId, 'raw', startMs) : undefined;
-      if (chunk === undefined || chunk.values === null) continue;
-      const block = finishNow(decodeTicks(chunk.times, chunk.values));
-      for (const [index, time] of block.times.entries()) {
-        if (time < fromMs || time > toMs) continue;
-        const sample = encodeSample(sampleAt(block, index));
-        yield { hostId, recordedAtMs: time, receivedAtMs: time, tokenNumber: 0, live: false, sample };
-      }
-    }
-  }
-
   function* range(hostId: number, fromMs: number, toMs: number): Generator<StoredTick> {
-    const late = rows(hostId, fromMs, toMs, 'values');
-    try {
-      let next = late.next();
-      const newestMs = chunks.newestMs(hostId);
-      if (newestMs !== null && newestMs >= fromMs) {
-        for (const tick of compacted(hostId, fromMs, toMs)) {
-          for (; next.done !== true && next.value.recordedAtMs < tick.recordedAtMs; next = late.next())
-            yield next.value;
-          yield tick;
-        }
-      }
-      for (; next.done !== true; next = late.next()) yield next.value;
-    } finally {
-      late.return(undefined);
-    }
+    for (const row of selectRange.iterate(hostId, fromMs, toMs)) yield readTickRow(row);
   }
 
+  const rows = {
+    has: (hostId: number, recordedAtMs: number) => selectOne.get(hostId, recordedAtMs) !== undefined,
+    newestMs: (hostId: number) => selectNewest.get(hostId)?.newest ?? null,
+    range,
+  };
   return {
-    insert: (tick) =>
-      insert.run(
-        tick.hostId,
-        tick.recordedAtMs,
-        tick.receivedAtMs,
-        tick.tokenNumber,
-        tick.live ? 1 : 0,
-        tick.sample,
-      ) === 1,
-    has: (hostId, recordedAtMs) =>
-      selectOne.get(hostId, recordedAtMs) !== undefined ||
-      isInChunk(hostId, recordedAtMs, chunks.newestMs(hostId), 'rolled'),
-    newestMs(hostId) {
-      const newest = Math.max(selectNewest.get(hostId)?.newest ?? 0, chunks.newestMs(hostId) ?? 0);
-      return newest === 0 ? null : newest;
+    ...mergeTicks(rows, chunks),
+    insert({ hostId, recordedAtMs, receivedAtMs, tokenNumber, live, sample }) {
+      lastNumber += 1;
+      return insert.run(lastNumber, hostId, recordedAtMs, receivedAtMs, tokenNumber, live ? 1 : 0, sample) === 1;
     },
     latest,
-    range,
-    rows,
     oldestRows: (hostId, beforeMs, limit) => selectOldest.all(hostId, beforeMs, limit).map((row) => row.recorded_at_ms),
     rowsToCompact: (hostId, fromMs, toMs) => selectRange.all(hostId, fromMs, toMs).map(readTickRow),
-    isNewestRow(hostId, recordedAtMs) {
-      const newest = selectNewestRow.get();
-      return newest?.host_id === hostId && newest.recorded_at_ms === recordedAtMs;
-    },
     removeRow: (hostId, recordedAtMs) => void removeRow.run(hostId, recordedAtMs),
   };
 }

@@ -126,7 +126,7 @@ contract('a tick is found by its host and its instant', async (store) => {
     { kind: 'tick', hostId: 3, recordedAtMs: 100 },
   ]);
   assert.deepEqual(results, [true, false, true, false]);
-  const [stored] = [...store.ticks.range(1, 100, 100)];
+  const [stored] = [...store.history.ticks.range(1, 100, 100)];
   assert.deepEqual(plain(stored), plain(tick(100)));
 });
 
@@ -134,21 +134,21 @@ contract('ticks are read in the order of their instants, both ends included', as
   const late = { live: false };
   const ticks = [tick(300), tick(100), tick(400, late), tick(200, late), tick(250, { hostId: 2 })];
   await store.commit([...insertHosts(1, 2), ...insertTicks(...ticks)]);
-  assert.deepEqual(times(store.ticks.range(1, 100, 400)), [100, 200, 300, 400]);
-  assert.deepEqual(times(store.ticks.range(1, 101, 399)), [200, 300]);
-  assert.deepEqual(times(store.ticks.range(1, 401, 999)), []);
-  assert.equal(store.ticks.newestMs(1), 400);
-  assert.equal(store.ticks.newestMs(3), null);
+  assert.deepEqual(times(store.history.ticks.range(1, 100, 400)), [100, 200, 300, 400]);
+  assert.deepEqual(times(store.history.ticks.range(1, 101, 399)), [200, 300]);
+  assert.deepEqual(times(store.history.ticks.range(1, 401, 999)), []);
+  assert.equal(store.history.ticks.newestMs(1), 400);
+  assert.equal(store.history.ticks.newestMs(3), null);
 });
 
 contract('a reader that stops in the middle does not keep the next commit from succeeding', async (store) => {
   await store.commit([...insertHosts(1), ...insertTicks(tick(100), tick(200), tick(300))]);
-  for (const _ of store.ticks.range(1, 0, 999)) break;
+  for (const _ of store.history.ticks.range(1, 0, 999)) break;
   assert.throws(() => {
-    for (const _ of store.ticks.range(1, 0, 999)) throw new Error('in the middle');
+    for (const _ of store.history.ticks.range(1, 0, 999)) throw new Error('in the middle');
   }, /in the middle/);
   await store.commit(insertTicks(tick(400)));
-  assert.equal(store.ticks.newestMs(1), 400);
+  assert.equal(store.history.ticks.newestMs(1), 400);
 });
 
 contract('a host is known by its latest live ticks, and by its newest of all', async (store) => {
@@ -210,13 +210,13 @@ contract('a commit that cannot be stored as a whole stores nothing', async (stor
     store.hosts().map((row) => row.id),
     [1],
   );
-  assert.deepEqual(times(store.ticks.range(1, 0, 999)), []);
+  assert.deepEqual(times(store.history.ticks.range(1, 0, 999)), []);
   await store.commit([...append(entry(1)), ...insertHosts(2), ...insertTicks(tick(100))]);
-  assert.deepEqual(times(store.ticks.range(1, 0, 999)), [100]);
+  assert.deepEqual(times(store.history.ticks.range(1, 0, 999)), [100]);
 });
 
 contract('a second tick of the same instant breaks the commit', async (store) => {
   await store.commit([...insertHosts(1), ...insertTicks(tick(100))]);
   await assert.rejects(async () => store.commit(insertTicks(tick(50), tick(100))));
-  assert.deepEqual(times(store.ticks.range(1, 0, 999)), [100]);
+  assert.deepEqual(times(store.history.ticks.range(1, 0, 999)), [100]);
 });

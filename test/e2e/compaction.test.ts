@@ -136,7 +136,6 @@ test('on a full disk compaction rests with a log line, and goes on when there is
   disk.free();
   await server.waitUntilReady();
   await send(t, server, token, ticks);
-  // The newest row stays, whatever its age: it holds the number that the next one counts on from.
-  await waitUntil('everything to be compacted', () => oldRows(disk.directory) <= 1);
+  await waitUntil('everything to be compacted', () => oldRows(disk.directory) === 0);
   await assertComplete(server.operator(t), 'web-1', ticks);
 });

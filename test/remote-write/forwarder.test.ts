@@ -165,7 +165,7 @@ test('what a store does not take waits, over restarts and compaction, and is sen
   server.clock.advance(6 * 3600);
   await waitUntil('everything to be put off', () => {
     const { forwarding } = server.store;
-    return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
+    return forwarding.pending(1) === null;
   });
   await server.compact();
   assert.equal(receiver.samples.length, 0);
@@ -209,7 +209,7 @@ test('the queue is bounded by size and by age: the oldest goes, with a log line'
   await waitUntil('requests to be dropped', () => server.log.said(dropped).length > 0);
   await waitUntil('the rows to be put off', () => {
     const { forwarding } = server.store;
-    return forwarding.ticksAfter(forwarding.position(), 1).length === 0;
+    return forwarding.pending(1) === null;
   });
   receiver.status = 204;
   await waitUntil('an empty queue', () => server.store.forwarding.first() === undefined);

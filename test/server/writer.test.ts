@@ -50,7 +50,7 @@ function snapshotOf(store: Store): { hosts: HostSnapshot[]; tokens: StoredToken[
 }
 
 function countTicks(store: Store, identity: AgentIdentity): number {
-  return [...store.ticks.range(identity.hostId, 0, Number.MAX_SAFE_INTEGER)].length;
+  return [...store.history.ticks.range(identity.hostId, 0, Number.MAX_SAFE_INTEGER)].length;
 }
 
 const NO_METRICS = {

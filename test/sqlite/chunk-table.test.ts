@@ -37,14 +37,13 @@ function noise(length: number, seed: number): Uint8Array {
 
 function put(store: Store, tier: Tier, index: number, values: Uint8Array | null): void {
   const startMs = index * shapeOf(tier).spanMs;
-  const compressed = values === null ? null : store.chunks.compress(values);
-  store.transact(() =>
-    store.chunks.put({ hostId: 1, tier, startMs, times: [startMs], receivedMs: 1, values: compressed }),
-  );
+  const sealed = values === null ? null : store.history.seal(values);
+  const chunk = { hostId: 1, tier, startMs, times: [startMs], receivedMs: 1, values: sealed };
+  store.history.commit([{ kind: 'put_chunk', chunk }]);
 }
 
 const read = (store: Store, tier: Tier, index: number) => {
-  const values = store.chunks.read(1, tier, index * shapeOf(tier).spanMs)?.values;
+  const values = store.history.chunks.read(1, tier, index * shapeOf(tier).spanMs)?.values;
   return values === null || values === undefined ? values : Uint8Array.from(values);
 };
 
@@ -94,21 +93,15 @@ test('no piece outlives its chunk: replaced, without values any more, past its t
   put(store, 'raw', 3, null);
   assert.equal(read(store, 'raw', 3), null);
   assert.equal(pieces(opened).length, 3 * perChunk);
-  assert.equal(
-    store.transact(() => store.chunks.dropValues(1, 1, 2, 10)),
-    1,
-  );
+  const { spanMs } = shapeOf('raw');
+  const old = { hostId: 1, receivedBeforeMs: 2, limit: 10 };
+  assert.equal(store.history.commit([{ kind: 'drop_values', beforeMs: 1, ...old }]), 1);
   assert.equal(read(store, 'raw', 0), null);
   assert.equal(pieces(opened).length, 2 * perChunk);
-  assert.equal(
-    store.transact(() => store.chunks.removeBefore(1, 'raw', shapeOf('raw').spanMs + 1, 2, 10)),
-    2,
-  );
+  const removal = { kind: 'remove_received_before', tier: 'raw', beforeMs: spanMs + 1, ...old } as const;
+  assert.equal(store.history.commit([removal]), 2);
   assert.equal(pieces(opened).length, perChunk);
-  assert.equal(
-    store.transact(() => store.chunks.remove(1, 'raw', 2 * shapeOf('raw').spanMs)),
-    true,
-  );
+  store.history.commit([{ kind: 'remove_chunk', hostId: 1, tier: 'raw', startMs: 2 * spanMs }]);
   assert.equal(pieces(opened).length, 0);
 });
 
@@ -137,16 +130,14 @@ test('a chunk with its values in its own row, as an earlier Nexus kept them, is 
   }
   assert.equal(pieces(opened).length, 0);
   assert.deepEqual(
-    store.chunks.list(1, 'raw', 0, shapeOf('raw').spanMs).map((chunk) => chunk.hasValues),
+    store.history.chunks.list(1, 'raw', 0, shapeOf('raw').spanMs).map((chunk) => chunk.hasValues),
     [true, true],
   );
   assert.deepEqual(read(store, 'raw', 0), noise(1_500, 0));
   put(store, 'raw', 0, noise(1_500, 7));
   assert.deepEqual(read(store, 'raw', 0), noise(1_500, 7));
-  assert.equal(
-    store.transact(() => store.chunks.dropValues(1, shapeOf('raw').spanMs + 1, 2, 10)),
-    2,
-  );
+  const beforeMs = shapeOf('raw').spanMs + 1;
+  assert.equal(store.history.commit([{ kind: 'drop_values', hostId: 1, beforeMs, receivedBeforeMs: 2, limit: 10 }]), 2);
   assert.equal(read(store, 'raw', 1), null);
   assert.equal(pieces(opened).length, 0);
 });

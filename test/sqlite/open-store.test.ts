@@ -55,11 +55,7 @@ test('the log is written ahead and checkpoints are synced, before the first writ
   const wanted = ['wal', 1, 1];
   assert.deepEqual(settings(), wanted);
   for (let index = 0; index < 100; index += 1) addHost(store, index + 1);
-  assert.throws(() =>
-    store.transact(() => {
-      throw new Error('undone');
-    }),
-  );
+  assert.throws(() => addHost(store, 1), 'undone');
   assert.deepEqual(settings(), wanted);
   connection.pragma('wal_checkpoint(TRUNCATE)');
   addHost(store, 101);

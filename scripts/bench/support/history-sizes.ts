@@ -71,8 +71,8 @@ function countNumbers(tier: Tier, times: readonly number[], values: Uint8Array):
 function countTier({ store, hosts, endMs }: Measured, tier: Tier): { points: number; numbers: number } {
   const sum = { points: 0, numbers: 0 };
   for (const id of hosts) {
-    for (const { startMs, hasValues } of store.chunks.list(id, tier, 0, endMs)) {
-      const chunk = hasValues ? store.chunks.read(id, tier, startMs) : undefined;
+    for (const { startMs, hasValues } of store.history.chunks.list(id, tier, 0, endMs)) {
+      const chunk = hasValues ? store.history.chunks.read(id, tier, startMs) : undefined;
       if (chunk === undefined || chunk.values === null) continue;
       const { points, numbers } = countNumbers(tier, chunk.times, chunk.values);
       sum.points += points;
@@ -142,7 +142,7 @@ export function measureRows(directory: string, endMs: number, say: (text: string
     let rows = 0;
     let values = 0;
     for (const id of hosts) {
-      for (const tick of store.ticks.rows(id, 0, endMs, 'values')) {
+      for (const tick of store.history.ticks.rows(id, 0, endMs, 'values')) {
         rows += 1;
         const { metrics, containers } = decodeSample(tick.sample);
         for (const one of [metrics, ...(containers ?? []).map((container) => container.metrics)]) {

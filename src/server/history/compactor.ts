@@ -10,8 +10,8 @@
  * with that and made anew.
  */
 import { type Retention, TIERS, type Tier } from '../../domain/history.ts';
+import type { HistoryChange, HistoryStore } from '../../domain/history-store.ts';
 import type { StoredTick } from '../../domain/records.ts';
-import type { Store } from '../../domain/store.ts';
 import { decodeRolled, decodeTicks, encodeRolled, encodeTicks } from '../../history/chunk-codec.ts';
 import { mergeRolled, type RolledBlock, RollUpBuilder } from '../../history/roll-up.ts';
 import { sampleAt, type TickBlock, TickBlockBuilder } from '../../history/tick-block.ts';
@@ -53,12 +53,12 @@ export class Compactor {
   }
 
   /** One round over the hosts that are due; returns whether anything was done. */
-  *round({ store, state }: Attached, nowMs: number): Work {
+  *round({ store: { history }, state }: Attached, nowMs: number): Work {
     let isBusy = false;
     for (const host of state.fleet.hosts()) {
       const { id } = host.stored;
       if ((this.#dueAtMs.get(id) ?? 0) > nowMs) continue;
-      const hasWorked = yield* this.#visit(store, host, nowMs);
+      const hasWorked = yield* this.#visit(history, host, nowMs);
       if (!hasWorked) this.#dueAtMs.set(id, nowMs + REST_MS);
       isBusy ||= hasWorked;
       yield;
@@ -67,7 +67,7 @@ export class Compactor {
   }
 
   /** The most urgent step for a host; false when there is none. */
-  *#visit(store: Store, host: LiveHost, nowMs: number): Work {
+  *#visit(store: HistoryStore, host: LiveHost, nowMs: number): Work {
     const closedMs = startOfSpan(nowMs - ROWS_KEPT_MS, CELL_MS);
     const oldestMs = this.#oldestRow(store, host, closedMs, nowMs);
     if (oldestMs !== null) return yield* this.#compactRows(store, host, startOfSpan(oldestMs, CELL_MS), nowMs);
@@ -76,11 +76,10 @@ export class Compactor {
     return this.#expire(store, host, nowMs);
   }
 
-  /** The host's latest ticks stay rows; once they are settled they are no work. */
-  #oldestRow(store: Store, host: LiveHost, beforeMs: number, nowMs: number): number | null {
+  /** The host's latest ticks stay rows; once history has taken them in they are no work. */
+  #oldestRow(store: HistoryStore, host: LiveHost, beforeMs: number, nowMs: number): number | null {
     for (const atMs of store.ticks.oldestRows(host.stored.id, beforeMs, 3)) {
-      const stays = isKept(host, atMs) || store.ticks.isNewestRow(host.stored.id, atMs);
-      if (!stays || !this.#isSettled(store, host.stored.id, atMs, nowMs)) return atMs;
+      if (!isKept(host, atMs) || !this.#isTakenIn(store, host.stored.id, atMs, nowMs)) return atMs;
     }
     return null;
   }
@@ -89,7 +88,7 @@ export class Compactor {
    * Whether history has taken a tick in already, or has no place for it any more. A row may outlive its chunk where it
    * was its host's latest; once the chunk's instants are gone, a roll-up over it says that it has been taken in.
    */
-  #isSettled(store: Store, hostId: number, atMs: number, nowMs: number): boolean {
+  #isTakenIn(store: HistoryStore, hostId: number, atMs: number, nowMs: number): boolean {
     const held = this.#damage.attempt(hostId, 'raw', startOfSpan(atMs, CELL_MS), () => {
       return store.chunks.hasTick(hostId, atMs);
     });
@@ -100,14 +99,14 @@ export class Compactor {
     return ROLLED.some((tier) => store.chunks.list(hostId, tier, atMs, atMs).length > 0);
   }
 
-  *#compactRows(store: Store, host: LiveHost, startMs: number, nowMs: number): Work {
+  *#compactRows(store: HistoryStore, host: LiveHost, startMs: number, nowMs: number): Work {
     const hostId = host.stored.id;
     const rows = store.ticks.rowsToCompact(hostId, startMs, startMs + CELL_MS - 1);
     yield;
-    const fresh = rows.filter((row) => !this.#isSettled(store, hostId, row.recordedAtMs, nowMs));
+    const fresh = rows.filter((row) => !this.#isTakenIn(store, hostId, row.recordedAtMs, nowMs));
     if (!this.#damage.isEmpty) return true;
     if (fresh.length === 0) {
-      store.transact(() => removeRows(store, host, rows));
+      store.commit(removals(host, rows));
       return true;
     }
     const known = yield* this.#readTicks(store, hostId, startMs);
@@ -124,21 +123,21 @@ export class Compactor {
     // Counted from when it came: what an agent kept for days while it was cut off is not lost with the next slice.
     const receivedMs = Math.max(known.receivedMs, ...fresh.map((row) => row.receivedAtMs));
     const isInTime = this.#retention.raw > 0 && Math.max(startMs + CELL_MS, receivedMs) > nowMs - this.#retention.raw;
-    const values = isInTime ? store.chunks.compress(yield* encodeTicks(block)) : null;
+    const values = isInTime ? store.seal(yield* encodeTicks(block)) : null;
     yield;
-    const rolledValues = isWanted('1m', this.#retention) ? store.chunks.compress(yield* encodeRolled(minutes)) : null;
+    const rolledValues = isWanted('1m', this.#retention) ? store.seal(yield* encodeRolled(minutes)) : null;
     const times = known.block === null ? unite(known.times, block.times) : block.times;
     yield;
-    store.transact(() => {
-      store.chunks.put({ hostId, tier: 'raw', startMs, times, receivedMs, values });
-      if (rolledValues !== null) {
-        store.chunks.put({ hostId, tier: '1m', startMs, times: minutes.times, receivedMs: 0, values: rolledValues });
-      }
-      for (const tier of ['10m', '1h'] as const) {
-        store.chunks.remove(hostId, tier, startOfSpan(startMs, shapeOf(tier).spanMs));
-      }
-      removeRows(store, host, rows);
-    });
+    const changes: HistoryChange[] = [
+      { kind: 'put_chunk', chunk: { hostId, tier: 'raw', startMs, times, receivedMs, values } },
+    ];
+    if (rolledValues !== null) {
+      const chunk = { hostId, tier: '1m', startMs, times: minutes.times, receivedMs: 0, values: rolledValues } as const;
+      changes.push({ kind: 'put_chunk', chunk });
+    }
+    for (const tier of ['10m', '1h'] as const)
+      changes.push({ kind: 'remove_chunk', hostId, tier, startMs: startOfSpan(startMs, shapeOf(tier).spanMs) });
+    store.commit([...changes, ...removals(host, rows)]);
     this.figures.ticks += fresh.length;
     this.figures.chunks += rolledValues === null ? 1 : 2;
     return true;
@@ -146,7 +145,7 @@ export class Compactor {
 
   /** What the span's raw chunk holds; `block` is null where there is none, or only its instants are left. */
   *#readTicks(
-    store: Store,
+    store: HistoryStore,
     hostId: number,
     startMs: number,
   ): Generator<void, { times: readonly number[]; block: TickBlock | null; receivedMs: number }> {
@@ -162,7 +161,7 @@ export class Compactor {
     return read ?? { times: [], block: null, receivedMs };
   }
 
-  *#readRolled(store: Store, hostId: number, tier: Tier, startMs: number): Generator<void, RolledBlock | null> {
+  *#readRolled(store: HistoryStore, hostId: number, tier: Tier, startMs: number): Generator<void, RolledBlock | null> {
     const block = yield* this.#damage.attemptInPieces(hostId, tier, startMs, function* () {
       const chunk = store.chunks.read(hostId, tier, startMs);
       yield;
@@ -173,7 +172,7 @@ export class Compactor {
   }
 
   /** Makes the first coarse chunk that is missing over a span that is closed. */
-  *#rollUp(store: Store, host: LiveHost, fine: Tier, coarse: Tier, closedMs: number): Work {
+  *#rollUp(store: HistoryStore, host: LiveHost, fine: Tier, coarse: Tier, closedMs: number): Work {
     if (!isWanted(coarse, this.#retention)) return false;
     const hostId = host.stored.id;
     const { stepMs, spanMs } = shapeOf(coarse);
@@ -193,16 +192,15 @@ export class Compactor {
     );
     for (const block of blocks) yield* builder.addRolled(block);
     const rolled = builder.finish();
-    const values = store.chunks.compress(yield* encodeRolled(rolled));
+    const values = store.seal(yield* encodeRolled(rolled));
     yield;
-    store.transact(() =>
-      store.chunks.put({ hostId, tier: coarse, startMs, times: rolled.times, receivedMs: 0, values }),
-    );
+    const chunk = { hostId, tier: coarse, startMs, times: rolled.times, receivedMs: 0, values };
+    store.commit([{ kind: 'put_chunk', chunk }]);
     this.figures.chunks += 1;
     return true;
   }
 
-  #expire(store: Store, host: LiveHost, nowMs: number): boolean {
+  #expire(store: HistoryStore, host: LiveHost, nowMs: number): boolean {
     const hostId = host.stored.id;
     const retention = this.#retention;
     const { chunks } = store;
@@ -216,21 +214,26 @@ export class Compactor {
         .some((chunk) => (chunk.hasValues || chunk.startMs <= instantsEndMs) && chunk.receivedMs <= receivedEndMs) ||
       ROLLED.some((tier) => chunks.list(hostId, tier, 0, endOf(tier)).length > 0);
     if (!isDue) return false;
-    const deleted = store.transact(() => {
-      let count = chunks.dropValues(hostId, endOf('raw') + 1, receivedEndMs + 1, MAX_DELETIONS);
-      count += chunks.removeBefore(hostId, 'raw', instantsEndMs + 1, receivedEndMs + 1, MAX_DELETIONS);
-      for (const [tier, coarser] of [
-        ['1m', '10m'],
-        ['10m', '1h'],
-        ['1h', null],
-      ] as const) {
-        const isSource = coarser !== null && isWanted(coarser, retention);
-        count += isSource
-          ? chunks.removeCoveredBefore(hostId, tier, endOf(tier) + 1, coarser, MAX_DELETIONS)
-          : chunks.removeBefore(hostId, tier, endOf(tier) + 1, nowMs, MAX_DELETIONS);
-      }
-      return count;
-    });
+    const limit = MAX_DELETIONS;
+    const raw = { hostId, receivedBeforeMs: receivedEndMs + 1, limit };
+    const changes: HistoryChange[] = [
+      { kind: 'drop_values', beforeMs: endOf('raw') + 1, ...raw },
+      { kind: 'remove_received_before', tier: 'raw', beforeMs: instantsEndMs + 1, ...raw },
+    ];
+    for (const [tier, coarse] of [
+      ['1m', '10m'],
+      ['10m', '1h'],
+      ['1h', null],
+    ] as const) {
+      const beforeMs = endOf(tier) + 1;
+      const isSource = coarse !== null && isWanted(coarse, retention);
+      changes.push(
+        isSource
+          ? { kind: 'remove_covered_before', hostId, tier, coarse, beforeMs, limit }
+          : { kind: 'remove_received_before', hostId, tier, beforeMs, receivedBeforeMs: nowMs, limit },
+      );
+    }
+    const deleted = store.commit(changes);
     this.figures.deletions += deleted;
     return deleted > 0;
   }
@@ -245,9 +248,10 @@ function unite(a: readonly number[], b: readonly number[]): number[] {
   return [...new Set([...a, ...b])].sort((one, other) => one - other);
 }
 
-/** Deletes the rows of ticks that history has taken in. */
-function removeRows(store: Store, host: LiveHost, rows: readonly StoredTick[]): void {
-  for (const row of rows) if (!isKept(host, row.recordedAtMs)) store.ticks.removeRow(row.hostId, row.recordedAtMs);
+/** Of the rows of ticks that history has taken in. */
+function removals(host: LiveHost, rows: readonly StoredTick[]): HistoryChange[] {
+  const removable = rows.filter(({ recordedAtMs }) => !isKept(host, recordedAtMs));
+  return removable.map(({ hostId, recordedAtMs }) => ({ kind: 'remove_row', hostId, recordedAtMs }));
 }
 
 /** The chunk's ticks and the rows that it does not hold yet, as columns. */

@@ -74,7 +74,7 @@ export class HistoryExport {
 
   /** One cell of time after the other, each as it is at one moment: the compactor may be at work. */
   *#samples(host: StoredHost): Generator<ExportedRow> {
-    const { ticks, chunks } = this.#reader;
+    const { ticks, chunks } = this.#reader.history;
     const { fromMs, toMs } = this.#request;
     const [firstChunk] = chunks.list(host.id, 'raw', fromMs, toMs);
     const [firstRow] = ticks.oldestRows(host.id, toMs + 1, 1);
@@ -98,7 +98,7 @@ export class HistoryExport {
     const { containers, own } = this.#reader.view(() => ({
       containers: this.#containers(host.id),
       own: readHistory(
-        this.#reader,
+        this.#reader.history,
         this.#damage,
         {
           hostId: host.id,
@@ -119,7 +119,7 @@ export class HistoryExport {
         names: CONTAINER_METRICS,
         read: (tick: StoredTick) => decodeContainerMetrics(tick.sample, number),
       };
-      const { points } = this.#reader.view(() => readHistory(this.#reader, this.#damage, wanted, request));
+      const { points } = this.#reader.view(() => readHistory(this.#reader.history, this.#damage, wanted, request));
       for (const { recordedAtMs, metrics } of points) yield { recordedAtMs, host: host.name, container, metrics };
     }
   }

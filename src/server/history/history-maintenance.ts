@@ -12,8 +12,6 @@ import { DamagedChunks } from './damaged-chunks.ts';
 
 /** After a failure (a full disk, a lock, a defect) compaction rests this long: posts show by themselves what is wrong. */
 const REST_AFTER_FAILURE_MS = 30_000;
-/** Pages given back to the disk at once: about a megabyte. */
-const MAX_RECLAIMED_PAGES = 256;
 
 export class HistoryMaintenance {
   readonly damage = new DamagedChunks();
@@ -73,7 +71,7 @@ export class HistoryMaintenance {
       const step = this.#round.work.next();
       if (step.done === true) {
         this.#round = null;
-        return step.value || store.reclaim(MAX_RECLAIMED_PAGES) > 0;
+        return step.value || store.history.reclaim();
       }
       if (isOver()) return true;
     }

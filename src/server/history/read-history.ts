@@ -8,14 +8,12 @@
 import { NexusError } from '../../domain/errors.ts';
 import { TIERS, type Tier } from '../../domain/history.ts';
 import type { History, HistoryRequest } from '../../domain/history-query.ts';
+import type { HistoryReads } from '../../domain/history-store.ts';
 import type { StoredTick } from '../../domain/records.ts';
-import type { Store } from '../../domain/store.ts';
 import { decodeRolled, decodeTicks, finishNow } from '../../history/chunk-codec.ts';
 import { type Piece, StepFolder, type StepPoint } from '../../history/history-steps.ts';
 import { CELL_MS, shapeOf, startOfSpan, tiersToAsk } from '../../history/tiers.ts';
 import type { DamagedChunks } from './damaged-chunks.ts';
-
-type Tables = Pick<Store, 'ticks' | 'chunks'>;
 
 export interface SeriesRequest<N extends string> {
   readonly hostId: number;
@@ -43,7 +41,7 @@ const keyOf = (tier: Tier, startMs: number): string => `${tier} ${startMs}`;
 
 /** Which chunk each stretch is read from, in time order; `damaged` chunks are passed over. */
 function planStretches(
-  store: Tables,
+  history: HistoryReads,
   hostId: number,
   { fromMs, toMs, stepMs }: HistoryRequest,
   damaged: ReadonlySet<string>,
@@ -51,7 +49,7 @@ function planStretches(
   const cells = new Map<number, { tier: Tier; startMs: number }>();
   for (const tier of tiersToAsk(stepMs)) {
     const { spanMs } = shapeOf(tier);
-    for (const { startMs, hasValues } of store.chunks.list(hostId, tier, fromMs, toMs)) {
+    for (const { startMs, hasValues } of history.chunks.list(hostId, tier, fromMs, toMs)) {
       if (!hasValues || damaged.has(keyOf(tier, startMs))) continue;
       const lastMs = Math.min(startMs + spanMs - 1, toMs);
       for (let cell = Math.max(startMs, startOfSpan(fromMs, CELL_MS)); cell <= lastMs; cell += CELL_MS) {
@@ -68,8 +66,8 @@ function planStretches(
   return stretches;
 }
 
-function loadPiece(store: Tables, hostId: number, seriesId: number, { tier, startMs }: Stretch): Piece | null {
-  const chunk = store.chunks.read(hostId, tier, startMs);
+function loadPiece(history: HistoryReads, hostId: number, seriesId: number, { tier, startMs }: Stretch): Piece | null {
+  const chunk = history.chunks.read(hostId, tier, startMs);
   if (chunk === undefined || chunk.values === null) return null;
   const { times, values } = chunk;
   if (tier === 'raw') {
@@ -82,7 +80,7 @@ function loadPiece(store: Tables, hostId: number, seriesId: number, { tier, star
 
 /** Plans again without every chunk that turns out to be damaged: another tier may hold the same time. */
 function loadStretches(
-  store: Tables,
+  history: HistoryReads,
   damage: DamagedChunks,
   hostId: number,
   seriesId: number,
@@ -93,11 +91,11 @@ function loadStretches(
     const before = damaged.size;
     const loaded: LoadedStretch[] = [];
     let known: { readonly key: string; readonly piece: Piece | null } = { key: '', piece: null };
-    for (const stretch of planStretches(store, hostId, request, damaged)) {
+    for (const stretch of planStretches(history, hostId, request, damaged)) {
       const key = keyOf(stretch.tier, stretch.startMs);
       if (known.key !== key) {
         const piece = damage.attempt(hostId, stretch.tier, stretch.startMs, () => {
-          return loadPiece(store, hostId, seriesId, stretch);
+          return loadPiece(history, hostId, seriesId, stretch);
         });
         if (piece === undefined) damaged.add(key);
         known = { key, piece: piece ?? null };
@@ -130,7 +128,7 @@ class PointList<N extends string> {
 
 /** Throws `invalid` when there would be more points than allowed. */
 export function readHistory<N extends string>(
-  store: Tables,
+  history: HistoryReads,
   damage: DamagedChunks,
   wanted: SeriesRequest<N>,
   request: HistoryRequest,
@@ -143,8 +141,8 @@ export function readHistory<N extends string>(
       ? null
       : new StepFolder(names, stepMs, request.withSpread === true, (point: StepPoint<N>) => list.add(point));
   let coarsest = 0;
-  const stretches = loadStretches(store, damage, hostId, seriesId, request);
-  const rows = store.ticks.rows(hostId, fromMs, toMs, stepMs === null ? 'values' : 'rolled')[Symbol.iterator]();
+  const stretches = loadStretches(history, damage, hostId, seriesId, request);
+  const rows = history.ticks.rows(hostId, fromMs, toMs, stepMs === null ? 'values' : 'rolled')[Symbol.iterator]();
   try {
     let row = rows.next();
     const takeRows = (beforeMs: number): void => {

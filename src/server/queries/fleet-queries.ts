@@ -88,7 +88,7 @@ export class CommittedFleetQueries implements FleetQueries {
         names: HOST_METRICS,
         read: (tick: StoredTick) => decodeHostMetrics(tick.sample),
       };
-      return readHistory(store, this.#maintenance.damage, wanted, request);
+      return readHistory(store.history, this.#maintenance.damage, wanted, request);
     });
   }
 
@@ -102,7 +102,7 @@ export class CommittedFleetQueries implements FleetQueries {
         names: CONTAINER_METRICS,
         read: (tick: StoredTick) => decodeContainerMetrics(tick.sample, id),
       };
-      return readHistory(store, this.#maintenance.damage, wanted, request);
+      return readHistory(store.history, this.#maintenance.damage, wanted, request);
     });
   }
 
