@@ -1,6 +1,5 @@
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
-import { delay } from '../../src/runtime/wait.ts';
 import type { EngineFollower } from '../docker/engine-follower.ts';
 import { readContainerStats } from '../docker/engine-reader.ts';
 import { composeTick, rememberIdentities, slimIdentity, type TickContent } from './compose-tick.ts';
@@ -98,11 +97,12 @@ export class Collector implements TickSource {
   }
 
   async #withinLimit<T>(work: (late: Promise<void>) => Promise<T>): Promise<T> {
-    const done = new AbortController();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const limit = this.#parts.runtime.setTimer(TICK_LIMIT_MS, resolve);
     try {
-      return await work(delay(this.#parts.runtime, TICK_LIMIT_MS, done.signal));
+      return await work(late);
     } finally {
-      done.abort();
+      limit.cancel();
     }
   }
 }

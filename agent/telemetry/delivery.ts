@@ -2,8 +2,8 @@ import { assertNever } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import { TELEMETRY_LIMITS } from '../../src/domain/telemetry.ts';
-import { delay } from '../../src/runtime/wait.ts';
 import { planBackoffMs } from '../async/backoff.ts';
+import { WakeUp } from '../async/wake-up.ts';
 import { type AnswerVerdict, judgeAnswer } from '../server/judge-answer.ts';
 import type { ServerTransport } from '../server/transport.ts';
 import { DeliveryLog } from './delivery-log.ts';
@@ -65,7 +65,8 @@ export class Delivery {
   /** Ticks that a newer one has overtaken; they are to go to the outbox. */
   readonly #overtaken: NewestTick[] = [];
   #newest: NewestTick | null = null;
-  #wake = new AbortController();
+  /** Notified when there is a newer tick. */
+  readonly #wakeUp: WakeUp;
   #failures = 0;
   /** Monotonic milliseconds; nothing that has failed is tried again before. */
   #retryAtMs = 0;
@@ -80,13 +81,14 @@ export class Delivery {
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#log = new DeliveryLog(options.log);
+    this.#wakeUp = new WakeUp(options.runtime);
   }
 
   /** Hands over the newest tick. Never waits. */
   offer(tick: EncodedTick): void {
     if (this.#newest !== null) this.#overtaken.push(this.#newest);
     this.#newest = { tick, entry: null, tried: false };
-    this.#wake.abort();
+    this.#wakeUp.notify();
   }
 
   /**
@@ -95,12 +97,9 @@ export class Delivery {
    */
   async run(signal: AbortSignal): Promise<DeliveryEnd> {
     this.#stopping = signal;
-    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
     let end: DeliveryEnd = 'stopped';
     while (!signal.aborted) {
-      // Replaced before each step, so that an offer that arrives during the step still ends the wait after it.
-      this.#wake = new AbortController();
-      const verdict = await this.#step();
+      const verdict = await this.#step(signal);
       if (verdict === 'unauthorized') {
         end = 'unauthorized';
         break;
@@ -125,13 +124,13 @@ export class Delivery {
     return verdict;
   }
 
-  async #step(): Promise<StepEnd> {
+  async #step(signal: AbortSignal): Promise<StepEnd> {
     await this.#keepOvertaken();
     const now = this.#options.runtime.monotonicMs();
     const newest = this.#newest;
     if (now < this.#silentUntilMs) {
       if (newest !== null) await this.#keep(newest);
-      await this.#waitUntil(this.#silentUntilMs);
+      await this.#waitUntil(this.#silentUntilMs, signal);
       return 'go on';
     }
     this.#silentUntilMs = 0;
@@ -145,12 +144,12 @@ export class Delivery {
     }
     if (!this.#mayBackfill || this.#options.outbox.isEmpty) {
       // With nothing to send, only the next tick ends the wait.
-      await this.#waitUntil(newest === null ? Number.POSITIVE_INFINITY : this.#retryAtMs);
+      await this.#waitUntil(newest === null ? Number.POSITIVE_INFINITY : this.#retryAtMs, signal);
       return 'go on';
     }
     const batchAtMs = Math.max(this.#retryAtMs, this.#nextBatchAtMs);
     if (now < batchAtMs) {
-      await this.#waitUntil(batchAtMs);
+      await this.#waitUntil(batchAtMs, signal);
       return 'go on';
     }
     return this.#sendBatch();
@@ -287,9 +286,9 @@ export class Delivery {
     if (entries.some(({ tick }) => tick.recordedAtMs === newest.tick.recordedAtMs)) this.#newest = null;
   }
 
-  async #waitUntil(monotonicMs: number): Promise<void> {
+  async #waitUntil(monotonicMs: number, signal: AbortSignal): Promise<void> {
     // A timer takes 2^31 − 1 milliseconds at most; one needless wake-up an hour costs nothing.
     const waitMs = Math.min(3_600_000, Math.max(1, Math.ceil(monotonicMs - this.#options.runtime.monotonicMs())));
-    await delay(this.#options.runtime, waitMs, this.#wake.signal);
+    await this.#wakeUp.wait(waitMs, signal);
   }
 }

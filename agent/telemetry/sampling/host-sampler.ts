@@ -50,6 +50,11 @@ export class HostSampler {
   #previousCpu: CpuTimes | null = null;
   #os: string | null = null;
   #disk: { usedGb: number; totalGb: number } | null = null;
+  /** Which of the interfaces have a device behind them; looked up when their names change. */
+  #interfaces: { readonly names: string; readonly withDevice: ReadonlySet<string> } = {
+    names: '',
+    withDevice: new Set(),
+  };
   /** At most one at a time: on a file system that hangs, each further one would block a thread of the pool. */
   #measuringDisk: Promise<void> | null = null;
 
@@ -105,12 +110,14 @@ export class HostSampler {
     const text = this.#reader.tryRead(`${this.#paths.net}/dev`);
     if (text === null) return null;
     const counters = parseNetworkCounters(text);
-    const withDevice = counters
-      .map(({ name }) => name)
-      .filter((name) => existsSync(`${this.#paths.sys}/class/net/${name}/device`));
+    const names = counters.map(({ name }) => name);
+    if (this.#interfaces.names !== names.join(' ')) {
+      const withDevice = names.filter((name) => existsSync(`${this.#paths.sys}/class/net/${name}/device`));
+      this.#interfaces = { names: names.join(' '), withDevice: new Set(withDevice) };
+    }
     const chosen = chooseHostInterfaces({
       counters,
-      withDevice: new Set(withDevice),
+      withDevice: this.#interfaces.withDevice,
       withDefaultRoute: parseDefaultRoutes(this.#reader.tryRead(`${this.#paths.net}/route`) ?? ''),
     });
     return chosen.length === 0 ? null : sumInterfaces(chosen);
