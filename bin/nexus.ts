@@ -1,13 +1,19 @@
 /** The program: what `dist/nexus` is built from, and what `node bin/nexus.ts` runs straight from the sources. */
-import { isMainThread } from 'node:worker_threads';
+import { writeSync } from 'node:fs';
+import { NEXUS_VERSION } from '../src/domain/version.ts';
+
+const STDOUT = 1;
 
 async function runCommandLine(): Promise<void> {
-  const [{ runProcess }, { processTerminal }] = await Promise.all([
+  const [{ runCli }, { runProcess }, { processTerminal }] = await Promise.all([
     import('../src/cli/run-cli.ts'),
+    import('../src/cli/run-program.ts'),
     import('../src/cli/terminal/terminal.ts'),
   ]);
-  await runProcess(processTerminal());
+  await runProcess(processTerminal(), runCli);
 }
 
-// The executable has but this one script, so its threads begin here as well.
-void (isMainThread ? runCommandLine() : import('../src/intake/reader-thread.ts'));
+const [word, ...words] = process.argv.slice(2);
+// Scripts ask for the version often, and loading all commands takes longer than anything else about it.
+if (words.length === 0 && (word === '--version' || word === '-V')) writeSync(STDOUT, `${NEXUS_VERSION}\n`);
+else void runCommandLine();

@@ -1,21 +1,33 @@
 'use strict';
 /**
- * First script of the executable (the SEA main) and of every worker thread it may start.
+ * First script of the executable (the SEA main) and of every worker thread that it starts.
  *
- * It runs the program from two embedded assets: the bundle, and V8's code cache of that bundle taken after a warm-up
- * run. Node's own `useCodeCache` keeps only what is compiled before the script runs, which leaves most functions to be
- * compiled again at every start. A cache that this V8 refuses is not an error: the bundle is then compiled as usual.
+ * It runs one of the program's parts (parts.ts) from two embedded assets: the part's bundle, and V8's code cache of it
+ * taken after a warm-up run. Node's own `useCodeCache` keeps only what is compiled before the script runs, which leaves
+ * most functions to be compiled again at every start.
  *
  * A plain script because Node runs it before there is anything that could strip types, and because a worker receives
- * it as text: `new Worker(getAsset('bootstrap.cjs', 'utf8'), { eval: true })` runs the same bundle in a thread.
+ * it as text: `new Worker(getAsset('bootstrap.cjs', 'utf8'), { eval: true })`.
  */
-const { getAsset, getRawAsset, getAssetKeys } = require('node:sea');
+const { getRawAsset, getAssetKeys } = require('node:sea');
 const { Script } = require('node:vm');
 
-const cached = getAssetKeys().includes('nexus.cache') ? Buffer.from(getRawAsset('nexus.cache')) : undefined;
-const script = new Script(getAsset('nexus.js', 'latin1'), {
-  filename: 'nexus.js',
-  ...(cached === undefined ? {} : { cachedData: cached }),
-});
+const keys = getAssetKeys();
+
+function choosePart() {
+  // What Node calls the script of a worker that was started from text.
+  if (process.argv[1] === '[worker eval]' && keys.includes('reader.js')) return 'reader';
+  return process.argv[2] === 'agent' && keys.includes('agent.js') ? 'agent' : 'nexus';
+}
+
+const part = choosePart();
+const cachedData = keys.includes(`${part}.cache`) ? Buffer.from(getRawAsset(`${part}.cache`)) : undefined;
+// The asset itself is not copied, and one byte is one character.
+const source = Buffer.from(getRawAsset(`${part}.js`)).latin1Slice();
+const script = new Script(source, { filename: 'nexus.js', ...(cachedData === undefined ? {} : { cachedData }) });
+// A cache that V8 refuses costs time and memory, but nothing works differently: only the build asks.
+if (script.cachedDataRejected === true && process.env.NEXUS_REQUIRE_CODE_CACHE === '1') {
+  throw new Error(`V8 refuses the code cache of '${part}'`);
+}
 const program = { exports: {} };
 script.runInThisContext()(program.exports, require, program, process.execPath, '/');

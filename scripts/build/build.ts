@@ -9,17 +9,17 @@ import { parseArgs, promisify } from 'node:util';
 import { z } from 'zod';
 import { ADDON_ASSET, bundleProgram } from './bundle.ts';
 import { type Arch, provideNodeBinary } from './node-binary.ts';
+import { PARTS, type Part } from './parts.ts';
 import type { SealOrder } from './seal.ts';
+import { V8_FLAGS } from './v8-flags.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const TARGETS: Readonly<Record<string, Arch>> = { 'linux-x64': 'x64', 'linux-arm64': 'arm64' };
-/** What the warm-up run does: it loads the program and its commands, and touches nothing. */
-const WARM_UP_ARGS = ['--help'];
-const WARM_UP_LIMIT_MS = 30_000;
+const RUN_LIMIT_MS = 60_000;
 
 export interface ExecutableOrder {
-  /** Script to start with; `bin/nexus.ts` unless a trial says otherwise. */
+  /** The only script, for a trial; the parts of parts.ts otherwise. */
   readonly entry?: string;
   /** `linux-x64` or `linux-arm64`; this machine by default. */
   readonly target?: string;
@@ -68,31 +68,29 @@ async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable>
   await mkdir(dirname(outfile), { recursive: true });
   const work = await mkdtemp(join(scratch, 'work-'));
   try {
-    const script = join(work, 'nexus.js');
-    const [bundle, node] = await Promise.all([
-      bundleProgram({
+    const entry = order.entry;
+    const parts: readonly Part[] =
+      entry === undefined
+        ? PARTS
+        : [{ name: 'nexus', entry, warmUp: { argsIn: () => ['--help'], env: {}, exitCode: 0 } }];
+    const commit = await currentCommit();
+    const node = await provideNodeBinary({ root: ROOT, version: nodeVersion, arch });
+    const bootstrap = join(import.meta.dirname, 'bootstrap.cjs');
+    const assets: Record<string, string> = { 'bootstrap.cjs': bootstrap };
+    for (const part of parts) {
+      const script = join(work, `${part.name}.js`);
+      const bundle = await bundleProgram({
         root: ROOT,
-        entry: order.entry ?? join(ROOT, 'bin', 'nexus.ts'),
+        entry: resolve(ROOT, part.entry),
         outfile: script,
         target,
         version: manifest.version,
-        commit: await currentCommit(),
-      }),
-      provideNodeBinary({ root: ROOT, version: nodeVersion, arch }),
-    ]);
-
-    const bootstrap = join(import.meta.dirname, 'bootstrap.cjs');
-    const assets: Record<string, string> = { 'nexus.js': script, 'bootstrap.cjs': bootstrap };
-    if (bundle.addon !== null) assets[ADDON_ASSET] = bundle.addon;
-    // A code cache fits the processor family it was made on, so an executable for another machine compiles as it starts.
-    if (!foreign) {
-      const cache = join(work, 'nexus.cache');
-      await run(node.path, [join(import.meta.dirname, 'warm-up.cjs'), script, cache, ...WARM_UP_ARGS], {
-        cwd: work,
-        env: {},
-        timeout: WARM_UP_LIMIT_MS,
+        commit,
       });
-      assets['nexus.cache'] = cache;
+      assets[`${part.name}.js`] = script;
+      if (bundle.addon !== null) assets[ADDON_ASSET] = bundle.addon;
+      // A code cache fits the processor family it was made on: an executable for another machine compiles as it starts.
+      if (!foreign) assets[`${part.name}.cache`] = await makeCodeCache(node.path, part, script, work);
     }
 
     const sealed = join(work, 'nexus');
@@ -101,11 +99,39 @@ async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable>
       env: { ...process.env, HOME: node.home },
     });
     await chmod(sealed, 0o755);
+    if (!foreign) await requireCodeCaches(sealed, work);
     await rename(sealed, outfile);
     const { size } = await stat(outfile);
     return { path: outfile, target, size_bytes: size, took_ms: performance.now() - started, stripped: node.stripped };
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Runs a part, or only compiles it, and returns the file with V8's code cache of it. */
+async function makeCodeCache(node: string, { name, warmUp }: Part, script: string, work: string): Promise<string> {
+  const cache = join(work, `${name}.cache`);
+  const folder = await mkdtemp(join(work, 'warm-up-'));
+  const args = [
+    ...V8_FLAGS,
+    join(import.meta.dirname, 'warm-up.cjs'),
+    script,
+    cache,
+    ...(warmUp?.argsIn(folder) ?? []),
+  ];
+  const options = { cwd: work, env: { ...warmUp?.env }, timeout: RUN_LIMIT_MS };
+  const exitCode = await run(node, args, options).then(
+    () => 0,
+    (error: { readonly code?: unknown }) => error.code,
+  );
+  if (exitCode !== (warmUp?.exitCode ?? 0)) throw new Error(`the warm-up of '${name}' ended with ${String(exitCode)}`);
+  return cache;
+}
+
+/** A cache that is refused goes unnoticed otherwise: every start takes longer, and every process holds more memory. */
+async function requireCodeCaches(executable: string, cwd: string): Promise<void> {
+  for (const args of [['--version'], ['agent', '--help']]) {
+    await run(executable, args, { cwd, env: { NEXUS_REQUIRE_CODE_CACHE: '1' }, timeout: RUN_LIMIT_MS });
   }
 }
 

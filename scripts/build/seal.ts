@@ -6,6 +6,7 @@
  * is called directly; the version is pinned, and the build fails at once should the routine move.
  */
 import seaModule from '@yao-pkg/pkg/lib-es5/sea.js';
+import { V8_FLAGS } from './v8-flags.ts';
 
 export interface SealOrder {
   readonly main: string;
@@ -17,15 +18,6 @@ export interface SealOrder {
   readonly assets: Readonly<Record<string, string>>;
 }
 
-/**
- * How the executable's V8 keeps house. Left alone, its young generation grows to 32 MB twice over; what is parsed out of
- * a thousand first reports, all of it kept, teaches it to put whatever is parsed there after straight into the old
- * generation; and that one may double before it is looked through: several times the memory for the same work.
- */
-const V8_FLAGS = {
-  execArgv: ['--max-semi-space-size=8', '--no-allocation-site-pretenuring', '--heap-growing-percent=50'],
-};
-
 if (import.meta.main) {
   const [text] = process.argv.slice(2);
   if (text === undefined) throw new Error('seal.ts needs one argument: the order as JSON.');
@@ -36,10 +28,10 @@ if (import.meta.main) {
     seaConfig: {
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
-      // The bootstrap is a few lines; the bundle's cache is an asset of its own, see bootstrap.cjs.
+      // The bootstrap is a few lines; each part has a cache of its own, see bootstrap.cjs.
       useCodeCache: false,
       assets: { ...order.assets },
-      ...V8_FLAGS,
+      ...{ execArgv: V8_FLAGS },
     },
   });
 }

@@ -1,7 +1,8 @@
 'use strict';
 /**
- * Runs a bundle once and keeps V8's code cache of what it compiled on the way: `warm-up.cjs BUNDLE CACHE [ARGUMENT]…`.
- * The cache fits only the V8 that made it, so this runs on the Node that the executable is made of.
+ * Makes V8's code cache of a bundle: `warm-up.cjs BUNDLE CACHE [ARGUMENT]…`. With arguments it runs the bundle on them
+ * and keeps what was compiled on the way, without any it only compiles the script. The cache fits only the V8 that made
+ * it, so this runs on the Node that the executable is made of, with the same flags.
  */
 const { readFileSync, writeFileSync } = require('node:fs');
 const { Script } = require('node:vm');
@@ -10,6 +11,8 @@ const [bundle, cache, ...args] = process.argv.slice(2);
 const script = new Script(readFileSync(bundle, 'latin1'), { filename: 'nexus.js' });
 // Written at exit, however the program comes to it: by then every function of the warm-up's path is compiled.
 process.on('exit', () => writeFileSync(cache, script.createCachedData()));
-process.argv = [process.execPath, process.execPath, ...args];
-const program = { exports: {} };
-script.runInThisContext()(program.exports, require, program, process.execPath, '/');
+if (args.length > 0) {
+  process.argv = [process.execPath, process.execPath, ...args];
+  const program = { exports: {} };
+  script.runInThisContext()(program.exports, require, program, process.execPath, '/');
+}

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Runtime } from '../domain/runtime.ts';
 
 /** The clocks, timers and random source of this machine. `monotonicMs` is CLOCK_MONOTONIC: all processes of one boot share it. */
@@ -12,5 +11,6 @@ export const systemRuntime: Runtime = {
   },
   defer: (callback) => void setImmediate(callback),
   random: () => Math.random(),
-  randomBytes: (count) => randomBytes(count),
+  // Not node:crypto, which takes longer to load than a whole `nexus --version`.
+  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
 };

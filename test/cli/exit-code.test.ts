@@ -65,14 +65,24 @@ describe('the process', () => {
     });
   }
 
-  it('loads neither network, schemas, store nor log to print its version', async () => {
+  /** Every module that a command line loads, in order. */
+  const modulesOf = (...words: readonly string[]): Promise<string> => {
     const printEveryModule =
       'import { registerHooks } from "node:module";' +
       'registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });';
-    const args = ['--import', `data:text/javascript,${encodeURIComponent(printEveryModule)}`, ENTRY, '--version'];
-    const trace = await new Promise<string>((done) => {
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(printEveryModule)}`, ENTRY, ...words];
+    return new Promise((done) => {
       execFile(process.execPath, args, { env: {} }, (_error, _stdout, stderr) => done(stderr));
     });
+  };
+
+  it('loads nothing but the version to print its version', async () => {
+    const names = (await modulesOf('--version')).split('\n').map((url) => url.replace(/^.*\//, ''));
+    assert.deepEqual(names, ['nexus.ts', 'node:fs', 'version.ts', '']);
+  });
+
+  it('loads neither network, schemas, store nor log to print its help', async () => {
+    const trace = await modulesOf('--help');
     assert.match(trace, /node_modules\/commander\//);
     assert.doesNotMatch(trace, /node_modules\/(?:undici|zod|better-sqlite3|pino|cli-table3)\//);
   });

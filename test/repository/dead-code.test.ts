@@ -5,6 +5,7 @@ import { PRODUCT, SOURCES, type Source } from './sources.ts';
 
 /** Started by the machine, or loaded by their path. */
 const ENTRIES = new Set([
+  'bin/agent.ts',
   'bin/nexus.ts',
   'scripts/bench/agent.ts',
   'scripts/bench/history.ts',
@@ -17,6 +18,7 @@ const ENTRIES = new Set([
   'scripts/demo/rollout-demo.ts',
   'scripts/lab/keeper.ts',
   'scripts/lab/lab.ts',
+  'src/intake/reader-thread.ts',
 ]);
 
 function isTest(file: string): boolean {

@@ -4,7 +4,7 @@
  */
 export const MAY_IMPORT = {
   'src/domain': [],
-  'src/runtime': ['src/domain', 'node:'],
+  'src/runtime': ['src/domain'],
   'src/rollout': ['src/domain'],
   'src/telemetry': ['src/domain'],
   'src/history': ['src/domain', 'src/telemetry'],
@@ -64,7 +64,7 @@ export const MAY_IMPORT = {
     'cli-table3',
     'pino',
   ],
-  bin: ['src/intake', 'src/cli', 'node:'],
+  bin: ['src/domain', 'src/cli', 'node:'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type Room = keyof typeof MAY_IMPORT;
