@@ -67,6 +67,8 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['rollout pause', /missing required argument 'id'/],
     ['event list --after x', /--after is 'x'/],
     ['serve --listen 8470', /not HOST:PORT/],
+    ['serve --public-url https://user@nexus.test', /not the address of a server/],
+    ['serve --public-url https://nexus.test/?x=1', /not the address of a server/],
     ['serve --tls-cert chain.pem', /belong together/],
     ['serve --tls own --tls-cert chain.pem --tls-key key.pem', /cannot be used with/],
     ['serve --tls off --tls-name nexus.test', /--tls-name is for a certificate from the CA of the server/],

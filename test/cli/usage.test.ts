@@ -93,6 +93,7 @@ const REFUSED_VALUES: Readonly<Record<string, string | null>> = {
   '--probe-exec': 'ready',
   '--probe-http': 'front',
   '--probe-tcp': 'db',
+  '--public-url': 'nexus.example.com',
   '--reason': null,
   '--remote-write': 'ftp://127.0.0.1/x',
   '--scope': 'root',

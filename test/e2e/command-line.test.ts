@@ -144,7 +144,7 @@ test('an admin token opens the API over the network, until it is revoked', async
     hostListBodySchema.parse(JSON.parse(list.stdout)).hosts.map((host) => host.name),
     ['web-1'],
   );
-  assert.match(await operator.run('token list --admin'), /laptop +valid/);
+  assert.match(await operator.run('token list --admin'), /laptop +admin +valid/);
 
   await operator.run(`token revoke ${minted.id}`);
   const refused = await nexus(['host', 'list', '--json', '--url', url], env);
@@ -233,4 +233,38 @@ test('a second SIGTERM ends serve at once with 1, though a request is under way'
   assert.ok(server.isRunning());
   server.signal('SIGTERM');
   assert.deepEqual(await server.waitForExit(), { code: 1, signal: null });
+});
+
+test('over TLS, agents and operators with the CA of the server are served, and nobody sends a token without it', async (t) => {
+  const directory = scratchDirectory(t);
+  const dataDir = path.join(directory, 'data');
+  const flags = ['--tls', 'own', '--public-url', 'https://nexus.test:8470'];
+  const server = await NexusServer.start(t, { dataDir, flags });
+  assert.match(server.url, /^https:\/\/127\.0\.0\.1:\d+$/);
+  const ca = path.join(dataDir, 'pki', 'ca.pem');
+  const added = await nexus(['host', 'add', 'web-1', '--token', '--data', dataDir]);
+  assert.match(added.stdout, new RegExp(`^Copy ${ca} to web-1 as /etc/nexus/ca\\.pem`, 'm'));
+  const start =
+    /NEXUS_URL=https:\/\/nexus\.test:8470 NEXUS_CA=\/etc\/nexus\/ca\.pem NEXUS_AGENT_TOKEN=(\S+) nexus agent/;
+  const token = start.exec(added.stdout)?.[1] ?? assert.fail(added.stdout);
+  const report = (trust: Record<string, string>): Promise<Ended> =>
+    nexus(['agent', '--once', '--url', server.url, '--state-dir', path.join(directory, 'agent')], {
+      NEXUS_AGENT_TOKEN: token,
+      ...trust,
+    });
+  assert.equal((await report({})).code, 1);
+  assert.equal((await report({ NEXUS_CA: ca })).code, 0);
+  const minted = await nexus(['token', 'create', '--admin', '--scope', 'read', '--data', dataDir]);
+  const env = { NEXUS_ADMIN_TOKEN: minted.stdout.trim() };
+  const listed = await nexus(['host', 'list', '--json', '--url', server.url, '--ca', ca], env);
+  assert.deepEqual(
+    hostListBodySchema.parse(JSON.parse(listed.stdout)).hosts.map(({ name, status }) => [name, status]),
+    [['web-1', 'online']],
+  );
+  const untrusting = await nexus(['host', 'list', '--url', server.url], env);
+  assert.match(untrusting.stderr, /not from a CA that this machine trusts/);
+  const plain = await nexus(['host', 'list', '--url', server.url.replace('https', 'http')], env);
+  assert.match(plain.stderr, /this port speaks TLS: write https:\/\//);
+  const refused = await nexus(['host', 'archive', 'web-1', '--url', server.url, '--ca', ca], env);
+  assert.match(refused.stderr, /scope of this token is 'read', and this needs 'admin'/);
 });

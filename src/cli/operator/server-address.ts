@@ -20,7 +20,8 @@ export function rememberServerAddress(dataDir: string, { url, authorityFile }: S
 
 /** A server that listens on every network is reached by this machine's name, not by the wildcard address. */
 function reachable(url: URL): string {
-  if (url.hostname !== '0.0.0.0' && url.hostname !== '[::]') return url.origin;
+  // A public address may have a path, under which a proxy serves Nexus.
+  if (url.hostname !== '0.0.0.0' && url.hostname !== '[::]') return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   const name = hostname();
   return `${url.protocol}//${isIPv6(name) ? `[${name}]` : name}${url.port === '' ? '' : `:${url.port}`}`;
 }

@@ -26,6 +26,7 @@ interface ServeFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsName?: readonly string[];
+  readonly publicUrl?: string;
   readonly agentRateLimit: string;
   readonly keepRaw: string;
   readonly keep1m: string;
@@ -57,8 +58,19 @@ function readRemoteWrite(text: string | undefined, terminal: Terminal): Pick<App
   );
 }
 
+/** The address by which others reach the server, through a proxy or under a name that it does not know itself. */
+function readPublicUrl(text: string | undefined): URL | null {
+  if (text === undefined) return null;
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}${url.pathname}`) return url;
+  throw new NexusError(
+    'usage',
+    `--public-url is '${text}', which is not the address of a server: write for example https://nexus.example.com:8470.`,
+  );
+}
+
 /** The certificate of the server; nothing for plain HTTP. A network gets TLS unless the flags say otherwise. */
-function readTls(flags: ServeFlags, listenHost: string): Pick<ApplianceConfig, 'tls'> {
+function readTls(flags: ServeFlags, listenHost: string, publicUrl: URL | null): Pick<ApplianceConfig, 'tls'> {
   const { tls, tlsCert, tlsKey, tlsName } = flags;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new NexusError('usage', '--tls-cert and --tls-key belong together: give both files, or neither.');
@@ -76,7 +88,8 @@ function readTls(flags: ServeFlags, listenHost: string): Pick<ApplianceConfig, '
       throw new NexusError('usage', `--tls-name is '${name}', which is neither a host name nor an IP address.`);
     }
   }
-  return { tls: { kind: 'own', names: tlsName ?? [] } };
+  const publicNames = publicUrl === null ? [] : [publicUrl.hostname.replace(/^\[(.*)\]$/, '$1')];
+  return { tls: { kind: 'own', names: [...(tlsName ?? []), ...publicNames] } };
 }
 
 function readRetention(flags: ServeFlags): Retention {
@@ -108,7 +121,8 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
     0,
     'how many requests a token may send per minute, or 0 for no limit',
   );
-  const tls = readTls(flags, listen.host);
+  const publicUrl = readPublicUrl(flags.publicUrl);
+  const tls = readTls(flags, listen.host, publicUrl);
   const retention = readRetention(flags);
   const remoteWrite = readRemoteWrite(flags.remoteWrite, terminal);
   const dataDir = dataDirectoryOf(flags.data, terminal);
@@ -123,7 +137,8 @@ async function serve(terminal: Terminal, flags: ServeFlags): Promise<void> {
     terminal.runtime,
     log,
   );
-  await recordAddress(dataDir, appliance, log);
+  const { authorityFile } = appliance;
+  await recordAddress(dataDir, { url: publicUrl?.href ?? appliance.url, authorityFile }, log);
   printLine(terminal, `nexus listening on ${appliance.url}`);
   await aborted(stop);
   await appliance.close();
@@ -161,6 +176,13 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
         '--tls-name <name>',
         'host name or address by which clients know this server, besides its own; may be repeated',
       ).argParser(collect),
+    )
+    .addOption(
+      option(
+        '--public-url <url>',
+        "address by which agents reach this server, for 'nexus host add' and for the certificate",
+        { default: 'the address of --listen' },
+      ),
     )
     .addOption(
       option('--agent-rate-limit <count>', 'requests per minute with one agent token; 0 for no limit').default(

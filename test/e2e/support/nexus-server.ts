@@ -12,7 +12,7 @@ import { HUNG_AFTER_MS, unlessHung, waitUntil } from '../../runtime/wait-until.t
 import { afterwards } from './afterwards.ts';
 import { type NexusCommand, nexusCommand } from './nexus-command.ts';
 
-const READY_LINE = /^nexus listening on (http:\/\/\S+)$/;
+const READY_LINE = /^nexus listening on (https?:\/\/\S+)$/;
 
 const logLineSchema = z.looseObject({
   level: z.string(),
