@@ -13,7 +13,7 @@ export interface TickRows {
   range(hostId: number, fromMs: number, toMs: number): Iterable<StoredTick>;
 }
 
-type MergedTicks = Pick<TickReads, 'newestMs' | 'range' | 'rows'> & Pick<TickRows, 'has'>;
+export type MergedTicks = Pick<TickReads, 'newestMs' | 'range' | 'rows'> & Pick<TickRows, 'has'>;
 
 export function mergeTicks(ticks: TickRows, chunks: ChunkReads): MergedTicks {
   /** A host's latest ticks stay rows even when a chunk holds them. */

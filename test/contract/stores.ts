@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Snapshot, Store } from '../../src/domain/store.ts';
+import { createMemoryStore } from '../../src/memory/memory-store.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
 
 interface StoreUnderTest {
@@ -24,6 +25,8 @@ const STORES: readonly StoreUnderTest[] = [
       return store;
     },
   },
+  { name: 'memory', open: () => createMemoryStore() },
+  { name: 'memory, asynchronous', open: () => createMemoryStore({ sync: () => Promise.resolve() }) },
 ];
 
 /** A promise of every store: `check` must hold on a fresh one of each. */

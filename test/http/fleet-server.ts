@@ -20,6 +20,8 @@ export interface FleetServerOptions {
   readonly retention?: Retention;
   /** Default: a new one, removed after the test. */
   readonly dataDir?: string;
+  /** In the place of the database in the data directory. */
+  readonly openStore?: () => Store;
   /** Puts something between the writer and its store. */
   readonly watchStore?: (store: Store) => Store;
   /** Starts the thread that reads telemetry. */
@@ -55,12 +57,18 @@ export class FleetServer {
   }
 
   async #open(): Promise<void> {
-    const { agentRateLimit = 0, retention, watchStore = (store: Store) => store, startThread } = this.#options;
+    const {
+      agentRateLimit = 0,
+      retention,
+      openStore,
+      watchStore = (store: Store) => store,
+      startThread,
+    } = this.#options;
     const directory = new DataDirectory(this.dataDir);
     const storeSource: StoreSource = {
       claim: () => directory.claim(),
       open: (nowMs, onDamaged) => {
-        this.#store = watchStore(directory.open(nowMs, onDamaged));
+        this.#store = watchStore(openStore?.() ?? directory.open(nowMs, onDamaged));
         return this.#store;
       },
       check: () => directory.check(),

@@ -23,6 +23,7 @@ export const MAY_IMPORT = {
   ],
   'src/intake': ['src/domain', 'src/telemetry', 'src/wire', 'node:'],
   'src/sqlite': ['src/domain', 'src/rollout', 'src/telemetry', 'src/history', 'node:', 'better-sqlite3'],
+  'src/memory': ['src/domain', 'src/rollout', 'src/telemetry', 'src/history'],
   'src/http': [
     'src/domain',
     'src/runtime',
