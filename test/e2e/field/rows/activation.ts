@@ -167,7 +167,7 @@ export const activationRows: readonly FieldRow[] = [
         rollout: 'halted',
         hosts: ['reverted'],
         runs: v1,
-        quarantine: /ends-web-1 has exited with code 0; a service that is meant to end says so with 'restart: "no"'/,
+        quarantine: /ends-web-1 has exited with code 0; a service that is meant to end needs 'restart: "no"'/,
       });
     },
   },

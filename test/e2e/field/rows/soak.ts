@@ -115,7 +115,7 @@ export const soakRows: readonly FieldRow[] = [
     stack: 'removed',
     promise: 'a container that somebody removes in the soak is missed',
     story: (site) =>
-      isMeddledWith(site, (id) => site.host.docker('rm', '--force', id), /service web has no container any more/),
+      isMeddledWith(site, (id) => site.host.docker('rm', '--force', id), /service web no longer has a container/),
   },
   {
     stack: 'stopped',
