@@ -1,8 +1,10 @@
 import type { Agent } from 'node:http';
 import { RELEASE_LIMITS } from '../../src/domain/release.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
+import { TLS_REQUIRED } from '../../src/domain/tls-required.ts';
 import { NEXUS_VERSION } from '../../src/domain/version.ts';
 import { describeHttpFailure, exchange, type HttpPeer, hostOf, protocolOf } from '../http-exchange.ts';
+import { asObject, parseJson, textAt } from '../read-json.ts';
 import type { Lane, ServerCall, ServerReply, ServerTransport } from './transport.ts';
 
 /** The largest answer is a release's manifest. */
@@ -100,12 +102,21 @@ export class HttpClient implements ServerTransport {
     const content = body === undefined ? {} : { body: body.bytes };
     try {
       const call = { method, path: this.#basePath + path, headers, ...content, signal: underWay.signal };
-      return { kind: 'answer', ...(await exchange(this.#peers[lane], call, MAX_ANSWER_BYTES)) };
+      const answer = await exchange(this.#peers[lane], call, MAX_ANSWER_BYTES);
+      // A refusal that says nothing about what was sent: what waits to be sent must not be dropped for it.
+      if (answer.status === 400 && isTlsRequired(answer.body)) {
+        return { kind: 'silence', reason: 'the server speaks TLS: write https:// in NEXUS_URL' };
+      }
+      return { kind: 'answer', ...answer };
     } finally {
       limit.cancel();
       signal?.removeEventListener('abort', cutOff);
     }
   }
+}
+
+function isTlsRequired(body: Buffer): boolean {
+  return textAt(asObject(parseJson(body.toString())), 'code') === TLS_REQUIRED;
 }
 
 function silence(error: unknown, timeoutMs: number): ServerReply {

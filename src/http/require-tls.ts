@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Server } from 'node:tls';
 import type { Runtime } from '../domain/runtime.ts';
+import { TLS_REQUIRED } from '../domain/tls-required.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { problem } from './problem.ts';
 
@@ -9,7 +10,11 @@ const HANDSHAKE = 0x16;
 
 /** The answer to plain HTTP, whole. */
 function refusal(): string {
-  const { body = '', headers = {} } = problem(400, 'this port speaks TLS: write https:// in the address of the server');
+  const { body = '', headers = {} } = problem(
+    400,
+    'this port speaks TLS: write https:// in the address of the server',
+    { code: TLS_REQUIRED },
+  );
   const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 400 Bad Request\r\n${lines.join('')}\r\n${body}`;

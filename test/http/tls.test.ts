@@ -73,8 +73,8 @@ function strangerPem(): string {
 test('an agent reports over TLS to the server whose CA it was given, and to no other', async (t) => {
   const { appliance, authorityPem, operator } = await serve(t);
   const { token } = await operator.addHost('web-1');
-  const report = async (caPem: string | null) => {
-    const address = { url: new URL(appliance.url), token, authorityPem: caPem };
+  const report = async (caPem: string | null, url = appliance.url) => {
+    const address = { url: new URL(url), token, authorityPem: caPem };
     const client = await AgentClient.open(address, systemRuntime);
     t.after(() => client.close());
     const bytes = Buffer.from(JSON.stringify(bareTick(new Date().toISOString())));
@@ -85,6 +85,11 @@ test('an agent reports over TLS to the server whose CA it was given, and to no o
     assert.deepEqual(await report(caPem), { kind: 'silence', reason: 'self-signed certificate in certificate chain' });
     assert.equal((await operator.host('web-1')).last_seen_at, null);
   }
+  // Not taken for a refusal of the tick, which would drop it.
+  assert.deepEqual(await report(null, appliance.url.replace('https', 'http')), {
+    kind: 'silence',
+    reason: 'the server speaks TLS: write https:// in NEXUS_URL',
+  });
   const reply = await report(authorityPem);
   assert.equal(reply.kind === 'answer' && reply.status, 204);
   assert.equal((await operator.host('web-1')).status, 'online');
@@ -126,6 +131,7 @@ test('plain HTTP to the port of TLS is answered once, in plain HTTP', async (t) 
     title: 'Bad Request',
     status: 400,
     detail: 'this port speaks TLS: write https:// in the address of the server',
+    code: 'tls_required',
   });
 });
 
