@@ -1,4 +1,4 @@
-/** The appliance: all wiring, nothing else. Tests boot this same function on port 0. */
+/** The appliance: all wiring and nothing else. Tests boot the same function, on port 0. */
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { messageOf, NexusError } from './domain/errors.ts';
@@ -128,15 +128,15 @@ export interface Appliance {
   /** The CA by which clients know this server, in a file; null without TLS and with a certificate of another CA. */
   readonly authorityFile: string | null;
   readonly socketPath: string;
-  /** Stops taking, finishes what was taken, and lets go of the data directory. */
+  /** Takes no further requests, finishes those it has taken, and releases the data directory. */
   close(): Promise<void>;
 }
 
-/** What passes through time alone: each returns at once, and is called again and again while the appliance is open. */
+/** Work that only the passing of time calls for. Both are called again and again while the appliance is open. */
 export interface PeriodicWork {
-  /** Looks whether hosts have gone silent, rollouts may go on, or the store is gone. */
+  /** Checks for silent hosts, rollouts that may continue, and a store that is gone. */
   tick(): Promise<void>;
-  /** Ages history until `isOver`; returns whether there is more to do now. */
+  /** Ages history until `isOver` returns true. Returns whether there is more to do now. */
   ageHistory(isOver: () => boolean): boolean;
 }
 
@@ -144,14 +144,14 @@ interface Stoppable {
   stop(): void;
 }
 
-/** What the appliance stands on. Tests and simulators put parts of their own in the place of these. */
+/** The parts that connect the appliance to the machine. Tests and simulators replace them. */
 export interface ApplianceParts {
   readonly storeSource: StoreSource;
   listen(surface: HttpSurface, address: TcpAddress): Promise<HttpListener>;
   listenLocally(surface: HttpSurface, socketPath: string): Promise<HttpListener>;
-  /** Sees to it that the work is done until it is stopped. */
+  /** Calls the periodic work until it is stopped. */
   drive(work: PeriodicWork): Stoppable;
-  /** Reads telemetry beside the thread that answers. */
+  /** Starts the thread that reads telemetry. */
   startThread(): Worker;
 }
 
@@ -191,7 +191,7 @@ function realParts(dataDir: string, runtime: Runtime): ApplianceParts {
   };
 }
 
-/** `parts`: in the place of the real ones. Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */
+/** `parts` replace the real ones. Throws `NexusError`: `usage`, `unreachable` (the address is taken) or `store_refused`. */
 export async function openAppliance(
   config: ApplianceConfig,
   runtime: Runtime,

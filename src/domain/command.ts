@@ -1,6 +1,6 @@
 /**
- * Everything that changes the fleet, as data: the writer takes these one by one. Times and random bytes come with the
- * command, so that what it does depends on nothing but the state in memory.
+ * Everything that changes the fleet, as data. Times and random values come with the command, so that its outcome depends
+ * only on them and on the state in memory.
  */
 import type { Tier } from './history.ts';
 import type { Host, Labels } from './host.ts';
@@ -68,7 +68,7 @@ export type Command =
       readonly kind: 'steer_rollout';
       readonly id: string;
       readonly order: RolloutOrder;
-      /** For the rollouts that bring hosts back. */
+      /** 32 random bits for the ids of the rollouts that an abort with rollback creates. */
       readonly idSeed: number;
       readonly nowMs: number;
     }
@@ -80,23 +80,23 @@ export type Command =
       readonly numbered: NumberedEvent;
       readonly nowMs: number;
     }
-  /** Chunks of history that turned out to be damaged when they were read. */
+  /** Chunks of history that were found damaged by a read. */
   | { readonly kind: 'report_damage'; readonly chunks: readonly DamagedChunk[]; readonly nowMs: number }
-  /** The ticker: hosts gone silent, token uses to keep. */
+  /** Sent by the ticker: marks silent hosts as offline, stores uses of tokens, begins a round of soak judgement. */
   | { readonly kind: 'sweep'; readonly nowMs: number };
 
 export interface DamagedChunk {
   readonly hostId: number;
   readonly tier: Tier;
-  /** Of its span. */
+  /** Start of its span. */
   readonly startMs: number;
   readonly reason: string;
 }
 
-/** Which hosts, in which steps, how carefully. */
+/** Which hosts receive a release, in which waves, and how carefully. */
 export interface RolloutRequest {
   readonly release: string;
-  /** Names, or labels that all must match. */
+  /** Names of hosts, or labels that must all match. */
   readonly hosts: { readonly names: readonly string[] } | { readonly selector: Labels };
   readonly waves: readonly WaveSize[];
   readonly maxInFlight: number;
@@ -123,7 +123,7 @@ export interface Outcomes {
   add_release: { readonly release: Release; readonly created: boolean };
   lift_quarantine: { readonly lifted: number };
   create_rollout: { readonly id: string };
-  /** `rollbacks`: the rollouts that an abort with rollback began. */
+  /** `rollbacks`: ids of the rollouts that an abort with rollback has created. */
   steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };
   /** `applied`: false for a duplicate. */
   report_event: { readonly applied: boolean };

@@ -1,9 +1,9 @@
-/** What a host is told to do, and how its agent asks for it. */
+/** Dispatches: what a host is to do, and how its agent polls for it. */
 import type { Read } from './ports.ts';
 import type { RolloutHost, RolloutPlan } from './rollout.ts';
 import type { AgentIdentity } from './token.ts';
 
-/** A poll for a dispatch waits no longer, and without a wish for less it waits this long. */
+/** The longest, and the default, time that a poll for a dispatch waits. */
 export const MAX_DISPATCH_WAIT_SECONDS = 60;
 
 /** What a host is to do now. */
@@ -13,7 +13,7 @@ export interface Dispatch {
   readonly release: string;
   readonly soakSeconds: number;
   readonly epoch: number;
-  /** Set when its soaking release has regressed by its telemetry and is to be failed. */
+  /** Why the soaking release is to be failed: the server's telemetry gate found a regression. Otherwise null. */
   readonly regressed: string | null;
 }
 
@@ -25,16 +25,16 @@ export interface AgentRollout {
 
 export interface Dispatches {
   /**
-   * What the host is to do; waits up to `waitMs` for something to do. Null: nothing. When it must wait it hands
-   * `onWaiting` what to call when the answer is no longer wanted, which ends the wait.
+   * The host's dispatch. Waits up to `waitMs` for one; null when there is none. If it has to wait, it first passes
+   * `onWaiting` a function that gives up the wait.
    */
   nextDispatch(
     identity: AgentIdentity,
     waitMs: number,
     onWaiting: (giveUp: () => void) => void,
   ): Promise<Dispatch | null>;
-  /** The host's name, and its part in every rollout that expects something of it. */
+  /** The host's name, and its part in every rollout that expects something from it. */
   agentState(identity: AgentIdentity): Read<{ readonly hostname: string; readonly rollouts: readonly AgentRollout[] }>;
-  /** Polls that wait now. */
+  /** Number of polls that are waiting. */
   waitingPolls(): number;
 }

@@ -1,4 +1,4 @@
-/** What the parts of the server count about themselves, for `/metrics`. */
+/** Figures that the parts of the server keep for `/metrics`. */
 import type { ForwardingBacklog } from './forwarding-store.ts';
 
 export interface QueueFigures {
@@ -6,21 +6,21 @@ export interface QueueFigures {
   readonly limit: number;
 }
 
-/** What the ageing of history has come to since the start. */
+/** Work of the compactor since the start. */
 export interface CompactionFigures {
-  /** Rows taken into chunks. */
+  /** Rows compacted into chunks. */
   readonly ticks: number;
   /** Chunks written. */
   readonly chunks: number;
-  /** Chunks deleted, or left without their values. */
+  /** Chunks that were deleted or lost their values. */
   readonly deletions: number;
   /** Time spent. */
   readonly seconds: number;
-  /** Pieces of work that were undone: a full disk, a lock, a defect. */
+  /** Steps that failed: a full disk, a lock, a defect. */
   readonly failures: number;
 }
 
-/** What became of a request to the remote store: `failed` ones are tried again, the last two are lost. */
+/** Outcome of a request to the remote store: `failed` ones are retried, `refused` and `dropped` ones are lost. */
 export const FORWARDING_OUTCOMES = ['sent', 'failed', 'refused', 'dropped'] as const;
 
 export type ForwardingOutcome = (typeof FORWARDING_OUTCOMES)[number];

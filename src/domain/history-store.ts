@@ -1,6 +1,6 @@
 /**
- * History as a store keeps it: rows of ticks as they came, and chunks, into which rows are compacted. Whatever throws,
- * throws as the rest of the store does; reads of a chunk also throw `ChunkDamaged`.
+ * History as a store keeps it: ticks as rows at first, later compacted into chunks. Fails as the rest of the store does;
+ * reads of a chunk also throw `ChunkDamaged`.
  */
 import type { Tier } from './history.ts';
 import type { StoredTick } from './records.ts';
@@ -9,15 +9,15 @@ export interface TickReads {
   /** When the newest tick was recorded, live or back-filled; null when there is none. */
   newestMs(hostId: number): number | null;
   /**
-   * From `fromMs` to `toMs`, both included, in time order, out of rows and chunks. Of a tick out of a chunk only the
-   * instant and the sample are known: it is not live, of token 0, and received when it was recorded.
+   * Ticks from `fromMs` to `toMs`, both included, in time order, from rows and chunks. A chunk keeps only the instant and
+   * the sample of a tick: such a tick is not live, has token 0, and counts as received when it was recorded.
    */
   range(hostId: number, fromMs: number, toMs: number): Iterable<StoredTick>;
-  /** As {@link range}, of the ticks alone that no chunk holds, with its values or (`rolled`) at all. */
+  /** As {@link range}, but only ticks that no chunk holds: none with values (`values`), or none at all (`rolled`). */
   rows(hostId: number, fromMs: number, toMs: number, besides: 'values' | 'rolled'): Iterable<StoredTick>;
-  /** The instants of the oldest rows before `beforeMs`, those in chunks too that are rows still. */
+  /** Instants of the oldest rows before `beforeMs`, including rows that a chunk holds as well. */
   oldestRows(hostId: number, beforeMs: number, limit: number): number[];
-  /** Every row of the span, those in chunks too, in time order. */
+  /** Every row of the span, including rows that a chunk holds as well, in time order. */
   rowsToCompact(hostId: number, fromMs: number, toMs: number): StoredTick[];
 }
 
@@ -30,11 +30,11 @@ export interface ChunkInfo {
   readonly hasValues: boolean;
 }
 
-/** Chunks marked as damaged are passed over by every read. */
+/** Every read skips chunks that are marked as damaged. */
 export interface ChunkReads {
-  /** Those whose span touches `fromMs` to `toMs`, in time order. */
+  /** Chunks whose span touches `fromMs` to `toMs`, in time order. */
   list(hostId: number, tier: Tier, fromMs: number, toMs: number): ChunkInfo[];
-  /** Values as they were before {@link HistoryStore.seal}; null: only the instants are kept. */
+  /** The values are as they were before {@link HistoryStore.seal}; null when only the instants are kept. */
   read(
     hostId: number,
     tier: Tier,
@@ -42,11 +42,11 @@ export interface ChunkReads {
   ): { readonly times: readonly number[]; readonly values: Uint8Array | null } | undefined;
   /** Whether a raw chunk holds a tick of that instant. */
   hasTick(hostId: number, atMs: number): boolean;
-  /** As {@link hasTick}, of a chunk that holds the values too. */
+  /** As {@link hasTick}, but only if the chunk still has its values. */
   hasTickValues(hostId: number, atMs: number): boolean;
   /** When the newest tick in a raw chunk was recorded. */
   newestMs(hostId: number): number | null;
-  /** The start of the first chunk of `fine` before `beforeMs` over which there is none of `coarse`. */
+  /** The start of the first `fine` chunk before `beforeMs` without a `coarse` chunk over it. */
   firstUncovered(hostId: number, fine: Tier, coarse: Tier, beforeMs: number): number | null;
 }
 
@@ -55,34 +55,34 @@ export interface HistoryReads {
   readonly chunks: ChunkReads;
 }
 
-/** The values of a chunk in the form in which one kind of store keeps them. No other may be given them. */
+/** The values of a chunk in the form of one kind of store. Only that store may be given them. */
 export interface SealedValues {
   readonly sealed: Uint8Array;
 }
 
-/** The points of one host over one span; what the values say is known to `history/chunk-codec`. */
+/** The points of one host over one span. Their values are encoded by `history/chunk-codec`. */
 export interface StoredChunk {
   readonly hostId: number;
   readonly tier: Tier;
   readonly startMs: number;
-  /** Of its points, ascending. */
+  /** Instants of the points, ascending. */
   readonly times: readonly number[];
-  /** Of raw ones: when the last of its ticks was received, by the server's clock; else 0. */
+  /** Raw chunks: when the last of the ticks was received, by the server's clock. Others: 0. */
   readonly receivedMs: number;
   /** Null: only the instants are kept. */
   readonly values: SealedValues | null;
 }
 
-/** What the ageing of history changes, as data. */
+/** Changes that the ageing of history makes, as data. */
 export type HistoryChange =
   /** Replaces the chunk of the same span. */
   | { readonly kind: 'put_chunk'; readonly chunk: StoredChunk }
   | { readonly kind: 'remove_chunk'; readonly hostId: number; readonly tier: Tier; readonly startMs: number }
   | { readonly kind: 'remove_row'; readonly hostId: number; readonly recordedAtMs: number }
-  /** Of raw chunks that start and were received before that; keeps their instants. */
+  /** Empties raw chunks that start and were received before these times; their instants stay. */
   | ({ readonly kind: 'drop_values' } & ReceivedBefore)
   | ({ readonly kind: 'remove_received_before'; readonly tier: Tier } & ReceivedBefore)
-  /** Chunks that start before that and over which there is one of `coarse`, and damaged ones. */
+  /** Deletes chunks that start before that time and have a `coarse` chunk over them, and damaged ones. */
   | {
       readonly kind: 'remove_covered_before';
       readonly hostId: number;
@@ -96,15 +96,15 @@ interface ReceivedBefore {
   readonly hostId: number;
   readonly beforeMs: number;
   readonly receivedBeforeMs: number;
-  /** Chunks at most. */
+  /** Maximum number of chunks. */
   readonly limit: number;
 }
 
 export interface HistoryStore extends HistoryReads {
-  /** Apart from the commit, as it takes as long as all the rest. */
+  /** Separate from the commit because it takes as long as the rest of it. */
   seal(values: Uint8Array): SealedValues;
-  /** All of it or nothing, durably. Returns how many chunks the last three kinds of change have deleted or emptied. */
+  /** Makes all changes, durably, or none. Returns how many chunks the last three kinds of change deleted or emptied. */
   commit(changes: readonly HistoryChange[]): number;
-  /** Gives a little space back to the disk when much is unused; returns whether it did. */
+  /** Returns some space to the disk when much is unused. Returns whether it did. */
   reclaim(): boolean;
 }

@@ -1,20 +1,20 @@
 /**
- * What a decision has to know and memory does not hold, as data: it is looked up for a whole batch before any
- * command of the batch is handled, so that handlers never wait for a store.
+ * What a decision needs and memory does not hold, as data. It is looked up for a whole batch before any command of the
+ * batch is handled, so that handlers never wait for a store.
  */
 
 import type { RolloutRows, StoredContainer } from './records.ts';
 import type { RolloutHost } from './rollout.ts';
 
 export type Lookup =
-  /** Whether a tick of that instant is stored, in whatever form. */
+  /** Whether a tick of that instant is stored, as a row or in a chunk. */
   | { readonly kind: 'tick'; readonly hostId: number; readonly recordedAtMs: number }
   | { readonly kind: 'container'; readonly hostId: number; readonly containerId: string }
-  /** The digest of the body that was applied under that number. */
+  /** The digest of the event that was applied under that number. */
   | { readonly kind: 'applied_event'; readonly rolloutId: string; readonly host: string; readonly seq: number }
   | { readonly kind: 'rollout_host'; readonly rolloutId: string; readonly host: string }
   | { readonly kind: 'rollout'; readonly rolloutId: string }
-  /** What the containers of a stack used together, tick by tick; both ends included, by the host's clock. */
+  /** Total usage of a stack's containers, tick by tick. Times are the host's; both ends are included. */
   | {
       readonly kind: 'stack_usage';
       readonly hostId: number;
@@ -23,7 +23,7 @@ export type Lookup =
       readonly toMs: number;
     };
 
-/** What each kind of lookup finds; null: there is none. */
+/** The result of each kind of lookup. Null: there is no such record. */
 export interface LookupResults {
   readonly tick: boolean;
   readonly container: StoredContainer | null;
@@ -39,11 +39,11 @@ export type LookupResult = LookupResults[Lookup['kind']];
 export interface StackUsage {
   /** Numbers of every container of the stack that the host has ever reported. */
   readonly containers: readonly number[];
-  /** In time order; without the ticks that hold no container of the stack. */
+  /** In time order, without ticks that report no container of the stack. */
   readonly samples: readonly StackUsageSample[];
 }
 
-/** The containers of a stack on one host, summed, at one tick; null: no container said. */
+/** Sums over a stack's containers at one tick. Null: no container reported the value. */
 export interface StackUsageSample {
   /** By the host's clock. */
   readonly recordedAtMs: number;

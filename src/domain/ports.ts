@@ -11,41 +11,41 @@ import type { Identity, Token } from './token.ts';
 
 export interface Commands {
   /**
-   * Resolves once the command is committed and synced. Rejects with `NexusError`: a refusal (`not_found`, `conflict`,
-   * `unauthorized`), or `overloaded` / `store_unavailable`, and then nothing was taken.
+   * Resolves when the command is committed and synced. Rejects with `NexusError`: a refusal (`not_found`, `conflict`,
+   * `unauthorized`), or `overloaded` or `store_unavailable`, in which case nothing was changed.
    */
   submit<K extends Command['kind']>(command: CommandOf<K>): Promise<Outcomes[K]>;
 }
 
 /**
- * The answer to a read: a promise only while a commit is under way, which may have changed what was read. It is fulfilled
- * when that commit succeeds, and rejects with `store_unavailable` when it fails.
+ * The answer to a read. It is a promise only while a commit is under way that may have changed what was read; it resolves
+ * when that commit succeeds and rejects with `store_unavailable` when it fails.
  */
 export type Read<T> = T | Promise<T>;
 
 export interface OutputGate {
-  /** Lets what was computed from memory leave no earlier than the commit that was under way then. */
+  /** Delays a value that was computed from memory until the commit that is under way has succeeded. */
   gate<T>(value: T): Read<T>;
 }
 
 export interface Readiness {
-  /** Null when commands are taken; otherwise why not, for a person. */
+  /** Why no commands are taken, as a sentence; null when they are. */
   unreadyReason(): string | null;
 }
 
 export interface Identities {
   /** The owner of this bearer token; undefined when it is not valid now. Throws `store_unavailable`. */
   identify(plaintext: string, nowMs: number): Identity | undefined;
-  /** Notes that an admin token was used with success. */
+  /** Notes that an admin token was used successfully. */
   noteUse(tokenId: string, nowMs: number): void;
 }
 
-/** Reads; all fail with `NexusError('not_found')` for what does not exist, with `did_you_mean` where a name is near. */
+/** Reads about the fleet. All fail with `not_found` for what does not exist, with `did_you_mean` when a similar name does. */
 export interface FleetQueries {
-  /** Every host, by name. */
+  /** Hosts in the order of their names. */
   hosts(page: PageRequest<string>): Read<Host[]>;
   host(name: string): Read<Host>;
-  /** In the order in which they were made, those after the token with the id `after`. */
+  /** In the order in which they were created, after the token with the id `after`. */
   tokensOfHost(name: string, page: PageRequest<string>): Read<Token[]>;
   adminTokens(page: PageRequest<string>): Read<Token[]>;
   containers(host: string, page: PageRequest<number>): Read<Array<Container & { readonly number: number }>>;

@@ -1,4 +1,4 @@
-/** What is stored, record by record, as memory and the stores pass it to one another. */
+/** The records that memory and the stores exchange. */
 import type { HostStatus, Labels } from './host.ts';
 import type { Quarantine } from './release.ts';
 import type { RolloutHost, RolloutPlan, RolloutProgress } from './rollout.ts';
@@ -16,9 +16,9 @@ export interface StoredHost {
   readonly facts: HostFacts;
 }
 
-/** A token with its SHA-256 digest; the digest is the only trace of its plaintext. */
+/** A token with its SHA-256 digest, which is the only trace of its plaintext. */
 export interface StoredToken extends Token {
-  /** Small enough to stand in every tick. */
+  /** Short enough to be part of every tick. */
   readonly number: number;
   /** 64 hex digits. */
   readonly digest: string;
@@ -30,7 +30,7 @@ export interface StoredTick {
   readonly recordedAtMs: number;
   readonly receivedAtMs: number;
   readonly tokenNumber: number;
-  /** False: back-filled, so it is history and says nothing of now. */
+  /** False for a tick that came late: it is history and does not describe the present. */
   readonly live: boolean;
   readonly sample: Uint8Array;
 }
@@ -42,20 +42,20 @@ export interface StoredContainer {
   readonly identity: ContainerIdentity;
   readonly fingerprint: string;
   readonly unhealthy: boolean;
-  /** Kept up to date only while the container is missing; a reported one was last seen at its host's latest tick. */
+  /** Maintained only while the container is missing. A reported container was last seen at its host's latest tick. */
   readonly lastSeenAtMs: number;
   readonly missingSinceMs: number | null;
   readonly removedAtMs: number | null;
 }
 
-/** A quarantine with the end it may have come to. */
+/** A quarantine, and when and why it was lifted. */
 export interface StoredQuarantine extends Quarantine {
   readonly id: number;
   readonly liftedAtMs: number | null;
   readonly liftedReason: string | null;
 }
 
-/** A rollout as it is stored: what replaying its log must come to, byte for byte. */
+/** The rows of a rollout. Replaying its log must give them byte for byte. */
 export interface StoredRollout {
   readonly plan: RolloutPlan;
   readonly progress: RolloutProgress;

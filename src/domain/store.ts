@@ -1,7 +1,7 @@
 /**
- * The store as the server needs it: memory is loaded from it, what memory does not hold is looked up, and what was changed
- * in memory is committed, all of it or nothing. Everything throws `NexusError('store_unavailable')`, or rejects with it,
- * when the store cannot be read or written; the message then says what to do.
+ * The store as the server needs it: memory is loaded from it, what memory does not hold is looked up in it, and changes of
+ * memory are committed to it, all or nothing. Everything throws or rejects with `store_unavailable` when the store cannot
+ * be read or written; the message says what to do.
  */
 import type { LogEvent, LogHead } from './event-log.ts';
 import type { ForwardingStore } from './forwarding-store.ts';
@@ -25,37 +25,37 @@ export interface PageRequest<C> {
   readonly limit: number;
 }
 
-/** What is counted: each kind has numbers of its own, from 1. */
+/** Kinds of records with numbers. Each kind counts from 1. */
 export type Numbered = 'host' | 'token' | 'container' | 'release' | 'quarantine' | 'rollout' | 'entry';
-/** The highest number of each kind that was ever stored; 0: none. */
+/** The highest number of each kind that was ever stored; 0 when there is none. */
 export type LastNumbers = Readonly<Record<Numbered, number>>;
 
-/** A host as memory is loaded with it. */
+/** A host as it is loaded into memory. */
 export interface HostSnapshot {
   readonly host: StoredHost;
   /** When its newest tick was recorded, live or back-filled; null when there is none. */
   readonly newestMs: number | null;
   /** The latest live tick. */
   readonly latest: StoredTick | null;
-  /** The latest live tick that reports containers, the same object as `latest` where that does. */
+  /** The latest live tick with containers: the same object as `latest` when that has any. */
   readonly latestWithContainers: StoredTick | null;
 }
 
-/** All that memory is loaded with. May be read only once, and only until the store is used for something else. */
+/** Everything that is loaded into memory. Read it once, and before the store is used for anything else. */
 export interface Snapshot {
   readonly numbers: LastNumbers;
   /** Its hash is that of {@link NO_ENTRY} while no entry was stored with one. */
   readonly logHead: LogHead;
   readonly hosts: Iterable<HostSnapshot>;
   readonly tokens: Iterable<StoredToken>;
-  /** Those not removed. */
+  /** Containers that are not removed. */
   readonly containers: Iterable<Omit<StoredContainer, 'identity'>>;
-  /** In the order they came. */
+  /** In the order in which they were added. */
   readonly releases: Iterable<Release>;
-  /** Those not lifted. */
+  /** Quarantines that are not lifted. */
   readonly quarantines: Iterable<StoredQuarantine>;
   readonly epochs: Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
-  /** Those that still have something to come: active or paused, or with a host that is not through. */
+  /** Rollouts that are active or paused, or have a host that is still on its way. */
   readonly rollouts: Iterable<RolloutRows>;
 }
 
@@ -66,7 +66,7 @@ export interface ContainerReads {
 }
 
 export interface EventReads {
-  /** Entries with a larger id than `after`, in order; of one host or one rollout when that is given. */
+  /** Entries with ids above `after`, in order, of one rollout or one host when that is given. */
   page(
     after: number,
     limit: number,
@@ -83,28 +83,28 @@ export interface ReleaseReads {
 
 export interface RolloutReads {
   find(id: string): RolloutRows | undefined;
-  /** Newest first, those created before the rollout `after`. */
+  /** Newest first, beginning with the one created before the rollout `after`. */
   page(page: PageRequest<string>): StoredRollout[];
-  /** Of a rollout and its hosts, what is not stored exactly so, byte for byte: `rollout`, or names of hosts. */
+  /** Compares a rollout with its stored rows byte for byte. Names what differs: `rollout`, or names of hosts. */
   differences(folded: RolloutRows): string[];
 }
 
 export interface StoreSize {
-  /** Of the database's file. */
+  /** Size of the database file. */
   readonly fileBytes: number;
-  /** Of that: free for what comes next, or to be given back. */
+  /** Unused part of that file. */
   readonly unusedBytes: number;
-  /** Of the write-ahead log beside it. */
+  /** Size of the write-ahead log beside it. */
   readonly logBytes: number;
 }
 
 export interface Store {
   load(): Snapshot | Promise<Snapshot>;
-  /** The results in the order of the lookups. */
+  /** Returns the results in the order of the lookups. */
   lookUp(lookups: readonly Lookup[]): readonly LookupResult[] | Promise<readonly LookupResult[]>;
   /**
-   * Stores all of it or nothing, in this order. It is durable once this returns, or the promise that it returns is
-   * fulfilled: a power cut loses nothing of it. Only one commit is under way at a time.
+   * Stores all writes, in order, or none. They are durable when this returns, or when the returned promise resolves: a
+   * power cut loses none of them. Only one commit may be under way at a time.
    */
   commit(writes: readonly Write[]): void | Promise<void>;
   hosts(): StoredHost[];
@@ -118,12 +118,12 @@ export interface Store {
   close(): void;
 }
 
-/** History for reading alone. */
+/** History of a store for reading only. */
 export interface HistoryReader {
   hosts(): StoredHost[];
   readonly containers: Pick<ContainerReads, 'page'>;
   readonly history: HistoryReads;
-  /** Everything that `read` reads is as it was at one moment. */
+  /** Runs `read` in one consistent view. */
   view<T>(read: () => T): T;
   close(): void;
 }

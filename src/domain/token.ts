@@ -14,10 +14,10 @@ export function includesScope(granted: AdminScope, needed: AdminScope): boolean 
   return ADMIN_SCOPES.indexOf(granted) >= ADMIN_SCOPES.indexOf(needed);
 }
 
-/** Random bytes from which one token and its id are made: twice as many as they hold. */
+/** Random bytes for one token and its id: twice as many as those need on average. */
 export const TOKEN_ENTROPY_BYTES = 96;
 
-/** A bearer credential as it is kept: its plaintext never is. */
+/** A bearer credential. Its plaintext is never kept. */
 export interface Token {
   /** Public id, e.g. `tok_4fT…`; safe to show and to log. */
   readonly id: string;
@@ -33,7 +33,7 @@ export interface Token {
   readonly revokedAtMs: number | null;
 }
 
-/** A token at the one moment its plaintext is known. */
+/** A new token, at the only moment when its plaintext is known. */
 export interface MintedToken {
   readonly token: Token;
   readonly plaintext: string;

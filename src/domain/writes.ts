@@ -1,6 +1,6 @@
 /**
- * What one commit stores, as data. Every number in it (of a host, a token, a container, an entry of the log…) was given
- * out by the state in memory, and every time and random value came with the command: a store keeps what it is told.
+ * The writes of a commit, as data. Memory has given out every number in them (of a host, a token, a log entry…), and
+ * every time and random value came with the command: a store makes up nothing by itself.
  */
 import type { LogEvent } from './event-log.ts';
 import type { Tier } from './history.ts';
@@ -12,13 +12,13 @@ export type Write =
   | { readonly kind: 'insert_host'; readonly host: StoredHost }
   | { readonly kind: 'save_host'; readonly host: StoredHost }
   | { readonly kind: 'insert_token'; readonly token: StoredToken }
-  /** The only parts of a token that change. */
+  /** Changes the only fields of a token that can change. */
   | ({ readonly kind: 'save_token' } & Pick<StoredToken, 'number' | 'lastUsedAtMs' | 'revokedAtMs'>)
-  /** Flat, as nearly every write is one. Its host has no tick of that instant yet. */
+  /** Flat, because nearly every write is one of these. The host must have no tick of that instant yet. */
   | ({ readonly kind: 'insert_tick' } & StoredTick)
   | { readonly kind: 'insert_container'; readonly container: StoredContainer }
   | { readonly kind: 'save_container'; readonly container: StoredContainer }
-  /** Moves the marks of presence alone. */
+  /** Changes only the marks of presence. */
   | ({ readonly kind: 'mark_container' } & ContainerMarks)
   /** `hash`: 64 hex digits, over the entry and the hash before it. */
   | { readonly kind: 'append_entry'; readonly entry: LogEvent; readonly hash: string }
@@ -40,9 +40,9 @@ export type Write =
   | { readonly kind: 'save_progress'; readonly rolloutId: string; readonly progress: RolloutProgress }
   /** Inserts the host's row, or replaces it. */
   | { readonly kind: 'save_rollout_host'; readonly rolloutId: string; readonly host: RolloutHost }
-  /** The highest epoch given out for a host of a stack, withdrawn offers included. */
+  /** The highest epoch given out for a stack on a host, including withdrawn offers. */
   | { readonly kind: 'save_epoch'; readonly stack: string; readonly host: string; readonly epoch: number }
-  /** From now on every read passes over this chunk. */
+  /** Makes reads skip the chunk from now on. */
   | {
       readonly kind: 'mark_chunk_damaged';
       readonly hostId: number;

@@ -1,4 +1,4 @@
-/** The ticks of a host out of rows and chunks, for every store that keeps some of them in either. */
+/** Merges the ticks of rows and chunks, for any store that keeps ticks in both. */
 import type { ChunkReads, TickReads } from '../domain/history-store.ts';
 import type { StoredTick } from '../domain/records.ts';
 import { encodeSample } from '../telemetry/sample-codec.ts';
@@ -16,7 +16,7 @@ export interface TickRows {
 export type MergedTicks = Pick<TickReads, 'newestMs' | 'range' | 'rows'> & Pick<TickRows, 'has'>;
 
 export function mergeTicks(ticks: TickRows, chunks: ChunkReads): MergedTicks {
-  /** A host's latest ticks stay rows even when a chunk holds them. */
+  /** A host's latest ticks stay rows even when a chunk holds them as well. */
   function isInChunk(
     hostId: number,
     atMs: number,
@@ -27,7 +27,7 @@ export function mergeTicks(ticks: TickRows, chunks: ChunkReads): MergedTicks {
     try {
       return besides === 'values' ? chunks.hasTickValues(hostId, atMs) : chunks.hasTick(hostId, atMs);
     } catch (error) {
-      // Whoever reads the chunk reports it; the row is intact.
+      // Reads of the chunk itself report the damage; the row is intact.
       if (error instanceof ChunkDamaged) return false;
       throw error;
     }

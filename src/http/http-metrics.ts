@@ -26,7 +26,7 @@ export class HttpMetrics {
   /** What is done before each scrape. */
   readonly #readings: Array<() => void> = [];
 
-  /** `forwarding`: undefined where nothing is forwarded, and then nothing is told of it. */
+  /** `forwarding`: undefined when nothing is forwarded; then its metrics are absent. */
   constructor(queries: FleetQueries, feed: Feed, clock: Clock, forwarding: (() => ForwardingFigures) | undefined) {
     this.#queries = queries;
     const registers = [this.#registry];
@@ -98,9 +98,9 @@ export class HttpMetrics {
         (host) => host.metrics?.network_tx_bytes ?? null,
       ),
     ];
-    this.#tellOfHistory();
+    this.#addHistoryMetrics();
     this.#tellOfFeed(feed);
-    if (forwarding !== undefined) this.#tellOfForwarding(clock, forwarding);
+    if (forwarding !== undefined) this.#addForwardingMetrics(clock, forwarding);
   }
 
   #tellOfFeed(feed: Feed): void {
@@ -128,8 +128,8 @@ export class HttpMetrics {
     });
   }
 
-  #tellOfHistory(): void {
-    this.#tell(
+  #addHistoryMetrics(): void {
+    this.#addMetrics(
       () => this.#queries.compaction(),
       [
         ['nexus_compaction_ticks_total', 'Ticks taken from rows into chunks.', ({ ticks }) => ticks],
@@ -147,7 +147,7 @@ export class HttpMetrics {
         ],
       ],
     );
-    this.#tell(
+    this.#addMetrics(
       () => this.#queries.storeSize(),
       [
         ['nexus_store_file_bytes', 'Size of the database.', ({ fileBytes }) => fileBytes],
@@ -157,7 +157,7 @@ export class HttpMetrics {
     );
   }
 
-  #tellOfForwarding(clock: Clock, forwarding: () => ForwardingFigures): void {
+  #addForwardingMetrics(clock: Clock, forwarding: () => ForwardingFigures): void {
     const requests = new Counter({
       name: 'nexus_remote_write_requests_total',
       help: 'Requests to the remote store: sent; failed, to be tried again; refused or dropped, which are lost.',
@@ -170,7 +170,7 @@ export class HttpMetrics {
       for (const outcome of FORWARDING_OUTCOMES) requests.inc({ outcome }, counts[outcome]);
       return backlog;
     };
-    this.#tell(read, [
+    this.#addMetrics(read, [
       ['nexus_remote_write_queue_requests', 'Requests put off.', (backlog) => backlog.requests],
       ['nexus_remote_write_queue_bytes', 'Size of the requests put off.', (backlog) => backlog.requestBytes],
       ['nexus_remote_write_waiting_ticks', 'Ticks not sent and not put off.', (backlog) => backlog.ticks],
@@ -183,7 +183,7 @@ export class HttpMetrics {
   }
 
   /** Counters where the name ends in `_total`, else gauges, of one source that is read once for each scrape. */
-  #tell<S>(
+  #addMetrics<S>(
     source: () => S,
     figures: ReadonlyArray<readonly [name: string, help: string, read: (source: S) => number]>,
   ): void {

@@ -1,4 +1,4 @@
-/** From the bytes of a telemetry body to its tick, where it is in order at first sight. */
+/** Reads plain telemetry bodies. A body that is not plain is left to the schema. */
 import { hash } from 'node:crypto';
 import type { ReportedTick, Tick } from '../domain/telemetry.ts';
 import { packTick } from '../telemetry/pack-tick.ts';
@@ -9,7 +9,7 @@ export function packed(tick: Tick): ReportedTick {
   return packTick(tick, (text) => hash('sha1', text, 'base64url'));
 }
 
-/** Null: in doubt, or no JSON. */
+/** Null when the body is not plain, or not JSON. */
 export function readPlainBody(body: Uint8Array): Tick | null {
   try {
     return readPlainTick(parseJsonBytes(body)) ?? null;

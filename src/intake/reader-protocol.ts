@@ -1,7 +1,7 @@
-/** What goes to the reader thread and comes back: few objects and one buffer for many bodies, for every object costs. */
+/** Messages to and from the reader thread: few objects and one buffer for many bodies, because every object costs time. */
 import type { HostFacts, PackedTick } from '../domain/telemetry.ts';
 
-/** Bodies one after the other, and where each ends. */
+/** Concatenated bodies, and where each of them ends. */
 export interface BodiesMessage {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly ends: readonly number[];
@@ -14,10 +14,10 @@ interface TickParts {
   readonly containers: { readonly fingerprint: string; readonly count: number; readonly bytes: number } | null;
 }
 
-/** One entry a body; null: it is not in order at first sight. */
+/** One entry for each body; null when the body is not plain. */
 export interface TicksMessage {
   readonly ticks: ReadonlyArray<TickParts | null>;
-  /** The parts' bytes, one after the other. */
+  /** The bytes of the parts, concatenated. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 

@@ -1,4 +1,4 @@
-/** The thread that reads bodies beside the one that answers: it keeps nothing from one message to the next. */
+/** The thread that reads bodies. It keeps no state between messages. */
 import { parentPort } from 'node:worker_threads';
 import { packed, readPlainBody } from './read-body.ts';
 import { type BodiesMessage, readBodies, writeTicks } from './reader-protocol.ts';

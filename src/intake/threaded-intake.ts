@@ -1,7 +1,7 @@
 /**
- * Where telemetry bodies become ticks. One that comes alone is read at once, in this thread: nothing is faster. Those
- * that come beside it go to a thread of their own, many in one message, so that reading and storing overlap; that
- * thread is started when it is needed, and ends when it has not been for a while.
+ * Turns telemetry bodies into ticks. A body that arrives alone is read at once in this thread, which is fastest. Others
+ * that arrive in the same turn go to a thread of their own, many in one message, so that reading and storing overlap.
+ * That thread is started when it is needed, and ends after it has been idle for a while.
  */
 import path from 'node:path';
 import { getAsset, isSea } from 'node:sea';
@@ -14,16 +14,16 @@ import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
 import { packed, readPlainBody } from './read-body.ts';
 import { readTicks, type TicksMessage, writeBodies } from './reader-protocol.ts';
 
-/** Larger bodies are few, and would hold up the others. */
+/** Larger bodies are rare and would delay the others, so they are read in this thread. */
 const MAX_BODY_BYTES = 256 * 1024;
-/** Of one message. */
+/** Bodies in one message. */
 const MAX_BODIES = 32;
-/** On their way or being read; the next is put together only when one has come back. */
+/** Messages under way; the next one is sent when one has come back. */
 const MAX_MESSAGES = 2;
-/** The thread holds one message's bodies and what they are parsed into. */
+/** Enough for the bodies of one message and what they are parsed into. */
 const MEMORY = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 } as const;
 
-/** A thread that has had nothing to do for so long ends, and its memory with it. */
+/** A thread that is idle for this long ends and frees its memory. */
 const IDLE_MS = 10_000;
 
 interface Waiting {
@@ -66,7 +66,7 @@ export class ThreadedIntake implements TelemetryIntake {
     this.#idleMs = idleMs;
   }
 
-  /** The tick of a body that is in order at first sight; null where the schema must judge. */
+  /** The tick of a plain body; null when the schema must judge the body. */
   read(body: Uint8Array): Promise<ReportedTick | null> | ReportedTick | null {
     if (!this.#mayUseThread || body.length > MAX_BODY_BYTES) return this.#readHere(body);
     if (this.#isTurnTaken) return new Promise((resolve) => this.#queue.push({ body, resolve }));
@@ -78,7 +78,7 @@ export class ThreadedIntake implements TelemetryIntake {
     return this.#readHere(body);
   }
 
-  /** Of a tick that was read by the schema. */
+  /** Packs a tick that the schema has read. */
   pack(tick: Tick): ReportedTick {
     return packed(tick);
   }
@@ -100,14 +100,14 @@ export class ThreadedIntake implements TelemetryIntake {
     }
   }
 
-  /** Null: a system that has no thread left for it. */
+  /** Null when the system has no thread left. */
   #started(): Worker | null {
     if (this.#thread !== null) return this.#thread;
     try {
       const thread = this.#startThread();
       thread.on('message', (message: TicksMessage) => this.#take(message));
       const lose = (reason: string): void => {
-        // One that has retired may end.
+        // A thread that was retired is expected to end.
         if (this.#thread === thread) this.#giveUp(reason);
       };
       thread.on('error', (error) => lose(messageOf(error)));
@@ -126,7 +126,7 @@ export class ThreadedIntake implements TelemetryIntake {
     this.#idle = this.#runtime.setTimer(this.#idleMs, () => this.#retire(), { keepsAlive: false });
   }
 
-  /** The next bodies that come together start another. */
+  /** Ends an idle thread. The next bodies that arrive together start another. */
   #retire(): void {
     if (this.#sent.length > 0) return this.#retireLater();
     const thread = this.#thread;
@@ -144,7 +144,7 @@ export class ThreadedIntake implements TelemetryIntake {
     this.#send();
   }
 
-  /** From now on everything is read here. */
+  /** From now on every body is read in this thread. */
   #giveUp(reason: string): void {
     if (!this.#mayUseThread) return;
     this.#mayUseThread = false;
@@ -157,7 +157,7 @@ export class ThreadedIntake implements TelemetryIntake {
       resolve(this.#readHere(body));
   }
 
-  /** Ends the thread, and leaves nobody waiting for it. */
+  /** Ends the thread. Bodies that wait for it are read here. */
   async close(): Promise<void> {
     this.#mayUseThread = false;
     this.#readWaiting();

@@ -1,7 +1,7 @@
 import type { ForwardingStore } from '../domain/forwarding-store.ts';
 import type { NumberedTick, Tables } from './tables.ts';
 
-/** `use` gives the tables, and throws once the store is closed. */
+/** `use` returns the tables, and throws after the store is closed. */
 export function createMemoryForwarding(use: () => Tables): ForwardingStore {
   function pending({ ticks, forwardedUpTo }: Tables): NumberedTick[] {
     return [...ticks.values()]

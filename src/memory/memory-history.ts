@@ -13,7 +13,7 @@ export function ticksOf(tables: Tables, hostId: number): NumberedTick[] {
   return ticks;
 }
 
-/** Where a tick of that instant lies, or would. */
+/** The index of a tick of that instant, or where it would be inserted. */
 export function placeOf(ticks: readonly NumberedTick[], recordedAtMs: number): number {
   let [low, high] = [0, ticks.length];
   while (low < high) {
@@ -97,7 +97,7 @@ function putChunk(tables: Tables, { hostId, tier, startMs, times, receivedMs, va
   chunks.splice(later === -1 ? chunks.length : later, 0, row);
 }
 
-/** Returns how many there were. */
+/** Returns how many chunks were removed. */
 function removeChunks(
   tables: Tables,
   hostId: number,
@@ -111,7 +111,7 @@ function removeChunks(
   return removed.length;
 }
 
-/** Every later read passes over the chunk. Returns what undoes it. */
+/** Makes reads skip the chunk from now on. Returns a function that undoes it. */
 export function markDamaged(tables: Tables, hostId: number, tier: Tier, startMs: number): () => void {
   const chunk = chunksOf(tables, hostId, tier).find((one) => one.startMs === startMs && !one.isDamaged);
   if (chunk === undefined) return () => {};
@@ -121,7 +121,7 @@ export function markDamaged(tables: Tables, hostId: number, tier: Tier, startMs:
   };
 }
 
-/** Nothing that the ageing of history asks for can fail half-way here. Returns how many chunks were deleted or emptied. */
+/** Never fails, so a commit needs no undoing. Returns how many chunks were deleted or emptied. */
 function apply(tables: Tables, change: HistoryChange): number {
   switch (change.kind) {
     case 'put_chunk':
@@ -158,7 +158,7 @@ function apply(tables: Tables, change: HistoryChange): number {
   }
 }
 
-/** `use` gives the tables, and throws once the store is closed. */
+/** `use` returns the tables, and throws after the store is closed. */
 export function createMemoryHistory(use: () => Tables): HistoryStore & { readonly merged: MergedTicks } {
   const rangeOf = (hostId: number, fromMs: number, toMs: number): NumberedTick[] => {
     const ticks = ticksOf(use(), hostId);

@@ -1,6 +1,6 @@
 /**
- * The reference store: all that a store promises, and nothing else. Tests and simulators run the server on it, with
- * commits that are synchronous or not, and cut its power: what {@link MemoryStore.image} gives is what a disk would hold.
+ * The reference store: it keeps every promise of a store, and does nothing else. Tests and simulators run the server on
+ * it, with synchronous or asynchronous commits, and cut its power: {@link MemoryStore.image} is what a disk would hold.
  */
 import { assertNever, NexusError } from '../domain/errors.ts';
 import { EVENT_DATA, type LogEvent, NO_ENTRY, parseEventKind } from '../domain/event-log.ts';
@@ -16,23 +16,23 @@ import { createMemoryForwarding } from './memory-forwarding.ts';
 import { createMemoryHistory, hasRow, markDamaged, placeOf, ticksOf } from './memory-history.ts';
 import { type EntryRecord, emptyTables, type RolloutTexts, type Tables } from './tables.ts';
 
-/** Everything that a memory store holds durably; opaque to all but another memory store. */
+/** The durable content of a memory store. Only another memory store can interpret it. */
 export interface MemoryImage {
   readonly tables: Tables;
 }
 
 export interface MemoryStoreOptions {
-  /** What an earlier store has left; default: nothing. */
+  /** The image of an earlier store. Default: an empty store. */
   readonly image?: MemoryImage;
   /**
-   * Awaited for each commit before anything of it is stored; when it rejects, nothing is. With it, lookups are
-   * asynchronous as well; without it, everything is done when it returns.
+   * Makes commits and lookups asynchronous: each commit awaits this before it stores anything, and stores nothing when it
+   * rejects. Default: everything is synchronous.
    */
   readonly sync?: () => Promise<void>;
 }
 
 export interface MemoryStore extends Store {
-  /** What is durable now: nothing of a commit that is under way. */
+  /** What is durable now, without the commit that is under way. */
   image(): MemoryImage;
 }
 
@@ -170,7 +170,7 @@ function load(tables: Tables, newestMs: (hostId: number) => number | null): Snap
   });
 }
 
-/** The live ticks that a host is known by. */
+/** The latest live ticks of a host. */
 function latestOf(tables: Tables, hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'> {
   const live = ticksOf(tables, hostId)
     .map(({ tick }) => tick)
@@ -179,7 +179,7 @@ function latestOf(tables: Tables, hostId: number): Pick<HostSnapshot, 'latest' |
   return { latest: live.at(-1) ?? null, latestWithContainers: withContainers ?? null };
 }
 
-/** Something is still to come: it is active or paused, or a host is on its way or owes a rollback. */
+/** Whether the rollout is active or paused, or has a host that is still on its way or owes a rollback. */
 function isOpen({ plan, progress, hosts }: RolloutRows): boolean {
   if (progress.status === 'active' || progress.status === 'paused') return true;
   return hosts.some(({ state }) => {
@@ -243,7 +243,7 @@ function differences(tables: Tables, { plan, progress, hosts }: RolloutRows): st
   return [...different, ...left.keys()];
 }
 
-/** Stores one write. Throws, and has stored nothing then, when it breaks a rule; returns what undoes it. */
+/** Stores one write and returns a function that undoes it. Throws, and stores nothing, when the write breaks a rule. */
 function apply(tables: Tables, write: Write): () => void {
   switch (write.kind) {
     case 'insert_tick':
@@ -372,7 +372,7 @@ function insert<V>(tables: Tables, rows: Map<number, V>, key: number, row: V, of
   };
 }
 
-/** A row that is not there is not changed. */
+/** Does nothing when there is no such row. */
 function replace<V>(rows: Map<number, V>, key: number, change: (before: V) => V): () => void {
   const before = rows.get(key);
   return before === undefined ? () => {} : put(rows, key, structuredClone(change(before)));

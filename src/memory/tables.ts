@@ -1,4 +1,4 @@
-/** What the memory store holds. Nothing in it is shared with what was written or read. */
+/** The tables of the memory store. */
 import type { Tier } from '../domain/history.ts';
 import type { StoredContainer, StoredHost, StoredQuarantine, StoredTick, StoredToken } from '../domain/records.ts';
 import type { Release } from '../domain/release.ts';
@@ -10,7 +10,7 @@ export interface EntryRecord {
   readonly kind: string;
   readonly host: string | null;
   readonly rolloutId: string | null;
-  /** As `EVENT_DATA` writes it. */
+  /** Encoded by `EVENT_DATA`. */
   readonly data: string;
   readonly hash: string;
 }
@@ -21,7 +21,7 @@ export interface ReleaseRecord {
   readonly manifest: Uint8Array;
 }
 
-/** Texts as `rollout/stored-rows` writes them. */
+/** The rows of a rollout, encoded by `rollout/stored-rows`. */
 export interface RolloutTexts {
   readonly number: number;
   readonly id: string;
@@ -42,7 +42,7 @@ export interface ChunkRecord {
 }
 
 export interface NumberedTick {
-  /** Rises in the order in which ticks were stored. */
+  /** Ticks are numbered in the order in which they were stored. */
   readonly number: number;
   readonly tick: StoredTick;
 }

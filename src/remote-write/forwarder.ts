@@ -1,13 +1,14 @@
 /**
- * Forwards ticks to a remote-write store, in the order in which they came.
+ * Forwards ticks to a remote-write store, in the order in which they arrived.
  *
  *     rows of ticks ──► request ──► 2xx: the position moves on, in the database
- *                          └─────► not taken: rows are put off into the queue before compaction takes them,
- *                                  and the queue goes first when the store is there again
+ *                          └─────► not accepted: rows are queued as requests before compaction removes them,
+ *                                  and the queue goes first when the store accepts again
  *
- * The position and the queue are in the database, so a restart goes on where it stopped; what was sent and not yet
- * noted is sent again, which the receiver recognises by its instant. The queue is bounded by age and by size: the
- * oldest is dropped, with a log line. What the receiver refuses (4xx) is dropped, with a log line, and never retried.
+ * The position and the queue are in the database, so a restart continues where the last process stopped. A request that
+ * was sent but not yet noted is sent again; the receiver recognises its samples by their instants. The queue is bounded by
+ * age and size: the oldest request is dropped, with a log line. What the receiver refuses (4xx) is dropped, with a log
+ * line, and never retried.
  */
 import { messageOf, NexusError } from '../domain/errors.ts';
 import type { Feed } from '../domain/feed.ts';
@@ -22,20 +23,20 @@ import { decodeSample } from '../telemetry/sample-codec.ts';
 import { encodeLabels, encodeWriteRequest, type SeriesSamples } from './write-request.ts';
 
 const FORWARDING = {
-  /** Ticks of one request: a few thousand samples. */
+  /** Ticks in one request: a few thousand samples. */
   maxTicks: 16,
-  /** Without any tick the store is asked again this often: it may be another one by then. */
+  /** The store is checked this often even without new ticks: it may have been replaced by another one. */
   idleMs: 10_000,
-  /** Ticks that come within this time share requests. */
+  /** Ticks that arrive within this time share requests. */
   gatherMs: 200,
   minBackOffMs: 1_000,
   maxBackOffMs: 60_000,
   requestLimitMs: 30_000,
-  /** Rows that wait longer are put into the queue; rows are kept for two hours at least. */
+  /** Rows that wait longer are queued. (Compaction leaves rows alone for at least two hours.) */
   putOffAfterMs: 1_800_000,
   maxQueueMs: 2 * 86_400_000,
   maxQueueBytes: 256 * 1024 * 1024,
-  /** Requests put off between two attempts. */
+  /** Requests queued between two attempts. */
   maxPutOff: 64,
 } as const;
 
@@ -43,9 +44,9 @@ type Limits = { readonly [K in keyof typeof FORWARDING]: number };
 
 export interface ForwarderParts {
   readonly url: string;
-  /** The `Authorization` header, whole; null: none. Never logged. */
+  /** The whole `Authorization` header; null for none. Never logged. */
   readonly authorization: string | null;
-  /** Throws `store_unavailable` while there is none. */
+  /** Throws `store_unavailable` while no store is attached. */
   readonly store: () => Store;
   readonly feed: Pick<Feed, 'followTicks'>;
   readonly runtime: Runtime;
@@ -123,7 +124,7 @@ export class Forwarder {
         }
         this.#noteState(verdict);
       } catch (error) {
-        // The store is away, or full: the engine says so.
+        // The store is unavailable or full: the writer logs that.
         pauseMs = this.#limits.maxBackOffMs / 10;
         if (!(error instanceof NexusError)) {
           const stack = error instanceof Error ? error.stack : undefined;
@@ -134,7 +135,7 @@ export class Forwarder {
     }
   }
 
-  /** Returns once ticks were stored after the last look, after `idleMs` in any case, or when it is stopped. */
+  /** Waits until ticks are stored, but at most for `idleMs` or until it is stopped. */
   async #untilTicks(): Promise<void> {
     if (this.#hasTicks) return;
     const woken = new AbortController();
@@ -161,7 +162,7 @@ export class Forwarder {
     }
   }
 
-  /** Null: there is nothing to send. */
+  /** Null when there is nothing to send. */
   async #sendNext(): Promise<Verdict | null> {
     const store = this.#parts.store();
     const queued = store.forwarding.first();
@@ -181,7 +182,7 @@ export class Forwarder {
     const { url, authorization } = this.#parts;
     const { requestLimitMs } = this.#limits;
     const over = new AbortController();
-    // Not AbortSignal.any: every signal made from a long-lived one leaves a trace in it for good.
+    // Not AbortSignal.any: every signal derived from a long-lived one stays registered with it for good.
     const end = (): void => over.abort();
     this.#stop.signal.addEventListener('abort', end);
     if (this.#stop.signal.aborted) end();
@@ -222,7 +223,7 @@ export class Forwarder {
     }
   }
 
-  /** Saves rows that have waited long from being compacted unsent, and keeps the queue within its bounds. */
+  /** Queues rows that have waited long, before they are compacted unsent, and keeps the queue within its bounds. */
   #putOff(): void {
     const { runtime, log } = this.#parts;
     const now = runtime.nowMs();
@@ -302,7 +303,7 @@ export class Forwarder {
   #container(store: Store, hostId: number, id: number): { id: string; name: string } {
     const known = this.#containers.get(id);
     if (known !== undefined) return known;
-    // Numbers rise: the ones before this page were there when the host was last looked up.
+    // Numbers rise: the containers before this page were read when the host was read last.
     for (const { id: number, containerId, identity } of store.containers.page(hostId, { after: id - 1, limit: PAGE })) {
       if (this.#containers.size >= MAX_KNOWN_LABELS) this.#containers.clear();
       this.#containers.set(number, { id: containerId, name: identity.name });

@@ -4,7 +4,7 @@
  *     WriteRequest := { 1: TimeSeries }…    TimeSeries := { 1: Label }… { 2: Sample }…
  *     Label        := { 1: name  2: value } Sample     := { 1: value (double)  2: timestamp (int64, ms) }
  *
- * Four messages of length-delimited fields: written by hand, as a protobuf library would be larger than all of this.
+ * These are four messages of length-delimited fields. They are written by hand: a protobuf library would be larger.
  */
 import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
 import { ByteWriter } from '../telemetry/bytes.ts';
@@ -25,7 +25,7 @@ function putBytes(writer: ByteWriter, number: number, bytes: Uint8Array): void {
   writer.bytes(bytes);
 }
 
-/** The labels of one series, sorted by name as the specification wants them, as bytes that may be used again. */
+/** Encodes the labels of one series, sorted by name as the specification requires. The bytes can be reused. */
 export function encodeLabels(labels: SeriesLabels): Uint8Array {
   const writer = new ByteWriter();
   for (const [name, value] of [...labels].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -38,13 +38,13 @@ export function encodeLabels(labels: SeriesLabels): Uint8Array {
 }
 
 export interface SeriesSamples {
-  /** Of {@link encodeLabels}. */
+  /** Encoded by {@link encodeLabels}. */
   readonly labels: Uint8Array;
   /** In time order. */
   readonly samples: Array<{ readonly value: number; readonly atMs: number }>;
 }
 
-/** The body of one request. */
+/** Encodes the body of one request. */
 export function encodeWriteRequest(series: Iterable<SeriesSamples>): Uint8Array {
   const request = new ByteWriter();
   for (const { labels, samples } of series) {

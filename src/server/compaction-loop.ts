@@ -1,8 +1,8 @@
-/** Lets history age a little, often: posts never wait for more than one slice. */
+/** Ages history in short slices, so that a post never waits longer than one slice. */
 import type { Runtime } from '../domain/runtime.ts';
 
 const SLICE_MS = 3;
-/** While there is work, at most a fifth of the time goes into it. */
+/** The pause after a slice, in lengths of the slice: at most a fifth of the time is spent on ageing. */
 const PAUSE_PER_SLICE = 4;
 const MIN_PAUSE_MS = 10;
 const IDLE_MS = 5_000;

@@ -3,7 +3,7 @@ import type { Identity } from '../domain/token.ts';
 import { digestOf, looksLikeToken } from '../trust/token-secret.ts';
 import type { Writer } from './writer.ts';
 
-/** Tells by its token who asks. */
+/** Identifies the sender of a request by its token. */
 export class TokenIdentities implements Identities {
   readonly #writer: Writer;
 
@@ -23,7 +23,7 @@ export class TokenIdentities implements Identities {
   }
 
   noteUse(tokenId: string, nowMs: number): void {
-    // The request has been served: a store that was lost meanwhile must not turn its answer into a failure.
+    // The request has succeeded: losing the store afterwards must not turn its answer into a failure.
     if (this.#writer.unreadyReason() !== null) return;
     const { fleet } = this.#writer.attached().state;
     const token = fleet.tokenById(tokenId);

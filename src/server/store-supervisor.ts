@@ -6,13 +6,13 @@ import type { StoreSource } from '../domain/store-source.ts';
 
 const REOPEN_MS = 1000;
 
-/** What works on the store while there is one. */
+/** The user of the store while it is open. */
 export interface StoreUser {
-  /** Fails as reading the store fails, and has closed it then. `onDetached` is called once it was let go of again. */
+  /** Rejects, and closes the store, when it cannot be read. `onDetached` is called once the user has closed it again. */
   attach(store: Store, onDetached: (reason: string) => void): Promise<void>;
   setUnready(reason: string): void;
-  /** Closes the store it works on, because of `error`. */
-  letGo(error: NexusError): void;
+  /** Closes the store because of `error`. */
+  detach(error: NexusError): void;
 }
 
 interface Closable {
@@ -20,8 +20,8 @@ interface Closable {
 }
 
 /**
- * Takes the place of the store and opens it now, and again later whenever that failed or the writer had to let go of it:
- * a full disk, a foreign lock or a damaged file is answered with 503 and a log line, and never ends the process.
+ * Claims the place of the store and opens the store, now and again whenever opening fails or the writer has to close it: a
+ * full disk, a foreign lock or a damaged file means 503 and a log line, and never ends the process.
  */
 export class StoreSupervisor {
   readonly #user: StoreUser;
@@ -32,11 +32,11 @@ export class StoreSupervisor {
   #claim: { release(): void } | undefined;
   #socket: Closable | undefined;
   #timer: Timer | undefined;
-  /** Why it failed last; null while all is well. */
+  /** Why it failed last; null while it works. */
   #failure: string | null = null;
   #isClosing = false;
 
-  /** `openSocket` is called once, when the place is taken. */
+  /** `openSocket` is called once, after the place is claimed. */
   constructor(user: StoreUser, source: StoreSource, runtime: Runtime, log: Log, openSocket: () => Promise<Closable>) {
     this.#user = user;
     this.#source = source;
@@ -45,13 +45,13 @@ export class StoreSupervisor {
     this.#openSocket = openSocket;
   }
 
-  /** Throws `store_refused` when no waiting will help. */
+  /** Throws `store_refused` when waiting cannot help. */
   async open(): Promise<void> {
     try {
       this.#claim ??= this.#source.claim();
       this.#socket ??= await this.#openSocket();
       if (this.#isClosing) return await this.#socket.close();
-      const store = await this.#source.open(this.#runtime.nowMs(), (failure) => this.#letGo(failure));
+      const store = await this.#source.open(this.#runtime.nowMs(), (failure) => this.#detach(failure));
       await this.#user.attach(store, (reason) => this.#retry(reason));
       if (this.#failure !== null) this.#log.info({}, 'the store works again');
       this.#failure = null;
@@ -62,22 +62,22 @@ export class StoreSupervisor {
     }
   }
 
-  /** Notices a store that was deleted, emptied or replaced: what is acknowledged from then on would go with it. */
+  /** Closes a store that was deleted, emptied or replaced: what it acknowledges from then on would be lost. */
   watch(): void {
     try {
       this.#source.check();
     } catch (error) {
       if (!(error instanceof NexusError)) throw error;
-      this.#letGo(error);
+      this.#detach(error);
     }
   }
 
-  #letGo(failure: NexusError): void {
-    // Not now: the statement that met the damage is still under way.
-    this.#runtime.defer(() => this.#user.letGo(failure));
+  #detach(failure: NexusError): void {
+    // Deferred: the statement that met the damage is still running.
+    this.#runtime.defer(() => this.#user.detach(failure));
   }
 
-  /** Called when the store has just been closed, or could not be opened. */
+  /** Schedules the next attempt after the store was closed or could not be opened. */
   #retry(reason: string): void {
     if (this.#isClosing) return;
     if (reason !== this.#failure) {
@@ -87,12 +87,12 @@ export class StoreSupervisor {
     this.#timer = this.#runtime.setTimer(REOPEN_MS, () => {
       this.open().catch((error: unknown) => {
         this.#user.setUnready(messageOf(error));
-        this.#log.error({ reason: messageOf(error) }, 'the store was refused: stop nexus serve and mend it');
+        this.#log.error({ reason: messageOf(error) }, 'the store was refused: stop nexus serve and repair it');
       });
     });
   }
 
-  /** Opens nothing any more, and closes the socket. */
+  /** Makes no further attempt, and closes the socket. */
   async closeSocket(): Promise<void> {
     this.#isClosing = true;
     this.#timer?.cancel();

@@ -1,17 +1,16 @@
 /**
- * The single writer. Commands wait in a bounded inbox; those that wait when the writer comes to them are handled as one
- * batch and share one commit, and each is answered only once that has succeeded (group commit: under load one sync
- * serves hundreds of answers, and an idle server adds no delay).
+ * The single writer. Commands wait in a bounded inbox. The writer handles all that wait as one batch with one commit, and
+ * answers each only after the commit has succeeded. (This is group commit: under load one sync serves hundreds of
+ * answers, and an idle server adds no delay.)
  *
  *     submit ─► inbox ─► batch: look up what memory lacks, handle, handle, …, advance ─► commit (synced) ─► answers, effects
  *
- * Memory is ahead of the store while a commit is under way. So whatever is read from memory leaves through `gate`: at
- * once where the store commits synchronously, and else only when the commit has succeeded.
+ * Memory is ahead of the store while a commit is under way. Whatever is read from memory therefore leaves through `gate`:
+ * at once when the store commits synchronously, otherwise after the commit has succeeded.
  *
- * A refusal is an answer. When the store fails, everything in the batch is answered `store_unavailable` and the writer
- * lets go of the store and of its memory; whoever opens the store again attaches it again. When a handler fails on a
- * defect of ours, memory is loaded again and the batch is tried command by command, so that only the one that cannot be
- * handled fails.
+ * A refusal is an answer. When the store fails, every command of the batch is answered `store_unavailable`, and the
+ * writer discards its memory and closes the store; the supervisor attaches a new one. When a handler fails because of a
+ * defect, memory is loaded again and the batch is retried command by command, so that only the faulty command fails.
  */
 import type { Command, CommandOf, Outcomes } from '../domain/command.ts';
 import { invariant, messageOf, NexusError } from '../domain/errors.ts';
@@ -30,20 +29,20 @@ import { LookupCache } from './state/lookup-cache.ts';
 import { type Attached, loadState, type State } from './state/state.ts';
 
 export const WRITER_LIMITS = {
-  /** Commands that may wait; one more is refused with `overloaded`. */
+  /** Commands that may wait. One more is refused with `overloaded`. */
   maxWaiting: 8192,
-  /** Telemetry is refused first: it is repeated by itself, an operator's command is not. */
+  /** Telemetry is refused first: agents repeat it by themselves, operators do not repeat their commands. */
   maxWaitingTelemetry: 6144,
   /** Commands of one batch. */
   maxBatch: 512,
-  /** Times that things are looked up for one batch: what was found may lead to more. */
+  /** Rounds of lookups for one batch: what is found may lead to more lookups. */
   maxLookupRounds: 16,
   /**
-   * What comes within this time after a commit waits for its end and shares the next one: each costs its sync and the
-   * pages that all of them write, so that a busy server answers sooner for it.
+   * Commands that arrive within this time after a commit wait for its end and share the next commit. A busy server answers
+   * sooner that way, as each commit costs a sync and rewrites pages that all of them touch.
    */
   restMs: 2,
-  /** So many commands wait for no other. */
+  /** This many commands are handled without waiting for more. */
   fullBatch: 64,
 } as const;
 
@@ -53,12 +52,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** What a commit has made true, for everybody who follows it. */
+/** What a commit has changed, for its followers. */
 export interface Committed {
-  /** In the order of their ids, which have no gap from one commit to the next. */
+  /** In the order of their ids, without a gap from one commit to the next. */
   readonly entries: readonly LogEvent[];
   readonly effects: readonly Effect[];
-  /** How many ticks were stored. */
+  /** Number of ticks stored. */
   readonly ticks: number;
 }
 
@@ -70,13 +69,13 @@ export class Writer implements Commands, Readiness, OutputGate {
   #attached: Attached | null = null;
   #unreadyReason: string | null = 'the store is being opened';
   #onDetached: ((reason: string) => void) | null = null;
-  /** What is being worked on; null: nothing. */
+  /** The work under way; null when there is none. */
   #work: Promise<void> | null = null;
-  /** The commands of the batch that is being worked on. */
+  /** The commands of the batch under way. */
   #batch: readonly Waiting[] = [];
-  /** The commit that is being waited for; null with a store that commits synchronously. */
+  /** The commit under way; always null with a store that commits synchronously. */
   #commitUnderWay: Promise<void> | null = null;
-  /** The latest time of any command so far, by the wall clock. */
+  /** The latest time of any command, by the wall clock. */
   #commandMs = 0;
   #isDue = false;
   #rest: Timer | null = null;
@@ -89,8 +88,8 @@ export class Writer implements Commands, Readiness, OutputGate {
   }
 
   /**
-   * Takes over an open store. `onDetached` is called once when the writer has had to let go of it again. Throws
-   * `store_unavailable`, and has closed the store then, when what is stored cannot be read.
+   * Loads memory from an open store and works on it from now on. `onDetached` is called once, when the writer has had to
+   * close the store again. Throws `store_unavailable`, after closing the store, when the stored data cannot be read.
    */
   async attach(store: Store, onDetached: (reason: string) => void): Promise<void> {
     const listeningSinceMs = this.#runtime.nowMs();
@@ -101,7 +100,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     } catch (error) {
       store.close();
       if (error instanceof NexusError) throw error;
-      // It lies in what is stored: no restart mends it, so it must not end the process either.
+      // The fault lies in the stored data: a restart would not help, so the process must not end.
       const advice = 'start the version of Nexus that wrote it, or restore a backup';
       throw new NexusError('store_unavailable', `the stored data cannot be read (${messageOf(error)}): ${advice}`, {
         cause: error,
@@ -111,12 +110,12 @@ export class Writer implements Commands, Readiness, OutputGate {
     this.#unreadyReason = null;
   }
 
-  /** Lets go of the store because of something that was found wrong with it outside of a commit. */
-  letGo(error: NexusError): void {
+  /** Closes the store because of a fault that was found outside of a commit. */
+  detach(error: NexusError): void {
     if (this.#attached !== null) this.#detach(this.#attached, error);
   }
 
-  /** Why no commands are taken, until `attach`. */
+  /** Takes no commands for this reason, until `attach`. */
   setUnready(reason: string): void {
     this.#unreadyReason = reason;
   }
@@ -129,21 +128,21 @@ export class Writer implements Commands, Readiness, OutputGate {
     return { depth: this.#inbox.length, limit: WRITER_LIMITS.maxWaiting };
   }
 
-  /** Calls `follow` after every commit that has changed the log, has stored ticks or has effects. */
+  /** Calls `follow` after every commit with log entries, ticks or effects. */
   follow(follow: (committed: Committed) => void): void {
     this.#followers.push(follow);
   }
 
   /**
-   * Memory, which the commit under way may have changed already, and the store, which is as it was before that: what is
-   * computed from memory must leave through {@link gate}. Throws `store_unavailable` while there is none.
+   * Memory, which a commit under way may already have changed, and the store, which has not been changed by it yet. What
+   * is computed from memory must leave through {@link gate}. Throws `store_unavailable` while no store is attached.
    */
   attached(): Attached {
     if (this.#attached === null || this.#unreadyReason !== null) throw this.#unready();
     return this.#attached;
   }
 
-  /** As {@link attached}; null while there is none, or while a batch is worked on. */
+  /** As {@link attached}; null while no store is attached or a batch is under way. */
   atRest(): Attached | null {
     return this.#unreadyReason === null && this.#work === null ? this.#attached : null;
   }
@@ -152,7 +151,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     return this.#commitUnderWay === null ? value : this.#commitUnderWay.then(() => value);
   }
 
-  /** What `read` makes of memory and store, or throws, once it may leave. `read` must not wait for anything. */
+  /** Returns, or throws, what `read` does, but only once that may leave. `read` must be synchronous. */
   read<T>(read: (attached: Attached) => T): T | Promise<T> {
     try {
       return this.gate(read(this.attached()));
@@ -182,14 +181,14 @@ export class Writer implements Commands, Readiness, OutputGate {
     return answered as Promise<Outcomes[K]>;
   }
 
-  /** Writes down what time alone has changed, if it has changed anything. */
+  /** Stores what time alone has changed, if anything. */
   async tick(): Promise<void> {
     if (this.#attached === null || this.#unreadyReason !== null) return;
     const nowMs = this.#runtime.nowMs();
     if (isSweepDue(this.#attached.state, nowMs)) await this.submit({ kind: 'sweep', nowMs });
   }
 
-  /** Finishes what waits, takes nothing more, and closes the store. */
+  /** Handles the waiting commands, takes no others, and closes the store. */
   async close(): Promise<void> {
     if (this.#attached !== null && this.#unreadyReason === null) {
       this.#inbox.push({
@@ -206,7 +205,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     this.#attached = null;
   }
 
-  /** At the end of this turn, or when the writer has rested since its last commit. */
+  /** Schedules the next batch: at the end of this turn, or when the rest after the last commit is over. */
   #schedule(): void {
     if (this.#isDue || this.#work !== null) return;
     if (this.#inbox.length >= WRITER_LIMITS.fullBatch) return this.#workSoon();
@@ -226,13 +225,13 @@ export class Writer implements Commands, Readiness, OutputGate {
     });
   }
 
-  /** Whether the last batch left more to do than one may. */
+  /** Whether the last batch left work for the next one. */
   get #hasMore(): boolean {
     const state = this.#attached?.state;
     return state !== undefined && (state.driver.hasMore || state.judge.hasMore);
   }
 
-  /** Ends when the batch that is being worked on is over, or else the next one. Never rejects. */
+  /** Resolves at the end of the batch under way, or of the next one if there is none. Never rejects. */
   #workNow(): Promise<void> {
     this.#work ??= this.#workOnBatch().then(() => {
       this.#work = null;
@@ -251,7 +250,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     } catch (error) {
       if (error instanceof NexusError) return this.#detach(attached, error);
       const fields = { reason: messageOf(error), stack: stackOf(error), commands: batch.length };
-      this.#log.error(fields, 'a batch failed: its commands are tried one by one');
+      this.#log.error(fields, 'a batch failed: its commands are retried one by one');
       await this.#commitOneByOne(attached.store, batch);
     } finally {
       this.#batch = [];
@@ -259,8 +258,8 @@ export class Writer implements Commands, Readiness, OutputGate {
   }
 
   /**
-   * Commits what the batch comes to and answers it. An empty one goes on with what the one before left to do. Waits for
-   * nothing with a store that does not wait. Throws only store failures and defects; a refusal is an answer.
+   * Handles, commits and answers a batch. An empty batch continues what the one before has left. Runs synchronously when
+   * the store does. Throws only store failures and defects; a handler's refusal is returned to its caller.
    */
   async #commit(attached: Attached, batch: readonly Waiting[]): Promise<void> {
     const { state, store } = attached;
@@ -269,7 +268,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     for (let round = 0; ; round += 1) {
       const missing = this.#missing(state, batch, found);
       if (missing.length === 0) break;
-      invariant(round < WRITER_LIMITS.maxLookupRounds, 'what commands must find comes to an end');
+      invariant(round < WRITER_LIMITS.maxLookupRounds, 'the lookups of a batch must come to an end');
       const results = store.lookUp(missing);
       found.put(missing, results instanceof Promise ? await results : results);
       if (this.#attached !== attached) return;
@@ -278,16 +277,16 @@ export class Writer implements Commands, Readiness, OutputGate {
     const effects: Effect[] = [];
     const answers: CommandAnswer[] = [];
     for (const { command } of batch) {
-      // A command before this one may have changed what it must find: then it begins the next batch.
+      // An earlier command of this batch may have changed what this one needs: then this one begins the next batch.
       if (!found.hasAll(lookups(state, command, found))) break;
       const handled = handle(state, command, found);
       answers.push(handled.answer);
       for (const write of handled.writes) writes.push(write);
       for (const effect of handled.effects) effects.push(effect);
     }
-    invariant(answers.length > 0 || batch.length === 0, 'the first command of a batch finds what it must');
+    invariant(answers.length > 0 || batch.length === 0, 'the first command of a batch must find what it needs');
     if (answers.length < batch.length) this.#inbox.unshift(...batch.slice(answers.length));
-    // What follows by itself from these commands is committed with them.
+    // What follows from these commands is committed with them.
     const advanced = advance(state, this.#commandMs, found);
     writes.push(...advanced.writes);
     effects.push(...advanced.effects);
@@ -303,7 +302,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     this.#announce(writes, effects);
   }
 
-  /** What the batch must find and has not, as far as can be said by now. */
+  /** The lookups that the batch needs and that are not in `found` yet. */
   #missing(state: State, batch: readonly Waiting[], found: LookupCache): Lookup[] {
     const missing: Lookup[] = [];
     const note = (wanted: readonly Lookup[]): void => {
@@ -319,7 +318,7 @@ export class Writer implements Commands, Readiness, OutputGate {
       const reason = `what was read could not be committed: ${messageOf(error)}`;
       throw new NexusError('store_unavailable', reason, { cause: error });
     });
-    // Often nobody waits for it.
+    // Often nothing waits for it; its rejection must not count as unhandled.
     this.#commitUnderWay.catch(() => {});
     try {
       await committed;
@@ -372,7 +371,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     }
   }
 
-  /** Drops memory and loads it again; null when the writer has had to let go of the store. */
+  /** Discards memory and loads it again. Null when the writer has had to close the store. */
   async #reload(store: Store): Promise<Attached | null> {
     const before = this.#attached;
     if (before?.store !== store) return null;
@@ -407,7 +406,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     this.#onDetached?.(error.message);
   }
 
-  /** Those that have been answered already stay so. */
+  /** Commands that have been answered are not affected. */
   #refuse(waiting: readonly Waiting[], error: NexusError): void {
     for (const { reject } of waiting) reject(error);
   }

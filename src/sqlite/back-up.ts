@@ -1,4 +1,4 @@
-/** A consistent copy of a live database: SQLite's online backup, beside a server that goes on writing. */
+/** Makes a consistent copy of a live database with SQLite's online backup; a server may go on writing. */
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';

@@ -1,4 +1,4 @@
-/** Uncompressed chunks that were read lately: whoever looks at a host asks for the same ones again and again. */
+/** A cache of uncompressed chunks: the history page of a host reads the same ones again and again. */
 export interface CachedChunk {
   readonly times: readonly number[];
   readonly values: Uint8Array | null;
@@ -9,7 +9,7 @@ export class ChunkCache {
   readonly #chunks = new Map<string, CachedChunk>();
   #bytes = 0;
 
-  /** 0: nothing is remembered, as where another process may change the database. */
+  /** 0 turns the cache off, for a database that another process may change. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }

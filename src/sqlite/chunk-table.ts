@@ -1,14 +1,14 @@
 /**
  * Chunks of history. A row is one chunk of one host: its tier (0 raw, 1 minutes, 2 ten minutes, 3 hours), the start of
- * its span, its least and greatest instant, when the last of its
- * ticks was received (0 in roll-ups), and two texts of `telemetry/chunk-codec`, each behind its checksum:
+ * its span, its first and last instant, when the last of its ticks was received (0 in roll-ups), and two texts of
+ * `history/chunk-codec`, each with its checksum in front:
  *
  *     instants  := crc32(4 bytes, little endian, of what follows) instants
- *     body      := crc32(likewise) zstd(values)                    none once the values are past their time
+ *     body      := crc32(likewise) zstd(values)                    absent once the values are past their retention
  *
- * The body lies in `chunk_pieces`, cut small: two or three rows of a few kilobytes would leave half a page of SQLite
- * unused. Numbers of pieces begin anew for each tier, so that what ages together lies together and leaves whole pages
- * free. An earlier Nexus kept the body in the chunk's own row; it is read there until the chunk ages away.
+ * The body lies in `chunk_pieces`, cut into small pieces: rows of a few kilobytes would leave half of each SQLite page
+ * unused. Each tier has its own range of piece numbers, so that pieces that age together lie together and free whole
+ * pages. Earlier versions kept the body in the chunk's own row, where it is still read until the chunk ages away.
  */
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../domain/errors.ts';
@@ -21,18 +21,18 @@ import { ChunkCache } from './chunk-cache.ts';
 import type { Connection } from './connection.ts';
 
 const CHECKSUM_BYTES = 4;
-/** No chunk comes near it: a damaged one must not take all memory. */
+/** Far above any chunk; keeps a damaged one from taking all memory. */
 const MAX_VALUES_BYTES = 512 * 1024 * 1024;
-/** Of a body; some eight of them fill a page of 4 KiB. */
+/** Size of a piece; about eight fill a page of 4 KiB. */
 const PIECE_BYTES = 480;
-/** Larger bodies are one piece: they fill pages of their own, and are read in one go. */
+/** Bodies from this size on are one piece: they fill pages of their own and are read at once. */
 const WHOLE_BYTES = 16_384;
-/** Numbers of pieces of one tier. */
+/** Size of the range of piece numbers of each tier. */
 const PIECES_PER_TIER = 2 ** 48;
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } } as const;
-/** Uncompressed chunks: the last day of a few dozen hosts. */
+/** Enough for the last day of a few dozen hosts, uncompressed. */
 const DEFAULT_CACHE_BYTES = 24 * 1024 * 1024;
-/** Spans whose instants are remembered, for ticks that come late in a row. */
+/** Spans whose instants are cached, for runs of late ticks. */
 const MAX_REMEMBERED = 64;
 
 interface InfoRow {
@@ -46,7 +46,7 @@ interface InfoRow {
 
 interface ChunkRow {
   instants: Uint8Array;
-  /** Of an earlier Nexus. */
+  /** Written by earlier versions only. */
   body: Uint8Array | null;
   first_piece: number;
   pieces: number;
@@ -95,18 +95,18 @@ export interface ChunkTable extends ChunkReads {
   /** Replaces the chunk of the same span. */
   put(chunk: StoredChunk): void;
   remove(hostId: number, tier: Tier, startMs: number): void;
-  /** Returns of how many chunks. */
+  /** Returns how many chunks lost their values. */
   dropValues(hostId: number, beforeMs: number, receivedBeforeMs: number, limit: number): number;
-  /** Returns how many there were. */
+  /** Returns how many chunks were deleted. */
   removeBefore(hostId: number, tier: Tier, beforeMs: number, receivedBeforeMs: number, limit: number): number;
-  /** Chunks over which there is one of `coarse`, and damaged ones; returns how many there were. */
+  /** Deletes chunks with a `coarse` chunk over them, and damaged ones. Returns how many. */
   removeCoveredBefore(hostId: number, tier: Tier, beforeMs: number, coarse: Tier, limit: number): number;
   seal(values: Uint8Array): SealedValues;
-  /** From now on every read passes over the chunk. */
+  /** Makes reads skip the chunk from now on. */
   markDamaged(hostId: number, tier: Tier, startMs: number): void;
 }
 
-/** `cacheBytes`: 0 where another process may change the database; then nothing read is remembered. */
+/** `cacheBytes`: 0 turns caching off, for a database that another process may change. */
 export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CACHE_BYTES): ChunkTable {
   const cache = new ChunkCache(cacheBytes);
   const keyOf = (hostId: number, tier: Tier, startMs: number): string => `${hostId} ${tier} ${startMs}`;
@@ -180,7 +180,7 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
     return held;
   }
 
-  /** Returns the number of the first. */
+  /** Returns the number of the first piece. */
   function insertPieces(tier: Tier, pieces: readonly Uint8Array[]): number {
     const least = numberOf(tier) * PIECES_PER_TIER + 1;
     const first = (selectLastPiece.get(least, least + PIECES_PER_TIER - 2)?.last ?? least - 1) + 1;
@@ -264,7 +264,7 @@ export function createChunkTable(connection: Connection, cacheBytes = DEFAULT_CA
       return removeOld.run(hostId, numberOf(tier), beforeMs, receivedBeforeMs, limit);
     },
     removeCoveredBefore: (hostId, tier, beforeMs, coarse, limit) =>
-      // What is deleted is not listed any more, so a copy of it is never asked for.
+      // The caches may keep these: deleted chunks are no longer listed, so nothing asks for them.
       removeCovered.run(hostId, numberOf(tier), beforeMs, numberOf(coarse), shapeOf(coarse).spanMs, limit),
     markDamaged(hostId, tier, startMs) {
       remembered.delete(`${hostId} ${startMs}`);

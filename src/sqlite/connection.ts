@@ -1,6 +1,6 @@
 /**
- * better-sqlite3 behind the store's errors: every statement of the adapter is prepared here, so a failure of the disk
- * or the file is translated in one place.
+ * Wraps better-sqlite3: every statement of the adapter is prepared here, so that failures of the disk or the file are
+ * translated in one place.
  */
 import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -9,14 +9,14 @@ import { messageOf, NexusError } from '../domain/errors.ts';
 export type SqlValue = string | number | bigint | Uint8Array | null;
 
 export interface Statement<Row> {
-  /** Returns how many rows were changed. */
+  /** Returns the number of changed rows. */
   run(...values: SqlValue[]): number;
   get(...values: SqlValue[]): Row | undefined;
   all(...values: SqlValue[]): Row[];
   iterate(...values: SqlValue[]): Iterable<Row>;
 }
 
-/** A write-ahead log left beside a restored backup would be played into it. */
+/** All three files: SQLite would replay an old write-ahead log into a restored backup. */
 export const RESTORE = 'stop Nexus, move nexus.db, nexus.db-wal and nexus.db-shm aside together and restore a backup';
 
 const DISK_ERROR = 'the disk reported an error: check it (kernel log, free space, mount)';
@@ -37,13 +37,13 @@ const ADVICE: ReadonlyArray<readonly [prefix: string, advice: string]> = [
   ['SQLITE_IOERR', DISK_ERROR],
 ];
 
-/** What no waiting mends: every further write could do more harm. */
+/** Errors that waiting cannot cure: every further write could do more harm. */
 const DAMAGE = /^SQLITE_(?:CORRUPT|NOTADB)/;
 
 function translate(error: unknown, file: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const advice = ADVICE.find(([prefix]) => error.code.startsWith(prefix))?.[1];
-  // Anything else (a constraint, a malformed statement) is a defect of the adapter and stays what it is.
+  // Anything else (a constraint, a malformed statement) is a defect of the adapter and is not translated.
   if (advice === undefined) return error;
   return new NexusError('store_unavailable', `cannot use ${file}: ${advice} (${error.code}: ${error.message})`, {
     cause: error,
@@ -55,14 +55,14 @@ export class Connection {
   readonly file: string;
   readonly #database: Database.Database;
   readonly #onDamaged: (failure: NexusError) => void;
-  /** The write-ahead log, once something was committed. */
+  /** Descriptor of the write-ahead log, from the first commit on. */
   #log: number | null = null;
-  /** A sync that failed: nobody knows what the disk holds since, and the next one would not tell. */
+  /** A failed sync: what the disk holds is unknown from then on, and a later sync would not show it. */
   #unsynced: NexusError | null = null;
 
   /**
-   * Opens or creates `file`; waits at most `busyTimeoutMs` for another program's lock. `onDamaged` is called, in the
-   * middle of the failing statement, whenever the file turns out to be damaged.
+   * Opens or creates `file`. Waits at most `busyTimeoutMs` for another program's lock. Calls `onDamaged`, from within the
+   * failing statement, when the file turns out to be damaged.
    */
   constructor(file: string, busyTimeoutMs: number, onDamaged: (failure: NexusError) => void = () => {}) {
     this.file = file;
@@ -112,9 +112,9 @@ export class Connection {
   }
 
   /**
-   * Runs `work` between BEGIN IMMEDIATE and COMMIT, or rolls back and throws. When this returns, what was written is
-   * synced to the disk: the database is in WAL mode. A sync that fails is `store_unavailable`, and so is every
-   * transaction of this connection after it.
+   * Runs `work` between BEGIN IMMEDIATE and COMMIT; rolls back and throws when it fails. When this returns, the writes are
+   * synced to the disk. (The database is in WAL mode.) A failed sync throws `store_unavailable`, and so does every later
+   * transaction of this connection.
    */
   transact<T>(work: () => T): T {
     if (this.#unsynced !== null) throw this.#unsynced;
@@ -130,15 +130,15 @@ export class Connection {
       this.exec('COMMIT');
       return result;
     } catch (error) {
-      // SQLite itself rolls back on some errors (a full disk); then there is nothing left to undo.
+      // SQLite rolls back by itself on some errors, such as a full disk.
       if (this.#database.inTransaction) this.exec('ROLLBACK');
       throw error;
     }
   }
 
   /**
-   * `synchronous = FULL` would do this within COMMIT, but the library is built without fdatasync: with fsync every
-   * commit would wait for the file system's journal as well, only to keep the log's time of change.
+   * `synchronous = FULL` would do this within COMMIT, but the library is built without fdatasync: with fsync every commit
+   * would also wait for the file system's journal, only to keep the log's modification time.
    */
   #syncLog(): void {
     const file = `${this.file}-wal`;
@@ -152,7 +152,7 @@ export class Connection {
     }
   }
 
-  /** Runs `read` in one reading transaction. */
+  /** Runs `read` in one read transaction. */
   view<T>(read: () => T): T {
     this.exec('BEGIN');
     try {

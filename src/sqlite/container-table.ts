@@ -86,9 +86,9 @@ function columns(container: StoredContainer): SqlValue[] {
 }
 
 export interface ContainerTable extends ContainerReads {
-  /** Those not removed, in no order. */
+  /** Containers that are not removed, in no particular order. */
   allPresent(): Iterable<Omit<StoredContainer, 'identity'>>;
-  /** Of every container of a Compose project that the host has ever reported. */
+  /** Numbers of all containers of a Compose project that the host has ever reported. */
   numbersOfStack(hostId: number, stack: string): number[];
   insert(container: StoredContainer): void;
   save(container: StoredContainer): void;

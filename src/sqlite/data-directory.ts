@@ -13,15 +13,15 @@ interface Suspicion {
 }
 
 /**
- * A data directory with its database. A file that was found damaged or lost is left alone until it has changed or another
- * takes its place: every further write could do more harm, and SQLite would replace a missing file by an empty one.
+ * A data directory with its database. A file that was found damaged or lost is not opened again until it changes or
+ * another file replaces it: further writes could do more harm, and SQLite would replace a missing file with an empty one.
  */
 export class DataDirectory implements StoreSource {
   readonly #directory: string;
   readonly #file: string;
-  /** The file as it was when it was opened; null while it is not. */
+  /** The file as it was when it was opened; null while it is closed. */
   #opened: FileStamp | null = null;
-  /** Whether this process has had the database open: then a directory without one is a disk that went away. */
+  /** Whether this process has had the database open. If so, a directory without one means that its disk is gone. */
   #hasOpened = false;
   #suspicion: Suspicion | null = null;
 

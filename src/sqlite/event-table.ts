@@ -43,7 +43,7 @@ export interface EventTable extends EventReads {
   head(): LogHead;
   /** Every entry in the order of ids, null where it cannot be read, with its hash, null in those of before. */
   chain(): Iterable<{ readonly id: number; readonly entry: LogEvent | null; readonly hash: string | null }>;
-  /** The digest of the body that was applied under that number. */
+  /** The digest of the event that was applied under that number. */
   appliedDigest(rolloutId: string, host: string, seq: number): string | null;
 }
 
@@ -63,7 +63,7 @@ export function createEventTable(connection: Connection): EventTable {
     'SELECT id, hash FROM events ORDER BY id DESC LIMIT 1',
   );
   const selectOfRollout = connection.prepare<EventRow>('SELECT * FROM events WHERE rollout_id = ? ORDER BY id');
-  // In the words of the index `events_applied`, so that it is used.
+  // Written exactly like the index `events_applied`, or SQLite would not use it.
   const selectDigest = connection.prepare<{ digest: string }>(
     `SELECT data ->> '$.numbered.bodyDigest' AS digest FROM events
      WHERE kind = 'host_reported' AND rollout_id = ? AND host = ? AND data ->> '$.numbered.seq' = ?`,

@@ -1,4 +1,4 @@
-/** How far forwarding has come: the number of the newest tick that was sent or put off, and the requests put off. */
+/** The progress of forwarding: the number of the newest tick that was sent or queued, and the queue of requests. */
 import type { ForwardingStore } from '../domain/forwarding-store.ts';
 import type { Connection } from './connection.ts';
 import { readTickRow, type TickRow } from './tick-row.ts';

@@ -1,6 +1,6 @@
 /**
- * Giving space back to the disk. SQLite reuses the pages of deleted rows by itself; to shrink its file it must know
- * from its creation (or from a VACUUM) where every page is pointed at from: `auto_vacuum = INCREMENTAL`.
+ * Returns space to the disk. SQLite reuses the pages of deleted rows by itself. To shrink its file it must have tracked
+ * the pointers to every page since the file was created or vacuumed: `auto_vacuum = INCREMENTAL`.
  */
 import { statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -10,11 +10,11 @@ import type { Connection } from './connection.ts';
 
 const NONE = 0;
 const INCREMENTAL = 2;
-/** Larger files are not rewritten as the server starts: they keep their size, and reuse what becomes free in them. */
+/** Larger files are not rewritten at the start of the server: they keep their size and reuse their free pages. */
 const MAX_REWRITE_BYTES = 512 * 1024 * 1024;
-/** A rewrite goes through the write-ahead log into the file. */
+/** A rewrite needs space for the write-ahead log and for the file. */
 const REWRITE_FACTOR = 3;
-/** What the next hours will take again is not given back. */
+/** Fewer unused pages than this are kept: the next hours will need them again. */
 const MIN_UNUSED_PAGES = 4096;
 const UNUSED_SHARE = 8;
 
@@ -24,7 +24,7 @@ function hasRoomToRewrite(file: string): boolean {
   return size <= MAX_REWRITE_BYTES && bavail * bsize > size * REWRITE_FACTOR;
 }
 
-/** To be called before anything else is written. A file of an earlier Nexus is rewritten once where that is cheap. */
+/** Must be called before anything else is written. Rewrites a file of an earlier version once, if that is cheap. */
 export function allowShrinking(connection: Connection): void {
   if (connection.pragma('auto_vacuum') !== NONE) return;
   const isNew = connection.pragma('page_count') === 0;
@@ -34,7 +34,7 @@ export function allowShrinking(connection: Connection): void {
   try {
     connection.exec('VACUUM');
   } catch (error) {
-    // Nothing was changed; the file goes on without.
+    // Nothing was changed: the file is used as it is.
     if (error instanceof NexusError && String(error.details['sqlite_code']).startsWith('SQLITE_FULL')) return;
     throw error;
   }
@@ -49,14 +49,14 @@ export function measureSize(connection: Connection): StoreSize {
   };
 }
 
-/** Gives back at most `maxPages` when much of the file is unused; returns how many. */
+/** Returns at most `maxPages` pages to the disk when much of the file is unused. Returns how many. */
 export function reclaim(connection: Connection, maxPages: number): number {
   if (connection.pragma('auto_vacuum') !== INCREMENTAL) return 0;
   const unused = Number(connection.pragma('freelist_count'));
   const all = Number(connection.pragma('page_count'));
   const spare = unused - Math.max(MIN_UNUSED_PAGES, Math.floor(all / UNUSED_SHARE));
   if (spare <= 0) return 0;
-  // Not as a query: it gives back one page for each row that is asked of it.
+  // With `exec`: as a query it would free only one page for each row that is read.
   connection.exec(`PRAGMA incremental_vacuum(${Math.floor(Math.min(spare, maxPages))})`);
   return unused - Number(connection.pragma('freelist_count'));
 }

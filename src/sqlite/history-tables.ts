@@ -5,10 +5,10 @@ import type { Connection } from './connection.ts';
 import { reclaim } from './free-space.ts';
 import type { TickTable } from './tick-table.ts';
 
-/** Given back to the disk at once: about a megabyte. */
+/** Pages returned to the disk at a time: about one megabyte. */
 const MAX_RECLAIMED_PAGES = 256;
 
-/** The ageing of history, on the two tables that hold it. */
+/** The history of the store, on the tables of ticks and chunks. */
 export function createHistoryStore(connection: Connection, ticks: TickTable, chunks: ChunkTable): HistoryStore {
   function apply(change: HistoryChange): number {
     switch (change.kind) {

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 /** `NEXU`: marks the file as ours (https://www.sqlite.org/fileformat.html, "application ID"). */
 export const APPLICATION_ID = 0x4e455855;
 
-/** In order, only ever appended to. Each runs in its own transaction and raises `user_version` by one. */
+/** In order. New ones are only ever appended. Each runs in its own transaction and raises `user_version` by one. */
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE hosts (
@@ -128,7 +128,7 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), opened_at_ms INTEGER NOT NULL) STRICT;
   `,
-  // Described in chunk-table.ts. The blobs come last: what stands before them is read without them.
+  // Described in chunk-table.ts. The blobs come last, so that the other columns are read without them.
   `
   CREATE TABLE chunks (
     host_id INTEGER NOT NULL,
@@ -151,8 +151,8 @@ export const MIGRATIONS: readonly string[] = [
     body BLOB NOT NULL
   ) STRICT;
   `,
-  // A rollout's log is read in order and grows at its end. What changes with every host lies apart from the plan, which
-  // names them all and would be written again each time.
+  // The log of a rollout is read in order and grows at its end. The progress, which changes with every host, is separate
+  // from the plan, which names all hosts and would be rewritten each time.
   `
   DROP INDEX events_by_rollout;
   CREATE INDEX events_by_rollout ON events (rollout_id, id) WHERE rollout_id IS NOT NULL;
@@ -164,7 +164,7 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO rollout_progress (rollout_number, progress) SELECT number, progress FROM rollouts;
   ALTER TABLE rollouts DROP COLUMN progress;
   `,
-  // Described in chunk-table.ts. Chunks of before keep their values in `body`.
+  // Described in chunk-table.ts. Existing chunks keep their values in `body`.
   `
   CREATE TABLE chunk_pieces (number INTEGER PRIMARY KEY, piece BLOB NOT NULL) STRICT;
   ALTER TABLE chunks ADD COLUMN first_piece INTEGER NOT NULL DEFAULT 0;
@@ -176,7 +176,7 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM chunk_pieces WHERE number BETWEEN old.first_piece AND old.first_piece + old.pieces - 1;
   END;
   `,
-  // Finds the event that was applied under a number without walking the log of its rollout.
+  // Finds an applied event by its number without reading the whole log of its rollout.
   `
   CREATE INDEX events_applied ON events (rollout_id, host, data ->> '$.numbered.seq') WHERE kind = 'host_reported';
   `,
@@ -193,7 +193,7 @@ export const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Throws `store_refused` on a file of a newer Nexus or of another program; writes nothing. Returns its schema's version. */
+/** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */
 export function requireOwnSchema(connection: Connection, migrations: readonly string[] = MIGRATIONS): number {
   const version = Number(connection.pragma('user_version'));
   const applicationId = Number(connection.pragma('application_id'));
@@ -214,7 +214,7 @@ export function requireOwnSchema(connection: Connection, migrations: readonly st
   return version;
 }
 
-/** Brings the schema up to this executable's. Throws `store_refused` as {@link requireOwnSchema} does. */
+/** Migrates the schema to the newest version. Throws `store_refused` as {@link requireOwnSchema} does. */
 export function migrate(connection: Connection, migrations: readonly string[] = MIGRATIONS): void {
   const version = requireOwnSchema(connection, migrations);
   for (let next = version; next < migrations.length; next += 1) {

@@ -1,9 +1,9 @@
 /**
  * Opens the data directory:
  *
- *     nexus.db        everything (SQLite, WAL mode; a transaction that returned is synced, and survives a power cut)
- *     nexus.lock      held by the one `nexus serve` that owns the directory, released by the kernel when it ends
- *     nexus.marker    says that nexus.db has existed here, so that a lost database is never replaced by an empty one
+ *     nexus.db        everything (SQLite in WAL mode; a transaction is synced before it returns and survives a power cut)
+ *     nexus.lock      held by the `nexus serve` that owns the directory; the kernel releases it when the process ends
+ *     nexus.marker    shows that nexus.db has existed, so that a lost database is never replaced by an empty one
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ import { allowShrinking } from './free-space.ts';
 import { migrate, requireOwnSchema } from './migrations.ts';
 import { createSqliteStore } from './sqlite-store.ts';
 
-/** The writer waits no longer than this for a foreign lock: the server answers nobody meanwhile. */
+/** The longest wait for another program's lock: the server answers no requests meanwhile. */
 const BUSY_TIMEOUT_MS = 250;
 const SYNCHRONOUS_NORMAL = 1;
 
@@ -31,8 +31,8 @@ function prepareDirectory(directory: string): void {
 }
 
 /**
- * Takes the directory for this process. Throws `store_refused` while another process holds it. The lock is an open
- * exclusive transaction on an empty database: the kernel drops it with the process, however that ends.
+ * Claims the directory for this process. Throws `store_refused` while another process holds it. The lock is an open
+ * exclusive transaction on an empty database: the kernel releases it with the process, however that ends.
  */
 export function lockDirectory(directory: string): { release(): void } {
   prepareDirectory(directory);
@@ -40,7 +40,7 @@ export function lockDirectory(directory: string): { release(): void } {
   try {
     connection.pragma('journal_mode = MEMORY');
     connection.exec('BEGIN EXCLUSIVE');
-    // On a read-only disk SQLite begins a mere reading transaction; a change, never committed, shows it.
+    // On a read-only disk SQLite begins only a read transaction. A change, which is never committed, reveals that.
     connection.pragma('user_version = 1');
   } catch (error) {
     connection.close();
@@ -55,7 +55,7 @@ export function lockDirectory(directory: string): { release(): void } {
   return { release: () => connection.close() };
 }
 
-/** A database that has been here must not silently begin anew: SQLite would take a missing or empty file for a new one. */
+/** Refuses a lost database: SQLite would take a missing or empty file for a new one and begin from nothing. */
 function refuseLostDatabase(file: string, marker: string): void {
   if (!existsSync(marker)) return;
   if (existsSync(file) && statSync(file).size > 0) return;
@@ -80,7 +80,7 @@ function writeMarker(marker: string): void {
 
 function configure(connection: Connection): void {
   connection.pragma('journal_mode = WAL');
-  // Syncs what checkpoints need; each commit is synced by `Connection.transact`.
+  // Syncs checkpoints; `Connection.transact` syncs each commit.
   connection.pragma('synchronous = NORMAL');
   connection.pragma('foreign_keys = ON');
   connection.pragma('temp_store = MEMORY');
@@ -89,9 +89,9 @@ function configure(connection: Connection): void {
 }
 
 /**
- * Writes one row, so that a full or read-only disk shows now and not at the first post, and asserts afterwards that
- * checkpoints are synced: builds of SQLite may lower `synchronous` when a connection first writes in WAL mode. What an
- * earlier server left in the log goes into the file, so that nothing is built on what it may not have synced.
+ * Writes one row, so that a full or read-only disk is noticed now and not at the first post. Then asserts that checkpoints
+ * are synced: builds of SQLite may lower `synchronous` when a connection first writes in WAL mode. Finally moves what an
+ * earlier server left in the write-ahead log into the file, as that server may not have synced it.
  */
 function probeWrite(connection: Connection, nowMs: number): void {
   connection.transact(() => {
@@ -107,15 +107,15 @@ function probeWrite(connection: Connection, nowMs: number): void {
   connection.pragma('wal_checkpoint(TRUNCATE)');
 }
 
-/** Where the database of a directory lies. */
+/** The path of the database in a directory. */
 export function databaseIn(directory: string): string {
   return path.join(directory, 'nexus.db');
 }
 
 /**
- * Opens or creates the database of a directory that this process has locked. `onDamaged` is called, now or at any later
- * statement, when the file turns out to be damaged.
- * Throws `store_unavailable` when that may pass, `store_refused` when only another executable can help.
+ * Opens or creates the database of a directory that this process has claimed. Calls `onDamaged`, now or during any later
+ * statement, when the file turns out to be damaged. Throws `store_unavailable` for what may pass, `store_refused` when
+ * only another executable can help.
  */
 export function openStore(directory: string, nowMs: number, onDamaged?: (failure: NexusError) => void): Store {
   prepareDirectory(directory);
@@ -124,7 +124,7 @@ export function openStore(directory: string, nowMs: number, onDamaged?: (failure
   refuseLostDatabase(file, marker);
   const connection = new Connection(file, BUSY_TIMEOUT_MS, onDamaged);
   try {
-    // Before anything else: even the switch to WAL mode writes into the file.
+    // First of all, because even the switch to WAL mode writes to the file.
     requireOwnSchema(connection);
     allowShrinking(connection);
     configure(connection);

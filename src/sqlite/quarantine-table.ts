@@ -33,7 +33,7 @@ function readRow(row: QuarantineRow): StoredQuarantine {
 }
 
 export interface QuarantineTable {
-  /** Those not lifted. */
+  /** Quarantines that are not lifted. */
   active(): StoredQuarantine[];
   insert(quarantine: StoredQuarantine): void;
   lift(id: number, atMs: number, reason: string): void;

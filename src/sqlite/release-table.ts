@@ -16,7 +16,7 @@ interface ReleaseRow {
 const PORTS = listOf(wholeNumber);
 
 export interface ReleaseTable extends ReleaseReads {
-  /** In the order they came. */
+  /** In the order in which they were added. */
   all(): Release[];
   insert(number: number, release: Release, manifest: Uint8Array): void;
 }

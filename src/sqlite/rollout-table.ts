@@ -14,7 +14,7 @@ function readRow(row: RolloutRow): StoredRollout {
   return { plan: PLAN_ROW.parse(row.plan), progress: PROGRESS_ROW.parse(row.progress) };
 }
 
-/** Something is still to come from a host that is on its way, or that owes a rollback. */
+/** A host that is still on its way, or that owes a rollback. */
 const UNSETTLED = `(body ->> '$.state' IN ('activating', 'deferred', 'soaking')
   OR (body ->> '$.state' = 'failed' AND plan ->> '$.policy.onHealthFailure' = 'rollback-and-halt'))`;
 const LIVE_STATUS = "progress ->> '$.status' IN ('active', 'paused')";
@@ -24,7 +24,7 @@ export interface RolloutTable extends RolloutReads {
   saveProgress(id: string, progress: RolloutProgress): void;
   saveHost(id: string, host: RolloutHost): void;
   findHost(id: string, host: string): RolloutHost | undefined;
-  /** Ids of those that still have something to come: active or paused, or with a host that is not through. */
+  /** Ids of rollouts that are active or paused, or have a host that is still on its way. */
   open(): string[];
   epochs(): Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
   saveEpoch(stack: string, host: string, epoch: number): void;
@@ -65,7 +65,7 @@ export function createRolloutTable(connection: Connection): RolloutTable {
   const selectHost = connection.prepare<{ body: string }>(
     'SELECT body FROM rollout_hosts WHERE rollout_number = ? AND host = ?',
   );
-  /** Numbers by id: hosts are saved far more often than rollouts are made. */
+  /** Numbers of rollouts by id, cached because hosts are saved far more often than rollouts are created. */
   const numbers = new Map<string, number>();
   function numberOf(id: string): number | undefined {
     const known = numbers.get(id) ?? selectNumber.get(id)?.number;
@@ -79,7 +79,7 @@ export function createRolloutTable(connection: Connection): RolloutTable {
   }
   return {
     insert: (number, plan, progress) => {
-      // A number that was noted in a transaction that failed is another rollout's now.
+      // A number that was cached in a failed transaction may now belong to another rollout.
       numbers.delete(plan.id);
       insert.run(number, plan.id, plan.stack, PLAN_ROW.encode(plan));
       insertProgress.run(number, PROGRESS_ROW.encode(progress));

@@ -1,4 +1,4 @@
-/** The store on one connection: memory is loaded from it, lookups are answered, and each commit is one transaction. */
+/** The store on one SQLite connection. Each commit is one transaction. */
 import { assertNever, invariant } from '../domain/errors.ts';
 import type { Lookup, LookupOf, LookupResult, StackUsage } from '../domain/lookups.ts';
 import type { RolloutRows } from '../domain/records.ts';
@@ -19,7 +19,7 @@ import { createRolloutTable } from './rollout-table.ts';
 import { createTickTable } from './tick-table.ts';
 import { createTokenTable } from './token-table.ts';
 
-/** `connection`: to a database of the newest schema, which is closed with the store. */
+/** `connection` must have the newest schema. It is closed with the store. */
 export function createSqliteStore(connection: Connection): Store {
   const hosts = createHostTable(connection);
   const tokens = createTokenTable(connection);
@@ -97,7 +97,7 @@ export function createSqliteStore(connection: Connection): Store {
   function store(write: Write): void {
     switch (write.kind) {
       case 'insert_tick':
-        return invariant(ticks.insert(write), 'a tick that is no duplicate is new to the store');
+        return invariant(ticks.insert(write), 'a tick must be new to the store');
       case 'append_entry':
         return events.append(write.entry, write.hash);
       case 'save_rollout_host':

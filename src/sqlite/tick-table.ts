@@ -6,16 +6,16 @@ import { decodeSample } from '../telemetry/sample-codec.ts';
 import type { Connection } from './connection.ts';
 import { readTickRow, type TickRow } from './tick-row.ts';
 
-/** How far back the latest tick with containers is looked for. */
-const MAX_LATEST = 240;
+/** Ticks that are searched for the latest one with containers. */
+const MAX_SEARCHED = 240;
 
 export interface TickTable extends TickReads {
-  /** False, and nothing written, when the host already has a tick of that instant. */
+  /** Returns false, and writes nothing, when the host already has a tick of that instant. */
   insert(tick: StoredTick): boolean;
   removeRow(hostId: number, recordedAtMs: number): void;
   /** Whether a tick of that instant is stored, as a row or in a chunk. */
   has(hostId: number, recordedAtMs: number): boolean;
-  /** The live ticks that a host is known by. */
+  /** The latest live ticks of a host. */
   latest(hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'>;
 }
 
@@ -44,18 +44,18 @@ export function createTickTable(connection: Connection, chunks: ChunkReads): Tic
   const selectLast = connection.prepare<{ last: number }>(
     `SELECT max(coalesce((SELECT max(rowid) FROM ticks), 0), coalesce((SELECT position FROM forwarding), 0)) AS last`,
   );
-  // Forwarding goes by these numbers: SQLite itself would give that of a newest row that was deleted out again.
+  // Forwarding relies on rising numbers; SQLite itself would reuse the number of a deleted newest row.
   let lastNumber = selectLast.get()?.last ?? 0;
 
   function latest(hostId: number): Pick<HostSnapshot, 'latest' | 'latestWithContainers'> {
     let first: StoredTick | null = null;
-    let looked = 0;
+    let searched = 0;
     for (const row of selectLive.iterate(hostId)) {
       const tick = readTickRow(row);
       first ??= tick;
       if (decodeSample(tick.sample).containers !== null) return { latest: first, latestWithContainers: tick };
-      looked += 1;
-      if (looked >= MAX_LATEST) break;
+      searched += 1;
+      if (searched >= MAX_SEARCHED) break;
     }
     return { latest: first, latestWithContainers: null };
   }

@@ -32,7 +32,7 @@ async function compact(server: FleetServer): Promise<void> {
     pieces += 1;
     assert.ok(pieces < 10_000_000, 'the work comes to an end');
   });
-  const failures = server.log.said('history could not be compacted: nothing is lost, it is tried again');
+  const failures = server.log.said('history could not be compacted: nothing is lost, and it is tried again');
   assert.deepEqual(failures, []);
 }
 

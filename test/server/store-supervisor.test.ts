@@ -49,7 +49,7 @@ class SupervisorUnderTest {
         this.#onDetached = onDetached;
       },
       setUnready: (reason: string) => void this.events.push(`unready: ${reason}`),
-      letGo: (error: NexusError) => {
+      detach: (error: NexusError) => {
         this.events.push(`let go: ${error.message}`);
         this.#onDetached(error.message);
       },
@@ -119,7 +119,7 @@ test('what no waiting mends ends the start, and later only the trying', async ()
   later.detach('the disk is full');
   await later.runtime.advance(10_000);
   assert.deepEqual(later.take(), ['claim', 'socket', 'open', 'attach', 'open', `unready: ${REFUSED.message}`]);
-  assert.equal(later.log.said('the store was refused: stop nexus serve and mend it').length, 1);
+  assert.equal(later.log.said('the store was refused: stop nexus serve and repair it').length, 1);
 });
 
 test('a store that turns out to be damaged or to be gone is let go of after the statement that met it', async () => {

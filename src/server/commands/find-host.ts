@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { NexusError } from '../../domain/errors.ts';
 import type { Fleet, LiveHost } from '../state/fleet.ts';
 
-/** A name that differs by more than this is another name, not a slip of the finger. */
+/** More edits than this make it another name, not a typing error. */
 const MAX_SLIPS = 3;
 
 /** Throws `not_found`, with `did_you_mean` when a known name is near. */

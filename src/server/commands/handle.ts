@@ -1,4 +1,4 @@
-/** Every command comes through here: what it must know beforehand, and what it does to the state in memory. */
+/** The one entry point for commands: which lookups a command needs, and what it does to the state in memory. */
 import type { Command, Outcomes } from '../../domain/command.ts';
 import { assertNever, NexusError } from '../../domain/errors.ts';
 import type { Lookup } from '../../domain/lookups.ts';
@@ -15,14 +15,14 @@ import { createRollout, lookupsOfSteering, steerRollout } from './rollouts.ts';
 import { lookupsOfSweep, sweep } from './sweep.ts';
 import { createAdminToken, createAgentToken, revokeToken, rotateToken } from './tokens.ts';
 
-/** What a command has come to once its writes are committed, and not before. */
+/** The answer to a command. It may leave only after the command's writes are committed. */
 export type CommandAnswer =
   | { readonly ok: true; readonly outcome: Outcomes[Command['kind']] }
   | { readonly ok: false; readonly refusal: NexusError };
 
 export interface Changed {
   readonly writes: readonly Write[];
-  /** To be carried out once the writes are committed. */
+  /** Carried out after the writes are committed. */
   readonly effects: readonly Effect[];
 }
 
@@ -33,8 +33,8 @@ export interface Handled extends Changed {
 const NOTHING: readonly Lookup[] = [];
 
 /**
- * What must be found before the command can be handled, as far as can be said by now: with that in `found`, there may be
- * more. Changes nothing, and costs next to nothing where memory suffices.
+ * The lookups that a command needs before it can be handled. A lookup that is found may lead to more, so this is called
+ * again until everything it returns is in `found`. Changes nothing, and is cheap for a command that memory can answer.
  */
 export function lookups(state: State, command: Command, found: LookupCache): readonly Lookup[] {
   switch (command.kind) {
@@ -54,8 +54,8 @@ export function lookups(state: State, command: Command, found: LookupCache): rea
 }
 
 /**
- * Decides one command and changes the state accordingly. Everything that {@link lookups} asks for must be in `found`. A
- * refusal is an answer. Throws only on stored data that is damaged and on a defect; then the state must be dropped.
+ * Decides one command and changes the state accordingly. `found` must hold everything that {@link lookups} returns. A
+ * refusal is an answer. Throws only for damaged data and for defects; the state must be discarded then.
  */
 export function handle(state: State, command: Command, found: LookupCache): Handled {
   state.changes.begin(found);
@@ -64,7 +64,7 @@ export function handle(state: State, command: Command, found: LookupCache): Hand
   return { answer, writes, effects };
 }
 
-/** Lets rollouts and soaks go on by themselves, as far as one commit may take them. */
+/** Advances rollouts and judges soaks without any command, as far as one commit allows. */
 export function advance(state: State, nowMs: number, found: LookupCache): Changed {
   state.changes.begin(found);
   state.judge.judgeNext(nowMs, found);

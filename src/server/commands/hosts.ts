@@ -45,7 +45,7 @@ export function addHost(state: State, command: CommandOf<'add_host'>): Outcomes[
   return { host: summarize(host), minted };
 }
 
-/** Changes what rollouts may depend on. */
+/** Changes a host in a way that its rollouts may depend on: they reconsider it before the batch ends. */
 export function changeHost({ fleet, changes }: State, host: LiveHost, fields: Partial<StoredHost>): void {
   host.stored = { ...host.stored, ...fields };
   fleet.changedHosts.add(host.stored.name);
@@ -79,7 +79,7 @@ export function updateHost(state: State, command: CommandOf<'update_host'>): Out
   return { host: summarize(host) };
 }
 
-/** Archiving twice is harmless and logged once. */
+/** Archiving a host again changes nothing and is not logged. */
 export function archiveHost(state: State, command: CommandOf<'archive_host'>): Outcomes['archive_host'] {
   const host = findHost(state.fleet, command.name);
   if (host.stored.status === 'archived') return { host: summarize(host) };

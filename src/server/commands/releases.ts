@@ -4,7 +4,7 @@ import type { Release } from '../../domain/release.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 import type { State } from '../state/state.ts';
 
-/** The same manifest again is the same release: nothing is written. */
+/** A manifest that is already known is the same release: nothing is written. */
 export function addRelease(
   { index, numbers, changes }: State,
   command: CommandOf<'add_release'>,

@@ -2,7 +2,7 @@ import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import type { State } from '../state/state.ts';
 
-/** Marks each chunk, so that every read passes over it from now on, and logs what is lost. */
+/** Marks each chunk as damaged, so that reads skip it from now on, and logs which history is lost. */
 export function reportDamage(
   { fleet, changes }: State,
   command: CommandOf<'report_damage'>,

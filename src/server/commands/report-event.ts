@@ -9,7 +9,7 @@ import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
 import { authorize } from './authorize.ts';
 
-/** Nothing for the next event of an open rollout, but for the telemetry of a soak that is to end. */
+/** The next event of an open rollout needs no lookup, except `converged`, which needs the telemetry of the soak. */
 export function lookupsOfEvent(
   state: State,
   command: CommandOf<'report_event'>,
@@ -45,7 +45,7 @@ function partOf(state: State, rolloutId: string, name: string, found: LookupCach
   return open === undefined ? (found.get(hostLookup(rolloutId, name)) ?? undefined) : open.host(name);
 }
 
-/** One numbered event of one host. Throws `forbidden`, `not_found`, or `conflict` with where the host stands. */
+/** Applies one numbered event of a host. Throws `forbidden`, `not_found`, or `conflict` with the host's current state. */
 export function reportEvent(
   state: State,
   command: CommandOf<'report_event'>,
@@ -74,7 +74,7 @@ function refusal(part: RolloutHost, detail: string): NexusError {
   return new NexusError('conflict', detail, { details: { current_state: part.state, last_event_seq: part.lastSeq } });
 }
 
-/** Throws `conflict` when another event has that number. */
+/** Throws `conflict` when a different event was applied under that number. */
 function isDuplicate(rolloutId: string, part: RolloutHost, numbered: NumberedEvent, found: LookupCache): boolean {
   const { seq, bodyDigest } = numbered;
   const applied = seq > part.lastSeq ? null : found.get(eventLookup(rolloutId, part.name, seq));
@@ -83,7 +83,7 @@ function isDuplicate(rolloutId: string, part: RolloutHost, numbered: NumberedEve
   return seqClass === 'duplicate';
 }
 
-/** The rollout in memory; one that had been put away because nothing was expected of it is taken up again. */
+/** The rollout in memory. A closed one is opened again: an event of one of its hosts has arrived. */
 function openRollout(state: State, rolloutId: string, found: LookupCache): Rollout {
   const known = state.index.rollout(rolloutId);
   if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-/** What a tick writes: as little as possible. A steady one is a single row of numbers. */
+/** Stores ticks with as few writes as possible: a steady tick writes a single row of numbers. */
 import { hash } from 'node:crypto';
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { assertNever, invariant } from '../../domain/errors.ts';
@@ -31,7 +31,7 @@ const NO_LOOKUPS: readonly Lookup[] = [];
 
 type ChangeOf<K extends ContainerChange['kind']> = Extract<ContainerChange, { readonly kind: K }>;
 
-/** Made once for each report, however often a tick is looked at on its way through the writer. */
+/** Computed once for each report: a tick that is not steady is examined several times on its way through the writer. */
 const fingerprints = new WeakMap<ContainerReport, string>();
 
 function fingerprintOf(report: ContainerReport): string {
@@ -42,12 +42,12 @@ function fingerprintOf(report: ContainerReport): string {
   return fingerprint;
 }
 
-/** A tick that is older than the latest came late: it fills history, and shows that the host is alive. */
+/** A tick older than the latest came late: it fills history and shows that the host is alive, but moves no latest values. */
 function isLatest(host: LiveHost, tick: PackedTick): boolean {
   return host.latest === null || tick.recordedAtMs > host.latest.recordedAtMs;
 }
 
-/** Nothing for a tick that is newer than everything and changes no container: the common case costs nothing. */
+/** The common tick, newer than any other and without a change to its containers, needs no lookup. */
 export function lookupsOfTick(state: State, { identity, tick }: CommandOf<'report_tick'>): readonly Lookup[] {
   const host = state.fleet.hostByNumber(identity.hostId);
   const isNew = tick.recordedAtMs > host.newestMs;
@@ -79,7 +79,7 @@ function containerLookup(host: LiveHost, containerId: string) {
   return { kind: 'container', hostId: host.stored.id, containerId } as const;
 }
 
-/** Containers that memory does not know: never reported before, or removed long ago. */
+/** Lookups for containers that are not in memory because they are new or were removed long ago. */
 function unknownOf(host: LiveHost, reports: readonly ContainerReport[]): Lookup[] {
   const unknown = reports.filter(({ containerId }) => !host.containers.has(containerId));
   return unknown.map(({ containerId }) => containerLookup(host, containerId));
@@ -93,7 +93,7 @@ function containerIdOf(change: ContainerChange): string {
   return 'report' in change ? change.report.containerId : change.containerId;
 }
 
-/** Whether a change has to be compared with the stored container. */
+/** Whether the stored container is needed to apply the change. */
 function needsStored(host: LiveHost, change: ContainerChange): boolean {
   if (change.kind === 'appeared' || change.kind === 'changed') return true;
   return lastSeenAtMs(host, knownContainer(host, change.containerId)) === null;
@@ -166,25 +166,25 @@ function storeTick({ changes }: State, host: LiveHost, tick: Omit<StoredTick, 'h
   return write;
 }
 
-/** Whether a tick changes nothing about its host's containers: the same list, and none that has been missing. */
+/** Whether a tick changes nothing about the containers of its host: the list is the same, and none was missing before. */
 function isSteady(host: LiveHost, { containers }: PackedTick): boolean {
   if (containers === null) return true;
   return host.listing?.fingerprint === containers.fingerprint && host.containers.size === containers.count;
 }
 
-/** Whether the numbers of the reported containers are those of the latest list, or none are reported. */
+/** Whether the numbers of the reported containers are already known from the latest list. */
 function idsAreListed(host: LiveHost, { containers }: PackedTick): boolean {
   return containers === null || host.listing?.fingerprint === containers.fingerprint;
 }
 
-/** The numbers of the reported containers, in their order; null when the tick says nothing of them. */
+/** The numbers of the reported containers, in the order of the report; null when the tick has no container list. */
 function idsOf(state: State, host: LiveHost, tick: ReportedTick, found: LookupCache): readonly number[] | null {
   if (tick.containers === null) return null;
   if (host.listing?.fingerprint === tick.containers.fingerprint) return host.listing.ids;
   return tick.reports().map((report) => numberOf(state, host, report, tick.recordedAtMs, found));
 }
 
-/** The number of a reported container; one that only history knows is entered as removed. */
+/** The number of a reported container. A new container in a late tick is stored as already removed. */
 function numberOf(
   state: State,
   host: LiveHost,
@@ -214,7 +214,7 @@ function numberOf(
   return id;
 }
 
-/** Keeps a token's last use: in the tick itself where that is the host's latest, else for the next sweep to write. */
+/** Notes when a token was last used: the host's latest tick records that by itself; for others the next sweep does. */
 function noteUse({ fleet, changes }: State, host: LiveHost, number: number, nowMs: number, inTick: boolean): void {
   const token = fleet.tokenByNumber(number);
   invariant(token !== undefined, 'the token is known');
@@ -291,11 +291,11 @@ function applyChange(
 
 function knownContainer(host: LiveHost, containerId: string): KnownContainer {
   const known = host.containers.get(containerId);
-  invariant(known !== undefined, 'a change is about a known container');
+  invariant(known !== undefined, 'a change must concern a known container');
   return known;
 }
 
-/** New on this host, or back after it had been removed. */
+/** Adds a container that is new on this host, or restores one that had been removed. */
 function appear(
   state: State,
   host: LiveHost,
@@ -324,7 +324,7 @@ function alter(
   const { containerId, identity } = report;
   const { id } = knownContainer(host, containerId);
   const before = found.get(containerLookup(host, containerId));
-  invariant(before !== null, 'a container that is known is stored');
+  invariant(before !== null, 'a known container must be stored');
   const container = { id, ...rowOf(host, report, tick, { fingerprint, unhealthy }) };
   state.changes.write({ kind: 'save_container', container });
   host.containers.set(containerId, { id, fingerprint, unhealthy, absence: null });

@@ -11,7 +11,7 @@ import type { State } from '../state/state.ts';
 import { findHost } from './find-host.ts';
 import { findRelease } from './releases.ts';
 
-/** The hosts that are meant, in a stable order. Throws `not_found` for a name that is none, `invalid` for nobody. */
+/** The hosts that the request selects, in a stable order. Throws `not_found` for an unknown name, `invalid` for no host. */
 function chooseHosts(state: State, request: RolloutRequest): string[] {
   if ('names' in request.hosts) {
     for (const name of request.hosts.names) {
@@ -38,7 +38,7 @@ function chooseHosts(state: State, request: RolloutRequest): string[] {
   return names.sort();
 }
 
-/** What the request comes to. Changes nothing. */
+/** Turns a request into the plan of a rollout. Changes nothing. */
 export function planRollout(state: State, request: RolloutRequest, idSeed: number, nowMs: number): RolloutPlan {
   const release = findRelease(state.index, request.release);
   const laidOut = layOutWaves(request.waves, chooseHosts(state, request));
@@ -61,7 +61,7 @@ export function createRollout(state: State, command: CommandOf<'create_rollout'>
   return { id: asked.id };
 }
 
-/** The rollout in memory, or else from its rows, which `read` gets. Throws `not_found`. */
+/** The rollout in memory, or one restored from the rows that `read` returns. Throws `not_found`. */
 export function findRollout(
   { index }: State,
   id: string,
@@ -74,7 +74,7 @@ export function findRollout(
   throw new NexusError('not_found', `there is no rollout '${id}': 'nexus rollout list' lists those there are`);
 }
 
-/** Nothing for an open rollout. */
+/** An open rollout needs no lookup. */
 export function lookupsOfSteering({ index }: State, { id: rolloutId }: CommandOf<'steer_rollout'>): readonly Lookup[] {
   return index.rollout(rolloutId) === undefined ? [{ kind: 'rollout', rolloutId }] : [];
 }
@@ -97,8 +97,8 @@ export function steerRollout(
 }
 
 /**
- * Back to what each touched host ran before, as rollouts of their own: one for every release that has to come back, in
- * one wave. A host that ran nothing before has nothing to go back to, and keeps what it has.
+ * Plans the rollouts that bring back what each touched host ran before: one for each earlier release, in a single wave.
+ * A host that ran nothing before keeps what it has.
  */
 function planRollbacks(state: State, rollout: Rollout, { idSeed, nowMs }: CommandOf<'steer_rollout'>): RolloutPlan[] {
   const byRelease = new Map<string, string[]>();

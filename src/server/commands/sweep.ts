@@ -1,4 +1,4 @@
-/** What time alone brings about: silent hosts, token uses to keep. History ages in compactor.ts. */
+/** Changes that time alone causes: hosts go silent, uses of tokens are stored. (Ageing of history: compactor.ts.) */
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import type { Lookup } from '../../domain/lookups.ts';
 import { hasGoneSilent } from '../../telemetry/host-status.ts';
@@ -15,7 +15,7 @@ function isSilent({ listeningSinceMs }: State, { stored, lastSeenAtMs }: LiveHos
   return hasGoneSilent({ status, offlineAfterSeconds, lastSeenAtMs }, listeningSinceMs, nowMs);
 }
 
-/** Whether a sweep would change anything: an idle server commits nothing. */
+/** Whether a sweep would change anything. An idle server therefore commits nothing. */
 export function isSweepDue(state: State, nowMs: number): boolean {
   const { fleet, driver, judge } = state;
   if (fleet.usesToKeep.size > 0 && nowMs - fleet.usesKeptAtMs >= USES_KEPT_EVERY_MS) return true;
@@ -23,7 +23,7 @@ export function isSweepDue(state: State, nowMs: number): boolean {
   return driver.isDue(nowMs) || judge.isDue(nowMs);
 }
 
-/** What the soaks that a sweep has judged must find. */
+/** The lookups of the soaks that the sweep queues for judgement. */
 export function lookupsOfSweep({ judge }: State, { nowMs }: CommandOf<'sweep'>, found: LookupCache): readonly Lookup[] {
   return judge.lookupsOfRound(nowMs, found);
 }

@@ -18,13 +18,13 @@ interface NewToken {
   readonly entropy: Uint8Array;
 }
 
-/** A token as it may be shown: without its digest. */
+/** The token without its digest, as it may be shown. */
 export function describeToken(stored: StoredToken): Token {
   const { digest: _digest, number: _number, ...token } = stored;
   return token;
 }
 
-/** Makes a token; the plaintext exists in the answer only. */
+/** Adds a token. Its plaintext exists only in the answer. */
 function addToken(state: State, request: NewToken, nowMs: number): MintedToken {
   const { entropy, ...fields } = request;
   const { id, plaintext } = mintToken(request.kind, entropy);
@@ -42,7 +42,7 @@ function addToken(state: State, request: NewToken, nowMs: number): MintedToken {
   return { token: describeToken(token), plaintext };
 }
 
-/** The next request with it is refused. */
+/** Revokes a token: the next request with it is refused. */
 export function revoke({ fleet, changes }: State, token: StoredToken, nowMs: number): StoredToken {
   const revoked = { ...token, revokedAtMs: nowMs };
   fleet.putToken(revoked);
@@ -50,7 +50,7 @@ export function revoke({ fleet, changes }: State, token: StoredToken, nowMs: num
   return revoked;
 }
 
-/** Stores what has changed of a token. */
+/** Stores the fields of a token that can change. */
 export function saveToken(changes: Changes, { number, lastUsedAtMs, revokedAtMs }: Readonly<StoredToken>): void {
   changes.write({ kind: 'save_token', number, lastUsedAtMs, revokedAtMs });
 }
@@ -72,7 +72,7 @@ function logToken(state: State, kind: NewLogEvent['kind'], token: Token, nowMs: 
   });
 }
 
-/** Makes a token and logs that there is one more. */
+/** Adds a token and logs it. */
 export function issueToken(state: State, request: NewToken, nowMs: number): MintedToken {
   const minted = addToken(state, request, nowMs);
   logToken(state, 'token_created', minted.token, nowMs);
@@ -123,7 +123,7 @@ export function rotateToken(state: State, command: CommandOf<'rotate_token'>): O
   }
   revoke(state, old, command.nowMs);
   const { kind, hostId, scope, name } = old;
-  // A token of 90 days is followed by another of 90 days, not by one that ends with the old one.
+  // The new token lives as long as the old one was meant to: 90 days again, not the rest of its 90 days.
   const expiresAtMs = old.expiresAtMs === null ? null : command.nowMs + (old.expiresAtMs - old.createdAtMs);
   const { entropy } = command;
   const minted = addToken(state, { kind, hostId, scope, name, expiresAtMs, entropy }, command.nowMs);
@@ -131,7 +131,7 @@ export function rotateToken(state: State, command: CommandOf<'rotate_token'>): O
   return minted;
 }
 
-/** Revoking twice is harmless and logged once. */
+/** Revoking a token again changes nothing and is not logged. */
 export function revokeToken(state: State, command: CommandOf<'revoke_token'>): Outcomes['revoke_token'] {
   const token = findToken(state.fleet, command.id);
   if (token.revokedAtMs !== null) return describeToken(token);

@@ -1,6 +1,6 @@
 /**
  * The feed of committed entries. The writer announces what each commit has added; the newest entries are kept in memory,
- * so that readers who keep up cost the store nothing, and whoever has fallen behind reads pages of the log.
+ * so that a reader that keeps up costs the store nothing. A reader that has fallen behind reads pages of the log.
  *
  *     commit ─► writer ─► recent entries ─► cursor ─► stream, watch, …
  *                              log page ───────┘   (a reader that is behind)

@@ -1,13 +1,12 @@
 /**
- * Ages history in the background: rows of ticks become chunks and roll-ups, roll-ups become coarser ones, and what is
- * past its time is deleted.
+ * Ages history in the background: rows of ticks become chunks and roll-ups, roll-ups become coarser, and whatever is
+ * past its retention is deleted.
  *
  *     rows ──2 h span closed──► raw chunk + 1m chunk ──day closed──► 10m chunk ──week closed──► 1h chunk
  *
- * The work is a generator that can be left at any of its yields, a few hundred microseconds apart, while posts go on.
- * Each step ends in one transaction, so that whatever interrupts it undoes it whole. A tick that comes late for a span
- * that is compacted already lies as a row until the span is compacted again with it; the roll-ups above are deleted
- * with that and made anew.
+ * The work is a generator that yields every few hundred microseconds, so that posts can be served in between. Each step
+ * ends in one commit: an interrupted step leaves nothing behind. A tick that arrives after its span was compacted stays a
+ * row until the span is compacted again; that also deletes the roll-ups above it, which are then made again.
  */
 import { type Retention, TIERS, type Tier } from '../../domain/history.ts';
 import type { HistoryChange, HistoryStore } from '../../domain/history-store.ts';
@@ -29,9 +28,9 @@ import type { LiveHost } from '../state/fleet.ts';
 import type { Attached } from '../state/state.ts';
 import type { DamagedChunks } from './damaged-chunks.ts';
 
-/** A host at which nothing was left to do is looked at again after this long. */
+/** A host with nothing left to do is visited again after this time. */
 const REST_MS = 300_000;
-/** Chunks deleted in one transaction. */
+/** Chunks deleted in one commit. */
 const MAX_DELETIONS = 64;
 /** Rows turned into columns between two yields. */
 const ROWS_PER_PIECE = 8;
@@ -44,7 +43,7 @@ export class Compactor {
   readonly #retention: Retention;
   readonly #damage: DamagedChunks;
   readonly #dueAtMs = new Map<number, number>();
-  /** What has been done since the start. */
+  /** Since the start. */
   readonly figures = { ticks: 0, chunks: 0, deletions: 0 };
 
   constructor(retention: Retention, damage: DamagedChunks) {
@@ -52,7 +51,7 @@ export class Compactor {
     this.#damage = damage;
   }
 
-  /** One round over the hosts that are due; returns whether anything was done. */
+  /** Visits each host that is due once. Returns whether there was work to do. */
   *round({ store: { history }, state }: Attached, nowMs: number): Work {
     let isBusy = false;
     for (const host of state.fleet.hosts()) {
@@ -66,7 +65,7 @@ export class Compactor {
     return isBusy;
   }
 
-  /** The most urgent step for a host; false when there is none. */
+  /** Does the most urgent step for a host. Returns false when there is none. */
   *#visit(store: HistoryStore, host: LiveHost, nowMs: number): Work {
     const closedMs = startOfSpan(nowMs - ROWS_KEPT_MS, CELL_MS);
     const oldestMs = this.#oldestRow(store, host, closedMs, nowMs);
@@ -76,7 +75,7 @@ export class Compactor {
     return this.#expire(store, host, nowMs);
   }
 
-  /** The host's latest ticks stay rows; once history has taken them in they are no work. */
+  /** The oldest row that is still to be compacted. The host's latest ticks stay rows, even when a chunk holds them. */
   #oldestRow(store: HistoryStore, host: LiveHost, beforeMs: number, nowMs: number): number | null {
     for (const atMs of store.ticks.oldestRows(host.stored.id, beforeMs, 3)) {
       if (!isKept(host, atMs) || !this.#isTakenIn(store, host.stored.id, atMs, nowMs)) return atMs;
@@ -85,8 +84,8 @@ export class Compactor {
   }
 
   /**
-   * Whether history has taken a tick in already, or has no place for it any more. A row may outlive its chunk where it
-   * was its host's latest; once the chunk's instants are gone, a roll-up over it says that it has been taken in.
+   * Whether a chunk or roll-up already contains the tick, or the tick is older than anything that is kept. The row of a
+   * host's latest tick can outlive its raw chunk; then a roll-up over it shows that it was compacted.
    */
   #isTakenIn(store: HistoryStore, hostId: number, atMs: number, nowMs: number): boolean {
     const held = this.#damage.attempt(hostId, 'raw', startOfSpan(atMs, CELL_MS), () => {
@@ -118,9 +117,9 @@ export class Compactor {
       const stored = yield* this.#readRolled(store, hostId, '1m', startMs);
       if (stored !== null) minutes = mergeRolled(stored, minutes);
     }
-    // A damaged chunk is marked first, so that what is written over it now is not marked in its place.
+    // The damaged chunk must be marked before it is replaced, or the mark would hit its replacement.
     if (!this.#damage.isEmpty) return true;
-    // Counted from when it came: what an agent kept for days while it was cut off is not lost with the next slice.
+    // Retention counts from arrival: ticks that an agent kept for days while offline are not deleted right away.
     const receivedMs = Math.max(known.receivedMs, ...fresh.map((row) => row.receivedAtMs));
     const isInTime = this.#retention.raw > 0 && Math.max(startMs + CELL_MS, receivedMs) > nowMs - this.#retention.raw;
     const values = isInTime ? store.seal(yield* encodeTicks(block)) : null;
@@ -143,7 +142,7 @@ export class Compactor {
     return true;
   }
 
-  /** What the span's raw chunk holds; `block` is null where there is none, or only its instants are left. */
+  /** The contents of the span's raw chunk. `block` is null when there is no chunk or only its instants are left. */
   *#readTicks(
     store: HistoryStore,
     hostId: number,
@@ -171,7 +170,7 @@ export class Compactor {
     return block ?? null;
   }
 
-  /** Makes the first coarse chunk that is missing over a span that is closed. */
+  /** Makes the first coarse chunk that is missing over a closed span. */
   *#rollUp(store: HistoryStore, host: LiveHost, fine: Tier, coarse: Tier, closedMs: number): Work {
     if (!isWanted(coarse, this.#retention)) return false;
     const hostId = host.stored.id;
@@ -184,7 +183,7 @@ export class Compactor {
       const block = yield* this.#readRolled(store, hostId, fine, chunk.startMs);
       if (block !== null) blocks.push(block);
     }
-    // Those that are damaged are marked first, and are not found again.
+    // Damaged chunks are marked first; the next visit does not find them again.
     if (!this.#damage.isEmpty || blocks.length === 0) return !this.#damage.isEmpty;
     const builder = new RollUpBuilder(
       stepMs,
@@ -204,7 +203,7 @@ export class Compactor {
     const hostId = host.stored.id;
     const retention = this.#retention;
     const { chunks } = store;
-    /** Chunks that start before this are past their time as a whole. */
+    /** Chunks that start before this lie completely outside their retention. */
     const endOf = (tier: Tier, kept = keptMs(tier, retention)) => nowMs - kept - shapeOf(tier).spanMs;
     const receivedEndMs = nowMs - retention.raw;
     const instantsEndMs = endOf('raw', Math.max(retention.raw, INSTANTS_KEPT_MS));
@@ -239,7 +238,7 @@ export class Compactor {
   }
 }
 
-/** Rows that a restart reads the host's state from. */
+/** Whether the row is one of those that the host's state is loaded from. */
 function isKept(host: LiveHost, atMs: number): boolean {
   return host.latest?.recordedAtMs === atMs || host.latestWithContainers?.recordedAtMs === atMs;
 }
@@ -248,13 +247,13 @@ function unite(a: readonly number[], b: readonly number[]): number[] {
   return [...new Set([...a, ...b])].sort((one, other) => one - other);
 }
 
-/** Of the rows of ticks that history has taken in. */
+/** Removes the rows of compacted ticks. */
 function removals(host: LiveHost, rows: readonly StoredTick[]): HistoryChange[] {
   const removable = rows.filter(({ recordedAtMs }) => !isKept(host, recordedAtMs));
   return removable.map(({ hostId, recordedAtMs }) => ({ kind: 'remove_row', hostId, recordedAtMs }));
 }
 
-/** The chunk's ticks and the rows that it does not hold yet, as columns. */
+/** The ticks of the chunk together with the rows that it does not hold yet, as columns. */
 function* joinTicks(known: TickBlock | null, fresh: readonly StoredTick[]): Generator<void, TickBlock> {
   const times = unite(
     known?.times ?? [],

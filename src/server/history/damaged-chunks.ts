@@ -1,6 +1,6 @@
 /**
- * Chunks of history that turned out to be damaged. Reads find them, and may not write: they are noted here, and
- * reported to the writer before history is aged any further. A marked chunk is passed over, the rest stays readable.
+ * Damaged chunks of history. Reads find them but cannot write, so they are noted here and reported to the writer before
+ * history is aged any further. Once a chunk is marked as damaged, reads skip it and the rest stays readable.
  */
 import type { DamagedChunk } from '../../domain/command.ts';
 import type { Tier } from '../../domain/history.ts';
@@ -9,7 +9,7 @@ import { ChunkDamaged } from '../../history/chunk-damaged.ts';
 export class DamagedChunks {
   readonly #noted = new Map<string, DamagedChunk>();
 
-  /** The result of `read`, or undefined when the chunk is damaged, which is noted then. */
+  /** Returns the result of `read`. Notes the chunk and returns undefined when it is damaged. */
   attempt<T>(hostId: number, tier: Tier, startMs: number, read: () => T): T | undefined {
     try {
       return read();
@@ -20,7 +20,7 @@ export class DamagedChunks {
     }
   }
 
-  /** As {@link attempt}, for a read that can be left at its yields. */
+  /** As {@link attempt}, for a read that yields. */
   *attemptInPieces<T>(
     hostId: number,
     tier: Tier,
@@ -44,12 +44,12 @@ export class DamagedChunks {
     return this.#noted.size === 0;
   }
 
-  /** Those that were noted and not reported yet. */
+  /** Chunks that were noted and are not forgotten yet. */
   noted(): DamagedChunk[] {
     return [...this.#noted.values()];
   }
 
-  /** Forgets what has been marked in the store, which no read finds any more. */
+  /** Forgets chunks that are marked in the store: no read finds them again. */
   forget(chunks: readonly DamagedChunk[]): void {
     for (const { hostId, tier, startMs } of chunks) this.#noted.delete(keyOf(hostId, tier, startMs));
   }

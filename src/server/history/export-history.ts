@@ -1,4 +1,4 @@
-/** A host's history as rows to export, out of a directory that a server may be writing to. */
+/** The history of hosts as rows for an export, read from a data directory that a server may be writing to. */
 import { NexusError } from '../../domain/errors.ts';
 import type { StoredHost, StoredTick } from '../../domain/records.ts';
 import type { HistoryReader } from '../../domain/store.ts';
@@ -10,11 +10,11 @@ import { DamagedChunks } from './damaged-chunks.ts';
 import { readHistory } from './read-history.ts';
 
 export interface ExportRequest {
-  /** Names; empty: every host. */
+  /** Names of hosts. Empty: every host. */
   readonly hosts: readonly string[];
   readonly fromMs: number;
   readonly toMs: number;
-  /** Null: every sample that is still kept. */
+  /** Null: every sample that is kept. */
   readonly stepMs: number | null;
 }
 
@@ -49,7 +49,7 @@ export class HistoryExport {
     return [...this.#hosts.keys()].sort();
   }
 
-  /** Chunks that could not be read so far. */
+  /** Number of damaged chunks so far. */
   get damaged(): number {
     return this.#damage.count;
   }
@@ -72,7 +72,7 @@ export class HistoryExport {
     }
   }
 
-  /** One cell of time after the other, each as it is at one moment: the compactor may be at work. */
+  /** Reads cell by cell, each in one consistent view: the compactor may be running. */
   *#samples(host: StoredHost): Generator<ExportedRow> {
     const { ticks, chunks } = this.#reader.history;
     const { fromMs, toMs } = this.#request;

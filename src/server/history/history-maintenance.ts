@@ -1,4 +1,4 @@
-/** Drives the compactor in pieces, reports damaged chunks, and gives space back; never fails its caller. */
+/** Runs the compactor in pieces, reports damaged chunks and reclaims space. Its failures never reach the caller. */
 import { messageOf, NexusError } from '../../domain/errors.ts';
 import type { CompactionFigures } from '../../domain/figures.ts';
 import { DEFAULT_RETENTION, type Retention } from '../../domain/history.ts';
@@ -10,7 +10,7 @@ import type { Writer } from '../writer.ts';
 import { Compactor } from './compactor.ts';
 import { DamagedChunks } from './damaged-chunks.ts';
 
-/** After a failure (a full disk, a lock, a defect) compaction rests this long: posts show by themselves what is wrong. */
+/** Compaction pauses for this time after a failure (a full disk, a lock, a defect); posts report such failures anyway. */
 const REST_AFTER_FAILURE_MS = 30_000;
 
 export class HistoryMaintenance {
@@ -37,7 +37,7 @@ export class HistoryMaintenance {
     return { ...this.#compactor.figures, seconds: this.#workedMs / 1000, failures: this.#failures };
   }
 
-  /** Works until `isOver` or until nothing is left to do now; returns whether something is. */
+  /** Works until `isOver` returns true or nothing is left to do. Returns whether there is more to do now. */
   work(isOver: () => boolean): boolean {
     const attached = this.#writer.atRest();
     const startedAtMs = this.#runtime.monotonicMs();
@@ -50,7 +50,7 @@ export class HistoryMaintenance {
       this.#restUntilMs = startedAtMs + REST_AFTER_FAILURE_MS;
       const isDefect = error instanceof Error && !(error instanceof NexusError);
       const fields = { reason: messageOf(error), ...(isDefect ? { stack: error.stack } : {}) };
-      this.#log.warn(fields, 'history could not be compacted: nothing is lost, it is tried again');
+      this.#log.warn(fields, 'history could not be compacted: nothing is lost, and it is tried again');
       return false;
     } finally {
       this.#workedMs += this.#runtime.monotonicMs() - startedAtMs;
@@ -59,11 +59,11 @@ export class HistoryMaintenance {
 
   #work(attached: Attached, isOver: () => boolean): boolean {
     const { state, store } = attached;
-    // What was read of a state that has been dropped since is stale.
+    // A round that began on a discarded state holds stale data.
     if (this.#round?.of !== state)
       this.#round = { of: state, work: this.#compactor.round(attached, this.#runtime.nowMs()) };
     for (;;) {
-      // Marked before anything is written in its place.
+      // A damaged chunk must be marked before anything replaces it.
       if (!this.damage.isEmpty) {
         this.#report();
         return true;

@@ -1,9 +1,9 @@
 /**
- * Answers out of history: which tier is read for which stretch of time, rows and late ticks among it.
+ * Reads history: decides which tier answers for which stretch of time, and merges rows and late ticks into it.
  *
- * Time is cut into cells of two hours, the span of the finest chunks. For each cell the first tier that has a chunk
- * over it is read: the coarsest that makes up the wanted steps exactly, then finer ones (what is not rolled up yet),
- * then coarser ones (what is kept no finer any more).
+ * Time is divided into cells of two hours, the span of the finest chunks. Each cell is read from the first tier that has
+ * a chunk over it: the coarsest tier that divides the requested steps, then finer ones (not rolled up yet), then coarser
+ * ones (no longer kept any finer).
  */
 import { NexusError } from '../../domain/errors.ts';
 import { TIERS, type Tier } from '../../domain/history.ts';
@@ -17,16 +17,16 @@ import type { DamagedChunks } from './damaged-chunks.ts';
 
 export interface SeriesRequest<N extends string> {
   readonly hostId: number;
-  /** The store's number of a container, or 0 for the host itself. */
+  /** The number of a container, or 0 for the host itself. */
   readonly seriesId: number;
   readonly names: readonly N[];
-  /** A row's values of the series; undefined where the tick did not report it. */
+  /** Reads the values of the series from a tick; undefined when the tick does not report it. */
   readonly read: (tick: StoredTick) => Record<N, number | null> | undefined;
 }
 
 interface Stretch {
   readonly tier: Tier;
-  /** Of the chunk. */
+  /** Start of the chunk. */
   readonly startMs: number;
   readonly fromMs: number;
   /** Not included. */
@@ -39,7 +39,7 @@ interface LoadedStretch extends Stretch {
 
 const keyOf = (tier: Tier, startMs: number): string => `${tier} ${startMs}`;
 
-/** Which chunk each stretch is read from, in time order; `damaged` chunks are passed over. */
+/** The chunk that each stretch is read from, in time order. Skips the chunks in `damaged`. */
 function planStretches(
   history: HistoryReads,
   hostId: number,
@@ -78,7 +78,7 @@ function loadPiece(history: HistoryReads, hostId: number, seriesId: number, { ti
   return series === undefined ? null : { kind: 'rolled', times, series };
 }
 
-/** Plans again without every chunk that turns out to be damaged: another tier may hold the same time. */
+/** Loads the stretches. When a chunk is damaged, plans again without it: another tier may cover the same time. */
 function loadStretches(
   history: HistoryReads,
   damage: DamagedChunks,
@@ -106,7 +106,7 @@ function loadStretches(
   }
 }
 
-/** Collects points and refuses to hold more than were allowed. */
+/** Collects points. Throws `invalid` beyond the allowed number. */
 class PointList<N extends string> {
   readonly points: Array<StepPoint<N>> = [];
   readonly #max: number;
@@ -119,14 +119,14 @@ class PointList<N extends string> {
     if (this.points.length >= this.#max) {
       throw new NexusError(
         'invalid',
-        `that span holds more than ${this.#max} points: shorten it with from and to, or ask with a larger step_seconds`,
+        `that span has more than ${this.#max} points: shorten it with from and to, or use a larger step_seconds`,
       );
     }
     this.points.push(point);
   }
 }
 
-/** Throws `invalid` when there would be more points than allowed. */
+/** Throws `invalid` when the request has more points than allowed. */
 export function readHistory<N extends string>(
   history: HistoryReads,
   damage: DamagedChunks,
@@ -156,7 +156,7 @@ export function readHistory<N extends string>(
     for (const { tier, piece, ...stretch } of stretches) {
       const shape = shapeOf(tier);
       for (const [index, time] of piece.times.entries()) {
-        // A point that began before the span is asked for reaches into it.
+        // A point that begins before the requested span can reach into it.
         if (time < stretch.fromMs || time >= stretch.toMs) continue;
         if (time + Math.max(shape.stepMs - 1, 0) < fromMs || time > toMs) continue;
         if (piece.series.present[index] !== 1) continue;

@@ -30,7 +30,7 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** Answers from memory and store, once what was read is committed. */
+/** Answers from memory and the store; every answer leaves only after what was read is committed. */
 export class CommittedFleetQueries implements FleetQueries {
   readonly #writer: Writer;
   readonly #maintenance: HistoryMaintenance;
@@ -143,7 +143,7 @@ function containerNumber(store: Store, host: LiveHost, containerId: string): num
   throw new NexusError('not_found', `host '${name}' has never reported a container '${containerId}'`);
 }
 
-/** The latest numbers of each container, by the store's number. */
+/** The latest metrics of each container, by its number. */
 function latestMetrics(host: LiveHost): Map<number, ContainerNumbers> {
   const tick = host.latestWithContainers;
   const containers = tick === null ? null : decodeSample(tick.sample).containers;

@@ -1,4 +1,4 @@
-/** What an operator should know of a host before a rollout comes to it. */
+/** Checks a host before a rollout reaches it: what would hold it back, and what an operator should know. */
 
 import type { RolloutPlan } from '../../domain/rollout.ts';
 import type { PreflightFinding } from '../../domain/rollout-queries.ts';
@@ -11,9 +11,9 @@ import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import type { LiveHost } from '../state/fleet.ts';
 import type { Attached } from '../state/state.ts';
 
-/** Less free than this is hardly enough to pull images. */
+/** Less free space than this is hardly enough to pull images. */
 const LOW_DISK_GB = 2;
-/** These gates pass by themselves once the rollout runs: they are no news about the host. */
+/** Gates that open by themselves while the rollout runs: they say nothing about the host. */
 const EXPECTED_GATES: ReadonlySet<Hold['gate']> = new Set(['wave', 'max_in_flight', 'ordering']);
 
 /** `superseded`: rollouts that will have ended by then. One context, of the rollout as it would begin, serves all hosts. */

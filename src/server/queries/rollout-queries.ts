@@ -37,7 +37,7 @@ function addUp(waves: readonly WaveCounts[]): WaveCounts {
   return sums;
 }
 
-/** Answers from memory and store, once what was read is committed. */
+/** Answers from memory and the store; every answer leaves only after what was read is committed. */
 export class CommittedRolloutQueries implements RolloutQueries {
   readonly #writer: Writer;
 

@@ -7,7 +7,7 @@ import type { Writer } from '../writer.ts';
 import { findDispatch, findParts } from './find-dispatch.ts';
 import { WaitingPolls } from './waiting-polls.ts';
 
-/** Answers agents that ask what they are to do, at once or when there is something. */
+/** Answers the polls of agents: at once when there is a dispatch, otherwise when one comes up. */
 export class HostDispatches implements Dispatches {
   readonly #writer: Writer;
   readonly #polls: WaitingPolls;
@@ -35,7 +35,7 @@ export class HostDispatches implements Dispatches {
         }
       };
       if (waitMs === 0 || this.#isStopping || this.#hasAnswer(identity)) return answer();
-      // Before anything is waited for: a commit that is under way must not end unnoticed.
+      // Registered before any wait, so that the poll is woken even by the commit under way.
       onWaiting(this.#polls.wait(identity.hostId, waitMs, answer));
     });
   }
@@ -44,7 +44,7 @@ export class HostDispatches implements Dispatches {
     try {
       return dispatchFor(this.#writer.attached().state, identity) !== null;
     } catch {
-      // A refusal is an answer as well.
+      // A refusal is an answer, too.
       return true;
     }
   }
@@ -60,7 +60,7 @@ export class HostDispatches implements Dispatches {
     return this.#polls.count;
   }
 
-  /** Answers the polls that wait, and lets no other wait: the server is about to close. */
+  /** Answers all waiting polls and lets no other wait: the server is closing. */
   endPolls(): void {
     this.#isStopping = true;
     this.#polls.wakeAll();

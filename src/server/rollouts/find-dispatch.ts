@@ -1,10 +1,10 @@
-/** What a host's agent is to be told. */
+/** Finds what the agent of a host is to do. */
 import type { AgentRollout, Dispatch } from '../../domain/dispatch.ts';
 import { isOffered } from '../../rollout/host-bucket.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 
-/** The offer that is out, or the verdict that its soaking release is to be failed; null: nothing. */
+/** The open offer, or the verdict that the soaking release has regressed and is to be failed. Null: nothing to do. */
 export function findDispatch(index: RolloutIndex, name: string): Dispatch | null {
   for (const rollout of index.rolloutsOfHost(name)) {
     const dispatch = dispatchOf(rollout, name);
@@ -23,7 +23,7 @@ function dispatchOf(rollout: Rollout, name: string): Dispatch | null {
   return { rolloutId, stack, release, soakSeconds: policy.soakSeconds, epoch: host.epoch, regressed };
 }
 
-/** The host's part in every rollout that it has been dispatched in and that expects something of it. */
+/** The host's part in every rollout that was dispatched to it and expects something from it. */
 export function findParts(index: RolloutIndex, name: string): AgentRollout[] {
   return index.expecting(name).flatMap((rollout) => {
     const host = rollout.host(name);

@@ -1,6 +1,6 @@
 /**
- * Applies the entries of rollouts (log, rows and memory together) and lets them go on by themselves as far as they can.
- * What is decided lies in `src/rollout`; here is only where it is put.
+ * Applies the entries of rollouts to memory, log and rows, and advances rollouts as far as they can go by themselves.
+ * `src/rollout` makes the decisions; this file only carries them out.
  */
 import { invariant } from '../../domain/errors.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
@@ -20,17 +20,17 @@ import type { Fleet } from '../state/fleet.ts';
 import type { Numbers } from '../state/numbers.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 
-/** A rollout that still has entries to apply after this many rounds is caught in a defect. */
+/** A rollout that still produces entries after this many rounds must be stuck in a defect. */
 const MAX_ROUNDS = 1000;
 /**
- * Hosts that the gates are asked about for one commit. A wave of thousands is dispatched over many commits, so that an
- * event that comes meanwhile waits for some dozens of hosts and not for all.
+ * Hosts that the gates are asked about in one commit. A wave of thousands is dispatched over many commits, so that an
+ * event that arrives meanwhile waits for some dozens of hosts and not for all of them.
  */
 const MAX_ASKED = 64;
 
-/** Rows of one rollout that have changed and are not written yet. */
+/** Rows of one rollout that have changed since they were last written. */
 interface Unsaved {
-  /** As it is stored. */
+  /** The stored progress. */
   readonly progress: RolloutProgress;
   readonly hosts: Set<string>;
 }
@@ -55,7 +55,7 @@ export class RolloutDriver {
   readonly #index: RolloutIndex;
   readonly #pending = new Map<Rollout, PendingHosts>();
   readonly #dirty = new Set<Rollout>();
-  /** Written at the end of a batch: a row that changed many times is written once. */
+  /** Written at the end of the batch, so that a row that changes many times is written once. */
   readonly #unsaved = new Map<Rollout, Unsaved>();
 
   constructor(fleet: Fleet, index: RolloutIndex, numbers: Numbers, changes: Changes) {
@@ -67,13 +67,13 @@ export class RolloutDriver {
     for (const rollout of index.rollouts()) this.open(rollout);
   }
 
-  /** Takes a rollout up: it is planned at the end of this batch, or of the next one. */
+  /** Starts driving a rollout. It is first planned at the end of the batch. */
   open(rollout: Rollout): void {
     this.#pending.set(rollout, new PendingHosts(rollout));
     this.#dirty.add(rollout);
   }
 
-  /** Ends the open rollouts that the new one replaces, and begins it. */
+  /** Supersedes the open rollouts that the new one replaces, and creates it. */
   create(asked: RolloutPlan, nowMs: number): void {
     for (const other of findSuperseded(asked, this.#index.rollouts())) {
       this.apply(other, { kind: 'rollout_superseded', by: asked.id }, nowMs);
@@ -89,7 +89,7 @@ export class RolloutDriver {
     this.open(rollout);
   }
 
-  /** Takes one entry: into the log, into memory and, at the end of the batch, into the rows that it changes. */
+  /** Applies one entry to memory and the log; the changed rows are written at the end of the batch. */
   apply(rollout: Rollout, entry: LaterEntry, nowMs: number): void {
     const { id, stack } = rollout.plan;
     const unsaved = this.#unsavedOf(rollout);
@@ -170,7 +170,7 @@ export class RolloutDriver {
     this.touchStack(stack);
   }
 
-  /** The rollout holds the stack on this host no longer: another one may have waited for that. */
+  /** The rollout no longer occupies the stack on this host: other rollouts that wait for it are planned again. */
   #freeStack(rollout: Rollout, name: string): void {
     for (const other of this.#index.rolloutsOfHost(name)) {
       if (other === rollout || other.plan.stack !== rollout.plan.stack) continue;
@@ -179,17 +179,17 @@ export class RolloutDriver {
     }
   }
 
-  /** Something changed that every rollout of the stack may depend on. */
+  /** Plans every rollout of the stack again, because something changed that all of them may depend on. */
   touchStack(stack: string): void {
     for (const rollout of this.#index.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
   }
 
-  /** Whether the last batch left more to do than one may. */
+  /** Whether the last batch left work for the next one. */
   get hasMore(): boolean {
     return this.#dirty.size > 0;
   }
 
-  /** Whether the time alone gives some rollout something to do, or it has not been planned yet. */
+  /** Whether some rollout has something to do because time has passed, or has not been planned yet. */
   isDue(nowMs: number): boolean {
     if (this.hasMore) return true;
     for (const pending of this.#pending.values()) {
@@ -200,8 +200,8 @@ export class RolloutDriver {
   }
 
   /**
-   * Lets every rollout that something happened to go on until nothing follows by itself, or as far as one batch may take
-   * it, and writes the rows. The cost is that of what changed.
+   * Advances every rollout that something has happened to until nothing more follows, or as far as one batch allows, and
+   * writes the changed rows. The cost depends on what changed, not on the size of the fleet.
    */
   advance(nowMs: number): void {
     for (const [rollout, pending] of this.#pending) {
@@ -211,7 +211,7 @@ export class RolloutDriver {
     this.#reconsiderChangedHosts(nowMs);
     let left = MAX_ASKED;
     for (let round = 0; this.#dirty.size > 0 && left > 0; round += 1) {
-      invariant(round < MAX_ROUNDS, 'rollouts run out of entries');
+      invariant(round < MAX_ROUNDS, 'a rollout must run out of entries');
       for (const rollout of [...this.#dirty]) {
         if (left <= 0) break;
         this.#dirty.delete(rollout);
@@ -232,7 +232,7 @@ export class RolloutDriver {
     this.#fleet.changedHosts.clear();
   }
 
-  /** Plans once, asking about at most `limit` hosts; returns about how many it was. */
+  /** Plans a rollout once and asks the gates about at most `limit` hosts. Returns about how many it asked about. */
   #plan(rollout: Rollout, limit: number, nowMs: number): number {
     const pending = this.#pending.get(rollout);
     if (pending === undefined) return 0;
@@ -246,7 +246,7 @@ export class RolloutDriver {
   }
 }
 
-/** The first `limit` items of a longer list, and whether it was longer. */
+/** The first `limit` items of a list, and whether there were more. */
 class First<T> implements Iterable<T> {
   readonly #items: Iterable<T>;
   readonly #limit: number;

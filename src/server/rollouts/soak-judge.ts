@@ -1,4 +1,4 @@
-/** Gathers what telemetry says of soaking hosts and has the core judge it. */
+/** Gathers the telemetry of soaking hosts and lets the core judge it. */
 import type { Lookup, LookupOf } from '../../domain/lookups.ts';
 import type { RolloutHost, TelemetryVerdict } from '../../domain/rollout.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
@@ -13,18 +13,18 @@ import type { LookupCache } from '../state/lookup-cache.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 import type { RolloutDriver } from './rollout-driver.ts';
 
-/** How long before its dispatch a host is its own baseline. */
+/** The baseline of a host is its own telemetry from this long before the dispatch. */
 const BASELINE_MS = 3_600_000;
-/** How far back peers, and a long soak, are read. */
+/** Telemetry of peers, and of a long soak, is read this far back. */
 const RECENT_MS = 900_000;
-/** Hosts not yet updated that stand for all of them, and how many are read to find those. */
+/** Peers are hosts that are not updated yet; this many represent all of them, and at most so many are read to find them. */
 const MAX_PEERS = 5;
 const MAX_PEERS_READ = 4 * MAX_PEERS;
-/** Peers are read again no more often than this. */
+/** Peers are read again after this time at the earliest. */
 const PEERS_KEPT_MS = 30_000;
-/** Soaking hosts are gone through this often. */
+/** A round over all soaking hosts begins this often. */
 const JUDGE_EVERY_MS = 3_000;
-/** Hosts whose telemetry is read for one commit; the others have their turn with the next ones. */
+/** Hosts judged in one commit; the rest of the round follows in the next commits. */
 const MAX_JUDGED = 32;
 
 interface Kept<T> {
@@ -32,7 +32,7 @@ interface Kept<T> {
   readonly value: T;
 }
 
-/** The last verdict on a host, and how many of its ticks it has seen. */
+/** The last verdict on a host, and how many of its ticks there were at that time. */
 interface LastVerdict {
   readonly tickCount: number;
   readonly verdict: TelemetryVerdict;
@@ -49,7 +49,7 @@ interface Queued {
   readonly name: string;
 }
 
-/** Judges soaks. A host that has not reported since its last verdict is neither read nor judged again. */
+/** Judges soaks. A host that has reported nothing since its last verdict is not judged again. */
 export class SoakJudge {
   readonly #fleet: Fleet;
   readonly #index: RolloutIndex;
@@ -57,7 +57,7 @@ export class SoakJudge {
   readonly #baselines = new WeakMap<Rollout, Map<string, StackSeries | null>>();
   readonly #peers = new WeakMap<Rollout, Kept<readonly StackSeries[]>>();
   readonly #verdicts = new WeakMap<Rollout, Map<string, LastVerdict>>();
-  /** Those of the round that have not had their turn. */
+  /** Hosts of the current round that are still to be judged. */
   readonly #queue: Queued[] = [];
   #roundAtMs = 0;
 
@@ -67,7 +67,7 @@ export class SoakJudge {
     this.#driver = driver;
   }
 
-  /** Hosts in a soak that is judged, and of which something new may be said. */
+  /** Soaking hosts whose verdict may have changed. */
   *#unjudged(): Generator<Queued> {
     for (const rollout of this.#index.rollouts()) {
       for (const name of rollout.inFlight) {
@@ -80,7 +80,7 @@ export class SoakJudge {
     }
   }
 
-  /** Null: the host is not in a soak that is judged. */
+  /** Null when the host is not in a soak, or its release turns judgement off. */
   #soakOf(rollout: Rollout, part: RolloutHost | undefined): Soaking | null {
     if (part?.state !== 'soaking' || part.left || rollout.plan.policy.telemetry.mode === 'off') return null;
     const host = this.#fleet.hostByName(part.name);
@@ -95,7 +95,7 @@ export class SoakJudge {
     return this.#queue.length === 0 && nowMs - this.#roundAtMs >= JUDGE_EVERY_MS;
   }
 
-  /** Whether some of the round have not had their turn. */
+  /** Whether hosts of the current round are still to be judged. */
   get hasMore(): boolean {
     return this.#queue.length > 0;
   }
@@ -107,12 +107,12 @@ export class SoakJudge {
     this.#queue.push(...this.#unjudged());
   }
 
-  /** What {@link judgeNext} must find, as far as can be said by now. */
+  /** The lookups of {@link judgeNext}, as far as they are known. */
   lookupsOfNext(nowMs: number, found: LookupCache): readonly Lookup[] {
     return this.#queue.length === 0 ? [] : this.#lookupsOfFirst(this.#queue, nowMs, found);
   }
 
-  /** The same, for the round that {@link beginRound} would begin. */
+  /** The lookups of the first hosts of the round that {@link beginRound} would begin. */
   lookupsOfRound(nowMs: number, found: LookupCache): readonly Lookup[] {
     return this.#isRoundDue(nowMs) ? this.#lookupsOfFirst(this.#unjudged(), nowMs, found) : [];
   }
@@ -130,33 +130,33 @@ export class SoakJudge {
     return lookups;
   }
 
-  /** Goes on with the round as far as one commit may and as what was found allows; logs every verdict that is news. */
+  /** Continues the round as far as one commit and the lookups in `found` allow. Logs each verdict that is worth an entry. */
   judgeNext(nowMs: number, found: LookupCache): void {
     for (let count = 0; count < MAX_JUDGED; count += 1) {
       const [next] = this.#queue;
       if (next === undefined) return;
       const rollout = this.#index.rollout(next.rolloutId);
       const soaking = rollout === undefined ? null : this.#soakOf(rollout, rollout.host(next.name));
-      // One that something happened to in this very batch waits for the next one.
+      // A host that reported in this very batch needs other lookups: it waits for the next batch.
       if (soaking !== null && !found.hasAll(this.#lookupsOf(soaking, nowMs, found))) return;
       this.#queue.shift();
       if (soaking !== null) this.#judge(soaking, false, nowMs, found);
     }
   }
 
-  /** What {@link judgeLast} must find, as far as can be said by now. */
+  /** The lookups of {@link judgeLast}, as far as they are known. */
   lookupsOfLast(rollout: Rollout, part: RolloutHost, nowMs: number, found: LookupCache): readonly Lookup[] {
     const soaking = this.#soakOf(rollout, part);
     return soaking === null ? [] : this.#lookupsOf(soaking, nowMs, found);
   }
 
-  /** Judges a host whose soak is to end: the last tick may be the one that tells. */
+  /** Judges a host at the end of its soak, because its last tick may change the verdict. */
   judgeLast(rollout: Rollout, part: RolloutHost, nowMs: number, found: LookupCache): void {
     const soaking = this.#soakOf(rollout, part);
     if (soaking !== null) this.#judge(soaking, true, nowMs, found);
   }
 
-  /** The last verdict with its figures, which the log may not hold; undefined before the first, and after the soak. */
+  /** The last verdict with its figures, which are not all logged. Undefined before the first and after the soak. */
   verdictOn(rollout: Rollout, part: RolloutHost): TelemetryVerdict | undefined {
     if (this.#soakOf(rollout, part) === null) return undefined;
     return this.#verdicts.get(rollout)?.get(part.name)?.verdict;
@@ -170,8 +170,8 @@ export class SoakJudge {
   }
 
   /**
-   * The last verdict while it still holds: no tick has come since. Where something has happened to a stack the time that
-   * passes counts as well, so that such a host is always judged again.
+   * The last verdict while it still holds, that is until the next tick. A host with incidents is always judged again,
+   * because the time that passes counts as well.
    */
   #standingVerdict({ rollout, host }: Soaking): TelemetryVerdict | undefined {
     const last = this.#verdicts.get(rollout)?.get(host.stored.name);
@@ -195,13 +195,13 @@ export class SoakJudge {
     return reader.lookups;
   }
 
-  /** Incomplete while the reader misses something. */
+  /** Incomplete when the reader misses something. */
   #gather(soaking: Soaking, nowMs: number, reader: SeriesReader): SoakTelemetry {
     const { rollout, part, host } = soaking;
     const soakStartedAtMs = (part.soakDueAtMs ?? nowMs) - rollout.plan.policy.soakSeconds * 1000;
     const fromMs = Math.max(soakStartedAtMs, nowMs - RECENT_MS);
     const soak = reader.read(host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
-    // Silence is compared with nothing.
+    // Without samples there is nothing to compare.
     const isSilent = soak.samples.length === 0;
     return {
       soakStartedAtMs,
@@ -230,7 +230,7 @@ export class SoakJudge {
     const fromMs = nowMs - RECENT_MS;
     const value: StackSeries[] = [];
     for (const host of this.#pendingOnline(rollout)) {
-      // A full set each time, however few are still needed: one by one, hosts that are no peers would take too many rounds.
+      // A full set each time, however few are still needed: asked one by one, hosts without the stack would take too many rounds.
       if (value.length >= MAX_PEERS || reader.missed >= MAX_PEERS) break;
       const series = reader.read(host, rollout.plan.stack, fromMs, nowMs, fromMs);
       if (series.samples.length > 0) value.push(series);
@@ -253,11 +253,11 @@ export class SoakJudge {
   }
 }
 
-/** Reads series out of what was found, and notes the lookups that this takes. */
+/** Reads series from the results of lookups, and collects the lookups that this needs. */
 class SeriesReader {
   readonly #found: LookupCache;
   readonly lookups: Lookup[] = [];
-  /** How many of them were not found. */
+  /** Number of lookups without a result yet. */
   missed = 0;
 
   constructor(found: LookupCache) {
@@ -269,8 +269,8 @@ class SeriesReader {
   }
 
   /**
-   * The stack's samples from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`. Without
-   * samples where they were not found.
+   * The samples of the stack from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`.
+   * Without samples while their lookup has no result.
    */
   read(host: LiveHost, stack: string, fromMs: number, toMs: number, incidentsFromMs: number): StackSeries {
     const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
@@ -311,7 +311,7 @@ function readIncidents(host: LiveHost, stack: string, fromMs: number, toMs: numb
     if (kind === 'unhealthy') unhealthySince.set(containerId, atMs);
     if (kind === 'recovered') close(containerId, atMs);
   }
-  // Those that are still unhealthy; one that is gone was unhealthy until it went, which is not known: it is let off.
+  // Containers that are still unhealthy. One that is gone is not counted: when it went is not known.
   for (const containerId of [...unhealthySince.keys()]) if (host.containers.has(containerId)) close(containerId, toMs);
   return {
     restarts: Math.max(0, ...restarts.values()),

@@ -1,6 +1,6 @@
 import type { Runtime } from '../../domain/runtime.ts';
 
-/** Agents that wait for something to do: a host's poll ends when it is woken, or when its time is over. */
+/** Polls of agents that wait for a dispatch. A poll ends when its host is woken or its time is over. */
 export class WaitingPolls {
   readonly #runtime: Runtime;
   readonly #byHost = new Map<number, ReadonlyArray<() => void>>();
@@ -10,8 +10,8 @@ export class WaitingPolls {
   }
 
   /**
-   * Calls `onOver` once, when the host is woken, `waitMs` are over, or the poll is given up by what this returns.
-   * Kept small: ten thousand of these may exist at once.
+   * Calls `onOver` once: when the host is woken, when `waitMs` have passed, or when the returned function gives up the
+   * poll. Kept small: ten thousand of these may exist at once.
    */
   wait(hostId: number, waitMs: number, onOver: () => void): () => void {
     const end = (): void => {

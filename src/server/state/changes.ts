@@ -4,18 +4,18 @@ import { hashEntry } from '../../trust/log-chain.ts';
 import { LookupCache } from './lookup-cache.ts';
 import type { Numbers } from './numbers.ts';
 
-/** What is done once a commit has succeeded, and never before. */
+/** Something to do after the commit has succeeded. */
 export type Effect =
-  /** The agent of this host has something new to be told: its waiting polls are answered. */
+  /** There is something new for the agent of this host: its waiting polls are answered. */
   { readonly kind: 'wake_polls'; readonly hostId: number };
 
 /**
- * Collects what is to be stored because of a change in memory: whoever changes memory notes the write in the same
- * breath. So what was looked up for the batch stays true for the commands that are still to be handled.
+ * Collects the writes and effects of changes in memory. Code that changes memory also notes the write here, at once, so
+ * that what was looked up for the batch stays true for its remaining commands.
  */
 export class Changes {
   readonly #numbers: Numbers;
-  /** Of the last entry. */
+  /** Hash of the last entry. */
   #hash: string;
   #found = new LookupCache();
   #writes: Write[] = [];
@@ -26,7 +26,7 @@ export class Changes {
     this.#hash = logHead.hash;
   }
 
-  /** From now on writes keep `found` up to date. */
+  /** Begins a batch: its writes keep `found` up to date. */
   begin(found: LookupCache): void {
     this.#found = found;
   }
@@ -47,7 +47,7 @@ export class Changes {
     this.#effects.push(effect);
   }
 
-  /** Everything since it was last taken. */
+  /** Returns everything since the last call. */
   take(): { readonly writes: readonly Write[]; readonly effects: readonly Effect[] } {
     const taken = { writes: this.#writes, effects: this.#effects };
     this.#writes = [];

@@ -1,4 +1,4 @@
-/** Hosts, tokens and what is known of containers, in memory: enough to decide nearly every command without the store. */
+/** Hosts, tokens and containers in memory: enough to decide nearly every command without the store. */
 import { invariant } from '../../domain/errors.ts';
 import type { Host } from '../../domain/host.ts';
 import type { StoredHost, StoredTick, StoredToken } from '../../domain/records.ts';
@@ -7,7 +7,7 @@ import type { KnownContainer } from '../../telemetry/container-presence.ts';
 import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import { LatestTick } from './latest-tick.ts';
 
-/** Something that happened to a container of a stack, by the server's clock. */
+/** A restart or a change of health of a stack's container, with its time by the server's clock. */
 export interface StackIncident {
   readonly atMs: number;
   readonly stack: string;
@@ -15,14 +15,14 @@ export interface StackIncident {
   readonly kind: 'restarted' | 'unhealthy' | 'recovered';
 }
 
-/** What a tick said of which containers there are: the next one that says the same needs no more than these numbers. */
+/** The container list of a tick. The next tick with the same list needs only these numbers. */
 interface Listing {
   readonly fingerprint: string;
-  /** The store's numbers, in the order of the report. */
+  /** Numbers of the containers, in the order of the report. */
   readonly ids: readonly number[];
 }
 
-/** A token whose last use is noted here at every request, and in the store now and then. */
+/** A token whose last use is updated in place at every request, and stored now and then. */
 export interface LiveToken extends Omit<StoredToken, 'lastUsedAtMs'> {
   lastUsedAtMs: number | null;
 }
@@ -31,23 +31,23 @@ export interface LiveHost {
   stored: StoredHost;
   /** The latest live tick; null before the first. */
   latest: LatestTick | null;
-  /** When the host was last heard from, by the server's clock: a tick that comes late moves this, and not `latest`. */
+  /** When the last tick arrived, by the server's clock. A late tick changes this, but not `latest`. */
   lastSeenAtMs: number | null;
-  /** The latest live tick that reported containers, the same object as `latest` where that did; null before the first. */
+  /** The latest live tick with containers: the same object as `latest` when that has any; null before the first. */
   latestWithContainers: LatestTick | null;
-  /** The newest `recordedAtMs` stored, live or back-filled: anything newer cannot be a duplicate. */
+  /** The newest `recordedAtMs` of any stored tick: a newer tick cannot be a duplicate. */
   newestMs: number;
-  /** Ticks stored since the server started, live or back-filled: while it stays the same, nothing was reported. */
+  /** Ticks stored since the server started. While it does not change, the host has reported nothing. */
   tickCount: number;
-  /** Those not removed, by container id. */
+  /** Containers that are not removed, by container id. */
   readonly containers: Map<string, KnownContainer>;
-  /** The containers of the latest live tick that reported any since the server started; null before. */
+  /** The list of the latest live tick with containers since the server started; null before the first. */
   listing: Listing | null;
-  /** The last ones, oldest first; not kept over a restart of the server. */
+  /** The latest incidents, oldest first. They do not survive a restart of the server. */
   readonly incidents: StackIncident[];
 }
 
-/** Older incidents of a host are forgotten first. */
+/** Incidents kept for each host; the oldest are dropped. */
 const MAX_INCIDENTS = 256;
 
 export function noteIncident(host: LiveHost, incident: StackIncident): void {
@@ -56,7 +56,7 @@ export function noteIncident(host: LiveHost, incident: StackIncident): void {
 }
 
 export function noteLatest(host: LiveHost, tick: StoredTick, hasContainers: boolean): void {
-  // What was said of containers outlives a tick that says nothing of them.
+  // A tick without containers must not overwrite the latest one that has them.
   const isShared = host.latest === host.latestWithContainers;
   const latest = host.latest === null || (isShared && !hasContainers) ? new LatestTick() : host.latest;
   host.latest = latest.take(tick);
@@ -69,7 +69,7 @@ export class Fleet {
   readonly #tokensByDigest = new Map<string, LiveToken>();
   readonly #tokensById = new Map<string, LiveToken>();
   readonly #tokensByNumber = new Map<number, LiveToken>();
-  /** Tokens whose last use is newer here than in the store, and that no stored tick testifies. */
+  /** Numbers of tokens whose last use is newer here than in the store and is not recorded by a tick. */
   readonly usesToKeep = new Set<number>();
   /** When such uses were last stored, by the server's wall clock. */
   usesKeptAtMs = 0;
@@ -109,7 +109,7 @@ export class Fleet {
     return this.#hosts.size;
   }
 
-  /** The host of a number that was given out. */
+  /** The host with a number that was given out. */
   hostByNumber(id: number): LiveHost {
     const host = this.#hosts.get(id);
     invariant(host !== undefined, `host ${id} is known`);
@@ -165,7 +165,7 @@ export class Fleet {
   }
 }
 
-/** When a container was last reported, by its host's clock; null when only the store may know. */
+/** When a container was last reported, by its host's clock; null when only the store knows. */
 export function lastSeenAtMs(host: LiveHost, { absence }: KnownContainer): number | null {
   return absence === null ? (host.latestWithContainers?.recordedAtMs ?? null) : absence.lastSeenAtMs;
 }

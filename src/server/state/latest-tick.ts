@@ -1,11 +1,11 @@
 import type { StoredTick } from '../../domain/records.ts';
 
-/** Room beyond a sample's length: the next one, with numbers a little longer, fits as well. */
+/** Spare room in the buffer, so that a slightly longer sample fits without a new one. */
 const SPARE_BYTES = 64;
 
 /**
- * The latest tick of a host, written over by the next one: thousands of hosts replace theirs every few seconds, and
- * objects of that age would pile up until the next full garbage collection. Whoever wants to keep it copies it.
+ * The latest tick of a host, overwritten in place by the next one: thousands of hosts replace theirs every few seconds,
+ * and old objects would pile up until the next full garbage collection. Copy it to keep it.
  */
 export class LatestTick {
   recordedAtMs = 0;
@@ -24,7 +24,7 @@ export class LatestTick {
     return this;
   }
 
-  /** As it is now; written over by the next tick. */
+  /** A view of the buffer: the next tick overwrites it. */
   get sample(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }

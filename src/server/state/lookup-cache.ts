@@ -7,12 +7,12 @@ import { stackOf } from '../../telemetry/container-presence.ts';
 import { sumStack } from '../../telemetry/stack-usage.ts';
 
 /**
- * What was looked up for one batch, and is kept up to date with what its commands write. Rollouts are not: one that a
- * command changes is in memory from then on, and not looked up any more.
+ * The results of a batch's lookups, kept up to date with what its commands write. Rollouts need no update: one that a
+ * command changes is in memory from then on and is not looked up again.
  */
 export class LookupCache {
   readonly #results = new Map<string, LookupResult>();
-  /** Those of series, which a write may concern without being their key. */
+  /** Lookups of series, which a write can affect without having their key. */
   readonly #series: Array<LookupOf<'stack_usage'>> = [];
 
   has(lookup: Lookup): boolean {
@@ -24,11 +24,11 @@ export class LookupCache {
     return true;
   }
 
-  /** Of a lookup that {@link has} is true of. */
+  /** The lookup must be in the cache. */
   get<K extends Lookup['kind']>(lookup: LookupOf<K>): LookupResults[K] {
     const key = keyOf(lookup);
     const result = this.#results.get(key);
-    invariant(result !== undefined, `${key} was looked up before it is needed`);
+    invariant(result !== undefined, `${key} must be looked up before it is needed`);
     return result as LookupResults[K];
   }
 
@@ -36,13 +36,13 @@ export class LookupCache {
   put(lookups: readonly Lookup[], results: readonly LookupResult[]): void {
     for (const [index, lookup] of lookups.entries()) {
       const result = results[index];
-      invariant(result !== undefined, `the store answers ${keyOf(lookup)}`);
+      invariant(result !== undefined, `the store must answer ${keyOf(lookup)}`);
       if (lookup.kind === 'stack_usage' && !this.has(lookup)) this.#series.push(lookup);
       this.#results.set(keyOf(lookup), result);
     }
   }
 
-  /** Called for every write of the batch: nearly no batch has looked anything up. */
+  /** Updates the results with a write of the batch. Cheap for the common batch, which looks nothing up. */
   note(write: Write): void {
     if (this.#results.size === 0) return;
     switch (write.kind) {
@@ -63,7 +63,7 @@ export class LookupCache {
     }
   }
 
-  /** Changes what was found; anything else is looked up when it is needed, after this commit. */
+  /** Changes a result that is in the cache. */
   #change<K extends Lookup['kind']>(lookup: LookupOf<K>, change: (before: LookupResults[K]) => LookupResults[K]): void {
     if (this.has(lookup)) this.#results.set(keyOf(lookup), change(this.get(lookup)));
   }

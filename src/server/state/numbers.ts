@@ -1,6 +1,6 @@
 import type { LastNumbers, Numbered } from '../../domain/store.ts';
 
-/** Gives out the numbers of everything that is counted. A number is never given out twice, whatever becomes of its row. */
+/** Gives out the numbers of hosts, tokens, log entries and so on. A number is never given out twice. */
 export class Numbers {
   readonly #last: Record<Numbered, number>;
 

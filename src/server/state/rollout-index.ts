@@ -7,7 +7,7 @@ import { isExpected, occupies } from '../../rollout/host-bucket.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import { isOpen } from '../../rollout/rollout-state.ts';
 
-/** One stack on one host; the separator occurs in neither name. */
+/** Key of one stack on one host. The separator occurs in neither name. */
 function place(stack: string, host: string): string {
   return `${stack} ${host}`;
 }
@@ -15,7 +15,7 @@ function place(stack: string, host: string): string {
 export class RolloutIndex {
   readonly #releases = new Map<string, Release>();
   readonly #quarantines = new Map<string, StoredQuarantine>();
-  /** Open ones, and ended ones that some host is still on its way in. */
+  /** Open rollouts, and ended ones with a host that is still on its way. */
   readonly #rollouts = new Map<string, Rollout>();
   readonly #byHost = new Map<string, Set<Rollout>>();
   readonly #epochs = new Map<string, number>();
@@ -62,7 +62,7 @@ export class RolloutIndex {
     }
   }
 
-  /** Forgets a rollout that expects nothing more. Returns whether it did. */
+  /** Drops a rollout that is over and expects nothing from its hosts. Returns whether it did. */
   closeIfOver(rollout: Rollout): boolean {
     if (isOpen(rollout.progress.status) || rollout.inFlight.size > 0) return false;
     for (const host of rollout.hosts.values()) if (occupies(rollout.plan, host)) return false;
@@ -83,7 +83,7 @@ export class RolloutIndex {
     return [...(this.#byHost.get(name) ?? [])];
   }
 
-  /** Those that expect something of the host, or may. */
+  /** Rollouts that expect something from the host, or may do so later. */
   expecting(name: string): Rollout[] {
     return this.rolloutsOfHost(name).filter((rollout) => {
       const host = rollout.host(name);
@@ -92,7 +92,7 @@ export class RolloutIndex {
     });
   }
 
-  /** The rollout, other than `except`, in whose hands the stack on this host is. */
+  /** The rollout, other than `except`, that occupies the stack on this host. */
   occupant(stack: string, name: string, except: string): string | null {
     for (const rollout of this.rolloutsOfHost(name)) {
       if (rollout.plan.id === except || rollout.plan.stack !== stack) continue;

@@ -7,8 +7,8 @@ import { Numbers } from './numbers.ts';
 import { RolloutIndex } from './rollout-index.ts';
 
 /**
- * Everything that commands are decided on. It is what is stored and what the batch under way has changed; when that
- * cannot be committed, the whole state is dropped and loaded again.
+ * Everything that commands are decided on: what is stored, plus the changes of the batch under way. When those cannot be
+ * committed, the whole state is discarded and loaded again.
  */
 export interface State {
   readonly fleet: Fleet;
@@ -17,7 +17,7 @@ export interface State {
   readonly judge: SoakJudge;
   readonly numbers: Numbers;
   readonly changes: Changes;
-  /** Since when commands have been taken without a break: silence before that is no evidence against a host. */
+  /** Since when commands have been taken without a break. Silence before that does not count against a host. */
   readonly listeningSinceMs: number;
 }
 
