@@ -1,0 +1,442 @@
+/**
+ * A second opinion on the log: it reads the committed entries in their order, and nothing else of the server, and judges
+ * by its own small bookkeeping. Deliberately written without the reducer, transition table included, so that a mistake
+ * there is not repeated here. All time in it is true time.
+ */
+import assert from 'node:assert/strict';
+import type { LogEvent } from '../../../../src/domain/event-log.ts';
+import {
+  type AgentEvent,
+  ROLLOUT_ENTRY_KINDS,
+  type RolloutEntry,
+  type RolloutPlan,
+} from '../../../../src/domain/rollout.ts';
+import { entryOf } from '../../../../src/rollout/stored-entry.ts';
+
+interface ShadowHost {
+  readonly wave: number;
+  state: string;
+  offered: boolean;
+  epoch: number;
+  left: boolean;
+  lastSeq: number;
+  /** True time before which the soak cannot be over. */
+  soakDueMs: number;
+  previous: string | null;
+  verdict: string;
+  readonly failing: Set<string>;
+}
+
+interface Shadow {
+  readonly plan: RolloutPlan;
+  readonly hosts: Map<string, ShadowHost>;
+  status: string;
+  wave: number;
+}
+
+/** What the oracle may look at outside of the log. */
+export interface Surroundings {
+  /** True time. */
+  nowMs(): number;
+  /** Whether telemetry of this host has ever reached the server. */
+  hasBeenHeard(host: string): boolean;
+  /** The releases that containers of this stack carry on this host. */
+  runningOn(host: string, stack: string): ReadonlySet<string>;
+  /** When this event first reached the server; undefined: never. */
+  arrivedAtMs(rolloutId: string, host: string, seq: number): number | undefined;
+  /** No release of this digest can converge. */
+  mustFail(release: string): boolean;
+  /** Nobody has set the wall clock that the server measures soaks on. */
+  areSoaksTrue(): boolean;
+}
+
+/** A host's clock may run this much faster than the true time. */
+const MAX_DRIFT = 0.002;
+
+const LEGAL = new Map(
+  [
+    'pending dispatch_ack activating',
+    'activating activation_started activating',
+    'activating activation_completed soaking',
+    'activating activation_deferred deferred',
+    'activating activation_failed failed',
+    'deferred activation_started deferred',
+    'deferred activation_completed soaking',
+    'deferred activation_failed failed',
+    'soaking probe_topology_declared soaking',
+    'soaking probe_observed_first soaking',
+    'soaking probe_result soaking',
+    'soaking probe_failure_first soaking',
+    'soaking failed failed',
+    'soaking converged converged',
+    'failed rollback_completed reverted',
+  ].map((line) => {
+    const [from, type, to] = line.split(' ');
+    return [`${from} ${type}`, to ?? ''];
+  }),
+);
+
+const OPEN: ReadonlySet<string> = new Set(['active', 'paused']);
+const ROLLOUT_KINDS: ReadonlySet<string> = new Set(ROLLOUT_ENTRY_KINDS);
+
+export class LogOracle {
+  readonly #around: Surroundings;
+  readonly #shadows = new Map<string, Shadow>();
+  readonly #hosts = new Map<string, { status: string; labels: Readonly<Record<string, string>> }>();
+  readonly #quarantined = new Set<string>();
+  /** Quarantines that an operator has lifted: what failed before no longer asks for one. */
+  readonly #lifted = new Set<string>();
+  readonly #epochs = new Map<string, number>();
+  readonly #touched = new Set<string>();
+  /** What is to run on a stack of a host, by what last came to an end there; null: nothing. */
+  readonly #settled = new Map<string, string | null>();
+  #lastId = 0;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  get rolloutIds(): string[] {
+    return [...this.#shadows.keys()];
+  }
+
+  /** A host's part in a rollout, as far as it is committed. */
+  part(id: string, host: string): { readonly stack: string; readonly epoch: number } | undefined {
+    const shadow = this.#shadows.get(id);
+    const part = shadow?.hosts.get(host);
+    return shadow === undefined || part === undefined ? undefined : { stack: shadow.plan.stack, epoch: part.epoch };
+  }
+
+  /** Whether bringing up `release` leads back to what ran before the newest dispatch that the host has taken up. */
+  isWayBack(host: string, stack: string, release: string): boolean {
+    return this.#newestTakenUp(host, stack)?.part.previous === release;
+  }
+
+  /** Hosts from which something is still to come in a rollout. */
+  owing(id: string): string[] {
+    const shadow = this.#shadows.get(id);
+    if (shadow === undefined) return [];
+    return [...shadow.hosts].filter(([, host]) => isBusy(shadow.plan, host)).map(([name]) => name);
+  }
+
+  /** One committed entry. */
+  observe(event: LogEvent): void {
+    assert(event.id > this.#lastId, `entry ${event.id} of the log comes after ${this.#lastId}`);
+    this.#lastId = event.id;
+    if (event.rolloutId !== null && ROLLOUT_KINDS.has(event.kind)) return this.#observeRollout(event.rolloutId, event);
+    const { kind, host, data } = event;
+    const key = `${data['stack']} ${data['release']}`;
+    if (kind === 'release_quarantined') this.#quarantined.add(key);
+    if (kind === 'quarantine_lifted') {
+      this.#quarantined.delete(key);
+      this.#lifted.add(key);
+    }
+    if (host === null) return;
+    const known = this.#hosts.get(host);
+    if (kind === 'host_added') this.#hosts.set(host, { status: 'pending', labels: labelsOf(data) });
+    else if (known === undefined) return;
+    else if (kind === 'host_labelled') known.labels = labelsOf(data);
+    else if (kind === 'host_offline') known.status = 'offline';
+    else if (kind === 'host_recovered') known.status = 'online';
+    else if (kind === 'host_archived') known.status = 'archived';
+  }
+
+  #observeRollout(id: string, event: LogEvent): void {
+    const entry = entryOf(event);
+    this.#touched.add(id);
+    if (entry.kind === 'rollout_created') return this.#created(id, entry.plan);
+    const shadow = this.#shadows.get(id);
+    assert(shadow !== undefined, 'the log of a rollout begins with rollout_created');
+    const host = 'host' in entry ? shadow.hosts.get(entry.host) : undefined;
+    switch (entry.kind) {
+      case 'rollout_paused':
+        assert.equal(shadow.status, 'active');
+        shadow.status = 'paused';
+        break;
+      case 'rollout_resumed':
+        assert.equal(shadow.status, 'paused');
+        shadow.status = 'active';
+        break;
+      case 'rollout_aborted':
+      case 'rollout_superseded':
+      case 'rollout_halted':
+      case 'rollout_converged':
+        assert(OPEN.has(shadow.status), `${entry.kind} in ${shadow.status}`);
+        shadow.status = entry.kind.slice('rollout_'.length);
+        if (shadow.status === 'converged') checkConverged(shadow);
+        break;
+      case 'wave_promoted':
+        this.#promoted(shadow, entry.wave, entry.skipped);
+        break;
+      case 'host_dispatched':
+        assert(host !== undefined);
+        this.#dispatched(shadow, entry.host, host, entry.epoch, event.atMs);
+        break;
+      case 'dispatch_withdrawn':
+        assert(host?.offered && host.state === 'pending' && !host.left, 'only an open offer is withdrawn');
+        host.offered = false;
+        break;
+      case 'host_reported':
+        assert(host !== undefined);
+        this.#reported(id, shadow, entry, host);
+        break;
+      case 'telemetry_judged':
+        assert(host?.state === 'soaking', 'only a soak is judged');
+        assert(host.verdict !== 'regressed', 'a regression stays');
+        host.verdict = entry.verdict.status;
+        break;
+      case 'host_left':
+        assert(host !== undefined && !host.left, 'a host leaves once');
+        assert.equal(this.#hosts.get(entry.host)?.status, 'archived');
+        host.left = true;
+        break;
+    }
+  }
+
+  /** After every commit. */
+  checkCommitted(): void {
+    for (const id of this.#touched) {
+      const shadow = this.#shadows.get(id);
+      if (shadow !== undefined) this.#checkAtRest(id, shadow);
+    }
+    this.#touched.clear();
+  }
+
+  /**
+   * Compose is about to make `release` what runs of a stack; null: to take the stack away. Only a host whose
+   * acknowledgement is committed may, only for the newest dispatch it has taken up, and only forward to its release or
+   * back to what ran before.
+   */
+  checkChange(host: string, stack: string, release: string | null): void {
+    const newest = this.#newestTakenUp(host, stack);
+    const what = release === null ? `takes ${stack} away` : `brings up ${release.slice(0, 19)} of ${stack}`;
+    assert(newest !== undefined, `${host} ${what}, and has taken up no dispatch`);
+    const { plan, part } = newest;
+    assert(!['converged', 'reverted'].includes(part.state), `${host} ${what}, and is ${part.state} in ${plan.id}`);
+    if (release === part.previous) return;
+    assert.equal(release, plan.release, `${host} ${what}, which is not the release of ${plan.id}`);
+    assert(['activating', 'deferred'].includes(part.state), `${host} ${what}, and is ${part.state} in ${plan.id}`);
+  }
+
+  #newestTakenUp(host: string, stack: string): { readonly plan: RolloutPlan; readonly part: ShadowHost } | undefined {
+    let newest: { readonly plan: RolloutPlan; readonly part: ShadowHost } | undefined;
+    for (const { plan, hosts } of this.#shadows.values()) {
+      const part = plan.stack === stack ? hosts.get(host) : undefined;
+      if (part === undefined || part.state === 'pending') continue;
+      if (newest === undefined || part.epoch > newest.part.epoch) newest = { plan, part };
+    }
+    return newest;
+  }
+
+  /** Once the faults have stopped and everything has come to rest. */
+  checkEnd(): void {
+    for (const [id, { plan, hosts, status }] of this.#shadows) {
+      for (const [name, host] of hosts) {
+        assert(!isBusy(plan, host), `${name} is ${host.state} in ${id}, which is ${status}: something is still owed`);
+      }
+    }
+    const stacks = new Set([...this.#shadows.values()].map(({ plan }) => plan.stack));
+    for (const [host, { status }] of this.#hosts) {
+      if (status !== 'archived') for (const stack of stacks) this.#checkRunning(host, stack);
+    }
+  }
+
+  /** What the server says of a host is what runs there. */
+  #checkRunning(host: string, stack: string): void {
+    const running = [...this.#around.runningOn(host, stack)];
+    const what = `what runs of ${stack} on ${host}`;
+    const settled = this.#settled.get(`${host} ${stack}`);
+    if (settled !== undefined) return assert.deepEqual(running, settled === null ? [] : [settled], what);
+    const newest = this.#newestTakenUp(host, stack);
+    if (newest === undefined) return assert.deepEqual(running, [], `${what}, where nothing was ever taken up`);
+    // It has failed and is left for inspection: half of it may run.
+    const { plan, part } = newest;
+    assert.equal(part.state, 'failed', `${host} is ${part.state} in ${plan.id}`);
+    for (const release of running) assert([plan.release, part.previous].includes(release), `${what}: ${release}`);
+  }
+
+  #checkAtRest(id: string, { plan, hosts, status }: Shadow): void {
+    let inFlight = 0;
+    let failed = 0;
+    for (const [name, host] of hosts) {
+      if (isInFlight(host)) inFlight += 1;
+      if (host.state === 'failed' || host.state === 'reverted') failed += 1;
+      const isStale = host.offered && host.state === 'pending' && !host.left && status !== 'active';
+      assert(!isStale, `${name} still has an offer of a rollout that is ${status}`);
+    }
+    assert(inFlight <= plan.maxInFlight, `${inFlight} hosts in flight, and max_in_flight is ${plan.maxInFlight}`);
+    if (failed <= plan.failureThreshold) return;
+    assert(!OPEN.has(status), `${failed} failed, and ${id} goes on`);
+    const key = `${plan.stack} ${plan.release}`;
+    assert(
+      this.#quarantined.has(key) || this.#lifted.has(key),
+      `${failed} failed, and ${plan.release} is not quarantined`,
+    );
+  }
+
+  #created(id: string, plan: RolloutPlan): void {
+    const hosts = new Map<string, ShadowHost>();
+    for (const [wave, names] of plan.waves.entries()) {
+      for (const name of names) {
+        hosts.set(name, {
+          wave,
+          state: 'pending',
+          offered: false,
+          epoch: 0,
+          left: false,
+          lastSeq: 0,
+          soakDueMs: Infinity,
+          previous: null,
+          verdict: 'none',
+          failing: new Set(),
+        });
+      }
+    }
+    for (const [other, shadow] of this.#shadows) {
+      if (shadow.plan.stack !== plan.stack || !OPEN.has(shadow.status)) continue;
+      for (const [name, host] of shadow.hosts) {
+        assert(host.left || !hosts.has(name), `${name} is in two open rollouts, ${other} and ${id}`);
+      }
+    }
+    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0 });
+  }
+
+  #dispatched(shadow: Shadow, name: string, host: ShadowHost, epoch: number, atMs: number): void {
+    const { plan, hosts } = shadow;
+    const known = this.#hosts.get(name);
+    assert.equal(shadow.status, 'active');
+    assert(host.state === 'pending' && !host.offered && !host.left, `${name} is dispatched as ${host.state}`);
+    assert(host.wave <= shadow.wave, `${name} is dispatched before its wave`);
+    const isLive = known?.status === 'online' || (known?.status === 'pending' && this.#around.hasBeenHeard(name));
+    assert(isLive, `${name} is dispatched while it is ${known?.status}`);
+    assert(!this.#quarantined.has(`${plan.stack} ${plan.release}`), `${plan.release} is dispatched from quarantine`);
+    assert(isInWindow(known.labels['maintenance-window'], atMs), `${name} is out of its window`);
+    for (const before of (known.labels['after'] ?? '').split(',')) {
+      const awaited = hosts.get(before);
+      const isThrough = awaited === undefined || awaited.state === 'converged' || awaited.left;
+      assert(isThrough, `${name} goes before ${before}`);
+    }
+    for (const other of this.#shadows.values()) {
+      const busy = other !== shadow && other.plan.stack === plan.stack ? other.hosts.get(name) : undefined;
+      assert(busy === undefined || !isBusy(other.plan, busy), `${name} is dispatched while it is at work`);
+    }
+    const key = `${plan.stack} ${name}`;
+    assert(epoch > (this.#epochs.get(key) ?? 0), `epoch ${epoch} of ${name} does not rise`);
+    this.#epochs.set(key, epoch);
+    host.epoch = epoch;
+    host.offered = true;
+  }
+
+  #promoted(shadow: Shadow, wave: number, skipped: readonly string[]): void {
+    assert.equal(shadow.status, 'active');
+    assert.equal(wave, shadow.wave + 1);
+    let converged = 0;
+    let stayed = 0;
+    for (const [name, host] of shadow.hosts) {
+      assert(!isInFlight(host), `wave ${wave} begins while ${name} is in flight`);
+      if (host.wave !== shadow.wave) continue;
+      if (host.state === 'converged') converged += 1;
+      if (!(host.left && host.state !== 'failed')) stayed += 1;
+      if (host.state !== 'pending' || host.left) continue;
+      assert(skipped.includes(name), `${name} is left behind unnamed`);
+      assert.notEqual(this.#hosts.get(name)?.status, 'online', `${name} is live, and wave ${wave} begins without it`);
+    }
+    assert(converged > 0 || stayed === 0, `wave ${wave} begins, and nothing converged in the one before`);
+    shadow.wave = wave;
+  }
+
+  #reported(
+    id: string,
+    shadow: Shadow,
+    { host: name, numbered }: Extract<RolloutEntry, { kind: 'host_reported' }>,
+    host: ShadowHost,
+  ): void {
+    const { event, seq } = numbered;
+    const next = LEGAL.get(`${host.state} ${event.type}`);
+    assert(next !== undefined, `${event.type} was taken from ${name}, which is ${host.state}`);
+    assert(seq > host.lastSeq, `event ${seq} of ${name} was applied after ${host.lastSeq}`);
+    assert(!host.left, `${name} has left`);
+    const arrivedAtMs = this.#around.arrivedAtMs(id, name, seq);
+    assert(arrivedAtMs !== undefined, `event ${seq} of ${name} in ${id} was applied, and never sent`);
+    host.lastSeq = seq;
+    host.state = next;
+    this.#note(shadow, name, host, event, arrivedAtMs);
+    if (next === 'activating') this.#settled.delete(`${name} ${shadow.plan.stack}`);
+  }
+
+  #note({ plan, status }: Shadow, name: string, host: ShadowHost, event: AgentEvent, arrivedAtMs: number): void {
+    const key = `${name} ${plan.stack}`;
+    switch (event.type) {
+      case 'dispatch_ack':
+        assert.equal(status, 'active');
+        assert(host.offered, `${name} acknowledged an offer that was withdrawn`);
+        host.previous = event.currentRelease;
+        break;
+      case 'activation_completed':
+        assert.equal(event.observedRelease, plan.release);
+        host.soakDueMs = arrivedAtMs + plan.policy.soakSeconds * 1000 * (1 - MAX_DRIFT);
+        break;
+      case 'probe_result':
+        if (event.status === 'pass') host.failing.delete(event.probe);
+        else if (event.mode === 'enforce') host.failing.add(event.probe);
+        break;
+      case 'converged':
+        this.#checkHostConverged(plan, name, host, event.currentRelease);
+        this.#settled.set(key, plan.release);
+        break;
+      case 'failed':
+      case 'activation_failed':
+        this.#settled.delete(key);
+        break;
+      case 'rollback_completed':
+        this.#settled.set(key, event.revertedToRelease);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #checkHostConverged(plan: RolloutPlan, name: string, host: ShadowHost, release: string): void {
+    assert.equal(release, plan.release);
+    assert(!this.#around.mustFail(release), `${name} converged on what cannot work`);
+    const earlyMs = this.#around.areSoaksTrue() ? host.soakDueMs - this.#around.nowMs() : 0;
+    assert(earlyMs <= 0, `${name} converged ${earlyMs} ms early`);
+    assert.equal([...host.failing].join(), '', `${name} converged with failing probes`);
+    assert(!['watch', 'regressed'].includes(host.verdict), `${name} converged although its telemetry is bad`);
+    if (plan.policy.telemetry.mode === 'required') assert.equal(host.verdict, 'ok');
+    assert.deepEqual([...this.#around.runningOn(name, plan.stack)], [plan.release], `what runs on ${name}`);
+  }
+}
+
+function checkConverged({ hosts, plan }: Shadow): void {
+  let failed = 0;
+  let converged = 0;
+  for (const [name, host] of hosts) {
+    if (host.state === 'converged') converged += 1;
+    else if (host.state === 'failed' || host.state === 'reverted') failed += 1;
+    else assert(host.left, `the rollout converged, and ${name} is ${host.state}`);
+  }
+  assert(failed <= plan.failureThreshold && (failed === 0 || converged > 0), 'failures read as converged');
+}
+
+function isInFlight(host: ShadowHost): boolean {
+  if (host.left) return false;
+  return host.state === 'pending' ? host.offered : ['activating', 'deferred', 'soaking'].includes(host.state);
+}
+
+function isBusy(plan: RolloutPlan, host: ShadowHost): boolean {
+  const goesBack = plan.policy.onHealthFailure === 'rollback-and-halt';
+  return isInFlight(host) || (host.state === 'failed' && !host.left && goesBack);
+}
+
+function labelsOf(data: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return (data['labels'] ?? {}) as Readonly<Record<string, string>>;
+}
+
+/** Windows in simulations are of one form: `HH:MM-HH:MM`, not passing midnight. */
+function isInWindow(window: string | undefined, atMs: number): boolean {
+  if (window === undefined) return true;
+  const [from = '', to = ''] = window.split('-');
+  const time = new Date(atMs).toISOString().slice(11, 16);
+  return time >= from && time < to;
+}

@@ -1,0 +1,45 @@
+/**
+ * When nothing is wrong, things happen at once: a wake-up that is lost shows as a delay long before it shows as a
+ * standstill.
+ */
+import assert from 'node:assert/strict';
+import type { LogEvent } from '../../../../src/domain/event-log.ts';
+import { entryOf } from '../../../../src/rollout/stored-entry.ts';
+
+/** What earlier trouble has put off, such as a retry, has happened by then. */
+export const SETTLED_AFTER_MS = 120_000;
+/** From a dispatch to its acknowledgement, to a host whose agent asks all the time. */
+const MAX_ACK_MS = 5_000;
+
+export class Promptness {
+  readonly #nowMs: () => number;
+  readonly #dispatchedAtMs = new Map<string, number>();
+  #calmSinceMs = Number.POSITIVE_INFINITY;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** The last fault is over. */
+  faultsAreOver(): void {
+    this.#calmSinceMs = this.#nowMs();
+  }
+
+  get isCalm(): boolean {
+    return this.#nowMs() >= this.#calmSinceMs + SETTLED_AFTER_MS;
+  }
+
+  onCommit(event: LogEvent): void {
+    const { kind, host, rolloutId } = event;
+    const key = `${rolloutId} ${host}`;
+    if (kind === 'host_dispatched') this.#dispatchedAtMs.set(key, this.#nowMs());
+    if (kind === 'dispatch_withdrawn') this.#dispatchedAtMs.delete(key);
+    if (kind !== 'host_reported') return;
+    const entry = entryOf(event);
+    if (entry.kind !== 'host_reported' || entry.numbered.event.type !== 'dispatch_ack') return;
+    const dispatchedAtMs = this.#dispatchedAtMs.get(key) ?? 0;
+    if (dispatchedAtMs < this.#calmSinceMs + SETTLED_AFTER_MS) return;
+    const tookMs = this.#nowMs() - dispatchedAtMs;
+    assert(tookMs <= MAX_ACK_MS, `${host} took ${Math.round(tookMs)} ms to take up ${rolloutId}, and nothing is wrong`);
+  }
+}
