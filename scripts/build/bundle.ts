@@ -34,6 +34,8 @@ export async function bundleProgram(order: BundleOrder): Promise<Bundle> {
     target: 'node24',
     // The main script of an executable is CommonJS: an ES module could not import() anything but Node's own modules.
     format: 'cjs',
+    // Nor can a script that the bootstrap compiles: import() of Node's own modules becomes require().
+    supported: { 'dynamic-import': false },
     // One byte per character, which V8 takes without converting.
     charset: 'ascii',
     // Names and lines survive, so that the stack of a bug report can be read.
