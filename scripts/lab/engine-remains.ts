@@ -104,12 +104,20 @@ function readPids(file: string): ProcessId[] {
 }
 
 async function unmountBelow(folder: string): Promise<void> {
-  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+  // Deepest first; lazily, as a process that is just ending may still hold one.
+  for (const point of mountPointsBelow(folder).sort((a, b) => b.length - a.length)) {
+    await run('umount', ['--lazy', point]).catch((error: unknown) => {
+      // The keeper of a lab and the next lab may both be at it.
+      if (mountPointsBelow(folder).includes(point)) throw error;
+    });
+  }
+}
+
+function mountPointsBelow(folder: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4]?.replaceAll('\\040', ' ') ?? '')
     .filter((point) => point.startsWith(`${folder}/`));
-  // Deepest first; lazily, as a process that is just ending may still hold one.
-  for (const point of points.sort((a, b) => b.length - a.length)) await run('umount', ['--lazy', point]);
 }
 
 function listFolders(folder: string): string[] {
