@@ -12,15 +12,17 @@ export interface ExpectedRelease {
   readonly services: Readonly<Record<string, ServiceTraits>>;
 }
 
-/** What a rollout has to come to. Every row says all of it. */
-export interface Outcome {
+/** What a rollout has to come to. Lists are in the order of the hosts that it was created with. */
+export interface Outcome extends OutcomeDetails {
   readonly rollout: RolloutBody['state'];
-  /** In the order of the row's hosts. */
   readonly hosts: readonly HostState[];
-  /** On every host, or on each in their order: what the engine runs, whole and alone; null: nothing. */
+  /** On every host, or on each: what the engine runs, whole and alone; null: nothing. */
   readonly runs: ExpectedRelease | null | readonly (ExpectedRelease | null)[];
   /** False: the release may go to other hosts. Else the probes that failed, or what the evidence says. */
   readonly quarantine: false | readonly string[] | RegExp;
+}
+
+export interface OutcomeDetails {
   /** What `nexus rollout explain` says beside what it says of every host in such a state. */
   readonly explain?: RegExp | readonly RegExp[];
   /** Services whose containers are the ones from before the rollout, on every host. */
@@ -29,9 +31,10 @@ export interface Outcome {
   readonly replaced?: readonly string[];
 }
 
-export function hasCome(rollout: RolloutBody, outcome: Outcome): boolean {
-  const states = rollout.hosts.map(({ state }) => state);
-  return rollout.state === outcome.rollout && states.join() === outcome.hosts.join();
+/** `names`: of the hosts, in the order of the outcome's. */
+export function hasCome({ state, hosts }: RolloutBody, names: readonly string[], outcome: Outcome): boolean {
+  const states = names.map((name) => hosts.find((host) => host.name === name)?.state);
+  return state === outcome.rollout && states.join() === outcome.hosts.join();
 }
 
 /** Nothing more is to come of it, so there is nothing to wait for. A host that failed may still go back. */
@@ -56,7 +59,7 @@ export function describeRollout({ stack, version, state, hosts }: RolloutBody): 
 /** What `explain` has to say of a host that came to this end: the one place that knows its standing words. */
 export function standingWords(
   host: string,
-  state: HostState,
+  state: HostState | undefined,
   release: ExpectedRelease,
   runs: ExpectedRelease | null,
 ): RegExp {
@@ -79,7 +82,7 @@ function literal(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** What the host of this index has to run. */
+/** What the host of this place has to run. */
 export function releaseOn({ runs }: Outcome, index: number): ExpectedRelease | null {
   return isList(runs) ? (runs[index] ?? null) : runs;
 }

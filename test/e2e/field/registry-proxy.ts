@@ -91,6 +91,11 @@ export class RegistryProxy {
     await once(this.#server, 'listening');
   }
 
+  /** Whether any request had this in its path. */
+  wasAskedFor(part: string): boolean {
+    return this.requests.some(({ path }) => path.includes(part));
+  }
+
   /** Requests for manifests of a repository, by digest or tag, that were answered 200. */
   manifestsServed(repository: string): string[] {
     const prefix = `/v2/${repository}/manifests/`;

@@ -5,12 +5,15 @@ import type { ServiceKeys } from './compose-project.ts';
 /** A healthcheck that calls a service unhealthy within seconds of its start. */
 export const BRISK_HEALTHCHECK = { ...HEALTHCHECK, start_period: '1s', interval: '500ms' };
 
+/** As well as the other one, by an image of its own. */
+export const ALSO_WELL = shell('touch /ok', ': two', 'sleep 3600 & wait');
+
 /** Never healthy, and soon known not to be. */
 export const SOON_SICK: ServiceKeys = { runs: SICK, healthcheck: BRISK_HEALTHCHECK };
 
-/** Healthy until it ends with this code. Without a healthcheck of its own, as most Compose files have it. */
-export function endsAfter(seconds: number, exitCode: number): ServiceKeys {
-  return { runs: shell(`sleep ${seconds} & wait`, `exit ${exitCode}`), healthcheck: null };
+/** Healthy, and goes on with the commands once it is told to, see `tell`; after each restart it has been told already. */
+export function onceTold(...commands: readonly string[]): string[] {
+  return shell('touch /ok', 'until test -f /told; do sleep 1; done', ...commands);
 }
 
 /** Does its work once and ends with this code: a migration of a database, say. */

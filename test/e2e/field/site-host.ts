@@ -16,6 +16,9 @@ import { ROW_LABEL } from './clean-up.ts';
 import { inspectProject, type SeenContainer } from './project-containers.ts';
 
 const FILLER = 'filler';
+/** The file system itself needs some of it to note what is where. */
+const LEFT_FREE_BYTES = 4_000_000;
+
 export interface SiteHostOptions {
   readonly name: string;
   readonly stack: string;
@@ -111,6 +114,16 @@ export class SiteHost {
     return this.docker('exec', (await this.container(service)).id, ...command);
   }
 
+  /** Makes the healthcheck of a service fail from now on. */
+  async sicken(service: string): Promise<void> {
+    await this.exec(service, 'rm', '/ok');
+  }
+
+  /** Lets a service go on that waits to be told. */
+  async tell(service: string): Promise<void> {
+    await this.exec(service, 'touch', '/told');
+  }
+
   /** A container that is none of the stack's, but goes with the row; returns its id. */
   runStranger(options: Parameters<typeof runContainer>[1] = {}): Promise<string> {
     return runContainer(this.engine, { ...options, labels: { ...options.labels, [ROW_LABEL]: this.#options.stack } });
@@ -172,20 +185,29 @@ export class SiteHost {
     return stop;
   }
 
-  /** Takes all space that is left on the disk of an engine of the row's own. */
+  /** Takes the space on the disk of an engine of the row's own, but for a few megabytes. */
   async fillDisk(): Promise<void> {
     const { bavail, bsize } = statfsSync(this.engine.dataRoot);
-    await promisify(execFile)('fallocate', ['--length', String(bavail * bsize), this.#filler]);
+    await promisify(execFile)('fallocate', ['--length', String(bavail * bsize - LEFT_FREE_BYTES), this.#filler]);
   }
 
   freeDisk(): void {
     rmSync(this.#filler, { force: true });
   }
 
+  /** Pulls the cable of a host whose engine is the row's own: neither agent nor engine reaches anything any more. */
+  unplug(): Promise<void> {
+    return setLink(this.place, 'down');
+  }
+
+  plugIn(): Promise<void> {
+    return setLink(this.place, 'up');
+  }
+
   /** Leaves an engine of the row's own as the next row expects it. */
   async repair(): Promise<void> {
     this.freeDisk();
-    await setLink(this.place, 'up');
+    await this.plugIn();
     process.kill(this.engine.pid, 0);
   }
 

@@ -8,7 +8,7 @@ import type { NexusClient } from '../../../src/client/nexus-client.ts';
 import type { HostState } from '../../../src/domain/rollout.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import type { CreateRolloutBody, RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
-import { memoryTerminal } from '../../cli/memory-terminal.ts';
+import { type MemoryTerminal, memoryTerminal } from '../../cli/memory-terminal.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import { afterwards, explainFailure } from '../support/afterwards.ts';
 import { NexusServer, scratchDirectory } from '../support/nexus-server.ts';
@@ -24,6 +24,7 @@ import {
   hasCome,
   hasSettled,
   type Outcome,
+  type OutcomeDetails,
   releaseOn,
   requireEvidence,
   requireKept,
@@ -48,6 +49,7 @@ export interface RolloutOptions extends Pick<CreateRolloutBody, 'waves' | 'max_i
 export interface SiteRollout {
   readonly id: string;
   readonly release: SiteRelease;
+  readonly hosts: readonly SiteHost[];
   /** By host: what ran before it began. */
   readonly before: ReadonlyMap<SiteHost, readonly SeenContainer[]>;
 }
@@ -168,47 +170,59 @@ export class Site {
     return this.#releases.compose(version, services, options);
   }
 
-  /** Brings a release to hosts, of which nothing is expected to go wrong. */
-  async deploy(release: SiteRelease, options: RolloutOptions = {}): Promise<SiteRollout> {
+  /** Brings a release to hosts, where nothing is to go wrong. */
+  async deploy(release: SiteRelease, options: RolloutOptions & OutcomeDetails = {}): Promise<SiteRollout> {
     const rollout = await this.begin(release, options);
-    await this.reaches(rollout, 'converged');
-    for (const host of options.hosts ?? this.hosts) await this.requireRuns(host, release);
+    await this.expectConverged(rollout, options);
     return rollout;
   }
 
   /** The first host before the others, unless `waves` says otherwise. */
-  async begin(release: SiteRelease, { hosts = this.hosts, ...options }: RolloutOptions = {}): Promise<SiteRollout> {
-    const before = await this.#whatRuns();
-    const { id } = await this.#operator.createRollout({
-      release: release.digest,
-      hosts: hosts.map(({ name }) => name),
-      ...options,
-    });
+  async begin(release: SiteRelease, options: RolloutOptions = {}): Promise<SiteRollout> {
+    const { hosts = this.hosts, waves, max_in_flight, failure_threshold } = options;
+    const before = await this.#whatRuns(release, hosts);
+    const names = hosts.map(({ name }) => name);
+    const asked = { release: release.digest, hosts: names, waves, max_in_flight, failure_threshold };
+    const { id } = await this.#operator.createRollout(asked);
     this.#rollouts.push(id);
-    return { id, release, before };
+    return { id, release, hosts, before };
   }
 
-  /** A rollout that a command began. */
+  /** A rollout to all hosts of the row that a command began. */
   async known(id: string, release: SiteRelease): Promise<SiteRollout> {
     this.#rollouts.push(id);
-    return { id, release, before: await this.#whatRuns() };
+    return { id, release, hosts: this.hosts, before: await this.#whatRuns(release, this.hosts) };
+  }
+
+  /** All of its hosts come to run its release, which may go to any other host. */
+  expectConverged(rollout: SiteRollout, details: OutcomeDetails = {}): Promise<void> {
+    const hosts = rollout.hosts.map(() => 'converged' as const);
+    return this.expect(rollout, { ...details, rollout: 'converged', hosts, runs: rollout.release, quarantine: false });
+  }
+
+  /** The first host fails and goes back to `release`, which is what the others run on. Null: nothing ran before. */
+  expectBack(
+    rollout: SiteRollout,
+    release: SiteRelease | null,
+    details: OutcomeDetails & Pick<Outcome, 'quarantine'>,
+  ): Promise<void> {
+    const hosts = rollout.hosts.map((_, index) => (index === 0 ? 'reverted' : 'pending'));
+    return this.expect(rollout, { ...details, rollout: 'halted', hosts, runs: release });
   }
 
   /** Waits until the rollout has come to its end, and holds it to all that was promised. */
   async expect(rollout: SiteRollout, outcome: Outcome): Promise<void> {
-    const { hosts } = await this.rolloutUntil(describeWanted(outcome), rollout, (now) => hasCome(now, outcome));
-    const words = hosts.map(({ name, state }) => {
-      const runs = releaseOn(
-        outcome,
-        this.hosts.findIndex((host) => host.name === name),
-      );
-      return standingWords(name, state, rollout.release, runs);
-    });
-    for (const [index, host] of this.hosts.entries()) {
-      await this.requireRuns(host, releaseOn(outcome, index));
-      requireKept(host.name, rollout.before.get(host) ?? [], await host.containers(), outcome);
+    const { hosts, release, before } = rollout;
+    const names = hosts.map(({ name }) => name);
+    await this.rolloutUntil(describeWanted(outcome), rollout, (now) => hasCome(now, names, outcome));
+    const words: RegExp[] = [];
+    for (const [index, host] of hosts.entries()) {
+      const runs = releaseOn(outcome, index);
+      await this.requireRuns(host, runs);
+      requireKept(host.name, before.get(host) ?? [], await host.containers(release.stack), outcome);
+      words.push(standingWords(host.name, outcome.hosts[index], release, runs));
     }
-    await this.requireQuarantine(rollout.release, outcome.quarantine);
+    await this.requireQuarantine(release, outcome.quarantine);
     await this.requireExplained(rollout, [...words, ...[outcome.explain ?? []].flat()]);
   }
 
@@ -250,7 +264,7 @@ export class Site {
 
   /** One command of an operator on the server's machine, run in this process. */
   async command(...args: readonly string[]): Promise<CommandEnd> {
-    const terminal = { ...memoryTerminal(), clock: systemRuntime };
+    const terminal: MemoryTerminal = { ...memoryTerminal(), runtime: systemRuntime };
     const code = await runCli([...args, '--data', this.#server.dataDir], terminal);
     return { code, stdout: terminal.out(), stderr: terminal.err() };
   }
@@ -385,7 +399,10 @@ export class Site {
     return host;
   }
 
-  async #whatRuns(): Promise<Map<SiteHost, readonly SeenContainer[]>> {
-    return new Map(await Promise.all(this.hosts.map(async (host) => [host, await host.containers()] as const)));
+  async #whatRuns(
+    { stack }: SiteRelease,
+    hosts: readonly SiteHost[],
+  ): Promise<Map<SiteHost, readonly SeenContainer[]>> {
+    return new Map(await Promise.all(hosts.map(async (host) => [host, await host.containers(stack)] as const)));
   }
 }

@@ -2,6 +2,7 @@
 
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
+import { composeHabitRows } from './rows/compose-habits.ts';
 import { fleetRows } from './rows/fleet.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { neighbourRows } from './rows/neighbours.ts';
@@ -14,5 +15,6 @@ export const ROWS: readonly FieldRow[] = [
   ...wayBackRows,
   ...fleetRows,
   ...neighbourRows,
+  ...composeHabitRows,
   ...interruptionRows,
 ];

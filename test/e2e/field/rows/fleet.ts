@@ -29,10 +29,7 @@ export const fleetRows: readonly FieldRow[] = [
       await site.deploy(v1);
       const others = await Promise.all([site.second, site.third].map((host) => host.containers()));
       const rollout = await site.begin(v2);
-      await site.expect(rollout, {
-        rollout: 'halted',
-        hosts: ['reverted', 'pending', 'pending'],
-        runs: v1,
+      await site.expectBack(rollout, v1, {
         quarantine: /canary-web-1 is unhealthy/,
         explain: /2 hosts were not touched \(canary-2, canary-3\)/,
       });
@@ -74,13 +71,8 @@ export const fleetRows: readonly FieldRow[] = [
       await provideFlags(site, site.host, false);
       await provideFlags(site, site.second, true);
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted', 'pending'],
-        runs: v1,
-        quarantine: /lifted-web-1 is unhealthy/,
-      });
-      assert.match(await site.plan(v2), /lifted-2 +hold +.*has been quarantined since/);
+      await site.expectBack(await site.begin(v2), v1, { quarantine: /lifted-web-1 is unhealthy/ });
+      assert.match(await site.plan(v2), /lifted-2 +hold +.*quarantined since/);
       const held = await site.begin(v2);
       await site.rolloutUntil('both hosts to be held', held, ({ hosts }) =>
         hosts.every(({ held_by: hold }) => hold?.gate === 'quarantine'),
@@ -88,12 +80,7 @@ export const fleetRows: readonly FieldRow[] = [
       await site.requireExplained(held, /lifted-2 has been pending for .*'quarantine'.*'lifted-1' failed on it/);
       await provideFlags(site, site.host, true);
       await site.nexus('release', 'lift', v2.digest, '--reason', 'the flag was missing, not the release');
-      await site.expect(held, {
-        rollout: 'converged',
-        hosts: ['converged', 'converged'],
-        runs: v2,
-        quarantine: false,
-      });
+      await site.expectConverged(held);
     },
   },
   {
@@ -111,12 +98,7 @@ export const fleetRows: readonly FieldRow[] = [
       await site.hostReaches(second, site.host, 'converged');
       await site.requireRuns(site.host, v2);
       await site.requireRuns(site.second, v1);
-      await site.expect(await site.begin(v3), {
-        rollout: 'converged',
-        hosts: ['converged', 'converged'],
-        runs: v3,
-        quarantine: false,
-      });
+      await site.deploy(v3);
       await site.reaches(second, 'superseded');
       await site.requireQuarantine(v2, false);
       await site.requireExplained(second, /was superseded by rollout .*1 converged, 1 pending/);
@@ -151,13 +133,7 @@ export const fleetRows: readonly FieldRow[] = [
     story: async (site) => {
       const v1 = await site.release('1', { db: WELL, web: WELL });
       await site.deploy(v1);
-      await site.expect(await site.begin(v1), {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v1,
-        quarantine: false,
-        kept: 'all',
-      });
+      await site.deploy(v1, { kept: 'all' });
     },
   },
   {
@@ -171,12 +147,7 @@ export const fleetRows: readonly FieldRow[] = [
       assert.equal(held.hosts[0]?.held_by?.gate, 'host');
       await site.requireExplained(rollout, /unknown-1 has been pending for .*'unknown-1' has never reported/);
       await site.host.startAgent();
-      await site.expect(rollout, {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v1,
-        quarantine: false,
-      });
+      await site.expectConverged(rollout);
     },
   },
 ];

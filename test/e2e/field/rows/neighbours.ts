@@ -17,12 +17,7 @@ export const neighbourRows: readonly FieldRow[] = [
       await site.host.composeUp(other, 'strangers');
       const before = await inspectProject(site.host.engine, 'strangers');
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: /stranger-web-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: /stranger-web-1 is unhealthy/ });
       assert.deepEqual(await inspectProject(site.host.engine, 'strangers'), before);
       const running = await site.host.docker('ps', '--no-trunc', '--quiet');
       assert.ok(running.includes(byHand), 'the container that somebody started by hand runs');
@@ -53,12 +48,7 @@ export const neighbourRows: readonly FieldRow[] = [
       const v1 = await site.release('1.0.0+build-7', { 'web.api_v2': WELL, 'a--b': WELL });
       const v2 = await site.release('2/feature#x', { 'web.api_v2': SOON_SICK, 'a--b': WELL });
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: /odd_name-1-web\.api_v2-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: /odd_name-1-web\.api_v2-1 is unhealthy/ });
     },
   },
   {
@@ -75,12 +65,7 @@ export const neighbourRows: readonly FieldRow[] = [
       const v3 = await site.release('3', { web: { ...SOON_SICK, container_name: 'named-by-hand' } });
       await site.deploy(v1);
       await site.deploy(v2);
-      await site.expect(await site.begin(v3), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v2,
-        quarantine: /named-by-hand is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v3), v2, { quarantine: /named-by-hand is unhealthy/ });
       assert.equal((await site.host.container('web')).name, 'named-by-hand');
     },
   },
@@ -100,12 +85,7 @@ export const neighbourRows: readonly FieldRow[] = [
     promise: 'services of a profile that nobody asked for are not started, and not missed',
     story: async (site) => {
       const v1 = await site.release('1', { debug: { runs: WELL, profiles: ['debug'] }, web: WELL });
-      await site.expect(await site.begin(v1), {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v1,
-        quarantine: false,
-      });
+      await site.deploy(v1);
     },
   },
   {
@@ -115,12 +95,20 @@ export const neighbourRows: readonly FieldRow[] = [
       const v1 = await site.release('1', { spare: WELL, web: WELL });
       const v2 = await site.release('2', { spare: { runs: WELL, deploy: { replicas: 0 } }, web: WELL });
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v2,
-        quarantine: false,
-      });
+      await site.deploy(v2);
+    },
+  },
+  {
+    stack: 'planport',
+    promise: 'plan knows a port that somebody else publishes',
+    intervalSeconds: 2,
+    story: async (site) => {
+      const port = site.nextPort();
+      await site.host.runStranger({ name: 'planport-holder', ports: { [port]: 80 } });
+      const v1 = await site.release('1', { web: { runs: WELL, ports: [`${port}:80`] } });
+      await site.until('plan to know it', async () =>
+        new RegExp(`port ${port} is taken by .*planport-holder`).test(await site.plan(v1)),
+      );
     },
   },
 ];

@@ -1,14 +1,16 @@
 /** Releases that come up well and go bad while they are watched. */
 import assert from 'node:assert/strict';
-import { sicken } from '../../support/deployed-stack.ts';
 import { shell, WELL } from '../../support/sample-stack.ts';
 import type { ServiceKeys } from '../compose-project.ts';
 import type { FieldRow } from '../row.ts';
-import { endsAfter, PAGES } from '../services.ts';
+import { onceTold, PAGES } from '../services.ts';
 import type { Site } from '../site.ts';
 
-const LONG_SOAK = { soak_seconds: 60 };
+const LONG_SOAK = { soak_seconds: 600 };
 const PROBE = { mode: 'enforce', interval_seconds: 0.5, timeout_seconds: 2 } as const;
+
+/** Fails twice because its database is not up yet, then runs. */
+const THIRD_TIME = `n=$(cat /state/n 2>/dev/null || echo 0); echo $((n + 1)) > /state/n; test "$n" -ge 2 || { sleep 4; exit 1; }`;
 
 /** Release 1 is well; release 2 comes up, is seen in its soak, and goes bad in it. */
 async function goesBad(
@@ -25,14 +27,7 @@ async function goesBad(
   const rollout = await site.begin(v2);
   await site.hostReaches(rollout, site.host, 'soaking');
   await spoil?.();
-  await site.expect(rollout, {
-    rollout: 'halted',
-    hosts: ['reverted'],
-    runs: v1,
-    quarantine: [probe],
-    explain: words,
-    replaced: ['web'],
-  });
+  await site.expectBack(rollout, v1, { quarantine: [probe], explain: words, replaced: ['web'] });
 }
 
 /** Somebody does something to the only container of a good release in its soak. */
@@ -47,13 +42,7 @@ async function isMeddledWith(
   const rollout = await site.begin(v2);
   await site.hostReaches(rollout, site.host, 'soaking');
   await meddle((await site.host.container('web')).id);
-  await site.expect(rollout, {
-    rollout: 'halted',
-    hosts: ['reverted'],
-    runs: v1,
-    quarantine: ['health:web'],
-    explain: words,
-  });
+  await site.expectBack(rollout, v1, { quarantine: ['health:web'], explain: words });
 }
 
 export const soakRows: readonly FieldRow[] = [
@@ -71,7 +60,7 @@ export const soakRows: readonly FieldRow[] = [
         { runs: WELL, healthcheck },
         /turnsick-web-1 is unhealthy: the cache is full/,
         'health:web',
-        () => sicken(site.host.engine, 'turnsick-web-1'),
+        () => site.host.sicken('web'),
       );
     },
   },
@@ -79,7 +68,13 @@ export const soakRows: readonly FieldRow[] = [
     stack: 'crash',
     promise: 'a service that crashes in its soak and is not restarted goes back, with its exit code',
     story: (site) =>
-      goesBad(site, { ...endsAfter(4, 7), restart: 'no' }, /crash-web-1 has exited with code 7/, 'running:web'),
+      goesBad(
+        site,
+        { runs: onceTold('exit 7'), restart: 'no', healthcheck: null },
+        /crash-web-1 has exited with code 7/,
+        'running:web',
+        () => site.host.tell('web'),
+      ),
   },
   {
     stack: 'loop',
@@ -87,27 +82,23 @@ export const soakRows: readonly FieldRow[] = [
     story: (site) =>
       goesBad(
         site,
-        endsAfter(1, 1),
+        { runs: onceTold('sleep 1', 'exit 1'), healthcheck: null },
         /loop-web-1 (?:restarts in a loop|has just restarted|is restarting)/,
         'running:web',
+        () => site.host.tell('web'),
       ),
   },
   {
     stack: 'memory',
     promise: 'a service that needs more memory than its limit goes back',
     story: (site) => {
-      const eats = shell(
-        'touch /ok',
-        'sleep 4',
-        `awk 'BEGIN { s = "x"; while (1) s = s s }'`,
-        'rm /ok',
-        'sleep 3600 & wait',
-      );
+      const eats = onceTold(`awk 'BEGIN { s = "x"; while (1) s = s s }'`, 'rm /ok', 'sleep 3600 & wait');
       return goesBad(
         site,
         { runs: eats, mem_limit: '24m', memswap_limit: '24m' },
         /memory-web-1 is unhealthy/,
         'health:web',
+        () => site.host.tell('web'),
       );
     },
   },
@@ -116,6 +107,16 @@ export const soakRows: readonly FieldRow[] = [
     promise: 'a container that somebody removes in the soak is missed',
     story: (site) =>
       isMeddledWith(site, (id) => site.host.docker('rm', '--force', id), /service web no longer has a container/),
+  },
+  {
+    stack: 'downbyhand',
+    promise: "a stack that somebody takes 'down' in the soak comes back as the release before",
+    story: (site) =>
+      isMeddledWith(
+        site,
+        () => site.host.docker('compose', '--project-name', 'downbyhand', 'down'),
+        /service web no longer has a container/,
+      ),
   },
   {
     stack: 'stopped',
@@ -131,19 +132,16 @@ export const soakRows: readonly FieldRow[] = [
     stack: 'flap',
     promise: 'a service that is unhealthy for less than the sustained failure converges',
     story: async (site) => {
-      const flaps = shell('touch /ok', 'sleep 4', 'rm /ok', 'sleep 3', 'touch /ok', 'sleep 3600 & wait');
-      const policy = { soak_seconds: 12, sustained_failure_seconds: 30 };
-      const v1 = await site.release('1', { web: flaps }, { policy });
+      const policy = { soak_seconds: 15, sustained_failure_seconds: 120 };
+      const v1 = await site.release('1', { web: WELL }, { policy });
       const rollout = await site.begin(v1);
-      await site.expect(rollout, {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v1,
-        quarantine: false,
-        explain: /its soak passed/,
-      });
-      const { events } = await site.operator.readRolloutEvents(rollout.id);
-      assert.match(JSON.stringify(events), /"probe_failure_first"/, 'the failure was seen');
+      await site.hostReaches(rollout, site.host, 'soaking');
+      await site.host.sicken('web');
+      await site.until('the failure to be seen', async () =>
+        (await site.log(rollout)).includes('"probe_failure_first"'),
+      );
+      await site.host.exec('web', 'touch', '/ok');
+      await site.expectConverged(rollout, { explain: /its soak passed/ });
     },
   },
   {
@@ -154,13 +152,7 @@ export const soakRows: readonly FieldRow[] = [
       const probes = [{ ...PROBE, name: 'ready', exec: { service: 'web', command: ['test', '-f', '/ready'] } }];
       const v2 = await site.release('2', { web: WELL }, { policy: LONG_SOAK, probes });
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: ['ready'],
-        explain: /'ready' failed/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: ['ready'], explain: /'ready' failed/ });
     },
   },
   {
@@ -174,20 +166,9 @@ export const soakRows: readonly FieldRow[] = [
       const page = { ...PROBE, name: 'page', http: { url: `${url}/index.html`, status: 200 } };
       const gone = { ...PROBE, name: 'gone', http: { url: `${url}/gone.html`, status: 200 } };
       const v1 = await site.release('1', { web }, { probes: [page, { ...gone, mode: 'observe' }] });
-      await site.expect(await site.begin(v1), {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v1,
-        quarantine: false,
-      });
+      await site.deploy(v1);
       const v2 = await site.release('2', { web }, { probes: [page, gone], policy: LONG_SOAK });
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: ['gone'],
-        explain: /'gone' failed.*404/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: ['gone'], explain: /'gone' failed.*404/ });
     },
   },
   {
@@ -202,13 +183,23 @@ export const soakRows: readonly FieldRow[] = [
         { policy: LONG_SOAK, probes: [{ ...PROBE, name: 'port', tcp }] },
       );
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: ['port'],
-        explain: /'port' failed.*refuse/i,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: ['port'], explain: /'port' failed.*refuse/i });
+    },
+  },
+  {
+    stack: 'startup',
+    promise: 'two restarts at the start of a soak are a start-up, and the service converges',
+    isLong: true,
+    story: async (site) => {
+      const web = { runs: shell(THIRD_TIME, 'sleep 3600 & wait'), healthcheck: null, volumes: ['state:/state'] };
+      const v1 = await site.release(
+        '1',
+        { web },
+        { policy: { soak_seconds: 60, sustained_failure_seconds: 15 }, top: { volumes: { state: {} } } },
+      );
+      const rollout = await site.begin(v1);
+      await site.expectConverged(rollout);
+      assert.equal((await site.host.container('web')).restartCount, 2);
     },
   },
 ];

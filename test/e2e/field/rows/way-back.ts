@@ -12,12 +12,7 @@ export const wayBackRows: readonly FieldRow[] = [
       const v1 = await site.release('1', { cache: WELL, web: WELL });
       const v2 = await site.release('2', { queue: WELL, web: SOON_SICK });
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: /services-web-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: /services-web-1 is unhealthy/ });
     },
   },
   {
@@ -33,12 +28,7 @@ export const wayBackRows: readonly FieldRow[] = [
       await site.host.exec('db', 'sh', '-c', 'echo order 1 > /data/orders');
       await site.deploy(v2);
       await site.host.exec('db', 'sh', '-c', 'echo order 2 >> /data/orders');
-      await site.expect(await site.begin(v3), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v2,
-        quarantine: /data-db-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v3), v2, { quarantine: /data-db-1 is unhealthy/ });
       assert.equal(await site.host.exec('db', 'cat', '/data/orders'), 'order 1\norder 2');
     },
   },
@@ -67,12 +57,7 @@ export const wayBackRows: readonly FieldRow[] = [
       assert.equal(await site.host.exec('web', 'cat', '/app.conf'), 'colour = blue');
       await site.deploy(v2);
       assert.equal(await site.host.exec('web', 'cat', '/app.conf'), 'colour = green');
-      await site.expect(await site.begin(v3), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v2,
-        quarantine: /shipped-web-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v3), v2, { quarantine: /shipped-web-1 is unhealthy/ });
       assert.equal(await site.host.exec('web', 'cat', '/app.conf'), 'colour = green');
     },
   },
@@ -107,12 +92,7 @@ export const wayBackRows: readonly FieldRow[] = [
       const second = await site.image('web:stable', SICK);
       const web = { image: second, pull_policy: 'always', healthcheck: BRISK_HEALTHCHECK };
       const v2 = await site.release('2', { web });
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: /movedtag-web-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: /movedtag-web-1 is unhealthy/ });
     },
   },
   {
@@ -124,12 +104,7 @@ export const wayBackRows: readonly FieldRow[] = [
       const v3 = await site.release('3', { web: { ...SOON_SICK, deploy: { replicas: 1 } } });
       await site.deploy(v1);
       await site.deploy(v2);
-      await site.expect(await site.begin(v3), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v2,
-        quarantine: /replicas-web-\d is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v3), v2, { quarantine: /replicas-web-\d is unhealthy/ });
     },
   },
   {
@@ -142,12 +117,7 @@ export const wayBackRows: readonly FieldRow[] = [
         web: { ...deaf, runs: ['sh', '-c', 'sleep 3600'], healthcheck: BRISK_HEALTHCHECK },
       });
       await site.deploy(v1);
-      await site.expect(await site.begin(v2), {
-        rollout: 'halted',
-        hosts: ['reverted'],
-        runs: v1,
-        quarantine: /deaf-web-1 is unhealthy/,
-      });
+      await site.expectBack(await site.begin(v2), v1, { quarantine: /deaf-web-1 is unhealthy/ });
     },
   },
   {
@@ -156,12 +126,7 @@ export const wayBackRows: readonly FieldRow[] = [
     story: async (site) => {
       const slow = { runs: shell('sleep 6', 'touch /ok', 'sleep 3600 & wait') };
       const v1 = await site.release('1', { web: slow });
-      await site.expect(await site.begin(v1), {
-        rollout: 'converged',
-        hosts: ['converged'],
-        runs: v1,
-        quarantine: false,
-      });
+      await site.deploy(v1);
     },
   },
 ];
