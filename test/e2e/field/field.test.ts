@@ -1,7 +1,8 @@
 /**
  * The field table: what Nexus promises of rollouts on real hosts, one row for each thing that goes wrong out there.
  * Each row has agents and a stack of its own on engines that it shares with others, and is held to what the engines
- * themselves say. NEXUS_FIELD_ROWS=PATTERN runs the rows whose stack or promise matches.
+ * themselves say. NEXUS_FIELD_ROWS=PATTERN runs the rows whose stack or promise matches, and NEXUS_FIELD_PENDING=1 also
+ * those that wait for what they promise.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -11,14 +12,15 @@ import { skipWithoutTool } from '../../optional-tool.ts';
 import { FieldLab } from './field-lab.ts';
 import type { FieldRow } from './row.ts';
 import { Site } from './site.ts';
-import { ROWS } from './table.ts';
+import { PENDING_ROWS, ROWS } from './table.ts';
 
 const skip = await skipWithoutLab();
+const ALL_ROWS = process.env['NEXUS_FIELD_PENDING'] === '1' ? [...ROWS, ...PENDING_ROWS] : ROWS;
 
 function chosenRows(): readonly FieldRow[] {
   const pattern = process.env['NEXUS_FIELD_ROWS'];
-  if (pattern === undefined) return ROWS;
-  const chosen = ROWS.filter(({ stack, promise }) => new RegExp(pattern).test(`${stack}: ${promise}`));
+  if (pattern === undefined) return ALL_ROWS;
+  const chosen = ALL_ROWS.filter(({ stack, promise }) => new RegExp(pattern).test(`${stack}: ${promise}`));
   assert.ok(chosen.length > 0, `NEXUS_FIELD_ROWS='${pattern}' chooses no row`);
   return chosen;
 }
@@ -43,7 +45,7 @@ async function runRow(t: TestContext, lab: FieldLab, row: FieldRow): Promise<voi
 }
 
 test('rows of the field table', { skip, concurrency: 1_000, timeout: 1_500_000 }, async (t) => {
-  const stacks = ROWS.map(({ stack }) => stack);
+  const stacks = [...ROWS, ...PENDING_ROWS].map(({ stack }) => stack);
   assert.deepEqual(stacks, [...new Set(stacks)], 'every row has a stack of its own');
   const lab = await FieldLab.open(t);
   const withoutClocks = skipWithoutTool('libfaketime');

@@ -1,5 +1,18 @@
-/** All rows. */
+/** All rows: those that hold, and those that wait for what they promise. */
 
+import { composeFileRows } from './pending/compose-files.ts';
+import { crashRows } from './pending/crashes.ts';
+import { fleetToolRows } from './pending/fleet-tools.ts';
+import { hardWayBackRows } from './pending/hard-ways-back.ts';
+import { hostTroubleRows } from './pending/host-trouble.ts';
+import { lostHostRows } from './pending/lost-hosts.ts';
+import { movingTagRows } from './pending/moving-tags.ts';
+import { orderRows } from './pending/orders.ts';
+import { planRows } from './pending/plan.ts';
+import { stackDataRows } from './pending/stack-data.ts';
+import { stackRows } from './pending/stacks.ts';
+import { telemetryRows } from './pending/telemetry.ts';
+import { changeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
 import { composeHabitRows } from './rows/compose-habits.ts';
@@ -17,4 +30,21 @@ export const ROWS: readonly FieldRow[] = [
   ...neighbourRows,
   ...composeHabitRows,
   ...interruptionRows,
+];
+
+/** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
+export const PENDING_ROWS: readonly FieldRow[] = [
+  ...stackDataRows,
+  ...hardWayBackRows,
+  ...movingTagRows,
+  ...changeRows,
+  ...hostTroubleRows,
+  ...lostHostRows,
+  ...crashRows,
+  ...telemetryRows,
+  ...orderRows,
+  ...planRows,
+  ...composeFileRows,
+  ...stackRows,
+  ...fleetToolRows,
 ];

@@ -1,0 +1,227 @@
+/** Ways back that are hard, or cannot succeed at all: said as it is, tried again, and no prison for the host. */
+import assert from 'node:assert/strict';
+import { SICK, WELL } from '../../support/sample-stack.ts';
+import type { ServiceKeys } from '../compose-project.ts';
+import type { FieldRow } from '../row.ts';
+import { ALSO_WELL, BRISK_HEALTHCHECK, SOON_SICK } from '../services.ts';
+import type { Site, SiteRollout } from '../site.ts';
+import type { SiteRelease } from '../site-releases.ts';
+
+const LONG_SOAK = { soak_seconds: 600 };
+const AFTER_MIGRATION = { depends_on: { migrate: { condition: 'service_completed_successfully' } } };
+
+/** Release 1 counts on a network of the host; it goes away while release 2 soaks, and then release 2 goes bad. */
+async function losesItsNetwork(site: Site): Promise<{ v1: SiteRelease; rollout: SiteRollout; network: string }> {
+  const network = `${site.stack}-front`;
+  await site.host.createNetwork(network);
+  const top = { networks: { front: { external: true, name: network } } };
+  const v1 = await site.release('1', { web: { runs: WELL, networks: ['front'] } }, { top });
+  const v2 = await site.release('2', { web: ALSO_WELL }, { policy: LONG_SOAK });
+  await site.deploy(v1);
+  const rollout = await site.begin(v2);
+  await site.hostReaches(rollout, site.host, 'soaking');
+  await site.host.docker('network', 'rm', network);
+  await site.host.sicken('web');
+  await site.until('the way back to be reported as failed', async () =>
+    (await site.log(rollout)).includes('"rollback_failed"'),
+  );
+  await site.requireExplained(rollout, new RegExp(`${network}.*could not be found`));
+  return { v1, rollout, network };
+}
+
+/** A migration that fails the second time, as its table is there already. It keeps a count of its runs in /data. */
+const ONLY_ONCE: ServiceKeys = {
+  runs: ['sh', '-c', 'echo run >> /data/runs; test "$(wc -l < /data/runs)" -eq 1'],
+  restart: 'no',
+  healthcheck: null,
+};
+
+export const hardWayBackRows: readonly FieldRow[] = [
+  {
+    stack: 'backagain',
+    promise: 'a way back that cannot succeed is reported with its reason, and succeeds once the reason is gone',
+    story: async (site) => {
+      const { v1, rollout, network } = await losesItsNetwork(site);
+      await site.host.createNetwork(network);
+      await site.expectBack(rollout, v1, { quarantine: ['health:web'] });
+    },
+  },
+  {
+    stack: 'takenover',
+    promise: 'a newer release takes over a host whose way back cannot succeed',
+    story: async (site) => {
+      await losesItsNetwork(site);
+      const v3 = await site.release('3', { web: WELL });
+      await site.deploy(v3);
+    },
+  },
+  {
+    stack: 'forced',
+    promise: 'an operator can let go of a host whose way back cannot succeed',
+    story: async (site) => {
+      const { rollout } = await losesItsNetwork(site);
+      await site.nexus('rollout', 'abort', rollout.id, '--force', '--host', site.host.name, '--reason', 'moved away');
+      await site.requireExplained(rollout, /moved away/);
+      const v3 = await site.release('3', { web: WELL });
+      await site.deploy(v3);
+    },
+  },
+  {
+    stack: 'imagegone',
+    promise: 'an image that is gone from host and registry is what explain names as the reason',
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      const v2 = await site.release('2', { web: ALSO_WELL }, { policy: LONG_SOAK });
+      await site.deploy(v1);
+      const rollout = await site.begin(v2);
+      await site.hostReaches(rollout, site.host, 'soaking');
+      await site.host.docker('image', 'rm', '--force', v1.services['web']?.imageId ?? '');
+      await site.registry.fail({ kind: 'away' });
+      await site.host.sicken('web');
+      await site.until('the way back to be reported as failed', async () =>
+        (await site.log(rollout)).includes('"rollback_failed"'),
+      );
+      await site.requireExplained(rollout, /imagegone\/web:\w+.*(?:refused|no such image)/i);
+      await site.registry.recover();
+      await site.expectBack(rollout, v1, { quarantine: ['health:web'] });
+    },
+  },
+  {
+    stack: 'jobback',
+    promise: 'a finished migration of the release before is left alone on the way back, and its service runs',
+    story: async (site) => {
+      const top = { volumes: { data: {} } };
+      const migrate = { ...ONLY_ONCE, volumes: ['data:/data'] };
+      const web = { runs: WELL, volumes: ['data:/data'], ...AFTER_MIGRATION };
+      const v1 = await site.release('1', { migrate, web }, { top });
+      const v2 = await site.release('2', { web: { ...SOON_SICK, volumes: ['data:/data'] } }, { top });
+      await site.deploy(v1);
+      const rollout = await site.begin(v2);
+      await site.hostReaches(rollout, site.host, 'reverted');
+      const { state, health } = await site.host.container('web');
+      assert.deepEqual([state, health], ['running', 'healthy']);
+      assert.equal(await site.host.exec('web', 'cat', '/data/runs'), 'run', 'the migration ran once');
+      await site.requireQuarantine(v2, /jobback-web-1 is unhealthy/);
+      await site.requireExplained(rollout, /was rolled back to jobback 1 /);
+    },
+  },
+  {
+    stack: 'jobfails',
+    promise: 'a job that is to run again on the way back and fails is no host that went back',
+    story: async (site) => {
+      const top = { volumes: { data: {} } };
+      const migrate = { ...ONLY_ONCE, volumes: ['data:/data'] };
+      const web = { runs: WELL, ...AFTER_MIGRATION };
+      const v1 = await site.release('1', { migrate, web }, { top, policy: { rerun_jobs_on_rollback: true } });
+      const v2 = await site.release('2', { web: SOON_SICK }, { top, policy: { rerun_jobs_on_rollback: true } });
+      await site.deploy(v1);
+      const rollout = await site.begin(v2);
+      await site.until('the way back to be reported as failed', async () =>
+        (await site.log(rollout)).includes('"rollback_failed"'),
+      );
+      const { hosts } = await site.operator.getRollout(rollout.id);
+      assert.equal(hosts[0]?.state, 'failed');
+      await site.requireExplained(rollout, /jobfails-migrate-1.*exit(?:ed with)? code 1/);
+      await site.requireQuarantine(v2, /jobfails-web-1 is unhealthy/);
+    },
+  },
+  {
+    stack: 'nobetter',
+    promise: 'a release that was unwell before is gone back to as unwell as it was, and that is said',
+    story: async (site) => {
+      const top = { volumes: { flags: { external: true, name: 'nobetter-flags' } } };
+      const web = {
+        runs: SICK,
+        volumes: ['flags:/flags'],
+        healthcheck: { ...BRISK_HEALTHCHECK, test: ['CMD', 'test', '-f', '/flags/flag'] },
+      };
+      await site.host.docker('volume', 'create', '--label', 'field.row=nobetter', 'nobetter-flags');
+      await site.host.docker(
+        'run',
+        '--rm',
+        '--volume',
+        'nobetter-flags:/flags',
+        'nexus-lab/busybox:1',
+        'touch',
+        '/flags/flag',
+      );
+      const v1 = await site.release('1', { web }, { top });
+      const v2 = await site.release('2', { web: SOON_SICK }, { top });
+      await site.deploy(v1);
+      await site.host.exec('web', 'rm', '/flags/flag');
+      await site.until('release 1 to be unwell', async () => (await site.host.container('web')).health === 'unhealthy');
+      const rollout = await site.begin(v2);
+      await site.hostReaches(rollout, site.host, 'reverted');
+      const { imageId, state } = await site.host.container('web');
+      assert.deepEqual([imageId, state], [v1.services['web']?.imageId, 'running']);
+      await site.requireExplained(rollout, /was rolled back to nobetter 1 .*unhealthy/);
+    },
+  },
+  {
+    stack: 'prunesoak',
+    promise: 'a prune in the soak does not take the image that the way back needs',
+    story: async (site) => {
+      const first = await site.image('web:stable', WELL);
+      const v1 = await site.release('1', { web: { image: first, pull_policy: 'always' } });
+      await site.deploy(v1);
+      const second = await site.image('web:stable', ALSO_WELL);
+      const v2 = await site.release('2', { web: { image: second, pull_policy: 'always' } }, { policy: LONG_SOAK });
+      const rollout = await site.begin(v2);
+      await site.hostReaches(rollout, site.host, 'soaking');
+      await site.host.docker(
+        'image',
+        'prune',
+        '--all',
+        '--force',
+        '--filter',
+        'label=nexus.lab.image=prunesoak/web:stable',
+      );
+      assert.match(await site.host.docker('image', 'ls', '--all', '--no-trunc', '--quiet'), new RegExp(first.id));
+      await site.registry.fail({ kind: 'away' });
+      await site.host.sicken('web');
+      await site.expectBack(rollout, v1, { quarantine: ['health:web'] });
+    },
+  },
+  {
+    stack: 'backbydigest',
+    promise: 'an image that is gone is pulled again by its digest, not by a tag that means another one by now',
+    story: async (site) => {
+      const first = await site.image('web:stable', WELL);
+      const v1 = await site.release('1', { web: { image: first, pull_policy: 'always' } });
+      await site.deploy(v1);
+      const second = await site.image('web:stable', ALSO_WELL);
+      const v2 = await site.release('2', { web: { image: second, pull_policy: 'always' } }, { policy: LONG_SOAK });
+      const rollout = await site.begin(v2);
+      await site.hostReaches(rollout, site.host, 'soaking');
+      await site.host.docker('image', 'rm', '--force', first.id);
+      await site.host.sicken('web');
+      await site.expectBack(rollout, v1, { quarantine: ['health:web'] });
+      assert.ok(site.registry.manifestsServed('backbydigest/web').includes(first.digest), 'it was asked for by digest');
+    },
+  },
+  {
+    stack: 'keptimages',
+    promise: 'the images of the release before can be gone back to after a prune of everything unused',
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      const v2 = await site.release('2', {
+        web: { runs: ALSO_WELL },
+      });
+      await site.deploy(v1);
+      await site.deploy(v2);
+      const { imageId } = v1.services['web'] ?? {};
+      const labels = (
+        await site.host.docker(
+          'image',
+          'inspect',
+          '--format',
+          '{{index .Config.Labels "nexus.lab.image"}}',
+          imageId ?? '',
+        )
+      ).trim();
+      await site.host.docker('image', 'prune', '--all', '--force', '--filter', `label=nexus.lab.image=${labels}`);
+      await site.registry.fail({ kind: 'away' });
+      await site.deploy(v1);
+    },
+  },
+];

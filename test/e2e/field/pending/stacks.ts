@@ -1,0 +1,109 @@
+/** What runs where: stacks as a whole, drift, removal, undoing, and projects that were there before Nexus. */
+import assert from 'node:assert/strict';
+import { WELL } from '../../support/sample-stack.ts';
+import type { FieldRow } from '../row.ts';
+import { SOON_SICK } from '../services.ts';
+
+const NEW_WEB = { runs: WELL, environment: { VERSION: '2' } };
+
+export const stackRows: readonly FieldRow[] = [
+  {
+    stack: 'shown',
+    promise: "'stack show' says which release each host is to run, which it does run, and since when",
+    hosts: 2,
+    intervalSeconds: 2,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      const v2 = await site.release('2', { web: NEW_WEB });
+      await site.deploy(v1);
+      await site.deploy(v2, { hosts: [site.host] });
+      await site.until('the stack to be shown', async () => {
+        const shown = await site.nexus('stack', 'show', 'shown');
+        return /shown-1 .*shown 2/.test(shown) && /shown-2 .*shown 1/.test(shown);
+      });
+      assert.match(await site.nexus('stack', 'list'), /^shown /m);
+      assert.match(await site.nexus('host', 'show', site.host.name), /shown 2/);
+    },
+  },
+  {
+    stack: 'drift',
+    promise: 'a container of a stack that somebody stops is drift, and none any more once it runs again',
+    intervalSeconds: 2,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      await site.deploy(v1);
+      const { id } = await site.host.container('web');
+      await site.host.docker('stop', id);
+      const events = async (): Promise<string> =>
+        JSON.stringify((await site.operator.readEvents({ host: site.host.name, limit: 1000 })).events);
+      await site.until('the drift to be logged', async () => (await events()).includes('"drift_detected"'));
+      assert.match(await site.nexus('stack', 'show', 'drift'), /web/);
+      await site.host.docker('start', id);
+      await site.until('its end to be logged', async () => (await events()).includes('"drift_resolved"'));
+    },
+  },
+  {
+    stack: 'stackgone',
+    promise: "'stack remove' takes a stack away as a rollout of nothing, and leaves its data",
+    hosts: 2,
+    story: async (site) => {
+      const db = { runs: WELL, volumes: ['data:/data'] };
+      const v1 = await site.release('1', { db }, { top: { volumes: { data: {} } } });
+      await site.deploy(v1);
+      await site.nexus('stack', 'remove', 'stackgone', '--host', site.host.name);
+      await site.until('nothing to run', () => site.requireRuns(site.host, null).then(() => true));
+      assert.match(await site.host.docker('volume', 'ls', '--format', '{{.Name}}'), /^stackgone_data$/m);
+      await site.requireRuns(site.second, v1);
+    },
+  },
+  {
+    stack: 'undo',
+    promise: "'rollout undo' brings every host back to the release that it had before",
+    hosts: 2,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      const v2 = await site.release('2', { web: NEW_WEB });
+      await site.deploy(v1);
+      await site.deploy(v2);
+      await site.nexus('rollout', 'undo', 'undo');
+      for (const host of site.hosts) {
+        await site.until(`${host.name} to run release 1`, () => site.requireRuns(host, v1).then(() => true));
+      }
+    },
+  },
+  {
+    stack: 'adopted',
+    promise: 'a project that runs by hand is taken over without touching what does not change',
+    intervalSeconds: 2,
+    story: async (site) => {
+      const v1 = await site.manifest('1', { db: WELL, web: WELL });
+      await site.host.composeUp(v1.body.compose);
+      const before = await site.host.containers();
+      const release = await site.release('1', { db: WELL, web: NEW_WEB });
+      await site.nexus('stack', 'adopt', 'adopted', '--host', site.host.name);
+      const id = await site.nexus('rollout', 'create', release.digest, '--host', site.host.name, '--adopt');
+      const rollout = await site.known(id, release);
+      await site.expectConverged(rollout);
+      const db = before.find(({ service }) => service === 'db');
+      assert.equal((await site.host.container('db')).id, db?.id);
+    },
+  },
+  {
+    stack: 'adoptedback',
+    promise: 'a first release that fails on an adopted project goes back to that very project',
+    intervalSeconds: 2,
+    story: async (site) => {
+      const byHand = await site.manifest('0', { db: WELL, web: WELL });
+      await site.host.composeUp(byHand.body.compose);
+      const db = await site.host.container('db');
+      const release = await site.release('1', { db: WELL, web: SOON_SICK });
+      await site.nexus('stack', 'adopt', 'adoptedback', '--host', site.host.name);
+      const id = await site.nexus('rollout', 'create', release.digest, '--host', site.host.name, '--adopt');
+      const rollout = await site.known(id, release);
+      await site.hostReaches(rollout, site.host, 'reverted');
+      await site.requireRuns(site.host, { stack: site.stack, version: '0', services: byHand.services });
+      assert.equal((await site.host.container('db')).id, db.id);
+      await site.requireExplained(rollout, /was rolled back to .*by hand/);
+    },
+  },
+];
