@@ -115,7 +115,7 @@ export const soakRows: readonly FieldRow[] = [
       isMeddledWith(
         site,
         () => site.host.docker('compose', '--project-name', 'downbyhand', 'down'),
-        /service web no longer has a container/,
+        /service web no longer has a container|container downbyhand-web-1 has exited/,
       ),
   },
   {
