@@ -53,8 +53,6 @@ export async function simulate(seed: number, onLine: ((line: string) => void) | 
     return await simulation.run();
   } catch (error) {
     throw new SimulationFailure(seed, error, simulation.world.trace.end);
-  } finally {
-    simulation.world.server.dispose();
   }
 }
 

@@ -216,6 +216,9 @@ export class World {
         Number(fields['dropped_for_room'] ?? 0) + Number(fields['too_old'] ?? 0) + Number(fields['damaged'] ?? 0);
       const refused = fields['recorded_at'] === undefined ? 0 : 1;
       if (lost + refused > 0) onLoss(lost + refused);
+      if (level === 'error' && /invariant|defect/.test(`${message} ${fields['reason']}`)) {
+        this.fail(new Error(`${name} logs a defect: ${message} ${JSON.stringify(fields)}`));
+      }
       this.trace.note(name, `${level} ${message} ${JSON.stringify(fields)}`);
     };
     return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };

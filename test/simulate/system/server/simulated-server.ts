@@ -2,16 +2,13 @@
  * The server on a machine of its own: the appliance as it is shipped, over a simulated store and network. It is killed
  * and started again; what its store has made durable stays.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import path from 'node:path';
 import { messageOf } from '../../../../src/domain/errors.ts';
 import type { LogEvent } from '../../../../src/domain/event-log.ts';
 import type { Log } from '../../../../src/domain/log.ts';
-import type { Store } from '../../../../src/domain/store.ts';
 import type { Write } from '../../../../src/domain/writes.ts';
 import type { HttpSurface } from '../../../../src/http/http-surface.ts';
 import { type Appliance, type ApplianceParts, openAppliance } from '../../../../src/main.ts';
-import { openStore } from '../../../../src/sqlite/open-store.ts';
+import { createMemoryStore } from '../../../../src/memory/memory-store.ts';
 import type { Machine, SimulatedProcess } from '../kernel/machine.ts';
 import type { HttpAnswer, Network } from '../kernel/network.ts';
 import { serve } from './http-exchange.ts';
@@ -23,7 +20,7 @@ export interface ServerOptions {
   readonly logOf: (process: SimulatedProcess) => Log;
   /** These entries of the log are durable now. */
   readonly onCommit: (entries: readonly LogEvent[]) => void;
-  /** The server could not start, which nothing in a simulation is a reason for. */
+  /** The server did what nothing in a simulation is a reason for. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -40,8 +37,10 @@ export class SimulatedServer {
   readonly machine: Machine;
   readonly pace = { slowness: 1, isFailing: false };
   readonly #options: ServerOptions;
-  readonly #directory: string;
-  readonly #durable: Store;
+  /** What is on disk; it outlives every life of the server. */
+  readonly #durable = createMemoryStore();
+  /** Their numbers, by name. */
+  readonly #hosts = new Map<string, number>();
   /** When the ticks of each host that came to disk were recorded. */
   readonly #ticks = new Map<number, Set<number>>();
   #life: Life | null = null;
@@ -50,8 +49,6 @@ export class SimulatedServer {
   constructor(options: ServerOptions) {
     this.machine = options.machine;
     this.#options = options;
-    this.#directory = mkdtempSync(path.join('/dev/shm', 'nexus-sim-'));
-    this.#durable = openStore(this.#directory, 0);
   }
 
   get process(): SimulatedProcess | null {
@@ -110,9 +107,16 @@ export class SimulatedServer {
     const entries: LogEvent[] = [];
     for (const write of writes) {
       if (write.kind === 'append_entry') entries.push(write.entry);
-      if (write.kind === 'insert_tick') this.#ticksOfId(write.hostId).add(write.recordedAtMs);
+      if (write.kind === 'insert_host') this.#hosts.set(write.host.name, write.host.id);
+      if (write.kind === 'insert_tick') this.#noteTick(write.hostId, write.recordedAtMs);
     }
     this.#options.onCommit(entries);
+  }
+
+  #noteTick(hostId: number, recordedAtMs: number): void {
+    const ticks = this.#ticksOfId(hostId);
+    if (ticks.has(recordedAtMs)) this.#options.onFailure(new Error(`the tick ${recordedAtMs} is stored twice`));
+    ticks.add(recordedAtMs);
   }
 
   /** SIGKILL, or a cut of power: what was not durable is lost either way. */
@@ -174,13 +178,13 @@ export class SimulatedServer {
   }
 
   hasTick(host: string, recordedAtMs: number): boolean {
-    const id = this.#idOf(host);
+    const id = this.#hosts.get(host);
     return id !== undefined && this.#ticksOfId(id).has(recordedAtMs);
   }
 
   /** When every stored tick of a host was recorded. */
   ticksOf(host: string): number[] {
-    const id = this.#idOf(host);
+    const id = this.#hosts.get(host);
     if (id === undefined) return [];
     return [...this.#durable.history.ticks.range(id, 0, Number.MAX_SAFE_INTEGER)].map(
       ({ recordedAtMs }) => recordedAtMs,
@@ -191,15 +195,5 @@ export class SimulatedServer {
     const known = this.#ticks.get(id) ?? new Set<number>();
     this.#ticks.set(id, known);
     return known;
-  }
-
-  #idOf(host: string): number | undefined {
-    return this.#durable.hosts().find(({ name }) => name === host)?.id;
-  }
-
-  dispose(): void {
-    this.kill();
-    this.#durable.close();
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

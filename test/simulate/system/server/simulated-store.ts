@@ -5,6 +5,7 @@
 import { NexusError } from '../../../../src/domain/errors.ts';
 import type { Store } from '../../../../src/domain/store.ts';
 import type { Write } from '../../../../src/domain/writes.ts';
+import type { MemoryStore } from '../../../../src/memory/memory-store.ts';
 import type { SimulatedProcess } from '../kernel/machine.ts';
 
 /** How the server's disk does. */
@@ -16,7 +17,7 @@ export interface StorePace {
 }
 
 /** A sync takes up to this long, as a rule. */
-const MAX_SYNC_MS = 8;
+const MAX_SYNC_MS = 20;
 const MAX_READ_MS = 1;
 /** Share of commits that were under way when the process died and came to disk all the same. */
 const COMPLETED_SHARE = 0.5;
@@ -25,7 +26,7 @@ export interface StoreOptions {
   readonly process: SimulatedProcess;
   readonly pace: StorePace;
   /** What is on disk. */
-  readonly durable: Store;
+  readonly durable: MemoryStore;
   /** These writes are durable now. */
   readonly onDurable: (writes: readonly Write[]) => void;
 }
