@@ -63,7 +63,6 @@ export const MAY_IMPORT = {
     'node:',
     'commander',
     'cli-table3',
-    'pino',
   ],
   bin: ['src/domain', 'src/cli', 'node:'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -1,5 +1,7 @@
-import pino from 'pino';
+import { writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { NexusError } from '../../domain/errors.ts';
+import { formatInstant } from '../../domain/instant.ts';
 import type { Log } from '../../domain/log.ts';
 import { settingOf, type Terminal } from './terminal.ts';
 
@@ -11,29 +13,59 @@ function isLevel(text: string): text is Level {
 }
 
 const STDERR = 2;
+/** How long the log waits for a full pipe, once: 1 s. After that, lines are dropped until the pipe has room again. */
+const MAX_WAITS = 100;
+const WAIT_MS = 10;
 
 /**
  * The structured log: one JSON object a line on stderr, written before the call returns, so that a crash loses no line.
- * NEXUS_LOG_LEVEL sets the lowest level that is logged (default `info`); throws `usage` for an unknown one.
+ * Logging never throws. NEXUS_LOG_LEVEL sets the lowest level that is logged (default `info`); throws `usage` for an
+ * unknown one.
  */
 export function createLog(terminal: Terminal): Log {
-  const level = settingOf(terminal, 'NEXUS_LOG_LEVEL') ?? 'info';
-  if (!isLevel(level)) {
+  const lowest = settingOf(terminal, 'NEXUS_LOG_LEVEL') ?? 'info';
+  if (!isLevel(lowest)) {
     throw new NexusError(
       'usage',
-      `NEXUS_LOG_LEVEL is '${level}', which is not a log level: set it to one of ${LEVELS.join(', ')}.`,
+      `NEXUS_LOG_LEVEL is '${lowest}', which is not a log level: set it to one of ${LEVELS.join(', ')}.`,
     );
   }
-  const destination = pino.destination({ fd: STDERR, sync: true });
-  // Once stderr is closed there is nowhere left to report it, and a server must not die of it.
-  destination.on('error', () => {});
-  return pino(
-    {
-      level,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
-    },
-    destination,
-  );
+  const source = { pid: process.pid, hostname: hostname() };
+  const write = stderrWriter();
+  const at = (level: Level): Log['info'] => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return () => {};
+    return (fields, msg) => {
+      const head = { level, time: formatInstant(terminal.runtime.nowMs()), ...source };
+      write(`${encode({ ...head, ...fields, msg }) ?? JSON.stringify({ ...head, msg })}\n`);
+    };
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** The line as JSON, or null when a field has no JSON: a cycle, or a bigint. */
+function encode(line: Record<string, unknown>): string | null {
+  try {
+    return JSON.stringify(line);
+  } catch {
+    return null;
+  }
+}
+
+/** Writes whole texts to stderr. A pipe may take only part of one at a time, or nothing once its reader is stuck or gone. */
+function stderrWriter(): (text: string) => void {
+  let waitsLeft = MAX_WAITS;
+  return (text) => {
+    let rest: Uint8Array = Buffer.from(text);
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(writeSync(STDERR, rest));
+        waitsLeft = MAX_WAITS;
+      } catch (error) {
+        const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+        if (!isFull || waitsLeft === 0) return;
+        waitsLeft -= 1;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
+      }
+    }
+  };
 }
