@@ -52,7 +52,7 @@ export async function bundleProgram(order: BundleOrder): Promise<Bundle> {
     // `import.meta.url` is empty in CommonJS, and code that relies on it would fail only when it runs.
     logOverride: { 'empty-import-meta': 'error' },
     logLevel: 'silent',
-    plugins: [embedAddon(order.target, addons)],
+    plugins: [embedAddon(order.target, addons), leaveOutSubcommandPrograms()],
   });
   for (const warning of result.warnings) process.stderr.write(`esbuild: ${warning.text}\n`);
   const [output] = result.outputFiles;
@@ -70,6 +70,22 @@ export async function bundleProgram(order: BundleOrder): Promise<Bundle> {
     );
   }
   return { addon: addon ?? null };
+}
+
+/**
+ * commander can run subcommands that are programs of their own, and loads `node:child_process` for it at every start. There
+ * are none of them here.
+ */
+function leaveOutSubcommandPrograms(): Plugin {
+  return {
+    name: 'leave-out-subcommand-programs',
+    setup(pluginBuild) {
+      pluginBuild.onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
+        /[\\/]node_modules[\\/]commander[\\/]/.test(importer) ? { path, namespace: 'left-out' } : null,
+      );
+      pluginBuild.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export default {};' }));
+    },
+  };
 }
 
 /** Takes better-sqlite3's entry for the target, and makes that entry's addon load from the executable. */
