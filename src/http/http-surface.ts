@@ -88,9 +88,12 @@ export class HttpSurface {
       access: 'public',
       summary: 'This description.',
       status: 200,
-      handle: () => json(200, description),
+      handle: () => {
+        // Made when it is first asked for: that takes longer than all the rest of opening the surface.
+        description ??= describeApi(routes);
+        return json(200, description);
+      },
     });
-    description = describeApi(routes);
     for (const route of routes) this.#router.on(route.method, route.path, () => undefined, route);
   }
 
