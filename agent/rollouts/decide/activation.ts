@@ -37,8 +37,8 @@ export function decideActivation(
   const { containers, tried, plan } = observed;
   if (containers === null) return [{ do: 'wait', ms: ENGINE_AGAIN_MS }];
   const project = readProject(containers);
-  if (project.kind === 'stranger') {
-    return [fail(rollout, phase, -1, explainStranger(project.names), now)];
+  if (project.kind === 'foreign') {
+    return [fail(rollout, phase, -1, explainForeignContainers(project.names), now)];
   }
 
   if (plan === null)
@@ -191,6 +191,6 @@ function explainTimeout(timeoutMs: number, observed: Observed): string {
   return join(last === undefined ? '' : outputOf(last), sentence);
 }
 
-function explainStranger(names: readonly string[]): string {
+function explainForeignContainers(names: readonly string[]): string {
   return `this project has containers that Nexus has not deployed (${names.slice(0, 5).join(', ')}), and they are left alone. Remove them with 'docker compose down', or give the release another stack name`;
 }

@@ -13,7 +13,7 @@ export type ActivationState =
   | { readonly kind: 'incomplete'; readonly reason: string };
 
 /** A sentence about what is wrong with a container; null when nothing is. */
-export function complaintOf(container: ProjectContainer, isJob: boolean): string | null {
+export function failureReasonOf(container: ProjectContainer, isJob: boolean): string | null {
   const { name, state, health, exitCode } = container;
   if (state === 'running') {
     if (health !== 'unhealthy') return null;
@@ -46,8 +46,8 @@ export function judgeActivation(
   if (missing.length > 0) return { kind: 'incomplete', reason: `services without a container: ${missing.join(', ')}` };
 
   const jobs = new Set(plan.services.filter(({ isJob }) => isJob).map(({ name }) => name));
-  const complaints = deployed.flatMap((container) => complaintOf(container, jobs.has(container.service)) ?? []);
-  if (complaints.length > 0) return { kind: 'unwell', reason: complaints.join('; ') };
+  const reasons = deployed.flatMap((container) => failureReasonOf(container, jobs.has(container.service)) ?? []);
+  if (reasons.length > 0) return { kind: 'unwell', reason: reasons.join('; ') };
   const starting = deployed.filter(({ state, health }) => state === 'running' && health === 'starting');
   if (starting.length === 0) return { kind: 'settled' };
   return { kind: 'settling', reason: `not healthy yet: ${starting.map(({ name }) => name).join(', ')}` };

@@ -8,7 +8,7 @@ import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
-import { complaintOf } from './judge-activation.ts';
+import { failureReasonOf } from './judge-activation.ts';
 import type { ProbeReading } from './observed.ts';
 import { deployedContainers } from './read-project.ts';
 import type { Runs } from './watch-runs.ts';
@@ -73,8 +73,8 @@ export function readServices(
     if (custom.has(name)) return [];
     const services = servicesOf(name, plan);
     if (services.length === 0) return [];
-    const complaints = services.flatMap((service) => complaintsOf(service, soak, plan, release, deployed, runs, now));
-    if (complaints.length > 0) return { name, status: 'fail', at: now, reason: complaints.join('; ') } as const;
+    const reasons = services.flatMap((service) => failureReasonsOf(service, soak, plan, release, deployed, runs, now));
+    if (reasons.length > 0) return { name, status: 'fail', at: now, reason: reasons.join('; ') } as const;
     const isStarting = deployed.some(
       ({ service, state, health }) =>
         state === 'running' && health === 'starting' && services.some((one) => one.name === service),
@@ -83,7 +83,7 @@ export function readServices(
   });
 }
 
-function complaintsOf(
+function failureReasonsOf(
   { name, isJob }: Plan['services'][number],
   soak: PhaseAt<'soaking'>,
   plan: Plan,
@@ -96,12 +96,12 @@ function complaintsOf(
   if (own.length === 0) return [`service ${name} no longer has a container`];
   return own.flatMap((container) => {
     if (container.release !== release) return [`container ${container.name} no longer belongs to this release`];
-    return complaintOf(container, isJob) ?? restartComplaint(container, soak, plan, runs, now) ?? [];
+    return failureReasonOf(container, isJob) ?? restartFailureReason(container, soak, plan, runs, now) ?? [];
   });
 }
 
 /** A single restart is forgiven once the container has run for a while; a loop is not. */
-function restartComplaint(
+function restartFailureReason(
   container: ProjectContainer,
   soak: PhaseAt<'soaking'>,
   plan: Plan,

@@ -8,7 +8,7 @@ export type ProjectState =
   /** An activation has stopped half-way. The release with the most containers comes first. */
   | { readonly kind: 'mixed'; readonly releases: readonly string[] }
   /** Some containers of the project were not deployed by Nexus. */
-  | { readonly kind: 'stranger'; readonly names: readonly string[]; readonly releases: readonly string[] };
+  | { readonly kind: 'foreign'; readonly names: readonly string[]; readonly releases: readonly string[] };
 
 /** The containers that make up what is deployed. */
 export function deployedContainers(containers: readonly ProjectContainer[]): ProjectContainer[] {
@@ -17,13 +17,13 @@ export function deployedContainers(containers: readonly ProjectContainer[]): Pro
 
 export function readProject(containers: readonly ProjectContainer[]): ProjectState {
   const counts = new Map<string, number>();
-  const strangers: string[] = [];
+  const foreign: string[] = [];
   for (const { release, name } of deployedContainers(containers)) {
-    if (release === null) strangers.push(name);
+    if (release === null) foreign.push(name);
     else counts.set(release, (counts.get(release) ?? 0) + 1);
   }
   const releases = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([release]) => release);
-  if (strangers.length > 0) return { kind: 'stranger', names: strangers.sort(), releases };
+  if (foreign.length > 0) return { kind: 'foreign', names: foreign.sort(), releases };
   const [first, ...others] = releases;
   if (first === undefined) return { kind: 'nothing' };
   return others.length === 0 ? { kind: 'release', release: first } : { kind: 'mixed', releases };
@@ -34,7 +34,7 @@ export function findFallback(containers: readonly ProjectContainer[]): string | 
   const project = readProject(containers);
   switch (project.kind) {
     case 'nothing':
-    case 'stranger':
+    case 'foreign':
       return null;
     case 'release':
       return project.release;

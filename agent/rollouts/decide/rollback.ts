@@ -5,12 +5,12 @@ import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Advance } from '../record/advance.ts';
 import type { PhaseAt, RolloutRecord } from '../record/stack-record.ts';
 import type { Action } from './action.ts';
-import { complaintOf } from './judge-activation.ts';
+import { failureReasonOf } from './judge-activation.ts';
 import { isStubborn, type Observed, type Tried } from './observed.ts';
 import { deployedContainers, type ProjectState, readProject } from './read-project.ts';
 
 const ENGINE_AGAIN_MS = 1_000;
-const STRANGER_AGAIN_MS = 60_000;
+const FOREIGN_RETRY_MS = 60_000;
 const LIMIT_MS = 600_000;
 /** Waits before the first repetition, the second and so on; the last one holds for all after it. */
 const RETRY_MS = [1_000, 5_000, 15_000, 30_000, 60_000] as const;
@@ -28,9 +28,9 @@ export function decideRollback(
   const project = readProject(containers);
   // A mix of releases is not left alone even when it was there before.
   if (!phase.touched && project.kind !== 'mixed') return [complete(releaseOf(project), 0, now)];
-  if (project.kind === 'stranger') {
+  if (project.kind === 'foreign') {
     // Either way back would remove containers that Nexus has not deployed.
-    return project.releases.length === 0 ? [complete(null, 0, now)] : [{ do: 'wait', ms: STRANGER_AGAIN_MS }];
+    return project.releases.length === 0 ? [complete(null, 0, now)] : [{ do: 'wait', ms: FOREIGN_RETRY_MS }];
   }
   const { fallback } = rollout;
   if (fallback === null) {
@@ -57,7 +57,7 @@ export function decideRollback(
 /** `--wait` counts a job that has ended as a failure; here it is not one. */
 function isWell(containers: readonly ProjectContainer[]): boolean {
   return deployedContainers(containers).every(
-    (container) => complaintOf(container, true) === null && container.health !== 'starting',
+    (container) => failureReasonOf(container, true) === null && container.health !== 'starting',
   );
 }
 

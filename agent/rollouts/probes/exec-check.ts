@@ -1,7 +1,7 @@
 import { messageOf } from '../../../src/domain/errors.ts';
 import type { ProjectEngine } from '../../docker/project-engine.ts';
 import { deployedContainers } from '../decide/read-project.ts';
-import type { Complaint } from './run-check.ts';
+import type { FailureReason } from './run-check.ts';
 
 const MOST_OUTPUT_CHARS = 512;
 
@@ -26,7 +26,7 @@ export class ExecCheck {
     this.#command = command;
   }
 
-  async run(timeoutMs: number): Promise<Complaint> {
+  async run(timeoutMs: number): Promise<FailureReason> {
     const what = `the command in service ${this.#service}`;
     if (this.#hanging !== null) {
       if ((await this.#engine.inspectExec(this.#hanging)).isRunning)

@@ -6,7 +6,7 @@ import { timeLimit } from '../../../src/runtime/wait.ts';
 import { hostOf, openExchange, protocolOf } from '../../http-exchange.ts';
 
 /** Why a probe fails, as a sentence; null when it passes. */
-export type Complaint = string | null;
+export type FailureReason = string | null;
 
 type Timers = Pick<Runtime, 'setTimer'>;
 
@@ -20,7 +20,7 @@ export async function checkHttp(
   url: string,
   status: number | null,
   timeoutMs: number,
-): Promise<Complaint> {
+): Promise<FailureReason> {
   const target = new URL(url);
   const limit = timeLimit(runtime, timeoutMs);
   try {
@@ -57,15 +57,15 @@ async function readSome(body: AsyncIterable<Buffer>, signal: AbortSignal): Promi
 }
 
 /** Connects and closes the connection again. `address`: HOST:PORT, an IPv6 address in brackets. */
-export function checkTcp(runtime: Timers, address: string, timeoutMs: number): Promise<Complaint> {
+export function checkTcp(runtime: Timers, address: string, timeoutMs: number): Promise<FailureReason> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(address.slice(colon + 1)) });
-    const finish = (complaint: Complaint): void => {
+    const finish = (reason: FailureReason): void => {
       limit.cancel();
       socket.destroy();
-      resolve(complaint);
+      resolve(reason);
     };
     const limit = runtime.setTimer(timeoutMs, () =>
       finish(`${address} does not accept a connection within ${timeoutMs / 1000} s`),

@@ -5,7 +5,7 @@ import type { ProjectEngine } from '../../docker/project-engine.ts';
 import type { CustomProbe } from '../record/stack-record.ts';
 import type { CheckResult, OpenCheck } from './check.ts';
 import { ExecCheck } from './exec-check.ts';
-import { type Complaint, checkHttp, checkTcp } from './run-check.ts';
+import { checkHttp, checkTcp, type FailureReason } from './run-check.ts';
 
 /** Probes over this host's network and its engine. */
 export function systemChecks(engine: ProjectEngine, runtime: Runtime): OpenCheck {
@@ -20,7 +20,7 @@ function attemptOf(
   runtime: Runtime,
   stack: string,
   check: CustomProbe['check'],
-): (timeoutMs: number) => Promise<Complaint> {
+): (timeoutMs: number) => Promise<FailureReason> {
   switch (check.kind) {
     case 'http':
       return (timeoutMs) => checkHttp(runtime, check.url, check.status, timeoutMs);
@@ -35,8 +35,8 @@ function attemptOf(
   }
 }
 
-function resultOf(complaint: Complaint): CheckResult {
-  return complaint === null ? { status: 'pass' } : { status: 'fail', reason: complaint };
+function resultOf(reason: FailureReason): CheckResult {
+  return reason === null ? { status: 'pass' } : { status: 'fail', reason };
 }
 
 function explain(error: unknown): CheckResult {

@@ -20,7 +20,7 @@ for (const [name, containers, state, fallback] of [
   [
     'somebody else’s',
     [container({ release: null, name: 'theirs' }), OLD],
-    { kind: 'stranger', names: ['theirs'], releases: [V1] },
+    { kind: 'foreign', names: ['theirs'], releases: [V1] },
     null,
   ],
   [
