@@ -20,7 +20,7 @@ export interface TelemetryLimits {
 }
 
 /** Limits of a release manifest. */
-export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 64, maxProbes: 32 } as const;
+export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 500, maxProbes: 32 } as const;
 
 export const DEFAULT_TELEMETRY_LIMITS: TelemetryLimits = {
   mode: 'judged',
@@ -59,6 +59,8 @@ export interface Release {
   readonly policy: ReleasePolicy;
   /** Host ports that its services publish, as far as its Compose file names them. */
   readonly publishedPorts: readonly number[];
+  /** What its services call their containers, where its Compose file says so. */
+  readonly containerNames: readonly string[];
 }
 
 /** Why a release must not be dispatched to its stack any more. */

@@ -1,10 +1,13 @@
 /** A first look at a release's Compose file. Whether it runs well is for the canary to show. */
 import { parseDocument } from 'yaml';
+import { composeTexts, type Manifest } from '../wire/release.ts';
 import { invalidField } from './read-body.ts';
 
 export interface ComposeOutline {
   /** Host ports that its services name; ranges and variables are left out. */
   readonly publishedPorts: readonly number[];
+  /** What its services call their containers, where they say so themselves. */
+  readonly containerNames: readonly string[];
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {
@@ -32,16 +35,21 @@ function publishedPort(entry: unknown): number | undefined {
 }
 
 /** Throws a refusal with 422 for what Compose could not run at all. */
-export function readCompose(text: string): ComposeOutline {
-  const compose = parseYaml(text);
-  const services = isMapping(compose) ? compose['services'] : undefined;
-  if (!isMapping(services) || Object.keys(services).length === 0) {
+export function readCompose(manifest: Pick<Manifest, 'compose' | 'overrides' | 'files'>): ComposeOutline {
+  const projects = composeTexts(manifest).map(parseYaml).filter(isMapping);
+  const services = projects.flatMap((project) =>
+    isMapping(project['services']) ? Object.values(project['services']) : [],
+  );
+  if (services.length === 0 && !projects.some((project) => project['include'] !== undefined)) {
     return invalidField('compose', "must have at least one service under 'services'");
   }
-  const publishedPorts: number[] = [];
-  for (const service of Object.values(services)) {
-    const ports = isMapping(service) && Array.isArray(service['ports']) ? service['ports'] : [];
-    for (const port of ports.map(publishedPort)) if (port !== undefined) publishedPorts.push(port);
+  const publishedPorts = new Set<number>();
+  const containerNames = new Set<string>();
+  for (const service of services.filter(isMapping)) {
+    const ports = Array.isArray(service['ports']) ? service['ports'] : [];
+    for (const port of ports.map(publishedPort)) if (port !== undefined) publishedPorts.add(port);
+    const name = service['container_name'];
+    if (typeof name === 'string' && !name.includes('$')) containerNames.add(name);
   }
-  return { publishedPorts };
+  return { publishedPorts: [...publishedPorts], containerNames: [...containerNames] };
 }

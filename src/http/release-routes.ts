@@ -58,7 +58,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       async handle(exchange) {
         const body = await readJson(exchange, RELEASE_LIMITS.maxManifestBytes);
         const manifest = requireValid(parseWith(manifestSchema, body));
-        const { publishedPorts } = readCompose(manifest.compose);
+        const outline = readCompose(manifest);
         // The digest is over the manifest as it was sent, without the defaults that the schema fills in.
         const bytes = Buffer.from(canonicalField('', body));
         const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -70,7 +70,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
             version: manifest.version,
             createdAtMs: exchange.nowMs,
             policy: readPolicy(manifest),
-            publishedPorts,
+            ...outline,
           },
           manifest: bytes,
           nowMs: exchange.nowMs,

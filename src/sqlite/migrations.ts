@@ -191,6 +191,10 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE fleet (id TEXT NOT NULL) STRICT;
   INSERT INTO fleet (id) VALUES (lower(hex(randomblob(8))));
   `,
+  // Of releases of before, nobody wrote down what they call their containers.
+  `
+  ALTER TABLE releases ADD COLUMN container_names TEXT NOT NULL DEFAULT '[]';
+  `,
 ];
 
 /** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */

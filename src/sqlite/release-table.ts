@@ -1,6 +1,6 @@
 import type { Release } from '../domain/release.ts';
 import type { ReleaseReads } from '../domain/store.ts';
-import { listOf, parseStored, wholeNumber } from '../domain/stored-json.ts';
+import { listOf, parseStored, text, wholeNumber } from '../domain/stored-json.ts';
 import { policyShape } from '../rollout/stored-rows.ts';
 import type { Connection } from './connection.ts';
 
@@ -10,10 +10,12 @@ interface ReleaseRow {
   version: string;
   policy: string;
   published_ports: string;
+  container_names: string;
   created_at_ms: number;
 }
 
 const PORTS = listOf(wholeNumber);
+const NAMES = listOf(text);
 
 export interface ReleaseTable extends ReleaseReads {
   /** In the order in which they were added. */
@@ -23,11 +25,11 @@ export interface ReleaseTable extends ReleaseReads {
 
 export function createReleaseTable(connection: Connection): ReleaseTable {
   const selectAll = connection.prepare<ReleaseRow>(
-    'SELECT digest, stack, version, policy, published_ports, created_at_ms FROM releases ORDER BY number',
+    'SELECT digest, stack, version, policy, published_ports, container_names, created_at_ms FROM releases ORDER BY number',
   );
   const insert = connection.prepare<never>(
-    `INSERT INTO releases (number, digest, stack, version, policy, published_ports, created_at_ms, manifest)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO releases (number, digest, stack, version, policy, published_ports, container_names, created_at_ms, manifest)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const selectManifest = connection.prepare<{ manifest: Uint8Array }>('SELECT manifest FROM releases WHERE digest = ?');
   return {
@@ -40,12 +42,15 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
           createdAtMs: row.created_at_ms,
           policy: parseStored('policy of a release', row.policy, policyShape),
           publishedPorts: parseStored('release', row.published_ports, PORTS),
+          containerNames: parseStored('release', row.container_names, NAMES),
         }),
       ),
     insert: (number, release, manifest) => {
+      const { digest, stack, version, createdAtMs } = release;
       const policy = JSON.stringify(release.policy);
       const ports = JSON.stringify(release.publishedPorts);
-      insert.run(number, release.digest, release.stack, release.version, policy, ports, release.createdAtMs, manifest);
+      const names = JSON.stringify(release.containerNames);
+      insert.run(number, digest, stack, version, policy, ports, names, createdAtMs, manifest);
     },
     manifest: (digest) => selectManifest.get(digest)?.manifest,
   };

@@ -21,6 +21,33 @@ const relativePath = z
     "must be a relative path: parts between '/', none of them empty, '.' or '..', and no ':' or backslash",
   );
 
+/**
+ * A text file with mode 0644 is its text alone, as it has always been; what is binary, a program or private says so.
+ * `mode` is octal, as `chmod` takes it.
+ */
+const fileMode = z
+  .string()
+  .regex(/^0[0-7]{3}$/, "must be an octal mode such as '0755'")
+  .optional();
+const releaseFile = z.union([
+  z.string(),
+  z.strictObject({ text: z.string(), mode: fileMode }),
+  z.strictObject({ base64: z.base64(), mode: fileMode }),
+]);
+export type ReleaseFileBody = z.output<typeof releaseFile>;
+
+const DEFAULT_FILE_MODE = 0o644;
+
+/** What a file of a release contains and its mode. */
+export function readReleaseFile(file: ReleaseFileBody): {
+  readonly content: string | Uint8Array;
+  readonly mode: number;
+} {
+  if (typeof file === 'string') return { content: file, mode: DEFAULT_FILE_MODE };
+  const mode = file.mode === undefined ? DEFAULT_FILE_MODE : Number.parseInt(file.mode, 8);
+  return { content: 'text' in file ? file.text : Buffer.from(file.base64, 'base64'), mode };
+}
+
 const probeName = z
   .string()
   .regex(
@@ -81,21 +108,38 @@ const policySchema = z.strictObject({
 });
 
 /** `nexus.release/1`. Unknown fields are refused: a misspelt limit must not become a missing one. */
-export const manifestSchema = z.strictObject({
-  kind: z.literal('nexus.release/1'),
-  stack: stackSchema,
-  version: z.string().min(1).max(128),
-  compose: z.string().min(1),
-  files: z
-    .record(relativePath, z.string())
-    .refine(
-      (files) => Object.keys(files).length <= RELEASE_LIMITS.maxFiles,
-      `must have at most ${RELEASE_LIMITS.maxFiles} files`,
-    )
-    .optional(),
-  probes: z.array(probeSchema).max(RELEASE_LIMITS.maxProbes).optional(),
-  policy: policySchema.optional(),
-});
+export const manifestSchema = z
+  .strictObject({
+    kind: z.literal('nexus.release/1'),
+    stack: stackSchema,
+    version: z.string().min(1).max(128),
+    compose: z.string().min(1),
+    /** Files of the release that are Compose files too, merged over `compose` in this order. */
+    overrides: z.array(relativePath).min(1).max(16).optional(),
+    files: z
+      .record(relativePath, releaseFile)
+      .refine(
+        (files) => Object.keys(files).length <= RELEASE_LIMITS.maxFiles,
+        `must have at most ${RELEASE_LIMITS.maxFiles} files`,
+      )
+      .optional(),
+    probes: z.array(probeSchema).max(RELEASE_LIMITS.maxProbes).optional(),
+    policy: policySchema.optional(),
+  })
+  .refine((body) => (body.overrides ?? []).every((path) => textOf(body.files?.[path]) !== undefined), {
+    message: 'must be names of text files of the release',
+    path: ['overrides'],
+  });
+
+function textOf(file: ReleaseFileBody | undefined): string | undefined {
+  return typeof file === 'object' ? ('text' in file ? file.text : undefined) : file;
+}
+
+/** Its Compose files in the order in which they are merged. */
+export function composeTexts(manifest: Pick<Manifest, 'compose' | 'overrides' | 'files'>): string[] {
+  return [manifest.compose, ...(manifest.overrides ?? []).map((path) => textOf(manifest.files?.[path]) ?? '')];
+}
+
 export type ManifestBody = z.input<typeof manifestSchema>;
 export type Manifest = z.output<typeof manifestSchema>;
 

@@ -59,7 +59,15 @@ contract('the digest of an event is found by its rollout, its host and its numbe
 });
 
 function release(digest: string, version: string): Release {
-  return { digest, stack: 'shop', version, createdAtMs: NOON_MS, policy: POLICY, publishedPorts: [80, 443] };
+  return {
+    digest,
+    stack: 'shop',
+    version,
+    createdAtMs: NOON_MS,
+    policy: POLICY,
+    publishedPorts: [80, 443],
+    containerNames: ['shop'],
+  };
 }
 
 contract('releases come back in the order they came, with the bytes of their manifests', async (store) => {

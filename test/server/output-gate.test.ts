@@ -164,6 +164,7 @@ const RELEASE = {
     },
   },
   publishedPorts: [],
+  containerNames: [],
 } as const;
 
 for (const fails of [false, true]) {

@@ -29,6 +29,7 @@ const RELEASE: Release = {
     telemetry: DEFAULT_TELEMETRY_LIMITS,
   },
   publishedPorts: [],
+  containerNames: [],
 };
 
 /** What rollouts cause in the store, in order, with the host where there is one. */

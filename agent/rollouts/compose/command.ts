@@ -5,7 +5,8 @@ export interface ProjectFiles {
   readonly stack: string;
   /** What relative paths in the Compose file are relative to. */
   readonly directory: string;
-  readonly file: string;
+  /** Compose files in the order in which they are merged. */
+  readonly composeFiles: readonly string[];
 }
 
 /** The oldest Compose whose flags and output these commands count on. */
@@ -47,13 +48,13 @@ export function downCommand(stack: string): string[] {
   return ['compose', '--ansi', 'never', '--project-name', stack, 'down', '--remove-orphans'];
 }
 
-function projectArguments({ stack, directory, file }: ProjectFiles): string[] {
+function projectArguments({ stack, directory, composeFiles }: ProjectFiles): string[] {
   return [
     'compose',
     ...['--ansi', 'never'],
     ...['--project-name', stack],
     ...['--project-directory', directory],
-    ...['--file', file],
+    ...composeFiles.flatMap((file) => ['--file', file]),
   ];
 }
 

@@ -14,17 +14,16 @@ import { configCommand, type ProjectFiles } from './command.ts';
 import { type RunDocker, requireCompose } from './docker-cli.ts';
 import { type ImagePins, imagePinsSchema } from './image-pins.ts';
 import { type ComposeModel, labelServices, listServices, parseComposeModel } from './model.ts';
-import { layOutProject, locateRelease, type ReleaseFolder } from './release-folder.ts';
+import { layOutProject, locateRelease, type ProjectFile, type ReleaseFolder } from './release-folder.ts';
 import { planOf, verifyManifest } from './verify-manifest.ts';
 
 const FOLDER_MODE = 0o700;
 const SECRET_FILE_MODE = 0o600;
 /**
  * Below a folder that only the agent's user may enter, what a Compose file mounts is readable: a container seldom runs
- * as the agent's user, and sees the mounted file's own mode.
+ * as the agent's user, and sees the mounted file's own mode, which is what the release says.
  */
 const MOUNTED_FOLDER_MODE = 0o755;
-const MOUNTED_FILE_MODE = 0o644;
 const CONFIG_LIMIT_MS = 60_000;
 
 /** A release that is on disk, ready to be brought up. */
@@ -60,7 +59,7 @@ export class ReleaseCache {
     const manifest = await this.#manifest(place, digest, limit);
     const known = await this.#readResolved(place);
     const model = known ?? (await this.#resolve(place, digest, manifest, limit));
-    const files = { stack: this.#options.stack, directory: place.project, file: place.resolved };
+    const files = { stack: this.#options.stack, directory: place.project, composeFiles: [place.resolved] };
     return { plan: planOf(manifest, listServices(model)), model, files };
   }
 
@@ -140,11 +139,11 @@ export class ReleaseCache {
   async #resolve(place: ReleaseFolder, digest: string, manifest: Manifest, limit: StepLimit): Promise<ComposeModel> {
     const { stack, runDocker, files } = this.#options;
     await requireCompose(runDocker, place.folder, limit.signal);
-    const { composeFile, files: content } = layOutProject(manifest, place.project);
+    const { composeFiles, files: contents } = layOutProject(manifest, place.project);
     // An interrupted attempt may have left anything, even a link that would lead a write elsewhere.
     await files.remove(place.project);
-    for (const [path, text] of content) await writeMounted(files, place.project, path, text);
-    const args = configCommand({ stack, directory: place.project, file: composeFile });
+    for (const [path, file] of contents) await writeMounted(files, place.project, path, file);
+    const args = configCommand({ stack, directory: place.project, composeFiles });
     const { exitCode, stdout, errorTail } = await runDocker(args, place.project, {
       ...limit,
       limitMs: Math.min(limit.limitMs, CONFIG_LIMIT_MS),
@@ -160,15 +159,15 @@ export class ReleaseCache {
   }
 }
 
-/** A file of the release, with the folders down to it from `project` on, readable for everyone who may reach it. */
-async function writeMounted(files: FileSystem, project: string, path: string, content: string): Promise<void> {
+/** Writes a file of the release with its own mode, and the folders down to it from `project` on, open to all who may reach them. */
+async function writeMounted(files: FileSystem, project: string, path: string, file: ProjectFile): Promise<void> {
   const folders: string[] = [];
   for (let folder = dirname(path); folder.length >= project.length; folder = dirname(folder)) folders.unshift(folder);
   for (const folder of folders) {
     await makeDirectory(files, folder, MOUNTED_FOLDER_MODE);
     await files.chmod(folder, MOUNTED_FOLDER_MODE);
   }
-  await writeDurably(files, path, content, MOUNTED_FILE_MODE);
+  await writeDurably(files, path, file.content, file.mode);
 }
 
 async function readOrNull(files: FileSystem, path: string): Promise<string | null> {

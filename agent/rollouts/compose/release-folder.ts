@@ -1,7 +1,7 @@
 /** Where a release's files go on disk; computed before anything is written. */
 import { join, resolve, sep } from 'node:path';
 import { invariant, NexusError } from '../../../src/domain/errors.ts';
-import type { Manifest } from '../../../src/wire/release.ts';
+import { type Manifest, readReleaseFile } from '../../../src/wire/release.ts';
 
 export interface ReleaseFolder {
   readonly folder: string;
@@ -28,11 +28,16 @@ export function locateRelease(stackFolder: string, digest: string): ReleaseFolde
   };
 }
 
+export interface ProjectFile {
+  readonly content: string | Uint8Array;
+  readonly mode: number;
+}
+
 export interface ProjectLayout {
-  /** Path of the Compose file; its name is never that of a file of the release. */
-  readonly composeFile: string;
-  /** Absolute path → content, the Compose file included. */
-  readonly files: ReadonlyMap<string, string>;
+  /** Paths of the Compose files in the order in which they are merged; the first has no name of a file of the release. */
+  readonly composeFiles: readonly string[];
+  /** By absolute path, the Compose files included. */
+  readonly files: ReadonlyMap<string, ProjectFile>;
 }
 
 /** Throws `invalid` for a path that would leave `project`. */
@@ -41,13 +46,13 @@ export function layOutProject(manifest: Manifest, project: string): ProjectLayou
   const name = ['compose.yaml', 'compose.nexus.yaml', 'nexus.release.yaml'].find((candidate) => !given.has(candidate));
   if (name === undefined) throw new NexusError('invalid', "the release's files use up every name for its Compose file");
   const composeFile = join(project, name);
-  const files = new Map([[composeFile, manifest.compose]]);
-  for (const [relative, content] of given) {
+  const files = new Map<string, ProjectFile>([[composeFile, readReleaseFile(manifest.compose)]]);
+  for (const [relative, file] of given) {
     const path = resolve(project, relative);
     if (!path.startsWith(project + sep) || relative.includes('\0')) {
       throw new NexusError('invalid', `the release's file ${JSON.stringify(relative)} would be outside its folder`);
     }
-    files.set(path, content);
+    files.set(path, readReleaseFile(file));
   }
-  return { composeFile, files };
+  return { composeFiles: [composeFile, ...(manifest.overrides ?? []).map((path) => resolve(project, path))], files };
 }

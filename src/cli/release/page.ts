@@ -1,7 +1,14 @@
 import { formatSpan, plural, quote, releaseName, shortDigest } from '../../domain/words.ts';
 import { probesOf } from '../../explain/log-entry.ts';
-import type { Manifest, QuarantineBody, ReleaseBody } from '../../wire/release.ts';
-import { readPolicy } from '../../wire/release.ts';
+import {
+  composeTexts,
+  type Manifest,
+  type QuarantineBody,
+  type ReleaseBody,
+  type ReleaseFileBody,
+  readPolicy,
+  readReleaseFile,
+} from '../../wire/release.ts';
 import { printable } from '../terminal/printable.ts';
 import { formatBytes } from '../terminal/quantity.ts';
 import { renderFacts, renderTable } from '../terminal/table.ts';
@@ -81,12 +88,20 @@ function policyLines(manifest: Manifest): Array<[string, string]> {
   ];
 }
 
+function fileLine(manifest: Manifest, path: string, file: ReleaseFileBody): string {
+  const { content, mode } = readReleaseFile(file);
+  const traits = [
+    formatBytes(Buffer.byteLength(content)),
+    ...(mode === 0o644 ? [] : [`mode ${mode.toString(8).padStart(4, '0')}`]),
+    ...(manifest.overrides?.includes(path) ? ['merged over the Compose file'] : []),
+  ];
+  return `${printable(path)} (${traits.join(', ')})`;
+}
+
 /** A release on a page: how it is judged, why it is quarantined, and what it runs. */
 export function renderReleasePage(terminal: Terminal, release: ReleaseBody, manifest: Manifest): string {
   const probes = (manifest.probes ?? []).map(probeLine);
-  const files = Object.entries(manifest.files ?? {}).map(
-    ([path, text]) => `${printable(path)} (${formatBytes(Buffer.byteLength(text))})`,
-  );
+  const files = Object.entries(manifest.files ?? {}).map(([path, file]) => fileLine(manifest, path, file));
   const facts: Array<[string, string]> = [
     ['Digest', release.digest],
     ['Added', timeCell(terminal, release.created_at)],
@@ -103,5 +118,10 @@ export function renderReleasePage(terminal: Terminal, release: ReleaseBody, mani
     '',
     'Compose:',
     ...textBlock(manifest.compose),
+    ...(manifest.overrides ?? []).flatMap((path, index) => [
+      '',
+      `${printable(path)}:`,
+      ...textBlock(composeTexts(manifest)[index + 1] ?? ''),
+    ]),
   ].join('\n');
 }

@@ -10,7 +10,7 @@ import {
 } from '../../../../agent/rollouts/compose/command.ts';
 import { composeEnvironment } from '../../../../agent/rollouts/compose/environment.ts';
 
-const FILES = { stack: 'shop', directory: '/state/p', file: '/state/resolved.json' };
+const FILES = { stack: 'shop', directory: '/state/p', composeFiles: ['/state/resolved.json'] };
 const PROJECT =
   'compose --ansi never --project-name shop --project-directory /state/p --file /state/resolved.json'.split(' ');
 

@@ -75,7 +75,7 @@ test('fetched, verified, written, resolved once, labelled', async (t) => {
   const { cache, place, calls, fetched } = bench(t);
   const { plan, files } = await cache.prepare(DIGEST, LIMIT);
   assert.deepEqual(plan.services, [{ name: 'web', isJob: false }]);
-  assert.deepEqual(files, { stack: 'shop', directory: place.project, file: place.resolved });
+  assert.deepEqual(files, { stack: 'shop', directory: place.project, composeFiles: [place.resolved] });
   assert.deepEqual(JSON.parse(readFileSync(place.resolved, 'utf8')), {
     name: 'shop',
     services: { web: { image: 'shop/web:2', labels: { 'nexus.release': DIGEST } } },

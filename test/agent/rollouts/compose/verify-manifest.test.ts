@@ -95,13 +95,13 @@ test('where it lies', () => {
 });
 
 test('its files lie below its folder, beside its Compose file', () => {
-  const { composeFile, files } = layOutProject(verifyManifest(BYTES, digestOf(BYTES), 'shop'), '/p');
-  assert.equal(composeFile, '/p/compose.yaml');
+  const { composeFiles, files } = layOutProject(verifyManifest(BYTES, digestOf(BYTES), 'shop'), '/p');
+  assert.deepEqual(composeFiles, ['/p/compose.yaml']);
   assert.deepEqual(
     [...files],
     [
-      ['/p/compose.yaml', 'services: {web: {image: "shop/web:2"}}'],
-      ['/p/conf/web.conf', 'listen 80'],
+      ['/p/compose.yaml', { content: 'services: {web: {image: "shop/web:2"}}', mode: 0o644 }],
+      ['/p/conf/web.conf', { content: 'listen 80', mode: 0o644 }],
     ],
   );
 });
@@ -114,10 +114,47 @@ test('a file of the release keeps its name, and the Compose file takes another',
     compose: 'a',
     files: { 'compose.yaml': 'b' },
   } as const;
-  const { composeFile, files } = layOutProject(manifest, '/p');
-  assert.equal(composeFile, '/p/compose.nexus.yaml');
-  assert.equal(files.get('/p/compose.yaml'), 'b');
+  const { composeFiles, files } = layOutProject(manifest, '/p');
+  assert.deepEqual(composeFiles, ['/p/compose.nexus.yaml']);
+  assert.deepEqual(files.get('/p/compose.yaml'), { content: 'b', mode: 0o644 });
 });
+
+test('programs, secrets and binary files come as they were, and Compose files in the order of their merging', () => {
+  const manifest = {
+    kind: 'nexus.release/1',
+    stack: 's',
+    version: '1',
+    compose: 'a',
+    overrides: ['prod.yaml', 'eu/prod.yaml'],
+    files: {
+      'eu/prod.yaml': 'c',
+      'prod.yaml': 'b',
+      'run.sh': { text: '#!/bin/sh', mode: '0755' },
+      'logo.png': { base64: 'iVD/' },
+      key: { base64: 'AP8=', mode: '0600' },
+    },
+  } as const;
+  const bytes = new TextEncoder().encode(JSON.stringify(manifest));
+  const { composeFiles, files } = layOutProject(verifyManifest(bytes, digestOf(bytes), 's'), '/p');
+  assert.deepEqual(composeFiles, ['/p/compose.yaml', '/p/prod.yaml', '/p/eu/prod.yaml']);
+  assert.deepEqual(files.get('/p/run.sh'), { content: '#!/bin/sh', mode: 0o755 });
+  assert.deepEqual(files.get('/p/logo.png'), { content: Buffer.from([0x89, 0x50, 0xff]), mode: 0o644 });
+  assert.deepEqual(files.get('/p/key'), { content: Buffer.from([0, 0xff]), mode: 0o600 });
+});
+
+for (const [what, more] of [
+  ['a mode with a set-user-ID bit', { files: { a: { text: 'x', mode: '4755' } } }],
+  ['a file that is both text and bytes', { files: { a: { text: 'x', base64: 'eA==' } } }],
+  ['bytes that are not base64', { files: { a: { base64: '?' } } }],
+  ['an override that is not a file of the release', { overrides: ['prod.yaml'] }],
+  ['an override that is not text', { overrides: ['a'], files: { a: { base64: 'eA==' } } }],
+] as const) {
+  test(`${what} is refused`, () => {
+    const manifest = { kind: 'nexus.release/1', stack: 's', version: '1', compose: 'a', ...more };
+    const bytes = new TextEncoder().encode(JSON.stringify(manifest));
+    assert.throws(() => verifyManifest(bytes, digestOf(bytes), 's'), { code: 'invalid' });
+  });
+}
 
 for (const path of ['../x', 'a/../../x', '/etc/passwd', '..', 'a\0b']) {
   test(`a path that would leave the folder is refused, whatever the schema says: ${JSON.stringify(path)}`, () => {
