@@ -5,6 +5,7 @@
  * - `turns`: posted as fast as it is answered, in turns to node:http that only reads the bytes, that also parses them,
  *   that also validates them, to Nexus, which answers when a post is synced to the disk, and to VictoriaMetrics where it
  *   is installed. They take turns because the machine may be busy with something else; what is printed are medians.
+ * - `beside`: in turns with another version of Nexus, the executable that `--beside` names. Left out without it.
  * - `half`: at half of that maximum, posted when it is due whether or not the server keeps up.
  * - `overload`: at three times that maximum, and whether everything acknowledged is stored.
  * - `fleet`: what a fresh server needs to know 10,000 hosts.
@@ -25,13 +26,13 @@ import { IngestSubject } from './support/ingest-subject.ts';
 import { targetOf } from './support/kept-connection.ts';
 import { MachineLoad } from './support/machine-load.ts';
 import { addHosts } from './support/nexus-hosts.ts';
-import { startNexus } from './support/nexus-server.ts';
+import { type ServerChoice, startNexus } from './support/nexus-server.ts';
 import { OpenLoop } from './support/open-loop.ts';
 import { type Posts, PrometheusPosts, TelemetryPosts, TickTimes } from './support/prebuilt-posts.ts';
 import { figure, say } from './support/samples.ts';
 import { folderBytes, startVictoriaMetrics } from './support/victoria-metrics.ts';
 
-const SECTIONS = ['turns', 'half', 'overload', 'fleet'];
+const SECTIONS = ['turns', 'beside', 'half', 'overload', 'fleet'];
 /** Files a process needs beside its connections. */
 const SPARE_FILES = 200;
 /** Turns in which only the maximum of Nexus is looked for, where the comparison is not asked for. */
@@ -55,6 +56,8 @@ const { values: flags } = parseArgs({
     'fleet-hosts': { type: 'string', default: '10000' },
     /** Runs this executable; by default dist/nexus, built first when it is old. */
     executable: { type: 'string' },
+    /** The executable of another version, to compare with. */
+    beside: { type: 'string' },
     /** Runs the sources instead, and writes a profile of them into this folder. */
     profile: { type: 'string' },
   },
@@ -136,16 +139,33 @@ async function measureOpenLoops(nexus: IngestSubject): Promise<void> {
   loop.close();
 }
 
+interface NexusSubject {
+  readonly subject: IngestSubject;
+  readonly posts: TelemetryPosts;
+}
+
+async function openNexus(name: string, dataDir: string, choice: ServerChoice): Promise<NexusSubject> {
+  const server = await startNexus(dataDir, logFile, choice);
+  const posts = new TelemetryPosts(times, await addHosts(dataDir, hostCount), containerCount);
+  return { subject: await open(name, server, posts), posts };
+}
+
+async function compareVersions(nexus: IngestSubject, executable: string): Promise<void> {
+  const { subject: other } = await openNexus('the other version', path.join(directory, 'other'), { executable });
+  await takeTurns([nexus, other], Number(flags.turns));
+  nexus.compare(other);
+  await other.close();
+}
+
 async function measureServers(): Promise<void> {
-  const server = await startNexus(nexusDir, logFile, flags);
-  const posts = new TelemetryPosts(times, await addHosts(nexusDir, hostCount), containerCount);
-  const nexus = await open('Nexus', server, posts);
+  const { subject: nexus, posts } = await openNexus('Nexus', nexusDir, flags);
   const numbers = HOST_METRICS.length + containerCount * CONTAINER_METRICS.length;
   const size = `${figure(posts.at(0, 0).length)} bytes a post with its headers`;
   const content = `a sample of the host and one of each container, ${figure(numbers)} numbers`;
   say('load', `${figure(hostCount)} hosts of ${containerCount} containers; ${size}: ${content}`);
   if (sections.has('turns')) await compareServers(nexus, posts);
-  else await takeTurns([nexus], FEW_TURNS);
+  if (sections.has('beside') && flags.beside !== undefined) await compareVersions(nexus, flags.beside);
+  if (nexus.perSecond.count === 0) await takeTurns([nexus], FEW_TURNS);
   if (sections.has('half') || sections.has('overload')) await measureOpenLoops(nexus);
   await nexus.close();
   nexus.feed.acknowledged.report(nexusDir);

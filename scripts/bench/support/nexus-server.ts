@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { builtExecutable } from '../../demo/built-executable.ts';
@@ -23,8 +24,9 @@ export async function installNexus(
   { executable }: Pick<ServerChoice, 'executable'>,
 ): Promise<string> {
   const source = executable ?? (await builtExecutable(ROOT, (line) => process.stdout.write(`${line}\n`)));
-  const installed = path.join(directory, 'installed-nexus');
-  if (source !== installed && !existsSync(installed)) copyFileSync(source, installed);
+  if (path.dirname(source) === directory) return source;
+  const installed = path.join(directory, `installed-${createHash('sha256').update(source).digest('hex')}`);
+  if (!existsSync(installed)) copyFileSync(source, installed);
   execFileSync('sync');
   return installed;
 }
