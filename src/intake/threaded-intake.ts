@@ -11,7 +11,7 @@ import type { Log } from '../domain/log.ts';
 import type { TelemetryIntake } from '../domain/ports.ts';
 import type { Runtime, Timer } from '../domain/runtime.ts';
 import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
-import { packed, readPlainBody } from './read-body.ts';
+import { readPlainBody, reported } from './read-body.ts';
 import { readTicks, type TicksMessage, writeBodies } from './reader-protocol.ts';
 
 /** Larger bodies are rare and would delay the others, so they are read in this thread. */
@@ -36,7 +36,8 @@ export function startThread(): Worker {
   return new Worker(path.join(import.meta.dirname, 'reader-thread.ts'), { resourceLimits: MEMORY });
 }
 
-function reported(tick: PackedTick, body: Uint8Array): ReportedTick {
+/** What the thread has packed. Its containers are read again only where they have changed. */
+function reportedBy(body: Uint8Array, tick: PackedTick): ReportedTick {
   return {
     ...tick,
     reports() {
@@ -80,12 +81,12 @@ export class ThreadedIntake implements TelemetryIntake {
 
   /** Packs a tick that the schema has read. */
   pack(tick: Tick): ReportedTick {
-    return packed(tick);
+    return reported(tick);
   }
 
   #readHere(body: Uint8Array): ReportedTick | null {
     const tick = readPlainBody(body);
-    return tick === null ? null : packed(tick);
+    return tick === null ? null : reported(tick);
   }
 
   #send(): void {
@@ -139,7 +140,7 @@ export class ThreadedIntake implements TelemetryIntake {
     const ticks = readTicks(message);
     for (const [index, { body, resolve }] of batch.entries()) {
       const tick = ticks[index] ?? null;
-      resolve(tick === null ? null : reported(tick, body));
+      resolve(tick === null ? null : reportedBy(body, tick));
     }
     this.#send();
   }

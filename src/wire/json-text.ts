@@ -79,13 +79,17 @@ export function faultOf(text: string, maxParts: number): JsonFault | null {
 }
 
 /** Throws {@link JsonRefused}. */
-export function parseJsonBytes(bytes: Uint8Array, maxParts: number = JSON_LIMITS.partsOfBody): unknown {
-  let text: string;
+export function decodeJson(bytes: Uint8Array): string {
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     throw new JsonRefused('syntax', { cause: error });
   }
+}
+
+/** Throws {@link JsonRefused}. */
+export function parseJsonBytes(bytes: Uint8Array, maxParts: number = JSON_LIMITS.partsOfBody): unknown {
+  const text = decodeJson(bytes);
   const fault = faultOf(text, maxParts);
   if (fault !== null) throw new JsonRefused(fault);
   try {

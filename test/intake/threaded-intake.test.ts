@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import type { ReportedTick } from '../../src/domain/telemetry.ts';
-import { packed } from '../../src/intake/read-body.ts';
+import { reported } from '../../src/intake/read-body.ts';
 import { startThread, ThreadedIntake } from '../../src/intake/threaded-intake.ts';
 import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { readBySchema } from '../../src/wire/telemetry.ts';
@@ -165,7 +165,7 @@ test('a tick of the thread says the same as the schema and the store would, cont
   for (const [index, body] of bodies.entries()) {
     const judged = readBySchema(body);
     assert(judged.ok);
-    assert.deepEqual(said(ticks[index] ?? null), said(packed(judged.value)));
+    assert.deepEqual(said(ticks[index] ?? null), said(reported(judged.value)));
     assert.deepEqual(ticks[index]?.reports(), judged.value.containers);
   }
 });
