@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addAgentCommand } from './agent/command.ts';
+import { addBudgetCommands } from './budget/commands.ts';
 import { addCompletionCommand } from './completion/command.ts';
 import { addEventCommands } from './event/commands.ts';
 import { addHostCommands } from './host/commands.ts';
@@ -32,6 +33,7 @@ export function createProgram(terminal: Terminal): Command {
   addTokenCommands(program, terminal);
   addReleaseCommands(program, terminal);
   addRolloutCommands(program, terminal);
+  addBudgetCommands(program, terminal);
   addEventCommands(program, terminal);
   addLogCommands(program, terminal);
   addBackupCommand(program, terminal);

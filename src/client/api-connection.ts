@@ -24,7 +24,7 @@ const STREAM_SILENCE_MS = 45_000;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export interface ApiCall {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Already encoded, beginning with a slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { NexusError } from '../domain/errors.ts';
 import {
+  type BudgetBody,
+  type BudgetListBody,
+  budgetBodySchema,
+  budgetListBodySchema,
+  type SetBudgetBody,
+  setBudgetSchema,
+} from '../wire/budget.ts';
+import {
   type ContainerHistoryBody,
   type ContainerListBody,
   type CreateAdminTokenBody,
@@ -112,6 +120,10 @@ function hostPath(name: string): string {
 
 function releasePath(digest: string): string {
   return `/v1/releases/${encodeURIComponent(digest)}`;
+}
+
+function budgetPath(label: string, value: string): string {
+  return `/v1/budgets/${encodeURIComponent(`${label}=${value}`)}`;
 }
 
 function rolloutPath(id: string): string {
@@ -255,6 +267,21 @@ export class NexusClient {
       { method: 'POST', path: `${releasePath(digest)}/lift`, body: { reason }, bodySchema: liftQuarantineSchema },
       liftedBodySchema,
     );
+  }
+
+  listBudgets(): Promise<BudgetListBody> {
+    return this.#connection.send({ method: 'GET', path: '/v1/budgets' }, budgetListBodySchema);
+  }
+
+  setBudget(label: string, value: string, body: SetBudgetBody): Promise<BudgetBody> {
+    return this.#connection.send(
+      { method: 'PUT', path: budgetPath(label, value), body, bodySchema: setBudgetSchema },
+      budgetBodySchema,
+    );
+  }
+
+  removeBudget(label: string, value: string): Promise<BudgetBody> {
+    return this.#connection.send({ method: 'DELETE', path: budgetPath(label, value) }, budgetBodySchema);
   }
 
   createRollout(body: CreateRolloutBody): Promise<RolloutBody> {

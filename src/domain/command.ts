@@ -2,6 +2,7 @@
  * Everything that changes the fleet, as data. Times and random values come with the command, so that its outcome depends
  * only on them and on the state in memory.
  */
+import type { Budget } from './budget.ts';
 import type { Tier } from './history.ts';
 import type { Host, Labels } from './host.ts';
 import type { Release } from './release.ts';
@@ -63,6 +64,8 @@ export type Command =
       readonly nowMs: number;
     }
   | { readonly kind: 'lift_quarantine'; readonly release: string; readonly reason: string; readonly nowMs: number }
+  | { readonly kind: 'set_budget'; readonly budget: Budget; readonly nowMs: number }
+  | { readonly kind: 'remove_budget'; readonly label: string; readonly value: string; readonly nowMs: number }
   | ({ readonly kind: 'create_rollout'; readonly idSeed: number; readonly nowMs: number } & RolloutRequest)
   | {
       readonly kind: 'steer_rollout';
@@ -122,6 +125,8 @@ export interface Outcomes {
   /** `created`: false when the release was known already. */
   add_release: { readonly release: Release; readonly created: boolean };
   lift_quarantine: { readonly lifted: number };
+  set_budget: { readonly budget: Budget };
+  remove_budget: { readonly budget: Budget };
   create_rollout: { readonly id: string };
   /** `rollbacks`: ids of the rollouts that an abort with rollback has created. */
   steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };

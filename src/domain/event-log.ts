@@ -17,6 +17,8 @@ export const EVENT_KINDS = [
   'release_added',
   'release_quarantined',
   'quarantine_lifted',
+  'budget_set',
+  'budget_removed',
   'history_damaged',
   ...ROLLOUT_ENTRY_KINDS,
 ] as const;

@@ -1,4 +1,5 @@
 /** What operators read about releases and rollouts. */
+import type { Budget } from './budget.ts';
 import type { RolloutRequest } from './command.ts';
 import type { Read } from './ports.ts';
 import type { StoredRollout } from './records.ts';
@@ -54,6 +55,13 @@ export interface ReplayReport {
   readonly differences: readonly string[];
 }
 
+/** A budget and what takes it up now. */
+export interface BudgetView {
+  readonly budget: Budget;
+  /** Names of the hosts of the label that a rollout is changing now. */
+  readonly changing: readonly string[];
+}
+
 /** Reads about releases and rollouts; `not_found` as in {@link FleetQueries}. */
 export interface RolloutQueries {
   /** In the order they came. */
@@ -61,6 +69,9 @@ export interface RolloutQueries {
   release(digest: string): Read<ReleaseView>;
   /** RFC 8785 bytes. */
   manifest(digest: string): Read<Uint8Array>;
+  /** In the order of their labels. */
+  budgets(): Read<BudgetView[]>;
+  budget(label: string, value: string): Read<BudgetView>;
   /** Newest first. */
   rollouts(page: PageRequest<string>): Read<RolloutView[]>;
   rollout(id: string): Read<RolloutView>;

@@ -3,6 +3,7 @@
  * memory are committed to it, all or nothing. Everything throws or rejects with `store_unavailable` when the store cannot
  * be read or written; the message says what to do.
  */
+import type { Budget } from './budget.ts';
 import type { LogEvent, LogHead } from './event-log.ts';
 import type { ForwardingStore } from './forwarding-store.ts';
 import type { HistoryReads, HistoryStore } from './history-store.ts';
@@ -54,6 +55,7 @@ export interface Snapshot {
   readonly releases: Iterable<Release>;
   /** Quarantines that are not lifted. */
   readonly quarantines: Iterable<StoredQuarantine>;
+  readonly budgets: Iterable<Budget>;
   readonly epochs: Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
   /** Rollouts that are active or paused, or have a host that is still on its way. */
   readonly rollouts: Iterable<RolloutRows>;

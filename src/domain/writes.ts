@@ -2,6 +2,7 @@
  * The writes of a commit, as data. Memory has given out every number in them (of a host, a token, a log entry…), and
  * every time and random value came with the command: a store makes up nothing by itself.
  */
+import type { Budget } from './budget.ts';
 import type { LogEvent } from './event-log.ts';
 import type { Tier } from './history.ts';
 import type { StoredContainer, StoredHost, StoredQuarantine, StoredTick, StoredToken } from './records.ts';
@@ -42,6 +43,9 @@ export type Write =
   | { readonly kind: 'save_rollout_host'; readonly rolloutId: string; readonly host: RolloutHost }
   /** The highest epoch given out for a stack on a host, including withdrawn offers. */
   | { readonly kind: 'save_epoch'; readonly stack: string; readonly host: string; readonly epoch: number }
+  /** Inserts the budget of a label, or replaces it. */
+  | { readonly kind: 'save_budget'; readonly budget: Budget }
+  | { readonly kind: 'delete_budget'; readonly label: string; readonly value: string }
   /** Makes reads skip the chunk from now on. */
   | {
       readonly kind: 'mark_chunk_damaged';

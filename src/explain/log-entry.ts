@@ -2,6 +2,7 @@
  * What an entry of the log says, as the predicate of a sentence: the host, or the rollout or release where the entry is
  * about no host, is its subject and is shown beside it.
  */
+import { budgetName } from '../domain/budget.ts';
 import type { EventKind } from '../domain/event-log.ts';
 import type { AgentEventType } from '../domain/rollout.ts';
 import { formatSpan, plural, quote, releaseName, shortDigest } from '../domain/words.ts';
@@ -173,6 +174,10 @@ function describeToken(data: Fields): string {
   return `${kind === undefined ? '' : `${kind} `}token ${quote(textOf(data, 'name') ?? '')} (${textOf(data, 'token_id') ?? ''})`;
 }
 
+function budgetOf(data: Fields): string {
+  return quote(budgetName({ label: textOf(data, 'label') ?? '', value: textOf(data, 'value') ?? '' }));
+}
+
 /** The release that an entry names by stack, version and digest. */
 function releaseOf(data: Fields, names: ReleaseNames): string {
   const digest = textOf(data, 'release') ?? '';
@@ -215,6 +220,11 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   },
   quarantine_lifted: (data, names) =>
     say(`${releaseOf(data, names)} is no longer quarantined${because(textOf(data, 'reason'))}`),
+  budget_set: (data) => {
+    const hosts = plural(numberOf(data, 'max_in_flight') ?? 0, 'host');
+    return say(`the budget ${budgetOf(data)} lets at most ${hosts} change at once now`);
+  },
+  budget_removed: (data) => say(`the budget ${budgetOf(data)} was removed`),
   history_damaged: (data) =>
     say(
       `history (${textOf(data, 'tier') ?? ''}) from ${textOf(data, 'from') ?? ''} is damaged and left out${because(textOf(data, 'reason'))}`,

@@ -14,6 +14,7 @@ import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { type Answer, json } from './answer.ts';
 import { Authenticator } from './authenticate.ts';
 import { BodyBudget } from './body-budget.ts';
+import { budgetRoutes } from './budget-routes.ts';
 import { describeApi } from './describe-api.ts';
 import { historyRoutes } from './history-routes.ts';
 import { hostRoutes } from './host-routes.ts';
@@ -32,7 +33,7 @@ import { telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { writePieces } from './write-pieces.ts';
 
-const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
+const METHODS: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 /** RFC 6750, section 3. */
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="nexus"' };
 
@@ -77,6 +78,7 @@ export class HttpSurface {
       ...historyRoutes(parts.queries),
       ...agentRolloutRoutes(parts.commands, parts.dispatches),
       ...releaseRoutes(parts.commands, parts.rollouts),
+      ...budgetRoutes(parts.commands, parts.rollouts),
       ...rolloutRoutes(parts.commands, parts.rollouts, parts.queries, parts.runtime),
       ...streamRoutes(parts.feed),
       ...operationsRoutes(parts.readiness, this.#metrics),

@@ -4,7 +4,7 @@ import type { AdminIdentity, AdminScope, AgentIdentity } from '../domain/token.t
 import type { Answer } from './answer.ts';
 import type { BodyBudget } from './body-budget.ts';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** One request on its way to its route. */
 export interface Exchange {

@@ -2,6 +2,7 @@
  * The reference store: it keeps every promise of a store, and does nothing else. Tests and simulators run the server on
  * it, with synchronous or asynchronous commits, and cut its power: {@link MemoryStore.image} is what a disk would hold.
  */
+import { budgetName } from '../domain/budget.ts';
 import { assertNever, NexusError } from '../domain/errors.ts';
 import { EVENT_DATA, type LogEvent, NO_ENTRY, parseEventKind } from '../domain/event-log.ts';
 import type { Lookup, LookupOf, LookupResult, StackUsage } from '../domain/lookups.ts';
@@ -150,7 +151,7 @@ export function createMemoryStore({ image, sync }: MemoryStoreOptions = {}): Mem
 }
 
 function load(tables: Tables, newestMs: (hostId: number) => number | null): Snapshot {
-  const { hosts, tokens, containers, entries, releases, quarantines, epochs, rollouts, last } = tables;
+  const { hosts, tokens, containers, entries, releases, quarantines, budgets, epochs, rollouts, last } = tables;
   const lastEntry = entries.at(-1);
   const { tick: _tick, request: _request, ...numbers } = last;
   return structuredClone({
@@ -165,6 +166,7 @@ function load(tables: Tables, newestMs: (hostId: number) => number | null): Snap
       .map(({ identity: _identity, ...marks }) => marks),
     releases: releases.map(({ release }) => release),
     quarantines: [...quarantines.values()].filter(({ liftedAtMs }) => liftedAtMs === null),
+    budgets: [...budgets.values()].sort((a, b) => (budgetName(a) < budgetName(b) ? -1 : 1)),
     epochs: [...epochs.values()],
     rollouts: rollouts.map(readRollout).filter(isOpen),
   });
@@ -311,6 +313,10 @@ function apply(tables: Tables, write: Write): () => void {
       const texts = { plan: PLAN_ROW.encode(plan), progress: PROGRESS_ROW.encode(progress) };
       return append(tables, tables.rollouts, { number, id: plan.id, ...texts, hosts: new Map() }, 'rollout', number);
     }
+    case 'save_budget':
+      return put(tables.budgets, budgetName(write.budget), write.budget);
+    case 'delete_budget':
+      return drop(tables.budgets, budgetName(write));
     case 'mark_chunk_damaged':
       return markDamaged(tables, write.hostId, write.tier, write.startMs);
     default:
@@ -360,6 +366,11 @@ function put<K, V>(rows: Map<K, V>, key: K, value: V): () => void {
     if (wasThere) rows.set(key, before as V);
     else rows.delete(key);
   };
+}
+
+function drop<K, V>(rows: Map<K, V>, key: K): () => void {
+  const before = rows.get(key);
+  return rows.delete(key) ? () => void rows.set(key, before as V) : () => {};
 }
 
 function insert<V>(tables: Tables, rows: Map<number, V>, key: number, row: V, of: Numbered): () => void {

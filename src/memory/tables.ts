@@ -1,4 +1,5 @@
 /** The tables of the memory store. */
+import type { Budget } from '../domain/budget.ts';
 import type { Tier } from '../domain/history.ts';
 import type { StoredContainer, StoredHost, StoredQuarantine, StoredTick, StoredToken } from '../domain/records.ts';
 import type { Release } from '../domain/release.ts';
@@ -61,6 +62,8 @@ export interface Tables {
   readonly rollouts: RolloutTexts[];
   /** By stack and host. */
   readonly epochs: Map<string, { readonly stack: string; readonly host: string; readonly epoch: number }>;
+  /** By `budgetName`. */
+  readonly budgets: Map<string, Budget>;
   readonly requests: Array<{ readonly number: number; readonly atMs: number; readonly body: Uint8Array }>;
   readonly last: Record<Numbered | 'tick' | 'request', number>;
   forwardedUpTo: number;
@@ -79,6 +82,7 @@ export function emptyTables(): Tables {
     quarantines: new Map(),
     rollouts: [],
     epochs: new Map(),
+    budgets: new Map(),
     requests: [],
     last: { ...numbers, tick: 0, request: 0 },
     forwardedUpTo: 0,

@@ -5,6 +5,7 @@
  */
 import { decideEnd } from './decide-end.ts';
 import type { FleetView } from './fleet-view.ts';
+import { takePlaces } from './gates/budget.ts';
 import type { Holding } from './gates/gate.ts';
 import { type GateContext, gateContextOf } from './gates/gate-context.ts';
 import { holdOf, holdOfAll } from './gates/gates.ts';
@@ -50,6 +51,7 @@ function dispatch(context: GateContext, candidates: Iterable<string>): NextStep 
     checkDispatch(rollout.plan, host, epoch, fleet);
     entries.push({ kind: 'host_dispatched', host: name, epoch });
     context.inFlight += 1;
+    takePlaces(context, name);
     if (holdOfAll(context, { withFreePlace: true }) !== null) break;
   }
   return { entries, holds };

@@ -2,6 +2,7 @@
  * What the core needs to know of everything outside one rollout. It is all in memory before anything is decided, so an
  * answer is an answer: a store that cannot be read fails the whole batch, and nothing is decided then.
  */
+import type { Budget } from '../domain/budget.ts';
 import type { HostStatus, Labels } from '../domain/host.ts';
 import type { Quarantine } from '../domain/release.ts';
 
@@ -17,6 +18,9 @@ export interface FleetView {
   quarantine(stack: string, release: string): Quarantine | null;
   /** The id of the rollout, other than `except`, that is still working on the stack on this host (see `occupies`). */
   occupant(stack: string, host: string, except: string): string | null;
+  /** Names of the hosts that any rollout of any stack is still working on. */
+  changing(): Iterable<string>;
+  budgets(): Iterable<Budget>;
   /** One more than any epoch ever given out for this stack on this host, whichever rollout it was. */
   nextEpoch(stack: string, host: string): number;
 }

@@ -2,6 +2,7 @@
  * What must always hold. Every entry that is applied is checked, at a cost that does not depend on the size of the
  * fleet; `test/rollout/check-whole` counts everything again, for tests and simulations.
  */
+import { budgetName, isOfBudget } from '../domain/budget.ts';
 import { invariant } from '../domain/errors.ts';
 import type { HostState, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { plural, quote } from '../domain/words.ts';
@@ -20,6 +21,7 @@ const INVARIANTS = {
   I6: 'a quarantined release is never dispatched',
   I7: 'a host soaks and converges only on the release of the rollout, and converges only when no check fails',
   I8: 'the counts of each wave match its hosts',
+  I9: 'no dispatch makes more hosts of a label change than its budget allows',
 } as const;
 
 type Code = keyof typeof INVARIANTS;
@@ -144,6 +146,18 @@ export function checkDispatch(plan: RolloutPlan, host: RolloutHost, epoch: numbe
     Number.isSafeInteger(epoch) && epoch >= 1,
     () => `epoch ${epoch} of ${quote(host.name)} is not a positive whole number`,
   );
+}
+
+/** Checks a dispatch, before it is applied, against what every rollout is changing by then. */
+export function checkBudgets(fleet: FleetView, name: string): void {
+  const changing = new Set(fleet.changing());
+  if (changing.has(name)) return;
+  for (const budget of fleet.budgets()) {
+    const isOf = (host: string): boolean => isOfBudget(budget, fleet.host(host)?.labels ?? {});
+    if (!isOf(name)) continue;
+    const count = [...changing].filter(isOf).length;
+    check('I9', count < budget.maxInFlight, () => `${quote(name)} is one more than ${budgetName(budget)} allows`);
+  }
 }
 
 /** I5 when a rollout is created: every open rollout that it overlaps must have been superseded before. */

@@ -4,8 +4,10 @@
  * thousand hosts, most of them offline, a tick then asks only about the one that came back.
  *
  * It only saves work, and is built from the rollout at every start; what it must never do is forget a host. Its owner
- * reports every change of the rollout (`noteChange`), every change of a host (`noteHost`), and the time (`candidates`).
+ * reports every change of the rollout (`noteChange`), every change of a host (`noteHost`), every place that may be free in
+ * a budget (`noteBudget`), and the time (`candidates`).
  */
+import { budgetName } from '../domain/budget.ts';
 import type { RolloutHost } from '../domain/rollout.ts';
 import type { Holding } from './gates/gate.ts';
 import { bucketOf } from './host-bucket.ts';
@@ -16,6 +18,8 @@ export class PendingHosts {
   readonly #parked = new Map<string, { readonly wave: number; readonly holding: Holding }>();
   readonly #byTime = new Map<number, Set<string>>();
   readonly #byHost = new Map<string, Set<string>>();
+  /** By `budgetName`. */
+  readonly #byBudget = new Map<string, Set<string>>();
 
   constructor(rollout: RolloutState) {
     this.#ready = rollout.pending.map((names) => new Set(names));
@@ -37,6 +41,7 @@ export class PendingHosts {
       this.#parked.set(name, { wave, holding });
       if (holding.wakeAtMs !== null) addTo(this.#byTime, holding.wakeAtMs, name);
       if (holding.waitsFor !== null) addTo(this.#byHost, holding.waitsFor, name);
+      if (holding.hold.gate === 'budget') addTo(this.#byBudget, budgetName(holding.hold), name);
     }
   }
 
@@ -52,6 +57,13 @@ export class PendingHosts {
   noteHost(name: string): void {
     this.#wake(name);
     this.#wakeWaitingFor(name);
+  }
+
+  /** Takes note that a place of a budget may be free. Returns whether any host waited for one. */
+  noteBudget(budget: string): boolean {
+    const waiting = [...(this.#byBudget.get(budget) ?? [])];
+    for (const name of waiting) this.#wake(name);
+    return waiting.length > 0;
   }
 
   /** When the next parked host wakes by the clock; null: none does. */
@@ -75,6 +87,7 @@ export class PendingHosts {
     this.#parked.delete(name);
     if (holding.wakeAtMs !== null) removeFrom(this.#byTime, holding.wakeAtMs, name);
     if (holding.waitsFor !== null) removeFrom(this.#byHost, holding.waitsFor, name);
+    if (holding.hold.gate === 'budget') removeFrom(this.#byBudget, budgetName(holding.hold), name);
     return wave;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * One rollout in memory. It changes only through `apply`, which checks every change against the invariants first. The
- * indexes `pending` and `inFlight` only spare a scan over every host.
+ * indexes `pending`, `inFlight` and `occupied` only spare a scan over every host.
  *
  *     an agent's event      decideEvent      ┐
  *     an operator's order   decideCommand    ├─ entries ─→ the log ─→ apply: evolve, then invariants ─→ rows, effects
@@ -11,7 +11,7 @@ import { invariant } from '../domain/errors.ts';
 import type { RolloutRows } from '../domain/records.ts';
 import type { RolloutEntry, RolloutHost, RolloutPlan, RolloutProgress } from '../domain/rollout.ts';
 import { type Change, evolveCreation, evolveRollout } from './evolve.ts';
-import { bucketOf } from './host-bucket.ts';
+import { bucketOf, occupies } from './host-bucket.ts';
 import { checkChange } from './invariants.ts';
 import type { LaterEntry, RolloutState } from './rollout-state.ts';
 
@@ -26,6 +26,7 @@ export class Rollout implements RolloutState {
   readonly #hosts = new Map<string, RolloutHost>();
   readonly #pending: ReadonlyArray<Set<string>>;
   readonly #inFlight = new Set<string>();
+  readonly #occupied = new Set<string>();
   #progress: RolloutProgress;
 
   private constructor(plan: RolloutPlan, progress: RolloutProgress, hosts: readonly RolloutHost[]) {
@@ -79,6 +80,11 @@ export class Rollout implements RolloutState {
     return this.#inFlight;
   }
 
+  /** The hosts that it is still working on, also once it has ended. */
+  get occupied(): ReadonlySet<string> {
+    return this.#occupied;
+  }
+
   host(name: string): RolloutHost | undefined {
     return this.#hosts.get(name);
   }
@@ -102,6 +108,8 @@ export class Rollout implements RolloutState {
     this.#hosts.set(host.name, host);
     if (bucket === 'inFlight') this.#inFlight.add(host.name);
     else this.#inFlight.delete(host.name);
+    if (occupies(this.plan, host)) this.#occupied.add(host.name);
+    else this.#occupied.delete(host.name);
     if (bucket === 'pending') this.#pending[host.wave]?.add(host.name);
     else this.#pending[host.wave]?.delete(host.name);
   }

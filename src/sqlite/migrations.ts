@@ -195,6 +195,15 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE releases ADD COLUMN container_names TEXT NOT NULL DEFAULT '[]';
   `,
+  // How many hosts of a label may change at once.
+  `
+  CREATE TABLE budgets (
+    label TEXT NOT NULL,
+    value TEXT NOT NULL,
+    max_in_flight INTEGER NOT NULL,
+    PRIMARY KEY (label, value)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */

@@ -5,6 +5,7 @@ import type { RolloutRows } from '../domain/records.ts';
 import type { HostSnapshot, LastNumbers, Snapshot, Store } from '../domain/store.ts';
 import type { Write } from '../domain/writes.ts';
 import { sumStack } from '../telemetry/stack-usage.ts';
+import { createBudgetTable } from './budget-table.ts';
 import { createChunkTable } from './chunk-table.ts';
 import type { Connection } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
@@ -29,6 +30,7 @@ export function createSqliteStore(connection: Connection): Store {
   const events = createEventTable(connection);
   const releases = createReleaseTable(connection);
   const quarantines = createQuarantineTable(connection);
+  const budgets = createBudgetTable(connection);
   const rollouts = createRolloutTable(connection);
   const selectNumbers = connection.prepare<LastNumbers>(
     `SELECT coalesce((SELECT max(id) FROM hosts), 0) AS host,
@@ -63,6 +65,7 @@ export function createSqliteStore(connection: Connection): Store {
       containers: containers.allPresent(),
       releases: releases.all(),
       quarantines: quarantines.active(),
+      budgets: budgets.all(),
       epochs: rollouts.epochs(),
       rollouts: loadOpenRollouts(),
     };
@@ -126,6 +129,10 @@ export function createSqliteStore(connection: Connection): Store {
         return quarantines.insert(write.quarantine);
       case 'lift_quarantine':
         return quarantines.lift(write.id, write.atMs, write.reason);
+      case 'save_budget':
+        return budgets.save(write.budget);
+      case 'delete_budget':
+        return budgets.remove(write.label, write.value);
       case 'insert_rollout':
         return rollouts.insert(write.number, write.plan, write.progress);
       case 'mark_chunk_damaged':

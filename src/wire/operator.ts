@@ -17,10 +17,10 @@ function metricShape<N extends string>(names: readonly N[]): Record<N, typeof me
 }
 
 const LABEL_LIMITS = { maxLabels: MAX_LABELS, maxValueLength: 255 } as const;
-const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
+export const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, {
   error: "must be 1–63 letters, digits, '.', '_', '/' or '-', and start and end with a letter or digit",
 });
-const labelValue = z.string().max(LABEL_LIMITS.maxValueLength);
+export const labelValue = z.string().max(LABEL_LIMITS.maxValueLength);
 
 const labels = z
   .record(labelKey, labelValue)

@@ -31,6 +31,8 @@ async function run(data: string, args: readonly string[], columns?: number): Pro
   return { code: await runCli(args, terminal), terminal };
 }
 
+const BUDGET = { label: 'rack', value: 'a', max_in_flight: 2, changing: ['web-1'] };
+
 describe('--json prints the document of the API and nothing else', () => {
   const minted = { id: 'tok_1', name: 'agent', token: 'nxa_plain' };
   const page = { containers: [sampleContainer()], next_cursor: null };
@@ -49,6 +51,9 @@ describe('--json prints the document of the API and nothing else', () => {
     ['token list --admin', { tokens: [], next_cursor: null }],
     ['token rotate tok_1', minted],
     ['token revoke tok_1', sampleToken({ revoked_at: '2026-05-01T12:00:00.000Z' })],
+    ['budget set rack=a --max-in-flight 2', BUDGET],
+    ['budget list', { budgets: [BUDGET] }],
+    ['budget remove rack=a', BUDGET],
     ['event list', { events: [], next: 0 }],
   ];
   for (const [line, body] of rows) {
@@ -269,5 +274,44 @@ describe('event list', () => {
       [42, 43],
     );
     assert.equal(terminal.err(), 'the server restarts. Waiting for the server.\nThe server is back.\n');
+  });
+});
+
+describe('budget', () => {
+  it('sets what was asked for, and says what it means', async (t) => {
+    const { api, data } = await server(t, () => ({ body: BUDGET }));
+    const { code, terminal } = await run(data, ['budget', 'set', 'rack=a', '--max-in-flight', '2']);
+    const { method, path, body } = api.seen[0] ?? {};
+    assert.deepEqual([method, path, body], ['PUT', '/v1/budgets/rack%3Da', { max_in_flight: 2 }]);
+    assert.deepEqual([code, terminal.out()], [0, "At most 2 hosts with the label 'rack=a' may change at once.\n"]);
+  });
+
+  it('exits 2 without a limit', async (t) => {
+    const { data } = await server(t, () => ({ body: BUDGET }));
+    const { code, terminal } = await run(data, ['budget', 'set', 'rack=a']);
+    assert.deepEqual(
+      [code, terminal.err()],
+      [2, 'error: --max-in-flight is not given: write for example --max-in-flight 1.\n'],
+    );
+  });
+
+  it('lists who takes up the places', async (t) => {
+    const { data } = await server(t, () => ({ body: { budgets: [BUDGET] } }));
+    const { terminal } = await run(data, ['budget', 'list']);
+    assert.match(terminal.out(), /^rack=a +2 +1 +web-1$/m);
+  });
+
+  it('says what to do next when there are none', async (t) => {
+    const { data } = await server(t, () => ({ body: { budgets: [] } }));
+    const { code, terminal } = await run(data, ['budget', 'list']);
+    assert.deepEqual([code, terminal.out()], [0, '']);
+    assert.match(terminal.err(), /nexus budget set KEY=VALUE --max-in-flight N/);
+  });
+
+  it('removes one', async (t) => {
+    const { api, data } = await server(t, () => ({ body: BUDGET }));
+    const { terminal } = await run(data, ['budget', 'remove', 'rack=a']);
+    assert.deepEqual([api.seen[0]?.method, api.seen[0]?.path], ['DELETE', '/v1/budgets/rack%3Da']);
+    assert.equal(terminal.out(), "Removed the budget 'rack=a'.\n");
   });
 });

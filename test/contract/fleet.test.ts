@@ -23,7 +23,16 @@ import { contract, load } from './stores.ts';
 const NO_NUMBERS = { host: 0, token: 0, container: 0, release: 0, quarantine: 0, rollout: 0, entry: 0 };
 
 contract('a new store holds nothing, and no number has been given out', async (store) => {
-  const empty = { hosts: [], tokens: [], containers: [], releases: [], quarantines: [], epochs: [], rollouts: [] };
+  const empty = {
+    hosts: [],
+    tokens: [],
+    containers: [],
+    releases: [],
+    quarantines: [],
+    budgets: [],
+    epochs: [],
+    rollouts: [],
+  };
   assert.deepEqual(await load(store), { numbers: NO_NUMBERS, logHead: NO_ENTRY, ...empty });
   assert.deepEqual(store.events.page(0, 10, {}), []);
 });

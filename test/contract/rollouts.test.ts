@@ -93,6 +93,22 @@ contract('a quarantine is loaded until it is lifted', async (store) => {
   assert.deepEqual((await load(store)).quarantines, [quarantine(2, { stack: 'web' })]);
 });
 
+contract('a budget is loaded as it was last set, until it is removed', async (store) => {
+  const rack = { label: 'rack', value: 'a=b', maxInFlight: 2 };
+  const role = { label: 'role', value: '', maxInFlight: 20_000 };
+  await store.commit([
+    { kind: 'save_budget', budget: role },
+    { kind: 'save_budget', budget: { ...rack, maxInFlight: 1 } },
+    { kind: 'save_budget', budget: rack },
+  ]);
+  assert.deepEqual((await load(store)).budgets, [rack, role]);
+  await store.commit([
+    { kind: 'delete_budget', label: 'rack', value: 'a=b' },
+    { kind: 'delete_budget', label: 'role', value: 'none' },
+  ]);
+  assert.deepEqual((await load(store)).budgets, [role]);
+});
+
 contract('the last epoch of each host of a stack is loaded', async (store) => {
   await store.commit([
     { kind: 'save_epoch', stack: 'shop', host: 'web-1', epoch: 1 },

@@ -51,6 +51,7 @@ export async function load(store: Store): Promise<Loaded> {
     containers: [...snapshot.containers],
     releases: [...snapshot.releases],
     quarantines: [...snapshot.quarantines],
+    budgets: [...snapshot.budgets],
     epochs: [...snapshot.epochs],
     rollouts: [...snapshot.rollouts],
   };

@@ -107,6 +107,11 @@ describe('an entry says', () => {
       'shop 1.5 (9ad49925e0e3) is no longer quarantined: it was the proxy',
     ],
     [
+      entry('budget_set', { label: 'rack', value: 'a', max_in_flight: 2 }),
+      "the budget 'rack=a' lets at most 2 hosts change at once now",
+    ],
+    [entry('budget_removed', { label: 'rack', value: 'a' }), "the budget 'rack=a' was removed"],
+    [
       entry('history_damaged', { tier: '1m', from: '2026-04-01T00:00:00.000Z', reason: 'checksum' }),
       'history (1m) from 2026-04-01T00:00:00.000Z is damaged and left out: checksum',
     ],

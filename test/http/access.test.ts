@@ -21,6 +21,10 @@ const OPERATOR_PATHS: ReadonlyArray<readonly [method: string, path: string]> = [
   ['GET', '/v1/tokens'],
   ['POST', '/v1/tokens/tok_x/rotate'],
   ['DELETE', '/v1/tokens/tok_x'],
+  ['GET', '/v1/budgets'],
+  ['PUT', '/v1/budgets/rack=a'],
+  ['GET', '/v1/budgets/rack=a'],
+  ['DELETE', '/v1/budgets/rack=a'],
   ['GET', '/v1/events'],
   ['GET', '/metrics'],
 ];
@@ -71,6 +75,8 @@ const LEAST_SCOPES: ReadonlyArray<readonly [scope: AdminScope, method: string, p
   ['read', 'GET', '/v1/rollouts/r/events'],
   ['read', 'POST', '/v1/rollouts/plan'],
   ['read', 'POST', '/v1/rollouts/r/replay'],
+  ['read', 'GET', '/v1/budgets'],
+  ['read', 'GET', '/v1/budgets/rack=a'],
   ['deploy', 'POST', '/v1/releases'],
   ['deploy', 'POST', '/v1/releases/sha256:0/lift'],
   ['deploy', 'POST', '/v1/rollouts'],
@@ -79,6 +85,8 @@ const LEAST_SCOPES: ReadonlyArray<readonly [scope: AdminScope, method: string, p
   ['deploy', 'POST', '/v1/rollouts/r/abort'],
   ['deploy', 'PATCH', '/v1/hosts/web-1', { labels: { role: 'web' } }],
   ['admin', 'PATCH', '/v1/hosts/web-1', { offline_after_seconds: 300 }],
+  ['admin', 'PUT', '/v1/budgets/rack=a'],
+  ['admin', 'DELETE', '/v1/budgets/rack=a'],
   ['admin', 'POST', '/v1/hosts', { name: 'web-2' }],
   ['admin', 'DELETE', '/v1/hosts/web-3'],
   ['admin', 'POST', '/v1/hosts/web-1/tokens'],
@@ -121,7 +129,7 @@ test('the table of scopes names every operator route', async (t) => {
     (pattern) => !LEAST_SCOPES.some((row) => pattern.test(row.slice(0, 3).join(' ').split('?', 1)[0] ?? '')),
   );
   assert.deepEqual(unnamed, []);
-  assert.equal(described.length, 31);
+  assert.equal(described.length, 35);
 });
 
 test('a rotated token keeps its scope, and the log names it', async (t) => {

@@ -53,9 +53,9 @@ export class RolloutFleet {
   }
 
   /** Returns its digest. */
-  async addRelease(version: string, policy: Fields = {}): Promise<string> {
+  async addRelease(version: string, policy: Fields = {}, stack = 'web'): Promise<string> {
     const compose = `services:\n  web:\n    image: example:${version}\n`;
-    const manifest = { kind: 'nexus.release/1', stack: 'web', version, compose, policy };
+    const manifest = { kind: 'nexus.release/1', stack, version, compose, policy };
     return releaseBodySchema.parse(await this.#ask('POST', '/v1/releases', manifest)).digest;
   }
 

@@ -1,8 +1,9 @@
 /** What can be seen of one rollout at rest, counted again from its hosts. */
 import assert from 'node:assert/strict';
 import type { RolloutHost, WaveCounts } from '../../src/domain/rollout.ts';
-import { type Bucket, bucketOf } from '../../src/rollout/host-bucket.ts';
-import { isOpen, type RolloutState } from '../../src/rollout/rollout-state.ts';
+import { type Bucket, bucketOf, occupies } from '../../src/rollout/host-bucket.ts';
+import type { Rollout } from '../../src/rollout/rollout.ts';
+import { isOpen } from '../../src/rollout/rollout-state.ts';
 import { NO_COUNTS, total } from '../../src/rollout/wave-counts.ts';
 
 /** The counts as they must be. */
@@ -16,7 +17,7 @@ export function recount(waveCount: number, hosts: Iterable<RolloutHost>): WaveCo
 }
 
 /** The invariants of `src/rollout/invariants` that one change cannot show, by their codes. */
-export function checkWhole(rollout: RolloutState): void {
+export function checkWhole(rollout: Rollout): void {
   const { plan, progress } = rollout;
   const counts = recount(plan.waves.length, rollout.hosts.values());
   assert.equal(JSON.stringify(progress.waves), JSON.stringify(counts), 'I8: the counts are those of the hosts');
@@ -25,6 +26,8 @@ export function checkWhole(rollout: RolloutState): void {
     assert.equal(rollout.inFlight.has(host.name), bucket === 'inFlight', `I8: ${host.name} in the index of flights`);
     const waits = rollout.pending[host.wave]?.has(host.name) === true;
     assert.equal(waits, bucket === 'pending', `I8: ${host.name} in the index of the pending`);
+    const isOccupied = occupies(plan, host);
+    assert.equal(rollout.occupied.has(host.name), isOccupied, `I8: ${host.name} in the index of the occupied`);
     const isTouched = host.epoch !== null || host.state !== 'pending';
     assert.ok(!isTouched || host.wave <= progress.currentWave, `I1: ${host.name} was dispatched early`);
   }

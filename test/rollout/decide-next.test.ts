@@ -177,6 +177,19 @@ for (const row of ROWS) {
   });
 }
 
+test('dispatches that are decided together do not exceed a budget, and other hosts pass by', () => {
+  const fleet = new FakeFleet();
+  for (const name of ['web-1', 'web-2']) fleet.labels.set(name, { rack: 'a' });
+  fleet.limits.push({ label: 'rack', value: 'a', maxInFlight: 1 });
+  const next = decideNext(sampleRollout({}, ONE_WAVE), fleet, EVERYBODY, NOON_MS);
+  assert.deepEqual(next.entries, [
+    { kind: 'host_dispatched', host: 'web-1', epoch: 1 },
+    { kind: 'host_dispatched', host: 'web-3', epoch: 1 },
+  ]);
+  const hold = { gate: 'budget', label: 'rack', value: 'a', maxInFlight: 1, first: 'web-1', others: 0 };
+  assert.deepEqual(next.holds, new Map([['web-2', { hold, wakeAtMs: null, waitsFor: null }]]));
+});
+
 test('an ended rollout that has withdrawn everything plans nothing', () => {
   const rollout = sampleRollout({ 'web-1': 'soaking' });
   rollout.apply({ kind: 'rollout_aborted', reason: '' }, NOON_MS);

@@ -1,4 +1,5 @@
 /** A fleet that answers what a test wants. By default every host is online and nothing holds it. */
+import type { Budget } from '../../src/domain/budget.ts';
 import type { HostStatus, Labels } from '../../src/domain/host.ts';
 import type { Quarantine } from '../../src/domain/release.ts';
 import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';
@@ -9,6 +10,9 @@ export class FakeFleet implements FleetView {
   readonly occupants = new Map<string, string>();
   /** Names of hosts that do not exist. */
   readonly unknown = new Set<string>();
+  /** Names of hosts that another rollout is changing. */
+  readonly busy: string[] = [];
+  readonly limits: Budget[] = [];
   quarantined: Quarantine | null = null;
   /** How often anything was asked. */
   questions = 0;
@@ -27,6 +31,14 @@ export class FakeFleet implements FleetView {
   occupant(_stack: string, host: string): string | null {
     this.questions += 1;
     return this.occupants.get(host) ?? null;
+  }
+
+  changing(): Iterable<string> {
+    return this.busy;
+  }
+
+  budgets(): Iterable<Budget> {
+    return this.limits;
   }
 
   nextEpoch(): number {

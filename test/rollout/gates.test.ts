@@ -289,6 +289,66 @@ const ROWS: readonly Row[] = [
     gate: 'superseded',
   },
   {
+    given: 'a budget with a place left',
+    fleet: both(label('web-1', 'rack', 'a'), label('db-1', 'rack', 'a'), label('db-2', 'rack', 'b'), (fleet) => {
+      fleet.busy.push('db-1', 'db-2', 'db-2');
+      fleet.limits.push({ label: 'rack', value: 'a', maxInFlight: 2 }, { label: 'rack', value: 'b', maxInFlight: 1 });
+    }),
+    gate: null,
+  },
+  {
+    given: 'a budget that one other host uses up',
+    fleet: both(label('web-1', 'rack', 'a'), label('db-1', 'rack', 'a'), (fleet) => {
+      fleet.busy.push('db-1');
+      fleet.limits.push({ label: 'rack', value: 'a', maxInFlight: 1 });
+    }),
+    gate: 'budget',
+    reason: "the budget 'rack=a' lets at most 1 host change at once, and 'db-1' is changing",
+  },
+  {
+    given: 'the second of two budgets used up by several hosts',
+    fleet: both(
+      label('web-1', 'rack', 'a'),
+      label('web-1', 'role', 'web'),
+      ...['x', 'y', 'z'].map((name) => label(name, 'role', 'web')),
+      (fleet) => {
+        fleet.busy.push('x', 'y', 'z', 'x');
+        fleet.limits.push(
+          { label: 'rack', value: 'a', maxInFlight: 1 },
+          { label: 'role', value: 'web', maxInFlight: 3 },
+        );
+      },
+    ),
+    gate: 'budget',
+    reason: "the budget 'role=web' lets at most 3 hosts change at once, and 'x' and 2 more hosts are changing",
+  },
+  {
+    given: 'a full budget whose place the host itself takes up, because of another stack',
+    fleet: both(label('web-1', 'rack', 'a'), (fleet) => {
+      fleet.busy.push('web-1');
+      fleet.limits.push({ label: 'rack', value: 'a', maxInFlight: 1 });
+    }),
+    gate: null,
+  },
+  {
+    given: 'a label that a prototype would seem to have',
+    fleet: (fleet) => {
+      fleet.busy.push('db-1');
+      fleet.limits.push({ label: 'constructor', value: String(Object), maxInFlight: 1 });
+    },
+    gate: null,
+  },
+  {
+    given: 'a full budget, and no place in flight',
+    plan: { ...ONE_WAVE, maxInFlight: 1 },
+    states: { 'web-2': 'soaking' },
+    fleet: both(label('web-1', 'rack', 'a'), label('db-1', 'rack', 'a'), (fleet) => {
+      fleet.busy.push('db-1');
+      fleet.limits.push({ label: 'rack', value: 'a', maxInFlight: 1 });
+    }),
+    gate: 'budget',
+  },
+  {
     given: 'an offline host of a wave that has not begun, with no place left',
     host: 'web-2',
     plan: { maxInFlight: 1 },

@@ -72,6 +72,24 @@ test('a host that waits for another wakes when that one converges, leaves or cha
   }
 });
 
+test('hosts that wait for a place in a budget wake when one may be free in that budget', () => {
+  const rollout = sampleRollout({}, WAVES);
+  const pending = new PendingHosts(rollout);
+  const full = (value: string): Partial<Holding> => ({
+    hold: { gate: 'budget', label: 'rack', value, maxInFlight: 1, first: 'x', others: 0 },
+  });
+  park(pending, rollout, 'a', full('1'));
+  park(pending, rollout, 'b', full('2'));
+  assert.equal(pending.noteBudget('rack=3'), false);
+  assert.deepEqual(ready(pending), ['c']);
+  assert.equal(pending.noteBudget('rack=2'), true);
+  assert.deepEqual(ready(pending), ['c', 'b']);
+  assert.equal(pending.noteBudget('rack=2'), false);
+  pending.noteHost('a');
+  assert.equal(pending.noteBudget('rack=1'), false);
+  assert.deepEqual(ready(pending), ['c', 'b', 'a']);
+});
+
 test('a host that is dispatched is no longer ready, and is again when that is withdrawn', () => {
   const rollout = sampleRollout({}, WAVES);
   const pending = new PendingHosts(rollout);

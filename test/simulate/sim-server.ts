@@ -101,6 +101,14 @@ export class SimServer implements FleetView {
     return null;
   }
 
+  changing(): Iterable<string> {
+    return [];
+  }
+
+  budgets(): Iterable<never> {
+    return [];
+  }
+
   nextEpoch(stack: string, host: string): number {
     return (this.#epochs.get(`${stack} ${host}`) ?? 0) + 1;
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
 import * as agentEvent from '../../src/wire/agent-event.ts';
+import * as budget from '../../src/wire/budget.ts';
 import * as operator from '../../src/wire/operator.ts';
 import * as problem from '../../src/wire/problem.ts';
 import * as release from '../../src/wire/release.ts';
@@ -161,6 +162,12 @@ describe('a request that breaks a rule is told', () => {
         ],
       ],
     ],
+    [budget.setBudgetSchema, { max_in_flight: 0 }, [['max_in_flight', 'must be at least 1']]],
+    [
+      budget.budgetPathSchema,
+      'rack',
+      [['label', "must be 1–63 letters, digits, '.', '_', '/' or '-', and start and end with a letter or digit"]],
+    ],
     [telemetry.telemetryBatchSchema, { ticks: [] }, [['ticks', 'must not be empty']]],
   ];
   for (const [schema, input, rules] of rows) {
@@ -187,6 +194,7 @@ function* mutationsOf(sample: unknown): Generator<unknown> {
 
 const EXPORTS: Readonly<Record<string, unknown>> = {
   ...agentEvent,
+  ...budget,
   ...operator,
   ...problem,
   ...release,
@@ -219,6 +227,8 @@ const SAMPLES: Readonly<Record<string, readonly unknown[]>> = {
   eventQuerySchema: [{ after: '5', limit: '5', host: 'web-1' }],
   dispatchQuerySchema: [{ wait: '5' }],
   historyQuerySchema: [{ from: 'x', to: 'y', step_seconds: '60', spread: 'true' }],
+  budgetPathSchema: ['rack=a'],
+  setBudgetSchema: [{ max_in_flight: 1 }],
   manifestSchema: [
     {
       ...SENT_MANIFEST,

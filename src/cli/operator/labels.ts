@@ -10,14 +10,16 @@ function splitLabel(text: string): [string, string] | undefined {
   return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : undefined;
 }
 
+/** One label, its key before its value. Throws `usage`. */
+export function readLabel(text: string): [key: string, value: string] {
+  const label = splitLabel(text);
+  if (label === undefined) throw badLabel(text, 'KEY=VALUE, for example role=web');
+  return label;
+}
+
 /** The labels of a repeated flag; the last value of a key counts. Throws `usage`. */
 export function readLabels(texts: readonly string[]): Record<string, string> {
-  const labels = texts.map((text) => {
-    const label = splitLabel(text);
-    if (label === undefined) throw badLabel(text, 'KEY=VALUE, for example role=web');
-    return label;
-  });
-  return Object.fromEntries(labels);
+  return Object.fromEntries(texts.map(readLabel));
 }
 
 /** The changes of `host label`: `role=web` sets, `role-` deletes (null). The same key twice is refused, not guessed. */

@@ -7,13 +7,14 @@
  * 3. the host cannot be reached;
  * 4. another rollout is still changing the host, which may take any time;
  * 5. its turn has not come: its wave, then the hosts before it, then its maintenance window;
- * 6. only a free place in flight is missing. This gate is last because a host that waits for something else takes up no
- *    place, and must not be said to wait for one.
+ * 6. only a free place is missing: in a budget of its labels, then in flight. These gates are last because a host that
+ *    waits for something else takes up no place, and must not be said to wait for one.
  *
- * An offer that has been made stands only while every gate but the last one would let it be made again.
+ * An offer that has been made stands only while every gate but those for places would let it be made again.
  */
 import type { RolloutHost } from '../../domain/rollout.ts';
 import { bucketOf } from '../host-bucket.ts';
+import { checkBudget } from './budget.ts';
 import { type Gate, type Holding, holding } from './gate.ts';
 import type { GateContext } from './gate-context.ts';
 import type { Hold } from './hold.ts';
@@ -38,7 +39,11 @@ const STANDING_GATES: readonly Gate[] = [
   { scope: 'host', check: checkMaintenanceWindow },
 ];
 
-const GATES: readonly Gate[] = [...STANDING_GATES, { scope: 'rollout', check: checkMaxInFlight }];
+const GATES: readonly Gate[] = [
+  ...STANDING_GATES,
+  { scope: 'host', check: checkBudget },
+  { scope: 'rollout', check: checkMaxInFlight },
+];
 
 function firstHold(gates: readonly Gate[], context: GateContext, host: RolloutHost): Holding | null {
   for (const gate of gates) {

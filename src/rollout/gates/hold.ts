@@ -1,4 +1,5 @@
 /** Everything that may keep a pending host from being dispatched, as data and as a sentence. */
+import { budgetName } from '../../domain/budget.ts';
 import { assertNever } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import type { HostState, RolloutStatus } from '../../domain/rollout.ts';
@@ -66,6 +67,15 @@ export type Hold =
       readonly windows: string;
       readonly opensAtMs: number;
     }
+  | {
+      readonly gate: 'budget';
+      readonly label: string;
+      readonly value: string;
+      readonly maxInFlight: number;
+      /** A host that takes up a place, and how many others do. */
+      readonly first: string;
+      readonly others: number;
+    }
   | { readonly gate: 'max_in_flight'; readonly inFlight: number; readonly maxInFlight: number };
 
 /** Why a wave does not let the next one begin. */
@@ -111,6 +121,8 @@ export function describeHold(hold: Hold): string {
         return `${quote(hold.host)} may only be changed during ${quote(hold.windows)} (UTC), next at ${opens}`;
       }
       return describeInvalid(WINDOW_LABEL, hold.host, `${hold.why}; write it like 'Mon-Fri 22:00-04:00', in UTC`);
+    case 'budget':
+      return describeBudget(hold);
     case 'max_in_flight':
       return `${plural(hold.inFlight, 'host')} in flight, and max_in_flight is ${hold.maxInFlight}`;
     default:
@@ -121,6 +133,13 @@ export function describeHold(hold: Hold): string {
 function describeEnd({ status, reason, sinceMs }: Extract<Hold, { readonly gate: 'ended' }>): string {
   if (status === 'converged') return `the rollout converged at ${formatInstant(sinceMs)}`;
   return `the rollout was ${status} at ${formatInstant(sinceMs)}: ${reason}`;
+}
+
+function describeBudget(hold: Extract<Hold, { readonly gate: 'budget' }>): string {
+  const { maxInFlight, first, others } = hold;
+  const budget = `the budget ${quote(budgetName(hold))} lets at most ${plural(maxInFlight, 'host')} change at once`;
+  const changing = others === 0 ? `${quote(first)} is` : `${quote(first)} and ${plural(others, 'more host')} are`;
+  return `${budget}, and ${changing} changing`;
 }
 
 function describeInvalid(label: string, host: string, why: string): string {

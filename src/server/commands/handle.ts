@@ -6,6 +6,7 @@ import type { Write } from '../../domain/writes.ts';
 import type { Effect } from '../state/changes.ts';
 import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
+import { removeBudget, setBudget } from './budgets.ts';
 import { addHost, archiveHost, updateHost } from './hosts.ts';
 import { addRelease, liftQuarantine } from './releases.ts';
 import { reportDamage } from './report-damage.ts';
@@ -107,6 +108,10 @@ function outcomeOf(state: State, command: Command, found: LookupCache): Outcomes
       return addRelease(state, command);
     case 'lift_quarantine':
       return liftQuarantine(state, command);
+    case 'set_budget':
+      return setBudget(state, command);
+    case 'remove_budget':
+      return removeBudget(state, command);
     case 'create_rollout':
       return createRollout(state, command);
     case 'steer_rollout':

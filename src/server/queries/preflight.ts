@@ -14,7 +14,7 @@ import type { Attached } from '../state/state.ts';
 /** Less free space than this is hardly enough to pull images. */
 const LOW_DISK_GB = 2;
 /** Gates that open by themselves while the rollout runs: they say nothing about the host. */
-const EXPECTED_GATES: ReadonlySet<Hold['gate']> = new Set(['wave', 'max_in_flight', 'ordering']);
+const EXPECTED_GATES: ReadonlySet<Hold['gate']> = new Set(['wave', 'ordering', 'budget', 'max_in_flight']);
 
 /** `superseded`: rollouts that will have ended by then. One context, of the rollout as it would begin, serves all hosts. */
 export function preflight(

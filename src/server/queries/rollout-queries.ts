@@ -1,9 +1,11 @@
 /** Reads of releases and rollouts. */
+import { type Budget, isOfBudget } from '../../domain/budget.ts';
 import type { RolloutRequest } from '../../domain/command.ts';
 import type { Read } from '../../domain/ports.ts';
 import type { StoredRollout } from '../../domain/records.ts';
 import type { WaveCounts } from '../../domain/rollout.ts';
 import type {
+  BudgetView,
   HeldBy,
   PreflightFinding,
   ReleaseView,
@@ -20,6 +22,7 @@ import { findHold } from '../../rollout/gates/gates.ts';
 import { describeHold } from '../../rollout/gates/hold.ts';
 import { Rollout, type TimedEntry } from '../../rollout/rollout.ts';
 import { entryOf } from '../../rollout/stored-entry.ts';
+import { findBudget } from '../commands/budgets.ts';
 import { findRelease } from '../commands/releases.ts';
 import { findRollout, planRollout } from '../commands/rollouts.ts';
 import type { Attached, State } from '../state/state.ts';
@@ -63,6 +66,14 @@ export class CommittedRolloutQueries implements RolloutQueries {
       findRelease(index, digest);
       return store.releases.manifest(digest) ?? new Uint8Array();
     });
+  }
+
+  budgets(): Read<BudgetView[]> {
+    return this.#writer.read(({ state }) => [...state.index.budgets()].map((budget) => presentBudget(state, budget)));
+  }
+
+  budget(label: string, value: string): Read<BudgetView> {
+    return this.#writer.read(({ state }) => presentBudget(state, findBudget(state.index, label, value)));
   }
 
   rollouts(page: PageRequest<string>): Read<RolloutView[]> {
@@ -122,6 +133,12 @@ export class CommittedRolloutQueries implements RolloutQueries {
       };
     });
   }
+}
+
+function presentBudget({ fleet, index }: State, budget: Budget): BudgetView {
+  const changing = new Set(index.changing());
+  const isOf = (name: string): boolean => isOfBudget(budget, fleet.hostByName(name)?.stored.labels ?? {});
+  return { budget, changing: [...changing].filter(isOf).sort() };
 }
 
 /** Throws `not_found`. */

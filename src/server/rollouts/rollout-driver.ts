@@ -2,6 +2,7 @@
  * Applies the entries of rollouts to memory, log and rows, and advances rollouts as far as they can go by themselves.
  * `src/rollout` makes the decisions; this file only carries them out.
  */
+import { type Budget, budgetName, isOfBudget } from '../../domain/budget.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
 import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
@@ -10,7 +11,7 @@ import { decideNext } from '../../rollout/decide-next.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import type { FleetView } from '../../rollout/fleet-view.ts';
 import { occupies } from '../../rollout/host-bucket.ts';
-import { checkOnlyOpen } from '../../rollout/invariants.ts';
+import { checkBudgets, checkOnlyOpen } from '../../rollout/invariants.ts';
 import { PendingHosts } from '../../rollout/pending-hosts.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import type { LaterEntry } from '../../rollout/rollout-state.ts';
@@ -43,6 +44,8 @@ function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
     },
     quarantine: (stack, release) => index.quarantine(stack, release),
     occupant: (stack, host, except) => index.occupant(stack, host, except),
+    changing: () => index.changing(),
+    budgets: () => index.budgets(),
     nextEpoch: (stack, host) => index.nextEpoch(stack, host),
   };
 }
@@ -93,6 +96,7 @@ export class RolloutDriver {
   apply(rollout: Rollout, entry: LaterEntry, nowMs: number): void {
     const { id, stack } = rollout.plan;
     const unsaved = this.#unsavedOf(rollout);
+    if (entry.kind === 'host_dispatched') checkBudgets(this.view, entry.host);
     const concerned = 'host' in entry ? rollout.host(entry.host) : undefined;
     const wasOccupied = concerned !== undefined && occupies(rollout.plan, concerned);
     const change = rollout.apply(entry, nowMs);
@@ -100,7 +104,9 @@ export class RolloutDriver {
     for (const host of change.hosts) {
       unsaved.hosts.add(host.name);
       this.#pending.get(rollout)?.noteChange(host);
-      if (wasOccupied && !occupies(rollout.plan, host)) this.#freeStack(rollout, host.name);
+      if (!wasOccupied || occupies(rollout.plan, host)) continue;
+      this.#freeStack(rollout, host.name);
+      this.#freePlaces(host.name);
     }
     if (entry.kind === 'host_dispatched') {
       this.#index.noteEpoch(stack, entry.host, entry.epoch);
@@ -179,6 +185,19 @@ export class RolloutDriver {
     }
   }
 
+  /** A rollout no longer occupies this host: rollouts that wait for a place in one of its budgets are planned again. */
+  #freePlaces(name: string): void {
+    const labels = this.#fleet.hostByName(name)?.stored.labels ?? {};
+    for (const budget of this.#index.budgets()) if (isOfBudget(budget, labels)) this.touchBudget(budget);
+  }
+
+  /** Plans every rollout with a host that waits for a place in the budget again. */
+  touchBudget(budget: Pick<Budget, 'label' | 'value'>): void {
+    for (const [rollout, pending] of this.#pending) {
+      if (pending.noteBudget(budgetName(budget))) this.#dirty.add(rollout);
+    }
+  }
+
   /** Plans every rollout of the stack again, because something changed that all of them may depend on. */
   touchStack(stack: string): void {
     for (const rollout of this.#index.rollouts()) if (rollout.plan.stack === stack) this.#dirty.add(rollout);
@@ -227,6 +246,8 @@ export class RolloutDriver {
         for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
         this.#pending.get(rollout)?.noteHost(name);
         this.#dirty.add(rollout);
+        // With other labels it takes up a place of another budget.
+        if (rollout.occupied.has(name)) for (const budget of this.#index.budgets()) this.touchBudget(budget);
       }
     }
     this.#fleet.changedHosts.clear();

@@ -1,5 +1,5 @@
-/** Releases, quarantines, epochs and open rollouts in memory. */
-
+/** Releases, quarantines, budgets, epochs and open rollouts in memory. */
+import { type Budget, budgetName } from '../../domain/budget.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
 import type { Release } from '../../domain/release.ts';
 import type { Snapshot } from '../../domain/store.ts';
@@ -15,6 +15,8 @@ function place(stack: string, host: string): string {
 export class RolloutIndex {
   readonly #releases = new Map<string, Release>();
   readonly #quarantines = new Map<string, StoredQuarantine>();
+  /** By name, in the order of their names. */
+  #budgets: ReadonlyMap<string, Budget> = new Map();
   /** Open rollouts, and ended ones with a host that is still on its way. */
   readonly #rollouts = new Map<string, Rollout>();
   readonly #byHost = new Map<string, Set<Rollout>>();
@@ -23,6 +25,7 @@ export class RolloutIndex {
   static load(snapshot: Snapshot): RolloutIndex {
     const index = new RolloutIndex();
     for (const release of snapshot.releases) index.addRelease(release);
+    for (const budget of snapshot.budgets) index.putBudget(budget);
     for (const quarantine of snapshot.quarantines) index.putQuarantine(quarantine);
     for (const { stack, host, epoch } of snapshot.epochs) index.noteEpoch(stack, host, epoch);
     for (const stored of snapshot.rollouts) index.addRollout(Rollout.restore(stored));
@@ -54,6 +57,30 @@ export class RolloutIndex {
     this.#quarantines.delete(place(quarantine.stack, quarantine.release));
   }
 
+  /** In the order of their names. */
+  budgets(): Iterable<Budget> {
+    return this.#budgets.values();
+  }
+
+  get budgetCount(): number {
+    return this.#budgets.size;
+  }
+
+  budget(name: string): Budget | undefined {
+    return this.#budgets.get(name);
+  }
+
+  putBudget(budget: Budget): void {
+    const changed = new Map(this.#budgets).set(budgetName(budget), budget);
+    this.#budgets = new Map([...changed].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  dropBudget(budget: Budget): void {
+    const changed = new Map(this.#budgets);
+    changed.delete(budgetName(budget));
+    this.#budgets = changed;
+  }
+
   addRollout(rollout: Rollout): void {
     this.#rollouts.set(rollout.plan.id, rollout);
     for (const name of rollout.hosts.keys()) {
@@ -64,8 +91,7 @@ export class RolloutIndex {
 
   /** Drops a rollout that is over and expects nothing from its hosts. Returns whether it did. */
   closeIfOver(rollout: Rollout): boolean {
-    if (isOpen(rollout.progress.status) || rollout.inFlight.size > 0) return false;
-    for (const host of rollout.hosts.values()) if (occupies(rollout.plan, host)) return false;
+    if (isOpen(rollout.progress.status) || rollout.occupied.size > 0) return false;
     this.#rollouts.delete(rollout.plan.id);
     for (const name of rollout.hosts.keys()) this.#byHost.get(name)?.delete(rollout);
     return true;
@@ -77,6 +103,11 @@ export class RolloutIndex {
 
   rollouts(): Iterable<Rollout> {
     return this.#rollouts.values();
+  }
+
+  /** Names of the hosts that a rollout is still working on; a host that two rollouts work on comes twice. */
+  *changing(): Generator<string> {
+    for (const rollout of this.#rollouts.values()) yield* rollout.occupied;
   }
 
   rolloutsOfHost(name: string): Rollout[] {

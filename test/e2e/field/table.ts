@@ -2,7 +2,7 @@
 
 import { composeFileRows } from './pending/compose-files.ts';
 import { crashRows } from './pending/crashes.ts';
-import { fleetToolRows } from './pending/fleet-tools.ts';
+import { fleetToolRows as pendingFleetToolRows } from './pending/fleet-tools.ts';
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { hostTroubleRows } from './pending/host-trouble.ts';
 import { lostHostRows } from './pending/lost-hosts.ts';
@@ -17,6 +17,7 @@ import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
 import { composeHabitRows } from './rows/compose-habits.ts';
 import { fleetRows } from './rows/fleet.ts';
+import { fleetToolRows } from './rows/fleet-tools.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { neighbourRows } from './rows/neighbours.ts';
 import { soakRows } from './rows/soak.ts';
@@ -27,6 +28,7 @@ export const ROWS: readonly FieldRow[] = [
   ...soakRows,
   ...wayBackRows,
   ...fleetRows,
+  ...fleetToolRows,
   ...neighbourRows,
   ...composeHabitRows,
   ...interruptionRows,
@@ -46,5 +48,5 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...planRows,
   ...composeFileRows,
   ...stackRows,
-  ...fleetToolRows,
+  ...pendingFleetToolRows,
 ];
