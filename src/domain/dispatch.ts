@@ -15,6 +15,8 @@ export interface Dispatch {
   readonly epoch: number;
   /** Why the soaking release is to be failed: the server's telemetry gate found a regression. Otherwise null. */
   readonly regressed: string | null;
+  /** As in `RolloutProgress`: the bytes to run. */
+  readonly images: Readonly<Record<string, string | null>> | null;
 }
 
 /** One host's part in one rollout, as its agent may know it. */

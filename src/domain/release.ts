@@ -3,6 +3,12 @@
 /** `halt` leaves the failed release running for inspection; `rollback-and-halt` goes back to what ran before. */
 export type OnHealthFailure = 'halt' | 'rollback-and-halt';
 
+/** What a host that fell silent during its rollout counts as: `hold` waits for it, `fail` counts it as failed. */
+export type OnLostHost = 'hold' | 'fail';
+
+/** What is done about a stack that no longer runs what its release says. */
+export type OnDrift = 'report' | 'heal';
+
 /** How much worse than before a release may do during its soak, by the telemetry of its own containers. */
 export interface TelemetryLimits {
   /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as 'not judged'; `off`: not looked at. */
@@ -39,6 +45,16 @@ export interface ReleasePolicy {
   readonly sustainedFailureSeconds: number;
   readonly onHealthFailure: OnHealthFailure;
   readonly telemetry: TelemetryLimits;
+  /** A host that cannot reach the server for so long after its activation goes back by itself; 0: it never does. */
+  readonly confirmSeconds: number;
+  /** How long trouble of the host or its registry may delay the activation, apart from its own time limit. */
+  readonly pullBudgetSeconds: number;
+  readonly onLostHost: OnLostHost;
+  /** Whether a rollback runs the finished one-shot jobs of the earlier release again. */
+  readonly rerunJobsOnRollback: boolean;
+  /** Exits with a code other than 0 that one container may have during the soak, start-up apart. */
+  readonly maxRestarts: number;
+  readonly onDrift: OnDrift;
 }
 
 /** What a manifest that leaves its policy out means. */
@@ -48,6 +64,12 @@ export const DEFAULT_POLICY: ReleasePolicy = {
   sustainedFailureSeconds: 15,
   onHealthFailure: 'rollback-and-halt',
   telemetry: DEFAULT_TELEMETRY_LIMITS,
+  confirmSeconds: 0,
+  pullBudgetSeconds: 1_800,
+  onLostHost: 'hold',
+  rerunJobsOnRollback: false,
+  maxRestarts: 0,
+  onDrift: 'report',
 };
 
 export interface Release {

@@ -38,24 +38,100 @@ export const EVENT_LIMITS = {
   maxProbes: 100,
   /** Of a probe, which may be named after a service; UTF-16 code units. */
   maxProbeNameLength: 128,
+  /** Images that one host reports, and with how long a reference; UTF-16 code units. */
+  maxImages: 200,
+  maxReferenceLength: 512,
+  /** Services with evidence, and all their log lines together, bytes of UTF-8. */
+  maxEvidence: 32,
+  maxEvidenceBytes: 8_192,
 } as const;
+
+/**
+ * What keeps a host from activating a release although the release itself may be good. Such a host waits and tries again
+ * within the release's `pull_budget_seconds`, and its failure quarantines nothing.
+ */
+export const TROUBLE_CLASSES = [
+  /** The registry does not answer, limits the rate, or is too slow. */
+  'registry',
+  /** The registry wants credentials, or others. */
+  'credentials',
+  'disk',
+  /** A host port is taken. */
+  'port',
+  /** The name of a container, network or volume is taken. */
+  'name',
+  /** An external network or volume is missing, or no address is free. */
+  'network',
+  /** Compose is missing or too old. */
+  'compose',
+  /** The Docker Engine does not answer, or cannot run what is asked of it. */
+  'engine',
+  /** A project of that name runs that Nexus has not deployed. */
+  'foreign_project',
+  /** Other stacks of the host are being changed first. */
+  'queue',
+] as const;
+export type TroubleClass = (typeof TROUBLE_CLASSES)[number];
+
+/** The image that a service's containers run. */
+export interface RunningImage {
+  readonly service: string;
+  /** As the Compose file names it. */
+  readonly reference: string;
+  /** `sha256:` and 64 hex digits: the engine's name for the image. */
+  readonly imageId: string;
+  /** `sha256:` and 64 hex digits, under which a registry has it; null for one that was built or loaded here. */
+  readonly repoDigest: string | null;
+}
+
+/** What a failing service left behind, taken before anything of it is removed. */
+export interface ServiceEvidence {
+  readonly service: string;
+  /** Null while it runs. */
+  readonly exitCode: number | null;
+  readonly oomKilled: boolean;
+  /** Its last lines, at most `EVENT_LIMITS.maxEvidenceBytes` for all services together. */
+  readonly logTail: string;
+}
 
 /** What an agent reports about its host in one rollout. Times are by the agent's clock, milliseconds since the epoch. */
 export type AgentEvent =
-  | { readonly type: 'dispatch_ack'; readonly currentRelease: string | null; readonly receivedAtMs: number }
+  | {
+      readonly type: 'dispatch_ack';
+      readonly currentRelease: string | null;
+      readonly receivedAtMs: number;
+      /** The highest epoch of this stack that the agent has taken up, this one included. Absent from older agents. */
+      readonly agentEpoch?: number;
+    }
+  /** The agent will not act on the offer, which is withdrawn. */
+  | {
+      readonly type: 'dispatch_refused';
+      /** A word for programs, such as `epoch`. */
+      readonly reason: string;
+      /** A sentence. */
+      readonly detail: string;
+      /** As in `dispatch_ack`. */
+      readonly agentEpoch?: number;
+    }
   | { readonly type: 'activation_started'; readonly startedAtMs: number; readonly method: string }
   | {
       readonly type: 'activation_completed';
       readonly observedRelease: string;
       readonly exitCode: number;
       readonly completedAtMs: number;
+      /** Absent from older agents. */
+      readonly images?: readonly RunningImage[];
     }
+  /** `reason`: `<class>: sentence`, the class being one of {@link TROUBLE_CLASSES}. */
   | { readonly type: 'activation_deferred'; readonly reason: string; readonly deferredAtMs: number }
   | {
       readonly type: 'activation_failed';
       readonly exitCode: number;
       readonly stderrTail: string;
       readonly failedAtMs: number;
+      /** The trouble that outlasted its budget; absent when the release itself is to blame. */
+      readonly trouble?: TroubleClass;
+      readonly evidence?: readonly ServiceEvidence[];
     }
   | {
       readonly type: 'probe_topology_declared';
@@ -88,6 +164,14 @@ export type AgentEvent =
       readonly sustainedSeconds: number;
       readonly failingProbes: readonly string[];
       readonly policyApplied: string;
+      readonly evidence?: readonly ServiceEvidence[];
+    }
+  /** What ran before cannot be brought back for now; the agent goes on trying. */
+  | {
+      readonly type: 'rollback_failed';
+      readonly exitCode: number;
+      readonly outputTail: string;
+      readonly failedAtMs: number;
     }
   | {
       readonly type: 'rollback_completed';
@@ -99,6 +183,7 @@ export type AgentEvent =
 
 export const AGENT_EVENT_TYPES = [
   'dispatch_ack',
+  'dispatch_refused',
   'activation_started',
   'activation_completed',
   'activation_deferred',
@@ -109,6 +194,7 @@ export const AGENT_EVENT_TYPES = [
   'probe_failure_first',
   'failed',
   'rollback_completed',
+  'rollback_failed',
   'converged',
 ] as const satisfies ReadonlyArray<AgentEvent['type']>;
 
@@ -147,7 +233,7 @@ export interface RolloutHost {
   readonly name: string;
   readonly wave: number;
   readonly state: HostState;
-  /** The host was archived and no longer takes part. */
+  /** The host was archived, or released by an operator or another rollout, and no longer takes part. */
   readonly left: boolean;
   /** Rises with every dispatch of the stack to the host; null until it is dispatched, and when that is withdrawn. */
   readonly epoch: number | null;
@@ -166,7 +252,20 @@ export interface RolloutHost {
     readonly failingProbes: readonly string[];
     readonly output: string;
     readonly atMs: number;
+    /** The trouble of the host or its registry that caused it; null: the release did. */
+    readonly trouble: TroubleClass | null;
+    readonly evidence: readonly ServiceEvidence[];
   } | null;
+  /** Why its agent did not take the last offer up; null once one is acknowledged. */
+  readonly refusal: { readonly reason: string; readonly detail: string; readonly atMs: number } | null;
+  /** The trouble that it waits for to pass; `class`: null where its agent names none that is known here. */
+  readonly deferral: { readonly class: TroubleClass | null; readonly reason: string; readonly atMs: number } | null;
+  /** What its activation brought up; empty before it, and where its agent does not tell. */
+  readonly images: readonly RunningImage[];
+  /** The last attempt to bring back what ran before; null while none has failed, and once it is back. */
+  readonly rollbackFailure: { readonly exitCode: number; readonly output: string; readonly atMs: number } | null;
+  /** Why it no longer takes part although it is not archived; otherwise null. */
+  readonly released: string | null;
 }
 
 /** `ro_`, then the time and 32 random bits: ids sort by age, and two of one millisecond differ. */
@@ -209,6 +308,11 @@ export interface RolloutProgress {
   /** Hosts of this wave and of those before it may be dispatched. */
   readonly currentWave: number;
   readonly waves: readonly WaveCounts[];
+  /**
+   * What the first converged host ran, as repository digests by image reference: what later hosts are to run. Null before
+   * it, and where its agent does not tell. A digest is null for an image that no registry has.
+   */
+  readonly images: Readonly<Record<string, string | null>> | null;
 }
 
 /** Everything that changes a rollout. Folding its entries, beginning with `rollout_created`, gives the stored state. */
@@ -232,7 +336,9 @@ export type RolloutEntry =
   | { readonly kind: 'host_reported'; readonly host: string; readonly numbered: NumberedEvent }
   | { readonly kind: 'telemetry_judged'; readonly host: string; readonly verdict: TelemetryVerdict }
   /** The host was archived and no longer takes part. */
-  | { readonly kind: 'host_left'; readonly host: string };
+  | { readonly kind: 'host_left'; readonly host: string }
+  /** Nothing more is expected of the host: an operator insists, or a newer rollout has taken it over. */
+  | { readonly kind: 'host_released'; readonly host: string; readonly reason: string };
 
 export type RolloutEntryKind = RolloutEntry['kind'];
 
@@ -250,6 +356,7 @@ export const ROLLOUT_ENTRY_KINDS = [
   'host_reported',
   'telemetry_judged',
   'host_left',
+  'host_released',
 ] as const satisfies readonly RolloutEntryKind[];
 
 /**

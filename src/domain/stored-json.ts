@@ -18,6 +18,8 @@ export interface Shape<T> {
   (value: unknown): string | null;
   /** Never there: it ties the check to its type. */
   readonly checks?: T;
+  /** Of a field: see {@link optional}. */
+  readonly isOptional?: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -73,17 +75,29 @@ export function recordOf<T>(shape: Shape<T>): Shape<Readonly<Record<string, T>>>
   };
 }
 
+/** A field that may be left out. Only {@link object} takes it. */
+export function optional<T>(shape: Shape<T>): Shape<T> {
+  return Object.assign((value: unknown) => shape(value), { isOptional: true } as const);
+}
+
 /** These fields and no others: one that is missing or unknown is a mistake. */
-export function object<T extends object>(shapes: { readonly [K in keyof T]-?: Shape<T[K]> }): Shape<T> {
+export function object<T extends object>(
+  shapes: {
+    readonly [K in keyof T]-?: Shape<Exclude<T[K], undefined>>;
+  },
+): Shape<T> {
   const entries = Object.entries<Shape<unknown>>(shapes);
   return (value) => {
     if (!isObject(value)) return 'is not an object';
+    let count = entries.length;
     for (const [name, shape] of entries) {
       const mistake = shape(value[name]);
-      if (mistake !== null) return at(name, name in value ? mistake : 'is missing');
+      if (mistake === null) continue;
+      if (name in value || shape.isOptional !== true) return at(name, name in value ? mistake : 'is missing');
+      count -= 1;
     }
     const names = Object.keys(value);
-    if (names.length === entries.length) return null;
+    if (names.length === count) return null;
     return `${names.find((name) => !Object.hasOwn(shapes, name))} is not known`;
   };
 }

@@ -78,8 +78,8 @@ export function lastLine(text: string): string {
   return lines.findLast((line) => line !== '') ?? '';
 }
 
-function lastOutput(fields: Fields): string {
-  const line = lastLine(textOf(fields, 'stderr_tail') ?? '');
+function lastOutput(fields: Fields, name: string): string {
+  const line = lastLine(textOf(fields, name) ?? '');
   return line === '' ? '' : `: ${line}`;
 }
 
@@ -108,13 +108,15 @@ function nameRelease(names: ReleaseNames, digest: string): string {
 
 const AGENT_EVENTS: Readonly<Record<AgentEventType, Describe>> = {
   dispatch_ack: () => say('accepted the release and is activating it', 'active'),
+  dispatch_refused: (fields) =>
+    say(`did not accept the release${because(textOf(fields, 'detail') ?? textOf(fields, 'reason'))}`, 'warning'),
   activation_started: (fields) => {
     const method = textOf(fields, 'method');
     return say(`started the activation${method === undefined ? '' : ` with ${method}`}`);
   },
   activation_completed: () => say('activated the release and is soaking', 'active'),
   activation_deferred: (fields) => say(`deferred the activation${because(textOf(fields, 'reason'))}`, 'warning'),
-  activation_failed: (fields) => say(`failed to activate the release${lastOutput(fields)}`, 'bad'),
+  activation_failed: (fields) => say(`failed to activate the release${lastOutput(fields, 'stderr_tail')}`, 'bad'),
   probe_topology_declared: (fields) => {
     const probes = namesOf(fields, 'probes');
     return say(probes.length === 0 ? 'has no probes' : `has ${probesOf(probes)}`);
@@ -135,6 +137,8 @@ const AGENT_EVENTS: Readonly<Record<AgentEventType, Describe>> = {
       'bad',
     );
   },
+  rollback_failed: (fields) =>
+    say(`cannot bring back what ran before, and keeps trying${lastOutput(fields, 'output_tail')}`, 'bad'),
   converged: () => say('converged', 'good'),
 };
 
@@ -243,6 +247,7 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   host_reported: (data) => say(`reported ${JSON.stringify(data)}`),
   telemetry_judged: describeVerdict,
   host_left: () => say('was archived and left the rollout', 'warning'),
+  host_released: (data) => say(`left the rollout${because(textOf(data, 'reason'))}`, 'warning'),
 };
 
 /** Looks up own properties only, because a name from outside may be 'constructor'. */

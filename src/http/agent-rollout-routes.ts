@@ -25,6 +25,7 @@ function presentDispatch(dispatch: Dispatch): DispatchBody {
     soak_seconds: dispatch.soakSeconds,
     epoch: dispatch.epoch,
     ...(dispatch.regressed === null ? {} : { regressed: { reason: dispatch.regressed } }),
+    ...(dispatch.images === null ? {} : { images: dispatch.images }),
   };
 }
 

@@ -56,7 +56,31 @@ function presentHost({ host, heldBy }: RolloutHostView): RolloutHostBody {
             failing_probes: [...host.failure.failingProbes],
             output: host.failure.output,
             at: formatInstant(host.failure.atMs),
+            trouble: host.failure.trouble,
+            evidence: host.failure.evidence.map(({ service, exitCode, oomKilled, logTail }) => {
+              return { service, exit_code: exitCode, oom_killed: oomKilled, log_tail: logTail };
+            }),
           },
+    refusal:
+      host.refusal === null
+        ? null
+        : { reason: host.refusal.reason, detail: host.refusal.detail, at: formatInstant(host.refusal.atMs) },
+    deferral:
+      host.deferral === null
+        ? null
+        : { class: host.deferral.class, reason: host.deferral.reason, at: formatInstant(host.deferral.atMs) },
+    images: host.images.map(({ service, reference, imageId, repoDigest }) => {
+      return { service, reference, image_id: imageId, repo_digest: repoDigest };
+    }),
+    rollback_failure:
+      host.rollbackFailure === null
+        ? null
+        : {
+            exit_code: host.rollbackFailure.exitCode,
+            output: host.rollbackFailure.output,
+            at: formatInstant(host.rollbackFailure.atMs),
+          },
+    released: host.released,
   };
 }
 

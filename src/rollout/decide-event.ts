@@ -28,7 +28,10 @@ export function decideEvent(rollout: RolloutState, name: string, numbered: Numbe
     return refuse(`the rollout is ${status}, so its offer to ${quote(name)} is withdrawn`);
   }
   if (seq <= host.lastSeq) return refuse(`event ${seq} must have a higher number than the last one, ${host.lastSeq}`);
-  if (host.left) return refuse(`${quote(name)} is archived and no longer takes part`);
+  if (host.left) {
+    const why = host.released === null ? 'is archived' : `was released (${host.released})`;
+    return refuse(`${quote(name)} ${why} and no longer takes part`);
+  }
   const state = nextState(host.state, event.type);
   if (state === undefined) return refuse(`a host that is ${host.state} cannot report ${event.type} (event ${seq})`);
   const objection = objectTo(host, event, rollout.plan, nowMs);
@@ -49,6 +52,7 @@ function failingProbesOf(event: AgentEvent): readonly string[] {
 function objectTo(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, nowMs: number): string | null {
   switch (event.type) {
     case 'dispatch_ack':
+    case 'dispatch_refused':
       return host.epoch === null
         ? `nothing is offered to ${quote(host.name)}: the offer was withdrawn or never made, so it must not act`
         : null;
@@ -71,6 +75,7 @@ function objectTo(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, nowMs
     case 'activation_failed':
     case 'failed':
     case 'rollback_completed':
+    case 'rollback_failed':
       return null;
     default:
       return assertNever(event);

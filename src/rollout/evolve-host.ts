@@ -6,10 +6,12 @@ import {
   type NumberedEvent,
   type RolloutHost,
   type RolloutPlan,
+  type ServiceEvidence,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import { lastBytes } from './last-bytes.ts';
 import { declareProbes, noteProbe, recordStatus } from './probe-records.ts';
+import { readDeferral } from './read-deferral.ts';
 import { nextState } from './transitions.ts';
 
 /**
@@ -30,11 +32,25 @@ export function evolveHost(host: RolloutHost, numbered: NumberedEvent, plan: Rol
 function noteEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, atMs: number): RolloutHost {
   switch (event.type) {
     case 'dispatch_ack':
-      return { ...host, previousRelease: event.currentRelease };
+      return { ...host, previousRelease: event.currentRelease, refusal: null };
+    case 'dispatch_refused': {
+      const { reason, detail } = event;
+      return { ...host, epoch: null, dispatchedAtMs: null, refusal: { reason, detail, atMs } };
+    }
     case 'activation_completed':
-      return { ...host, soakDueAtMs: atMs + plan.policy.soakSeconds * 1000 };
-    case 'activation_failed':
-      return { ...host, failure: { failingProbes: [], output: evidence([event.stderrTail]), atMs } };
+      return {
+        ...host,
+        soakDueAtMs: atMs + plan.policy.soakSeconds * 1000,
+        deferral: null,
+        images: event.images ?? [],
+      };
+    case 'activation_deferred':
+      return { ...host, deferral: { ...readDeferral(event.reason), atMs } };
+    case 'activation_failed': {
+      const { trouble = null, evidence = [], stderrTail } = event;
+      const failure = { failingProbes: [], output: cut([stderrTail]), atMs, trouble, evidence: bound(evidence) };
+      return { ...host, failure, deferral: null };
+    }
     case 'probe_topology_declared':
       return { ...host, probes: declareProbes(host.probes, event.probes) };
     case 'probe_observed_first':
@@ -48,11 +64,18 @@ function noteEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, atMs
       const seen = { name, mode, status: 'fail', atMs: firstFailedAtMs, reason: null } as const;
       return { ...host, probes: recordStatus(host.probes, seen) };
     }
-    case 'failed':
-      return { ...host, failure: { failingProbes: event.failingProbes, output: outputOf(host, event), atMs } };
-    case 'activation_started':
-    case 'activation_deferred':
+    case 'failed': {
+      const { failingProbes, evidence = [] } = event;
+      const output = outputOf(host, event);
+      return { ...host, failure: { failingProbes, output, atMs, trouble: null, evidence: bound(evidence) } };
+    }
+    case 'rollback_failed': {
+      const { exitCode, outputTail } = event;
+      return { ...host, rollbackFailure: { exitCode, output: cut([outputTail]), atMs } };
+    }
     case 'rollback_completed':
+      return { ...host, rollbackFailure: null };
+    case 'activation_started':
     case 'converged':
       return host;
     default:
@@ -66,9 +89,17 @@ function outputOf(host: RolloutHost, event: Extract<AgentEvent, { readonly type:
     .filter((probe) => event.failingProbes.includes(probe.name) && probe.reason !== null)
     .map((probe) => `${probe.name}: ${probe.reason}`);
   if (host.telemetry?.status === 'regressed') words.push(`telemetry: ${host.telemetry.reason}`);
-  return evidence(words);
+  return cut(words);
 }
 
-function evidence(lines: readonly string[]): string {
+function cut(lines: readonly string[]): string {
   return lastBytes(lines.join('\n'), EVENT_LIMITS.maxOutputBytes);
+}
+
+/** The wire bounds characters, and a row is bounded in bytes: each service keeps its share of them. */
+function bound(services: readonly ServiceEvidence[]): readonly ServiceEvidence[] {
+  const share = Math.floor(EVENT_LIMITS.maxEvidenceBytes / Math.max(1, services.length));
+  const bytes = services.reduce((sum, { logTail }) => sum + new TextEncoder().encode(logTail).length, 0);
+  if (bytes <= EVENT_LIMITS.maxEvidenceBytes) return services;
+  return services.map((service) => ({ ...service, logTail: lastBytes(service.logTail, share) }));
 }

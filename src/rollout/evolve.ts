@@ -35,7 +35,11 @@ type Evolving = Pick<RolloutState, 'plan' | 'progress' | 'host'>;
 export function evolveCreation(plan: RolloutPlan, atMs: number): Change {
   const hosts = plan.waves.flatMap((names, wave) => names.map((name) => pendingHost(name, wave, atMs)));
   const waves = plan.waves.map((names) => ({ ...NO_COUNTS, pending: names.length }));
-  return { progress: { status: 'active', statusSinceMs: atMs, reason: '', currentWave: 0, waves }, hosts, effects: [] };
+  return {
+    progress: { status: 'active', statusSinceMs: atMs, reason: '', currentWave: 0, waves, images: null },
+    hosts,
+    effects: [],
+  };
 }
 
 function pendingHost(name: string, wave: number, atMs: number): RolloutHost {
@@ -53,6 +57,11 @@ function pendingHost(name: string, wave: number, atMs: number): RolloutHost {
     probes: [],
     telemetry: null,
     failure: null,
+    refusal: null,
+    deferral: null,
+    images: [],
+    rollbackFailure: null,
+    released: null,
   };
 }
 
@@ -102,6 +111,11 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
       invariant(isExpected(rollout.plan, host), `something must be expected of ${quote(host.name)} for it to leave`);
       return moveBetween(progress, host, { ...host, left: true });
     }
+    case 'host_released': {
+      const host = hostOf(rollout, entry.host);
+      invariant(isExpected(rollout.plan, host), `something must be expected of ${quote(host.name)} to release it`);
+      return moveBetween(progress, host, { ...host, left: true, released: entry.reason });
+    }
     default:
       return assertNever(entry);
   }
@@ -118,11 +132,19 @@ function evolveReport(
   atMs: number,
 ): Change {
   const evolved = evolveHost(host, entry.numbered, rollout.plan, atMs);
-  const change = moveBetween(rollout.progress, host, evolved);
+  const change = noteProven(moveBetween(rollout.progress, host, evolved), evolved);
   const failedNow = evolved.state === 'failed' && host.state !== 'failed';
   const beyond = total(change.progress.waves, 'failed') > rollout.plan.failureThreshold;
   const over = !isOpen(rollout.progress.status);
   return failedNow && beyond && over ? { ...change, effects: quarantineFor(evolved) } : change;
+}
+
+/** What the first converged host ran is what later hosts are to run. */
+function noteProven(change: Change, host: RolloutHost): Change {
+  const { progress } = change;
+  if (host.state !== 'converged' || progress.images !== null || host.images.length === 0) return change;
+  const images = Object.fromEntries(host.images.map(({ reference, repoDigest }) => [reference, repoDigest]));
+  return { ...change, progress: { ...progress, images } };
 }
 
 function quarantineFor(host: RolloutHost): RolloutEffect[] {

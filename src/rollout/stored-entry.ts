@@ -2,8 +2,27 @@
 import { NexusError } from '../domain/errors.ts';
 import type { LogEvent, NewLogEvent } from '../domain/event-log.ts';
 import type { AgentEvent, NumberedEvent, RolloutEntry } from '../domain/rollout.ts';
-import { anything, listOf, nullable, number, object, oneOf, tagged, text, wholeNumber } from '../domain/stored-json.ts';
-import { planShape, probeModeShape, verdictShape } from './stored-rows.ts';
+import {
+  anything,
+  listOf,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  tagged,
+  text,
+  wholeNumber,
+} from '../domain/stored-json.ts';
+import {
+  evidenceShape,
+  imagesShape,
+  planShape,
+  probeModeShape,
+  troubleShape,
+  upgradePlan,
+  verdictShape,
+} from './stored-rows.ts';
 
 type Reported = Extract<RolloutEntry, { readonly kind: 'host_reported' }>;
 type StoredEntry =
@@ -12,12 +31,32 @@ type StoredEntry =
       readonly numbered: Omit<NumberedEvent, 'event'> & { readonly fact: AgentEvent };
     });
 
+/** What older agents do not tell is left out, so that an entry keeps its bytes. */
 const eventShape = tagged<'type', AgentEvent>('type', {
-  dispatch_ack: object({ type: anything, currentRelease: nullable(text), receivedAtMs: number }),
+  dispatch_ack: object({
+    type: anything,
+    currentRelease: nullable(text),
+    receivedAtMs: number,
+    agentEpoch: optional(wholeNumber),
+  }),
+  dispatch_refused: object({ type: anything, reason: text, detail: text, agentEpoch: optional(wholeNumber) }),
   activation_started: object({ type: anything, startedAtMs: number, method: text }),
-  activation_completed: object({ type: anything, observedRelease: text, exitCode: number, completedAtMs: number }),
+  activation_completed: object({
+    type: anything,
+    observedRelease: text,
+    exitCode: number,
+    completedAtMs: number,
+    images: optional(imagesShape),
+  }),
   activation_deferred: object({ type: anything, reason: text, deferredAtMs: number }),
-  activation_failed: object({ type: anything, exitCode: number, stderrTail: text, failedAtMs: number }),
+  activation_failed: object({
+    type: anything,
+    exitCode: number,
+    stderrTail: text,
+    failedAtMs: number,
+    trouble: optional(troubleShape),
+    evidence: optional(evidenceShape),
+  }),
   probe_topology_declared: object({
     type: anything,
     probes: listOf(
@@ -41,6 +80,7 @@ const eventShape = tagged<'type', AgentEvent>('type', {
     sustainedSeconds: number,
     failingProbes: listOf(text),
     policyApplied: text,
+    evidence: optional(evidenceShape),
   }),
   rollback_completed: object({
     type: anything,
@@ -48,6 +88,7 @@ const eventShape = tagged<'type', AgentEvent>('type', {
     exitCode: number,
     completedAtMs: number,
   }),
+  rollback_failed: object({ type: anything, exitCode: number, outputTail: text, failedAtMs: number }),
   converged: object({ type: anything, convergedAtMs: number, currentRelease: text }),
 });
 
@@ -69,6 +110,7 @@ const entryShape = tagged<'kind', StoredEntry>('kind', {
   }),
   telemetry_judged: object({ kind: anything, host: text, verdict: verdictShape }),
   host_left: object({ kind: anything, host: text }),
+  host_released: object({ kind: anything, host: text, reason: text }),
 });
 
 function storedEntryOf(entry: RolloutEntry): StoredEntry {
@@ -85,7 +127,8 @@ export function logEventOf(rolloutId: string, entry: RolloutEntry, atMs: number)
 
 /** Throws `store_unavailable` on one that is no entry of a rollout, or is damaged. */
 export function entryOf({ id, kind, host, data }: LogEvent): RolloutEntry {
-  const stored: unknown = { kind, ...(host === null ? {} : { host }), ...data };
+  const fields = kind === 'rollout_created' ? { ...data, plan: upgradePlan(data['plan']) } : data;
+  const stored: unknown = { kind, ...(host === null ? {} : { host }), ...fields };
   const mistake = entryShape(stored);
   if (mistake !== null) {
     throw new NexusError(

@@ -1,5 +1,8 @@
-/** The rows of a rollout: its plan, its progress, and one for each of its hosts. A store keeps their text. */
-import type { ReleasePolicy, TelemetryLimits } from '../domain/release.ts';
+/**
+ * The rows of a rollout: its plan, its progress, and one for each of its hosts. A store keeps their text. Version 2 came
+ * with trouble of hosts and registries, images by content, and the policies for them.
+ */
+import { DEFAULT_POLICY, type ReleasePolicy, type TelemetryLimits } from '../domain/release.ts';
 import {
   HOST_STATES,
   type ProbeRecord,
@@ -7,10 +10,14 @@ import {
   type RolloutHost,
   type RolloutPlan,
   type RolloutProgress,
+  type RunningImage,
+  type ServiceEvidence,
   type TelemetryVerdict,
+  TROUBLE_CLASSES,
   type WaveCounts,
 } from '../domain/rollout.ts';
 import {
+  type FormStep,
   flag,
   listOf,
   MARKED,
@@ -33,12 +40,18 @@ const limits = object<TelemetryLimits>({
   maxUnhealthySeconds: number,
 });
 
-export const policyShape = object<ReleasePolicy>({
+const policyShape = object<ReleasePolicy>({
   activationTimeoutSeconds: number,
   soakSeconds: number,
   sustainedFailureSeconds: number,
   onHealthFailure: oneOf(['halt', 'rollback-and-halt']),
   telemetry: limits,
+  confirmSeconds: number,
+  pullBudgetSeconds: number,
+  onLostHost: oneOf(['hold', 'fail']),
+  rerunJobsOnRollback: flag,
+  maxRestarts: wholeNumber,
+  onDrift: oneOf(['report', 'heal']),
 });
 
 export const planShape = object<RolloutPlan>({
@@ -66,6 +79,7 @@ const progressShape = object<RolloutProgress>({
   reason: text,
   currentWave: wholeNumber,
   waves: listOf(counts),
+  images: nullable(recordOf(nullable(text))),
 });
 
 export const probeModeShape = oneOf(['enforce', 'observe']);
@@ -85,6 +99,16 @@ export const verdictShape = object<TelemetryVerdict>({
   figures: recordOf(nullable(number)),
 });
 
+export const troubleShape = oneOf(TROUBLE_CLASSES);
+
+export const imagesShape = listOf(
+  object<RunningImage>({ service: text, reference: text, imageId: text, repoDigest: nullable(text) }),
+);
+
+export const evidenceShape = listOf(
+  object<ServiceEvidence>({ service: text, exitCode: nullable(number), oomKilled: flag, logTail: text }),
+);
+
 const hostShape = object<RolloutHost>({
   name: text,
   wave: wholeNumber,
@@ -99,10 +123,84 @@ const hostShape = object<RolloutHost>({
   probes: listOf(probeRecord),
   telemetry: nullable(verdictShape),
   failure: nullable(
-    object<NonNullable<RolloutHost['failure']>>({ failingProbes: listOf(text), output: text, atMs: number }),
+    object<NonNullable<RolloutHost['failure']>>({
+      failingProbes: listOf(text),
+      output: text,
+      atMs: number,
+      trouble: nullable(troubleShape),
+      evidence: evidenceShape,
+    }),
   ),
+  refusal: nullable(object<NonNullable<RolloutHost['refusal']>>({ reason: text, detail: text, atMs: number })),
+  deferral: nullable(
+    object<NonNullable<RolloutHost['deferral']>>({ class: nullable(troubleShape), reason: text, atMs: number }),
+  ),
+  images: imagesShape,
+  rollbackFailure: nullable(
+    object<NonNullable<RolloutHost['rollbackFailure']>>({ exitCode: number, output: text, atMs: number }),
+  ),
+  released: nullable(text),
 });
 
-export const PLAN_ROW = new StoredForm<RolloutPlan>('plan of a rollout', planShape, [MARKED]);
-export const PROGRESS_ROW = new StoredForm<RolloutProgress>('progress of a rollout', progressShape, [MARKED]);
-export const HOST_ROW = new StoredForm<RolloutHost>('host of a rollout', hostShape, [MARKED]);
+type Fields = Parameters<FormStep['forward']>[0];
+
+/** A step that adds fields, with their values in older rows. */
+function adding(added: Fields): FormStep {
+  const names = new Set(Object.keys(added));
+  return {
+    forward: (fields) => ({ ...fields, ...added }),
+    back: (fields) => Object.fromEntries(Object.entries(fields).filter(([name]) => !names.has(name))),
+  };
+}
+
+/** Applies a step to one field, where that is an object. */
+function within(name: string, step: FormStep): FormStep {
+  const change = (fields: Fields, way: 'forward' | 'back'): Fields => {
+    const value = fields[name];
+    return typeof value === 'object' && value !== null ? { ...fields, [name]: step[way](value as Fields) } : fields;
+  };
+  return { forward: (fields) => change(fields, 'forward'), back: (fields) => change(fields, 'back') };
+}
+
+/** One step after the other. */
+function both(first: FormStep, second: FormStep): FormStep {
+  return {
+    forward: (fields) => second.forward(first.forward(fields)),
+    back: (fields) => first.back(second.back(fields)),
+  };
+}
+
+const { confirmSeconds, pullBudgetSeconds, onLostHost, rerunJobsOnRollback, maxRestarts, onDrift } = DEFAULT_POLICY;
+const POLICY_2 = adding({
+  confirmSeconds,
+  pullBudgetSeconds,
+  onLostHost,
+  rerunJobsOnRollback,
+  maxRestarts,
+  onDrift,
+});
+const PLAN_2 = within('policy', POLICY_2);
+const HOST_2 = both(
+  within('failure', adding({ trouble: null, evidence: [] })),
+  adding({ refusal: null, deferral: null, images: [], rollbackFailure: null, released: null }),
+);
+
+/** Upgrades a plan from an entry of the log, which carries no version of its own. */
+export function upgradePlan(plan: unknown): unknown {
+  const isOld =
+    typeof plan === 'object' &&
+    plan !== null &&
+    'policy' in plan &&
+    typeof plan.policy === 'object' &&
+    plan.policy !== null &&
+    !('confirmSeconds' in plan.policy);
+  return isOld ? PLAN_2.forward(plan as Fields) : plan;
+}
+
+export const PLAN_ROW = new StoredForm<RolloutPlan>('plan of a rollout', planShape, [MARKED, PLAN_2]);
+export const PROGRESS_ROW = new StoredForm<RolloutProgress>('progress of a rollout', progressShape, [
+  MARKED,
+  adding({ images: null }),
+]);
+export const HOST_ROW = new StoredForm<RolloutHost>('host of a rollout', hostShape, [MARKED, HOST_2]);
+export const POLICY_ROW = new StoredForm<ReleasePolicy>('policy of a release', policyShape, [MARKED, POLICY_2]);

@@ -6,7 +6,7 @@ import type { AgentEventType, HostState, RolloutStatus } from '../domain/rollout
 import type { LaterEntry } from './rollout-state.ts';
 
 const TRANSITIONS = {
-  pending: { dispatch_ack: 'activating' },
+  pending: { dispatch_ack: 'activating', dispatch_refused: 'pending' },
   activating: {
     activation_started: 'activating',
     activation_completed: 'soaking',
@@ -26,7 +26,7 @@ const TRANSITIONS = {
     failed: 'failed',
     converged: 'converged',
   },
-  failed: { rollback_completed: 'reverted' },
+  failed: { rollback_completed: 'reverted', rollback_failed: 'failed' },
   converged: {},
   reverted: {},
 } as const satisfies Record<HostState, Partial<Record<AgentEventType, HostState>>>;
@@ -51,6 +51,7 @@ const TAKEN_IN = {
   host_reported: null,
   telemetry_judged: null,
   host_left: null,
+  host_released: null,
 } as const satisfies Record<LaterEntry['kind'], readonly RolloutStatus[] | null>;
 
 export function isTakenIn(status: RolloutStatus, kind: LaterEntry['kind']): boolean {

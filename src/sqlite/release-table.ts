@@ -1,7 +1,7 @@
 import type { Release } from '../domain/release.ts';
 import type { ReleaseReads } from '../domain/store.ts';
 import { listOf, parseStored, text, wholeNumber } from '../domain/stored-json.ts';
-import { policyShape } from '../rollout/stored-rows.ts';
+import { POLICY_ROW } from '../rollout/stored-rows.ts';
 import type { Connection } from './connection.ts';
 
 interface ReleaseRow {
@@ -40,14 +40,14 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
           stack: row.stack,
           version: row.version,
           createdAtMs: row.created_at_ms,
-          policy: parseStored('policy of a release', row.policy, policyShape),
+          policy: POLICY_ROW.parse(row.policy),
           publishedPorts: parseStored('release', row.published_ports, PORTS),
           containerNames: parseStored('release', row.container_names, NAMES),
         }),
       ),
     insert: (number, release, manifest) => {
       const { digest, stack, version, createdAtMs } = release;
-      const policy = JSON.stringify(release.policy);
+      const policy = POLICY_ROW.encode(release.policy);
       const ports = JSON.stringify(release.publishedPorts);
       const names = JSON.stringify(release.containerNames);
       insert.run(number, digest, stack, version, policy, ports, names, createdAtMs, manifest);

@@ -105,6 +105,16 @@ const policySchema = z.strictObject({
   /** A soak without telemetry of the stack holds with `required`, and passes as not judged with `judged`. */
   telemetry: z.enum(['judged', 'required', 'off']).default(DEFAULT_TELEMETRY_LIMITS.mode),
   telemetry_limits: telemetryPolicy.optional(),
+  // Agents of before refuse a manifest with these, so it names them only where somebody chose a value.
+  /** A host that cannot reach the server for so long after its activation goes back by itself; 0 turns this off. */
+  confirm_seconds: z.int().min(0).max(86_400).optional(),
+  /** How long trouble of the host or its registry may delay an activation. */
+  pull_budget_seconds: z.int().min(0).max(604_800).optional(),
+  on_lost_host: z.enum(['hold', 'fail']).optional(),
+  rerun_jobs_on_rollback: z.boolean().optional(),
+  /** Exits with a code other than 0 that one container may have during the soak, start-up apart. */
+  max_restarts: z.int().min(0).max(1000).optional(),
+  on_drift: z.enum(['report', 'heal']).optional(),
 });
 
 /** `nexus.release/1`. Unknown fields are refused: a misspelt limit must not become a missing one. */
@@ -160,6 +170,12 @@ export function readPolicy(manifest: Manifest): ReleasePolicy {
       minCpuPercent: limits.min_cpu_percent,
       maxUnhealthySeconds: limits.max_unhealthy_seconds,
     },
+    confirmSeconds: policy.confirm_seconds ?? DEFAULT_POLICY.confirmSeconds,
+    pullBudgetSeconds: policy.pull_budget_seconds ?? DEFAULT_POLICY.pullBudgetSeconds,
+    onLostHost: policy.on_lost_host ?? DEFAULT_POLICY.onLostHost,
+    rerunJobsOnRollback: policy.rerun_jobs_on_rollback ?? DEFAULT_POLICY.rerunJobsOnRollback,
+    maxRestarts: policy.max_restarts ?? DEFAULT_POLICY.maxRestarts,
+    onDrift: policy.on_drift ?? DEFAULT_POLICY.onDrift,
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_ROLLOUT, HOST_STATES, ROLLOUT_LIMITS, ROLLOUT_STATES } from '../domain/rollout.ts';
+import { DEFAULT_ROLLOUT, HOST_STATES, ROLLOUT_LIMITS, ROLLOUT_STATES, TROUBLE_CLASSES } from '../domain/rollout.ts';
 import { hostNameSchema } from './operator.ts';
 import { digestSchema } from './release.ts';
 
@@ -71,7 +71,41 @@ const rolloutHostBodySchema = z.object({
       figures: z.record(z.string(), z.number().nullable()),
     })
     .nullable(),
-  failure: z.object({ failing_probes: z.array(z.string()), output: z.string(), at: z.string() }).nullable(),
+  failure: z
+    .object({
+      failing_probes: z.array(z.string()),
+      output: z.string(),
+      at: z.string(),
+      /** The trouble of the host or its registry that caused it; null: the release did. */
+      trouble: z.enum(TROUBLE_CLASSES).nullable(),
+      /** What the failing services left behind. */
+      evidence: z.array(
+        z.object({
+          service: z.string(),
+          exit_code: z.number().nullable(),
+          oom_killed: z.boolean(),
+          log_tail: z.string(),
+        }),
+      ),
+    })
+    .nullable(),
+  /** Why its agent did not take the last offer up; null once one is acknowledged. */
+  refusal: z.object({ reason: z.string(), detail: z.string(), at: z.string() }).nullable(),
+  /** The trouble that it waits for to pass. */
+  deferral: z.object({ class: z.enum(TROUBLE_CLASSES).nullable(), reason: z.string(), at: z.string() }).nullable(),
+  /** What its activation brought up. */
+  images: z.array(
+    z.object({
+      service: z.string(),
+      reference: z.string(),
+      image_id: z.string(),
+      repo_digest: z.string().nullable(),
+    }),
+  ),
+  /** The last attempt to bring back what ran before. */
+  rollback_failure: z.object({ exit_code: z.number(), output: z.string(), at: z.string() }).nullable(),
+  /** Why it no longer takes part although it is not archived. */
+  released: z.string().nullable(),
 });
 export type RolloutHostBody = z.output<typeof rolloutHostBodySchema>;
 

@@ -59,6 +59,11 @@ export function rolloutHost(name: string, changes: Partial<RolloutHostBody> = {}
     probes: [],
     telemetry: null,
     failure: null,
+    refusal: null,
+    deferral: null,
+    images: [],
+    rollback_failure: null,
+    released: null,
     ...changes,
   };
 }

@@ -11,6 +11,7 @@ import {
   number,
   object,
   oneOf,
+  optional,
   parseStored,
   recordOf,
   StoredForm,
@@ -156,3 +157,13 @@ for (const { row, message } of [
     );
   });
 }
+
+test('a field that may be left out is checked where it is there', () => {
+  const shape = object<{ readonly name: string; readonly note?: string }>({ name: text, note: optional(text) });
+  assert.equal(shape({ name: 'desk' }), null);
+  assert.equal(shape({ name: 'desk', note: 'dim' }), null);
+  assert.equal(shape({ name: 'desk', note: 4 }), 'note is not a text');
+  assert.equal(shape({ name: 'desk', note: undefined }), 'note is not a text');
+  assert.equal(shape({ name: 'desk', more: 1 }), 'more is not known');
+  assert.equal(shape({ note: 'dim' }), 'name is missing');
+});

@@ -193,7 +193,13 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     {
       host: {
         ...FAILED,
-        failure: { failing_probes: [], output: 'Pulling\nmanifest unknown\n', at: '2026-05-01T11:59:30.000Z' },
+        failure: {
+          failing_probes: [],
+          output: 'Pulling\nmanifest unknown\n',
+          at: '2026-05-01T11:59:30.000Z',
+          trouble: null,
+          evidence: [],
+        },
       },
     },
     'web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: the activation failed: manifest unknown; its agent is rolling back to shop 1.4 (4f2a9c01b7de), and has not reported the result yet.',
@@ -211,7 +217,13 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
       host: {
         ...FAILED,
         state: 'reverted',
-        failure: { failing_probes: ['telemetry'], output: '', at: '2026-05-01T11:59:30.000Z' },
+        failure: {
+          failing_probes: ['telemetry'],
+          output: '',
+          at: '2026-05-01T11:59:30.000Z',
+          trouble: null,
+          evidence: [],
+        },
         telemetry: verdict('regressed', 'memory grows by 80 MiB/min'),
       },
     },

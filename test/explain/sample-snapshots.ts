@@ -1,5 +1,5 @@
 /** Rollouts and hosts at noon, as the API answers them. */
-import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
+import { DEFAULT_POLICY, DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
 import type { ExplainedSnapshot } from '../../src/explain/host.ts';
 import type { RolloutBody, RolloutHostBody } from '../../src/wire/rollout.ts';
 import { SHOP_1_4, sampleRollout } from '../client/sample-rollouts.ts';
@@ -8,11 +8,11 @@ const NOON_MS = Date.UTC(2026, 4, 1, 12);
 
 /** Ten minutes to activate, a minute of soak, fifteen seconds of failure, and rollback. */
 export const POLICY: ReleasePolicy = {
+  ...DEFAULT_POLICY,
   activationTimeoutSeconds: 600,
   soakSeconds: 60,
   sustainedFailureSeconds: 15,
   onHealthFailure: 'rollback-and-halt',
-  telemetry: DEFAULT_TELEMETRY_LIMITS,
 };
 export const HALTING: ReleasePolicy = { ...POLICY, onHealthFailure: 'halt' };
 
@@ -49,7 +49,13 @@ export const FAILED: Partial<RolloutHostBody> = {
   ...ACTIVE,
   state: 'failed',
   state_since: '2026-05-01T11:59:30.000Z',
-  failure: { failing_probes: ['front'], output: 'front: HTTP 502', at: '2026-05-01T11:59:30.000Z' },
+  failure: {
+    failing_probes: ['front'],
+    output: 'front: HTTP 502',
+    at: '2026-05-01T11:59:30.000Z',
+    trouble: null,
+    evidence: [],
+  },
 };
 
 export function verdict(status: string, reason: string) {

@@ -13,37 +13,53 @@ import { HOST_ROW, PLAN_ROW, PROGRESS_ROW } from '../../src/rollout/stored-rows.
 import { FleetServer } from '../http/fleet-server.ts';
 import { eventOf } from '../http/rollout-fleet.ts';
 
-const DUMP = path.join(import.meta.dirname, 'schema-4.sql');
+const [OLDEST, NEWEST] = ['schema-4.sql', 'schema-7.sql'] as const;
 /** Just after the last entry of the log. */
 const THEN = '2026-03-01T12:20:00Z';
 
-/** Each rollout of the log: where it stands, and how many entries it has. */
-const ROLLOUTS = {
-  ro_0mm7p6yo00fc6068a: ['converged', 78],
-  ro_0mm7pb2tc3f820e21: ['halted', 12],
-  ro_0mm7pbc2o09932d20: ['superseded', 36],
-  ro_0mm7ph91ce91392e4: ['converged', 24],
-  ro_0mm7pnm7c4864e0db: ['aborted', 18],
-  ro_0mm7poa4gdb79e937: ['active', 8],
-  ro_0mm7poa4g46e9cbf5: ['superseded', 2],
-  ro_0mm7posn4cfaef36f: ['halted', 19],
-  ro_0mm7pvp3k3bac807c: ['halted', 8],
-  ro_0mm7pvpvc93541938: ['active', 5],
-  ro_0mm7pvqn4f976088b: ['paused', 4],
-} as const;
+/** The rollouts of each log in the order in which they were created: where they stand, and how many entries they have. */
+const ROLLOUTS = [
+  ['converged', 78],
+  ['halted', 12],
+  ['superseded', 36],
+  ['converged', 24],
+  ['aborted', 18],
+  ['active', 8],
+  ['superseded', 2],
+  ['halted', 19],
+  ['halted', 8],
+  ['active', 5],
+  ['paused', 4],
+] as const;
+/** In that order: two of them. */
+const [UNDER_WAY, PAUSED] = [9, 10] as const;
 
-function writeDatabase(file: string): void {
+function openDump(dump: string, file = ':memory:'): Database.Database {
   const database = new Database(file);
-  database.exec(readFileSync(DUMP, 'utf8'));
-  database.close();
+  database.exec(readFileSync(path.join(import.meta.dirname, dump), 'utf8'));
+  return database;
 }
 
-async function startServer(context: TestContext): Promise<FleetServer> {
+function idsOf(database: Database.Database): string[] {
+  return database
+    .prepare<[], { id: string }>('SELECT id FROM rollouts ORDER BY number')
+    .all()
+    .map(({ id }) => id);
+}
+
+function writeDatabase(dump: string, file: string): string[] {
+  const database = openDump(dump, file);
+  const ids = idsOf(database);
+  database.close();
+  return ids;
+}
+
+async function startServer(context: TestContext, dump: string): Promise<{ server: FleetServer; ids: string[] }> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-golden-'));
-  writeDatabase(path.join(dataDir, 'nexus.db'));
+  const ids = writeDatabase(dump, path.join(dataDir, 'nexus.db'));
   const server = await FleetServer.start(context, { dataDir });
   server.clock.set(THEN);
-  return server;
+  return { server, ids };
 }
 
 async function ask(server: FleetServer, method: string, requestPath: string, body?: unknown): Promise<unknown> {
@@ -52,85 +68,84 @@ async function ask(server: FleetServer, method: string, requestPath: string, bod
   return JSON.parse(reply.body);
 }
 
-test('every rollout of the log stands where it stood, and its replay is equal', async (context) => {
-  const server = await startServer(context);
-  const found: Record<string, unknown> = {};
-  for (const id of Object.keys(ROLLOUTS)) {
-    const { state } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as { state: string };
-    const replayed = (await ask(server, 'POST', `/v1/rollouts/${id}/replay`)) as Record<string, unknown>;
-    assert.deepEqual([replayed['equal'], replayed['differences']], [true, []], id);
-    found[id] = [state, replayed['entries']];
-  }
-  assert.deepEqual(found, ROLLOUTS);
-});
-
-test('folding the log from nothing gives the rows of that version, byte for byte', () => {
-  const database = new Database(':memory:');
-  database.exec(readFileSync(DUMP, 'utf8'));
-  const rows = database.prepare<[], { number: number; id: string; plan: string; progress: string }>(
-    'SELECT number, id, plan, progress FROM rollouts JOIN rollout_progress ON rollout_number = number ORDER BY number',
-  );
-  const events = database.prepare<
-    [string],
-    { id: number; at_ms: number; kind: string; host: string | null; data: string }
-  >('SELECT id, at_ms, kind, host, data FROM events WHERE rollout_id = ? ORDER BY id');
-  const hosts = database.prepare<[number], { host: string; body: string }>(
-    'SELECT host, body FROM rollout_hosts WHERE rollout_number = ?',
-  );
-  for (const { number, id, plan, progress } of rows.all()) {
-    const log = events.all(id).map((row): TimedEntry => {
-      const event = { id: row.id, atMs: row.at_ms, kind: parseEventKind(row.id, row.kind), host: row.host };
-      return { atMs: row.at_ms, entry: entryOf({ ...event, rolloutId: id, data: EVENT_DATA.parse(row.data) }) };
-    });
-    const folded = Rollout.replay(log);
-    // As that version wrote them: without a mark.
-    assert.equal(JSON.stringify(folded.plan), plan);
-    assert.equal(JSON.stringify(folded.progress), progress);
-    assert.ok(PLAN_ROW.isRowOf(plan, folded.plan) && PROGRESS_ROW.isRowOf(progress, folded.progress));
-    const bodies = new Map(hosts.all(number).map(({ host, body }) => [host, body]));
-    assert.equal(bodies.size, folded.hosts.size);
-    for (const host of folded.hosts.values()) {
-      const body = bodies.get(host.name) ?? '';
-      assert.equal(JSON.stringify(host), body);
-      assert.ok(HOST_ROW.isRowOf(body, host));
-      assert.deepEqual(HOST_ROW.parse(body), host);
+for (const dump of [OLDEST, NEWEST]) {
+  test(`${dump}: every rollout of the log stands where it stood, and its replay is equal`, async (context) => {
+    const { server, ids } = await startServer(context, dump);
+    const found: unknown[] = [];
+    for (const id of ids) {
+      const { state } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as { state: string };
+      const replayed = (await ask(server, 'POST', `/v1/rollouts/${id}/replay`)) as Record<string, unknown>;
+      assert.deepEqual([replayed['equal'], replayed['differences']], [true, []], id);
+      found.push([state, replayed['entries']]);
     }
-  }
-  assert.equal(rows.all().length, 11);
-  database.close();
-});
+    assert.deepEqual(found, ROLLOUTS);
+  });
 
-test('a rollout that was under way goes on: rows of both versions replay as one', async (context) => {
-  const server = await startServer(context);
-  const id = 'ro_0mm7pvpvc93541938';
-  const { token } = await server.operator.createToken('web-1');
-  const tick = { recorded_at: THEN, host: { metrics: {} } };
-  assert.equal(await server.report(token, tick), 204);
-  const { release } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as { release: string };
-  const post = (seq: number, type: 'converged' | 'probe_result') => {
-    const body = { hostname: 'web-1', rollout_id: id, event: { ...eventOf(type, release), seq } };
-    return server.post('/v1/agent/events', token, body);
-  };
-  // Number 3 has been applied with another body, number 4 has not been used.
-  assert.equal((await post(3, 'converged')).status, 409);
-  assert.equal((await post(4, 'probe_result')).status, 204);
-  assert.equal((await post(5, 'converged')).status, 204);
-  await ask(server, 'POST', `/v1/rollouts/${id}/abort`, { reason: 'enough' });
-  const replayed = (await ask(server, 'POST', `/v1/rollouts/${id}/replay`)) as Record<string, unknown>;
-  assert.deepEqual([replayed['equal'], replayed['differences']], [true, []]);
-  const { state, hosts } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as {
-    state: string;
-    hosts: ReadonlyArray<{ name: string; state: string }>;
-  };
-  assert.deepEqual([state, hosts[0]?.name, hosts[0]?.state], ['aborted', 'web-1', 'converged']);
-});
+  test(`${dump}: folding the log from nothing gives the rows of that version, byte for byte`, () => {
+    const database = openDump(dump);
+    const rows = database.prepare<[], { number: number; id: string; plan: string; progress: string }>(
+      'SELECT number, id, plan, progress FROM rollouts JOIN rollout_progress ON rollout_number = number ORDER BY number',
+    );
+    const events = database.prepare<
+      [string],
+      { id: number; at_ms: number; kind: string; host: string | null; data: string }
+    >('SELECT id, at_ms, kind, host, data FROM events WHERE rollout_id = ? ORDER BY id');
+    const hosts = database.prepare<[number], { host: string; body: string }>(
+      'SELECT host, body FROM rollout_hosts WHERE rollout_number = ?',
+    );
+    for (const { number, id, plan, progress } of rows.all()) {
+      const log = events.all(id).map((row): TimedEntry => {
+        const event = { id: row.id, atMs: row.at_ms, kind: parseEventKind(row.id, row.kind), host: row.host };
+        return { atMs: row.at_ms, entry: entryOf({ ...event, rolloutId: id, data: EVENT_DATA.parse(row.data) }) };
+      });
+      const folded = Rollout.replay(log);
+      assert.ok(PLAN_ROW.isRowOf(plan, folded.plan), plan);
+      assert.ok(PROGRESS_ROW.isRowOf(progress, folded.progress), progress);
+      const bodies = new Map(hosts.all(number).map(({ host, body }) => [host, body]));
+      assert.equal(bodies.size, folded.hosts.size);
+      for (const host of folded.hosts.values()) {
+        const body = bodies.get(host.name) ?? '';
+        assert.ok(HOST_ROW.isRowOf(body, host), body);
+        // Of a deferral these rows say nothing, and the log does.
+        assert.deepEqual(HOST_ROW.parse(body), { ...host, deferral: null });
+      }
+    }
+    assert.equal(rows.all().length, 11);
+    database.close();
+  });
+
+  test(`${dump}: a rollout that was under way goes on, with rows of both versions`, async (context) => {
+    const { server, ids } = await startServer(context, dump);
+    const id = ids[UNDER_WAY];
+    const { token } = await server.operator.createToken('web-1');
+    const tick = { recorded_at: THEN, host: { metrics: {} } };
+    assert.equal(await server.report(token, tick), 204);
+    const { release } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as { release: string };
+    const post = (seq: number, type: 'converged' | 'probe_result') => {
+      const body = { hostname: 'web-1', rollout_id: id, event: { ...eventOf(type, release), seq } };
+      return server.post('/v1/agent/events', token, body);
+    };
+    // Number 3 has been applied with another body, number 4 has not been used.
+    assert.equal((await post(3, 'converged')).status, 409);
+    assert.equal((await post(4, 'probe_result')).status, 204);
+    assert.equal((await post(5, 'converged')).status, 204);
+    await ask(server, 'POST', `/v1/rollouts/${id}/abort`, { reason: 'enough' });
+    const replayed = (await ask(server, 'POST', `/v1/rollouts/${id}/replay`)) as Record<string, unknown>;
+    assert.deepEqual([replayed['equal'], replayed['differences']], [true, []]);
+    const { state, hosts } = (await ask(server, 'GET', `/v1/rollouts/${id}`)) as {
+      state: string;
+      hosts: ReadonlyArray<{ name: string; state: string }>;
+    };
+    assert.deepEqual([state, hosts[0]?.name, hosts[0]?.state], ['aborted', 'web-1', 'converged']);
+  });
+}
 
 test('a row of a newer version is a store error that names it, and the rest stays readable', async (context) => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-golden-'));
   const file = path.join(dataDir, 'nexus.db');
-  writeDatabase(file);
+  const ids = writeDatabase(OLDEST, file);
   const database = new Database(file);
-  const [ended] = Object.keys(ROLLOUTS);
+  const [ended] = ids;
   const row = `'{"v":99,' || substr(progress, 2)`;
   const number = 'SELECT number FROM rollouts WHERE id = ?';
   database.prepare(`UPDATE rollout_progress SET progress = ${row} WHERE rollout_number = (${number})`).run(ended);
@@ -139,8 +154,8 @@ test('a row of a newer version is a store error that names it, and the rest stay
   server.clock.set(THEN);
   const refused = await server.operator.send('GET', `/v1/rollouts/${ended}`);
   assert.equal(refused.status, 503);
-  assert.match(refused.body, /a stored progress of a rollout has version 99, and this Nexus reads versions up to 1/);
-  assert.equal((await server.operator.send('GET', '/v1/rollouts/ro_0mm7pvqn4f976088b')).status, 200);
+  assert.match(refused.body, /a stored progress of a rollout has version 99, and this Nexus reads versions up to 2/);
+  assert.equal((await server.operator.send('GET', `/v1/rollouts/${ids[PAUSED]}`)).status, 200);
 });
 
 test('what makes a golden log makes one of this version, and each of its rollouts replays', (context) => {

@@ -1,4 +1,4 @@
-/** The table of legal transitions over HTTP: 7 states × 12 events, and every number that an event can come with. */
+/** The table of legal transitions over HTTP: 7 states × 14 events, and every number that an event can come with. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AGENT_EVENT_TYPES, type AgentEventType, HOST_STATES, type HostState } from '../../src/domain/rollout.ts';
@@ -6,7 +6,7 @@ import { eventOf, RolloutFleet } from './rollout-fleet.ts';
 
 /** What each state accepts, and where that leads; every other pair is refused. */
 const LEGAL: Record<HostState, Partial<Record<AgentEventType, HostState>>> = {
-  pending: { dispatch_ack: 'activating' },
+  pending: { dispatch_ack: 'activating', dispatch_refused: 'pending' },
   activating: {
     activation_started: 'activating',
     activation_completed: 'soaking',
@@ -22,7 +22,7 @@ const LEGAL: Record<HostState, Partial<Record<AgentEventType, HostState>>> = {
     failed: 'failed',
     converged: 'converged',
   },
-  failed: { rollback_completed: 'reverted' },
+  failed: { rollback_completed: 'reverted', rollback_failed: 'failed' },
   converged: {},
   reverted: {},
 };
@@ -97,7 +97,7 @@ test('the table of transitions over HTTP', async (context) => {
       {
         equal: true,
         differences: [],
-        hosts: 84,
+        hosts: 98,
       },
     );
   });

@@ -113,6 +113,7 @@ const AT = '2026-03-01T12:00:00Z';
 export function eventOf(type: AgentEventType, release: string): Fields {
   const fields: Record<AgentEventType, Fields> = {
     dispatch_ack: { current_release: null, received_at: AT },
+    dispatch_refused: { reason: 'epoch', detail: 'its epoch 1 is lower than 7', agent_epoch: 7 },
     activation_started: { started_at: AT, method: 'compose' },
     activation_completed: { observed_release: release, exit_code: 0, completed_at: AT },
     activation_deferred: { reason: 'the disk is busy', deferred_at: AT },
@@ -128,6 +129,7 @@ export function eventOf(type: AgentEventType, release: string): Fields {
       policy_applied: 'rollback-and-halt',
     },
     rollback_completed: { reverted_to_release: null, exit_code: 0, completed_at: AT },
+    rollback_failed: { exit_code: 1, output_tail: 'no such image', failed_at: AT },
     converged: { converged_at: AT, current_release: release },
   };
   return { type, ...fields[type] };

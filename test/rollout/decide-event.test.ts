@@ -6,6 +6,8 @@ import { decideEvent } from '../../src/rollout/decide-event.ts';
 import { evolveHost } from '../../src/rollout/evolve-host.ts';
 import {
   EVENTS,
+  EVIDENCE,
+  IMAGES,
   NOON_MS,
   numbered,
   OTHER,
@@ -184,6 +186,8 @@ test('a failure keeps the last words of what failed, and the verdict of the serv
     failingProbes: ['http'],
     output: 'http: connection refused\ntelemetry: memory grows',
     atMs: NOON_MS,
+    trouble: null,
+    evidence: [],
   });
 });
 
@@ -198,4 +202,74 @@ test('a failed activation keeps the last 8 KiB of what it said, in whole charact
 test('a host that went back is through', () => {
   const reverted = take(sampleHost('failed'), EVENTS.rollback_completed, NOON_MS + 1);
   assert.deepEqual([reverted.state, reverted.stateSinceMs], ['reverted', NOON_MS + 1]);
+});
+
+test('an offer that the agent refuses is withdrawn with its reason, and forgotten once one is acknowledged', () => {
+  const refused = take(sampleHost('pending'), EVENTS.dispatch_refused);
+  assert.deepEqual([refused.state, refused.epoch, refused.dispatchedAtMs], ['pending', null, null]);
+  assert.deepEqual(refused.refusal, { reason: 'epoch', detail: 'its epoch 1 is lower than 7', atMs: NOON_MS });
+  assert.match(refusal(refused, EVENTS.dispatch_refused) ?? '', /^nothing is offered to 'web-1'/);
+  assert.equal(take({ ...refused, epoch: 8 }, EVENTS.dispatch_ack).refusal, null);
+});
+
+for (const { reason, expected } of [
+  { reason: 'registry: it answers 429', expected: { class: 'registry', reason: 'it answers 429' } },
+  { reason: 'foreign_project: shop\nruns', expected: { class: 'foreign_project', reason: 'shop\nruns' } },
+  { reason: 'weather: it rains', expected: { class: null, reason: 'weather: it rains' } },
+  { reason: 'the disk is busy', expected: { class: null, reason: 'the disk is busy' } },
+  { reason: '', expected: { class: null, reason: '' } },
+] as const) {
+  test(`a host waits for what its agent calls ${JSON.stringify(reason)}`, () => {
+    const waiting = take(sampleHost('activating'), { ...EVENTS.activation_deferred, reason });
+    assert.deepEqual([waiting.state, waiting.deferral], ['deferred', { ...expected, atMs: NOON_MS }]);
+    assert.equal(take(waiting, EVENTS.activation_completed).deferral, null);
+    assert.equal(take(waiting, EVENTS.activation_failed).deferral, null);
+  });
+}
+
+test('a failure keeps the trouble that caused it, and what the services left behind', () => {
+  const event = { ...EVENTS.activation_failed, trouble: 'disk', evidence: EVIDENCE } as const;
+  const { failure } = take(sampleHost('deferred'), event);
+  assert.deepEqual([failure?.trouble, failure?.evidence], ['disk', EVIDENCE]);
+  assert.deepEqual(take(sampleHost('soaking'), { ...EVENTS.failed, evidence: EVIDENCE }).failure?.evidence, EVIDENCE);
+});
+
+test('log lines of many services are cut to 8 KiB together', () => {
+  const evidence = ['a', 'b'].map((service) => {
+    return { service, exitCode: 1, oomKilled: false, logTail: `${'é'.repeat(4_000)}the end of ${service}` };
+  });
+  const { failure } = take(sampleHost('soaking'), { ...EVENTS.failed, evidence });
+  const tails = failure?.evidence.map(({ logTail }) => logTail) ?? [];
+  assert.deepEqual(
+    tails.map((tail) => [new TextEncoder().encode(tail).length, tail.slice(-6)]),
+    [
+      [4_096, 'd of a'],
+      [4_096, 'd of b'],
+    ],
+  );
+});
+
+test('what an activation brought up is kept with the host', () => {
+  const { images } = take(sampleHost('activating'), { ...EVENTS.activation_completed, images: IMAGES });
+  assert.deepEqual(images, IMAGES);
+});
+
+test('a rollback that fails is kept until what ran before is back', () => {
+  const stuck = take(sampleHost('failed'), EVENTS.rollback_failed);
+  assert.deepEqual(
+    [stuck.state, stuck.rollbackFailure],
+    ['failed', { exitCode: 1, output: 'no such image', atMs: NOON_MS }],
+  );
+  const again = take(stuck, { ...EVENTS.rollback_failed, outputTail: 'still none' }, NOON_MS + 1);
+  assert.deepEqual(again.rollbackFailure, { exitCode: 1, output: 'still none', atMs: NOON_MS + 1 });
+  const back = take(again, EVENTS.rollback_completed);
+  assert.deepEqual([back.state, back.rollbackFailure], ['reverted', null]);
+});
+
+test('nothing is taken from a host that was released, and the reason is named', () => {
+  const host = sampleHost('failed', { left: true, released: 'rollout r2 has taken it over' });
+  assert.equal(
+    refusal(host, EVENTS.rollback_completed),
+    "'web-1' was released (rollout r2 has taken it over) and no longer takes part",
+  );
 });

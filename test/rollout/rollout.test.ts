@@ -1,7 +1,7 @@
 /** Entries, their folding, and what keeps a wrong one out. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RolloutEntry, TelemetryVerdict } from '../../src/domain/rollout.ts';
+import type { RolloutEntry, RunningImage, TelemetryVerdict } from '../../src/domain/rollout.ts';
 import { decideCommand } from '../../src/rollout/decide-command.ts';
 import { decideEvent } from '../../src/rollout/decide-event.ts';
 import { evolveRollout } from '../../src/rollout/evolve.ts';
@@ -13,6 +13,7 @@ import { checkWhole } from './check-whole.ts';
 import { FakeFleet } from './fake-fleet.ts';
 import {
   EVENTS,
+  IMAGES,
   lead,
   NOON_MS,
   numbered,
@@ -22,6 +23,7 @@ import {
   sampleHost,
   samplePlan,
   sampleRollout,
+  TARGET,
 } from './sample-rollout.ts';
 
 const ONE_WAVE = { waves: [['web-1', 'web-2', 'web-3']] };
@@ -68,6 +70,7 @@ test('folding the log from empty gives the stored rows, byte for byte, and so do
       { pending: 0, inFlight: 0, converged: 1, failed: 0, left: 0 },
       { pending: 1, inFlight: 0, converged: 0, failed: 0, left: 1 },
     ],
+    images: null,
   });
 });
 
@@ -427,4 +430,33 @@ test('an entry about one host of ten thousand changes that one alone', () => {
     ['h5000'],
   );
   assert.equal(rollout.host('h1'), untouched);
+});
+
+test('what the first converged host ran is what later hosts are to run', () => {
+  const rollout = Rollout.create(samplePlan({ waves: [['web-1', 'web-2']] }), NOON_MS);
+  const converge = (host: string, images: readonly RunningImage[]): void => {
+    rollout.apply({ kind: 'host_dispatched', host, epoch: 1 }, NOON_MS);
+    rollout.apply(report(host, 1, 'dispatch_ack'), NOON_MS);
+    const completed = { ...EVENTS.activation_completed, images };
+    rollout.apply({ kind: 'host_reported', host, numbered: numbered(2, completed) }, NOON_MS);
+    rollout.apply(report(host, 3, 'converged'), NOON_MS + SOAK_MS);
+  };
+  assert.equal(rollout.progress.images, null);
+  converge('web-1', IMAGES);
+  assert.deepEqual(rollout.progress.images, { 'nginx:1': OTHER, 'built-here': null });
+  converge('web-2', [{ service: 'web', reference: 'nginx:1', imageId: TARGET, repoDigest: TARGET }]);
+  assert.deepEqual(rollout.progress.images, { 'nginx:1': OTHER, 'built-here': null });
+});
+
+test('a released host leaves with its reason, and nothing more is expected of it', () => {
+  const rollout = sampleRollout({ 'web-1': 'failed' }, { failureThreshold: 1 });
+  const reason = 'rollout r2 has taken it over';
+  rollout.apply({ kind: 'host_released', host: 'web-1', reason }, NOON_MS);
+  const { left, released, state } = rollout.host('web-1') ?? {};
+  assert.deepEqual([left, released, state], [true, reason, 'failed']);
+  assert.equal(rollout.progress.waves[0]?.failed, 1);
+  assert.throws(
+    () => rollout.apply({ kind: 'host_released', host: 'web-1', reason }, NOON_MS),
+    /something must be expected of 'web-1' to release it/,
+  );
 });

@@ -1,5 +1,5 @@
 /** Rollouts, hosts and events for tests: everything that a row does not name is in order. */
-import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
+import { DEFAULT_POLICY, type ReleasePolicy } from '../../src/domain/release.ts';
 import type {
   AgentEvent,
   AgentEventType,
@@ -7,6 +7,8 @@ import type {
   NumberedEvent,
   RolloutHost,
   RolloutPlan,
+  RunningImage,
+  ServiceEvidence,
 } from '../../src/domain/rollout.ts';
 import { Rollout } from '../../src/rollout/rollout.ts';
 import { recount } from './check-whole.ts';
@@ -18,11 +20,11 @@ export const NOON_MS = Date.UTC(2031, 0, 8, 12);
 export const SOAK_MS = 60_000;
 
 export const POLICY: ReleasePolicy = {
+  ...DEFAULT_POLICY,
   activationTimeoutSeconds: 300,
   soakSeconds: 60,
   sustainedFailureSeconds: 20,
   onHealthFailure: 'rollback-and-halt',
-  telemetry: DEFAULT_TELEMETRY_LIMITS,
 };
 
 export function samplePlan(part: Partial<RolloutPlan> = {}): RolloutPlan {
@@ -39,8 +41,18 @@ export function samplePlan(part: Partial<RolloutPlan> = {}): RolloutPlan {
   };
 }
 
+export const IMAGES: readonly RunningImage[] = [
+  { service: 'web', reference: 'nginx:1', imageId: TARGET, repoDigest: OTHER },
+  { service: 'job', reference: 'built-here', imageId: OTHER, repoDigest: null },
+];
+
+export const EVIDENCE: readonly ServiceEvidence[] = [
+  { service: 'web', exitCode: 137, oomKilled: true, logTail: 'allocating\n' },
+];
+
 export const EVENTS: { readonly [T in AgentEventType]: Extract<AgentEvent, { readonly type: T }> } = {
   dispatch_ack: { type: 'dispatch_ack', currentRelease: OTHER, receivedAtMs: NOON_MS },
+  dispatch_refused: { type: 'dispatch_refused', reason: 'epoch', detail: 'its epoch 1 is lower than 7', agentEpoch: 7 },
   activation_started: { type: 'activation_started', startedAtMs: NOON_MS, method: 'compose' },
   activation_completed: {
     type: 'activation_completed',
@@ -73,6 +85,7 @@ export const EVENTS: { readonly [T in AgentEventType]: Extract<AgentEvent, { rea
     policyApplied: 'rollback-and-halt',
   },
   rollback_completed: { type: 'rollback_completed', revertedToRelease: OTHER, exitCode: 0, completedAtMs: NOON_MS },
+  rollback_failed: { type: 'rollback_failed', exitCode: 1, outputTail: 'no such image', failedAtMs: NOON_MS },
   converged: { type: 'converged', convergedAtMs: NOON_MS, currentRelease: TARGET },
 };
 
@@ -97,6 +110,11 @@ export function sampleHost(state: HostState, part: Partial<RolloutHost> = {}): R
     probes: [],
     telemetry: null,
     failure: null,
+    refusal: null,
+    deferral: null,
+    images: [],
+    rollbackFailure: null,
+    released: null,
     ...part,
   };
 }

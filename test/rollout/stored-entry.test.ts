@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { EVENT_DATA, type LogEvent } from '../../src/domain/event-log.ts';
 import { AGENT_EVENT_TYPES, type RolloutEntry } from '../../src/domain/rollout.ts';
 import { entryOf, logEventOf } from '../../src/rollout/stored-entry.ts';
-import { EVENTS, NOON_MS, numbered, samplePlan } from './sample-rollout.ts';
+import { EVENTS, EVIDENCE, IMAGES, NOON_MS, numbered, samplePlan } from './sample-rollout.ts';
 
 const VERDICT = {
   status: 'watch',
@@ -29,6 +29,13 @@ const ENTRIES: readonly RolloutEntry[] = [
   ),
   { kind: 'telemetry_judged', host: 'web-1', verdict: VERDICT },
   { kind: 'host_left', host: 'web-1' },
+  { kind: 'host_released', host: 'web-1', reason: 'rollout r2 has taken it over' },
+  ...[
+    { ...EVENTS.dispatch_ack, agentEpoch: 7 },
+    { ...EVENTS.activation_completed, images: IMAGES },
+    { ...EVENTS.activation_failed, trouble: 'registry', evidence: EVIDENCE } as const,
+    { ...EVENTS.failed, evidence: EVIDENCE },
+  ].map((event, index) => ({ kind: 'host_reported', host: 'web-1', numbered: numbered(index + 1, event) }) as const),
 ];
 
 function throughTheLog(entry: RolloutEntry): LogEvent {

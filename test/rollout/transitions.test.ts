@@ -11,6 +11,7 @@ import { EVENTS, NOON_MS, rolloutWith, sampleHost, samplePlan } from './sample-r
 const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
   pending: {
     dispatch_ack: 'activating',
+    dispatch_refused: 'pending',
     activation_started: null,
     activation_completed: null,
     activation_deferred: null,
@@ -21,10 +22,12 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: null,
     failed: null,
     rollback_completed: null,
+    rollback_failed: null,
     converged: null,
   },
   activating: {
     dispatch_ack: null,
+    dispatch_refused: null,
     activation_started: 'activating',
     activation_completed: 'soaking',
     activation_deferred: 'deferred',
@@ -35,10 +38,12 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: null,
     failed: null,
     rollback_completed: null,
+    rollback_failed: null,
     converged: null,
   },
   deferred: {
     dispatch_ack: null,
+    dispatch_refused: null,
     activation_started: 'deferred',
     activation_completed: 'soaking',
     activation_deferred: null,
@@ -49,10 +54,12 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: null,
     failed: null,
     rollback_completed: null,
+    rollback_failed: null,
     converged: null,
   },
   soaking: {
     dispatch_ack: null,
+    dispatch_refused: null,
     activation_started: null,
     activation_completed: null,
     activation_deferred: null,
@@ -63,10 +70,12 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: 'soaking',
     failed: 'failed',
     rollback_completed: null,
+    rollback_failed: null,
     converged: 'converged',
   },
   failed: {
     dispatch_ack: null,
+    dispatch_refused: null,
     activation_started: null,
     activation_completed: null,
     activation_deferred: null,
@@ -77,10 +86,12 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: null,
     failed: null,
     rollback_completed: 'reverted',
+    rollback_failed: 'failed',
     converged: null,
   },
   converged: {
     dispatch_ack: null,
+    dispatch_refused: null,
     activation_started: null,
     activation_completed: null,
     activation_deferred: null,
@@ -91,10 +102,12 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: null,
     failed: null,
     rollback_completed: null,
+    rollback_failed: null,
     converged: null,
   },
   reverted: {
     dispatch_ack: null,
+    dispatch_refused: null,
     activation_started: null,
     activation_completed: null,
     activation_deferred: null,
@@ -105,13 +118,14 @@ const NEXT: Record<HostState, Record<AgentEventType, HostState | null>> = {
     probe_failure_first: null,
     failed: null,
     rollback_completed: null,
+    rollback_failed: null,
     converged: null,
   },
 };
 
 const PAIRS = HOST_STATES.flatMap((state) => AGENT_EVENT_TYPES.map((type) => ({ state, type })));
 
-test('there are 84 pairs', () => assert.equal(PAIRS.length, 84));
+test('there are 98 pairs', () => assert.equal(PAIRS.length, 98));
 
 for (const { state, type } of PAIRS) {
   const host = sampleHost(state);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NexusError } from '../../src/domain/errors.ts';
+import { DEFAULT_POLICY, DEFAULT_TELEMETRY_LIMITS } from '../../src/domain/release.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
 import { TokenIdentities } from '../../src/server/identities.ts';
 import type { Writer } from '../../src/server/writer.ts';
@@ -149,20 +150,7 @@ const RELEASE = {
   stack: 'web',
   version: '1',
   createdAtMs: NOON_MS,
-  policy: {
-    activationTimeoutSeconds: 600,
-    soakSeconds: 60,
-    sustainedFailureSeconds: 15,
-    onHealthFailure: 'halt',
-    telemetry: {
-      mode: 'off',
-      maxRestarts: 2,
-      maxMemoryGrowthMbPerMinute: 16,
-      maxCpuRatio: 3,
-      minCpuPercent: 25,
-      maxUnhealthySeconds: 30,
-    },
-  },
+  policy: { ...DEFAULT_POLICY, onHealthFailure: 'halt', telemetry: { ...DEFAULT_TELEMETRY_LIMITS, mode: 'off' } },
   publishedPorts: [],
   containerNames: [],
 } as const;

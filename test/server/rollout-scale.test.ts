@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandOf } from '../../src/domain/command.ts';
-import { DEFAULT_TELEMETRY_LIMITS, type Release } from '../../src/domain/release.ts';
+import { DEFAULT_POLICY, type Release } from '../../src/domain/release.ts';
 import type { AgentEvent } from '../../src/domain/rollout.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { AgentIdentity } from '../../src/domain/token.ts';
@@ -22,11 +22,11 @@ const RELEASE: Release = {
   version: '1',
   createdAtMs: NOON_MS,
   policy: {
+    ...DEFAULT_POLICY,
     activationTimeoutSeconds: 600,
     soakSeconds: 60,
     sustainedFailureSeconds: 15,
     onHealthFailure: 'halt',
-    telemetry: DEFAULT_TELEMETRY_LIMITS,
   },
   publishedPorts: [],
   containerNames: [],

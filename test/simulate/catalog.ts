@@ -1,5 +1,5 @@
 /** The releases of the simulation: how each one behaves once it runs. */
-import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
+import { DEFAULT_POLICY, DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
 import type { SeededRandom } from '../domain/seeded-random.ts';
 
 /** `bad` fails its probe in the soak, `broken` does not start, `leaky` only grows. */
@@ -18,6 +18,7 @@ export function makeRelease(random: SeededRandom, number: number): SimRelease {
   const stack = random.chance(0.85) ? 'shop' : 'mail';
   const behaviour = random.pick(BEHAVIOURS);
   const policy: ReleasePolicy = {
+    ...DEFAULT_POLICY,
     activationTimeoutSeconds: 60,
     soakSeconds: behaviour === 'leaky' ? 50 : random.between(5, 20),
     sustainedFailureSeconds: random.between(3, 8),

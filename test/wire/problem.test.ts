@@ -158,7 +158,7 @@ describe('a request that breaks a rule is told', () => {
       [
         [
           'event.type',
-          "must be 'dispatch_ack', 'activation_started', 'activation_completed', 'activation_deferred', 'activation_failed', 'probe_topology_declared', 'probe_observed_first', 'probe_result', 'probe_failure_first', 'failed', 'rollback_completed' or 'converged'",
+          "must be 'dispatch_ack', 'dispatch_refused', 'activation_started', 'activation_completed', 'activation_deferred', 'activation_failed', 'probe_topology_declared', 'probe_observed_first', 'probe_result', 'probe_failure_first', 'failed', 'rollback_completed', 'rollback_failed' or 'converged'",
         ],
       ],
     ],

@@ -1,6 +1,6 @@
 /** What planning costs in fleets of different sizes, on the real store, beside a planner that asks about every host. */
 import path from 'node:path';
-import { DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../../src/domain/release.ts';
+import { DEFAULT_POLICY, type ReleasePolicy } from '../../../src/domain/release.ts';
 import type { RolloutPlan } from '../../../src/domain/rollout.ts';
 import { decideNext } from '../../../src/rollout/decide-next.ts';
 import { addHost, changeHost } from '../../../src/server/commands/hosts.ts';
@@ -13,11 +13,11 @@ const TIMES = 40;
 const CREATED_AT_MS = Date.UTC(2026, 0, 1);
 
 const POLICY: ReleasePolicy = {
+  ...DEFAULT_POLICY,
   activationTimeoutSeconds: 600,
   soakSeconds: 1,
   sustainedFailureSeconds: 15,
   onHealthFailure: 'halt',
-  telemetry: DEFAULT_TELEMETRY_LIMITS,
 };
 
 /** A fleet of which nobody is online yet, and a rollout to all of it. */

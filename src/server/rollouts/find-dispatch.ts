@@ -20,7 +20,8 @@ function dispatchOf(rollout: Rollout, name: string): Dispatch | null {
   if (!isOffered(host) && !hasRegressed) return null;
   const { id: rolloutId, stack, release, policy } = rollout.plan;
   const regressed = hasRegressed ? (host.telemetry?.reason ?? null) : null;
-  return { rolloutId, stack, release, soakSeconds: policy.soakSeconds, epoch: host.epoch, regressed };
+  const { images } = rollout.progress;
+  return { rolloutId, stack, release, soakSeconds: policy.soakSeconds, epoch: host.epoch, regressed, images };
 }
 
 /** The host's part in every rollout that was dispatched to it and expects something from it. */

@@ -68,7 +68,13 @@ test('the live view of the README is that of the rollout in its end', () => {
     state: 'reverted',
     state_since: '2026-11-26T16:47:17.356Z',
     previous_release: SHOP_1,
-    failure: { failing_probes: ['health:web'], output: '', at: '2026-11-26T16:47:14.391Z' },
+    failure: {
+      failing_probes: ['health:web'],
+      output: '',
+      at: '2026-11-26T16:47:14.391Z',
+      trouble: null,
+      evidence: [],
+    },
   });
   const others = ['web-2', 'web-3'].map((name) =>
     rolloutHost(name, { wave: 1, state_since: '2026-11-26T16:47:04.241Z' }),

@@ -6,7 +6,7 @@ import { progressBar } from '../../../src/cli/rollout/bar.ts';
 import { paintLine } from '../../../src/cli/rollout/line.ts';
 import { LiveScreen } from '../../../src/cli/rollout/screen.ts';
 import { renderRollout } from '../../../src/cli/rollout/view.ts';
-import { DEFAULT_TELEMETRY_LIMITS } from '../../../src/domain/release.ts';
+import { DEFAULT_POLICY } from '../../../src/domain/release.ts';
 import type { RolloutSnapshot } from '../../../src/explain/snapshot.ts';
 import type { RolloutBody, RolloutHostBody } from '../../../src/wire/rollout.ts';
 import { rolloutHost, SHOP_1_4, sampleRollout } from '../../client/sample-rollouts.ts';
@@ -16,11 +16,11 @@ function draw(rollout: RolloutBody, columns = 100, rows = 30): string[] {
   const snapshot: RolloutSnapshot = {
     rollout,
     policy: {
+      ...DEFAULT_POLICY,
       activationTimeoutSeconds: 600,
       soakSeconds: 60,
       sustainedFailureSeconds: 15,
       onHealthFailure: 'rollback-and-halt',
-      telemetry: DEFAULT_TELEMETRY_LIMITS,
     },
     releaseNames: new Map([[SHOP_1_4, 'shop 1.4 (4f2a9c01b7de)']]),
     nowMs: NOON_MS,
@@ -103,7 +103,13 @@ describe('a rollout under way', () => {
 });
 
 describe('a canary that was caught', () => {
-  const failure = { failing_probes: ['front'], output: 'front: HTTP 502', at: '2026-05-01T11:59:30.000Z' };
+  const failure = {
+    failing_probes: ['front'],
+    output: 'front: HTTP 502',
+    at: '2026-05-01T11:59:30.000Z',
+    trouble: null,
+    evidence: [],
+  };
   const failed = rolloutHost('web-1', {
     state: 'failed',
     epoch: 1,

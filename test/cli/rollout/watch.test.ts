@@ -61,7 +61,13 @@ const soaking = sampleRollout([
   rolloutHost('web-1', { state: 'soaking', epoch: 1, soak_due_at: '2026-05-01T12:00:38.000Z' }),
   WAITING,
 ]);
-const failure = { failing_probes: ['front'], output: 'front: HTTP 502', at: '2026-05-01T11:58:03.000Z' };
+const failure = {
+  failing_probes: ['front'],
+  output: 'front: HTTP 502',
+  at: '2026-05-01T11:58:03.000Z',
+  trouble: null,
+  evidence: [],
+};
 const failed = rolloutHost('web-1', { state: 'failed', epoch: 1, failure });
 const halted: Partial<RolloutBody> = { state: 'halted', reason: "'web-1' failed ('front')" };
 const goingBack = sampleRollout([failed, WAITING], halted);
