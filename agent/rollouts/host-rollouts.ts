@@ -2,7 +2,7 @@ import { assertNever, messageOf } from '../../src/domain/errors.ts';
 import { delay } from '../../src/runtime/wait.ts';
 import type { DispatchBody } from '../../src/wire/agent-event.ts';
 import { stackSchema } from '../../src/wire/release.ts';
-import { Backoff } from '../async/retry-loop.ts';
+import { Backoff, OutageLog } from '../async/retry-loop.ts';
 import { makeDirectory } from '../disk/make-directory.ts';
 import { judgeOffer } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
@@ -31,7 +31,7 @@ export class HostRollouts {
   /** Until the signal aborts. What a crash has left on disk goes on first, whether or not the server can be reached. */
   async run(): Promise<void> {
     const { api, log, runtime, signal, onUnauthorized } = this.#commons;
-    await this.#openFolders();
+    const names = await this.#listFolders();
     const poll = new DispatchPoll({
       api,
       log,
@@ -40,26 +40,55 @@ export class HostRollouts {
       onReachable: () => void this.#noteReachable(),
       onUnauthorized,
     });
-    await Promise.all([this.#openKnownToServer(), poll.run(signal)]);
-    for (const stack of this.#stacks.values()) await (await stack).ended;
+    await Promise.all([this.#openAll(names), this.#openKnownToServer(), poll.run(signal)]);
+    for (const stack of await Promise.allSettled(this.#stacks.values())) {
+      if (stack.status === 'fulfilled') await stack.value.ended;
+    }
   }
 
-  /** Opens every stack that has a folder here; tries until the state directory can be used. */
-  async #openFolders(): Promise<void> {
+  /** The stacks that have a folder here; tries until the state directory can be used, and returns none once stopped. */
+  async #listFolders(): Promise<readonly string[]> {
     const { files, stacksFolder, signal, log, runtime } = this.#commons;
     while (!signal.aborted) {
       try {
         await makeDirectory(files, stacksFolder, FOLDER_MODE);
-        for (const name of await files.readdir(stacksFolder)) {
-          if (stackSchema.safeParse(name).success) await this.#stack(name);
-        }
-        return;
+        const names = await files.readdir(stacksFolder);
+        return names.filter((name) => stackSchema.safeParse(name).success);
       } catch (error) {
         log.error(
           { directory: stacksFolder, reason: messageOf(error) },
           'releases cannot be taken up: the state directory cannot be read or written. Trying again',
         );
         await delay(runtime, HOST_FAILURE_MS, signal);
+      }
+    }
+    return [];
+  }
+
+  async #openAll(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#open(name)));
+  }
+
+  /** Tries until the stack is open, or the signal aborts: a record that cannot be read holds up no other stack. */
+  async #open(stack: string): Promise<void> {
+    const { log, runtime, signal } = this.#commons;
+    const backoff = new Backoff(runtime, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
+    const outage = new OutageLog(
+      log,
+      { stack },
+      {
+        began: 'the record of this stack cannot be read from the disk: the stack waits, and reading is tried again',
+        ended: 'the record of this stack can be read again',
+      },
+    );
+    while (!signal.aborted) {
+      try {
+        await this.#stack(stack);
+        outage.noteSuccess();
+        return;
+      } catch (error) {
+        outage.noteFailure(messageOf(error));
+        await delay(runtime, backoff.next(), signal);
       }
     }
   }
@@ -72,10 +101,8 @@ export class HostRollouts {
       const refreshed = await views.refresh();
       if (refreshed.kind === 'unauthorized') return onUnauthorized();
       if (refreshed.kind === 'known') {
-        for (const { stack } of refreshed.state.rollouts) {
-          if (stackSchema.safeParse(stack).success) await this.#stack(stack);
-        }
-        return;
+        const names = refreshed.state.rollouts.map(({ stack }) => stack);
+        return this.#openAll(names.filter((name) => stackSchema.safeParse(name).success));
       }
       await delay(runtime, backoff.next(), signal);
     }

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nodeFileSystem } from '../../../agent/disk/node-file-system.ts';
 import { DockerClient } from '../../../agent/docker/docker-client.ts';
 import { hostRolloutParts } from '../../../agent/rollouts/host-rollout-parts.ts';
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
 import { HttpClient } from '../../../agent/server/http-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
+import { FailingFileSystem } from '../disk/failing-file-system.ts';
 import { FAKE_TOKEN, FakeServer } from './fake-server.ts';
 import { MemoryLog, V1, V2 } from './sample.ts';
 
@@ -30,13 +30,14 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const folder = mkdtempSync(join(tmpdir(), 'rollouts-'));
   const server = await FakeServer.start(t);
   const log = new MemoryLog();
+  const files = new FailingFileSystem();
   const socketPath = join(folder, 'engine.sock');
   const stateDir = join(folder, 'state');
   const started: Rollouts[] = [];
   const transport = await HttpClient.open({ url: server.url, token, authorityPem: null }, systemRuntime);
   const docker = new DockerClient(socketPath, systemRuntime);
   const start = () => {
-    const parts = { server: transport, files: nodeFileSystem, log, runtime: systemRuntime };
+    const parts = { server: transport, files, log, runtime: systemRuntime };
     const rollouts = startRollouts({
       ...parts,
       ...hostRolloutParts({
@@ -60,7 +61,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   });
   const recordOf = (stack: string): unknown =>
     JSON.parse(readFileSync(join(stateDir, 'stacks', stack, 'stack.json'), 'utf8'));
-  return { server, log, start, folder, stateDir, socketPath, recordOf };
+  return { server, files, log, start, folder, stateDir, socketPath, recordOf };
 }
 
 test('a dispatch with an older epoch is refused, said once, and never acknowledged', async (t) => {
@@ -157,4 +158,39 @@ test('a state directory that cannot be used is said; once it can, work begins', 
   rmSync(stateDir);
   start();
   await waitUntil('it to be taken up', () => rollout.events.length > 0);
+});
+
+const UNREADABLE = /^warn the record of this stack cannot be read from the disk/;
+
+test('a record that the disk does not give out is tried again, and no restart is needed', async (t) => {
+  const { server, start, socketPath, files, log } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  files.failOn = /^readFile stack\.json$/;
+  // Under way for the server, which does not dispatch it again: only what the server knows can open this stack.
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  rollout.state = 'activating';
+  rollout.lastSeq = 1;
+  const rollouts = start();
+  await waitUntil('it to be logged', () => log.lines.some((line) => UNREADABLE.test(line)));
+  files.failOn = null;
+  await waitUntil('the rollout to go on', () => rollout.events.length > 0);
+  await rollouts.stop();
+  assert.equal(await rollouts.ended, 'stopped');
+  assert.deepEqual(
+    log.lines.filter((line) => line.startsWith('error')),
+    [],
+  );
+});
+
+test('a stack whose record cannot be read holds up no other stack', async (t) => {
+  const { server, start, socketPath, stateDir, log } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  const inTheWay = join(stateDir, 'stacks', 'blog', 'stack.json');
+  mkdirSync(inTheWay, { recursive: true });
+  start();
+  const shop = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await waitUntil('the other stack to be at work', () => shop.events.length > 0);
+  assert.equal(log.lines.filter((line) => UNREADABLE.test(line)).length, 1);
+  rmSync(inTheWay, { recursive: true });
+  await waitUntil('it to be read', () => log.lines.includes('info the record of this stack can be read again'));
 });
