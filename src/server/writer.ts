@@ -66,6 +66,7 @@ export class Writer implements Commands, Readiness, OutputGate {
   readonly #log: Log;
   readonly #inbox: Waiting[] = [];
   readonly #followers: Array<(committed: Committed) => void> = [];
+  readonly #onAttached: Array<() => void> = [];
   #attached: Attached | null = null;
   #unreadyReason: string | null = 'the store is being opened';
   #onDetached: ((reason: string) => void) | null = null;
@@ -108,6 +109,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     }
     this.#onDetached = onDetached;
     this.#unreadyReason = null;
+    for (const react of this.#onAttached) react();
   }
 
   /** Closes the store because of a fault that was found outside of a commit. */
@@ -131,6 +133,14 @@ export class Writer implements Commands, Readiness, OutputGate {
   /** Calls `follow` after every commit with log entries, ticks or effects. */
   follow(follow: (committed: Committed) => void): void {
     this.#followers.push(follow);
+  }
+
+  /**
+   * Calls `react` whenever a store has been attached. It may hold what nobody has announced: a commit that failed may have
+   * been stored all the same.
+   */
+  followAttachments(react: () => void): void {
+    this.#onAttached.push(react);
   }
 
   /**

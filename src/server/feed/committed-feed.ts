@@ -20,7 +20,7 @@ export const FEED_LIMITS = {
   cursors: 256,
 } as const;
 
-type Source = Pick<Writer, 'follow' | 'read' | 'attached'>;
+type Source = Pick<Writer, 'follow' | 'followAttachments' | 'read' | 'attached'>;
 
 function matches(entry: LogEvent, { host, rolloutId }: FeedFilter): boolean {
   return (host === undefined || entry.host === host) && (rolloutId === undefined || entry.rolloutId === rolloutId);
@@ -47,6 +47,10 @@ export class CommittedFeed implements Feed {
       this.#take(entries);
       if (ticks > 0) for (const onTicks of this.#tickFollowers) onTicks();
     });
+    source.followAttachments(() => {
+      this.#recent = [];
+      this.#wakeAll();
+    });
   }
 
   #take(entries: readonly LogEvent[]): void {
@@ -56,6 +60,10 @@ export class CommittedFeed implements Feed {
     this.#recent.push(...entries);
     // Cut in halves: a cut for every entry would move the rest each time.
     if (this.#recent.length > 2 * FEED_LIMITS.recent) this.#recent = this.#recent.slice(-FEED_LIMITS.recent);
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
     for (const cursor of this.#cursors) cursor.wake();
   }
 

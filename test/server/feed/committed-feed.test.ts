@@ -18,6 +18,7 @@ class Bench {
   reads = 0;
   failure: NexusError | null = null;
   #follow: (committed: Committed) => void = () => {};
+  #onAttached: () => void = () => {};
 
   constructor(stored: readonly LogEvent[] = []) {
     this.log = [...stored];
@@ -34,6 +35,9 @@ class Bench {
       follow: (follow: (committed: Committed) => void) => {
         this.#follow = follow;
       },
+      followAttachments: (react: () => void) => {
+        this.#onAttached = react;
+      },
       attached: () => attached,
       read: (read: (from: typeof attached) => unknown) => read(attached),
     };
@@ -43,6 +47,12 @@ class Bench {
   commit(...entries: readonly LogEvent[]): void {
     this.log.push(...entries);
     this.#follow({ entries, effects: [], ticks: 0 });
+  }
+
+  /** The store takes the entries and fails all the same, and is attached again. */
+  commitUnannounced(...entries: readonly LogEvent[]): void {
+    this.log.push(...entries);
+    this.#onAttached();
   }
 }
 
@@ -57,6 +67,18 @@ test('a cursor is handed every entry after its position once, from the log and t
   assert.deepEqual(ids(await waiting), [4, 5]);
   bench.commit(entry(6));
   assert.deepEqual(ids(await cursor.next(1000)), [6]);
+});
+
+test('what a store has taken although its commit failed is handed over once the store is attached again', async () => {
+  const bench = new Bench();
+  bench.commit(entry(1));
+  const cursor = bench.feed.open('stream', 0, {});
+  assert.deepEqual(ids(await cursor.next(1000)), [1]);
+  const waiting = cursor.next(1000);
+  bench.commitUnannounced(entry(2));
+  assert.deepEqual(ids(await waiting), [2]);
+  bench.commit(entry(3));
+  assert.deepEqual(ids(await cursor.next(1000)), [3]);
 });
 
 test('without a position a cursor begins at the end', async () => {
