@@ -82,10 +82,10 @@ export const FAULTS: readonly Fault[] = [
     name: "the server's disk fails",
     weight: 1,
     maxMs: 20_000,
-    begin({ server: { pace } }) {
-      pace.isFailing = true;
+    begin({ server: { pace } }, random) {
+      pace.failing = random.pick(['refuses', 'stores and fails']);
       return () => {
-        pace.isFailing = false;
+        pace.failing = 'nothing';
       };
     },
   },
@@ -112,6 +112,21 @@ export const FAULTS: readonly Fault[] = [
   ofServer("the server's clocks drift", 0.3, 5 * MINUTE_MS, (machine, random) => {
     machine.setRate(1 + (random.next() - 0.5) * 0.002);
     return () => machine.setRate(1);
+  }),
+  {
+    name: 'the server is cut off',
+    weight: 0.7,
+    maxMs: MINUTE_MS,
+    begin({ network, hosts }, random) {
+      const directions = random.pick(DIRECTIONS);
+      for (const { name } of hosts) network.cut(name, directions);
+      return () => network.mendAll();
+    },
+  },
+  ofHost('the host is lost for good', 0.4, 0, (host, _random, { hosts }) => {
+    if (hosts.filter(({ isLost }) => !isLost).length === 1) return null;
+    host.loseForGood();
+    return () => {};
   }),
   ofHost('the agent is killed', 4, 60_000, (host) => {
     host.kill();

@@ -111,13 +111,16 @@ export class Operators {
     if (bad !== undefined) await this.#ask('POST', `/v1/releases/${bad.digest}/lift`, { reason: 'it was the network' });
   }
 
-  /** Whatever was paused goes on, and no window stays closed for good. */
+  /** Whatever was paused goes on, no window stays closed for good, and a host that is lost is archived. */
   async settleEverything(): Promise<void> {
     for (const { id, state } of (await this.rollouts()) ?? []) {
       if (state === 'paused') await this.#ask('POST', `/v1/rollouts/${id}/resume`);
     }
     for (const { name, status, labels } of (await this.hosts()) ?? []) {
       const window = labels['maintenance-window'];
+      const isLost = this.#world.hosts.some((host) => host.name === name && host.isLost);
+      if (isLost && status !== 'archived') await this.#ask('DELETE', `/v1/hosts/${name}`);
+      if (isLost) continue;
       if (status === 'archived' || window === undefined || window === LONG_WINDOW) continue;
       await this.#ask('PATCH', `/v1/hosts/${name}`, { labels: { 'maintenance-window': null } });
     }

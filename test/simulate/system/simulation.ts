@@ -14,7 +14,6 @@ import { FAULTS, type Fault } from './faults.ts';
 import { CALM, type Conditions } from './kernel/network.ts';
 import { DEEDS, Operators } from './operators.ts';
 import { checkBounds } from './properties/bounds.ts';
-import { SETTLED_AFTER_MS } from './properties/promptness.ts';
 import { World } from './world.ts';
 
 /** Once the faults have stopped, everything comes to rest within this time. */
@@ -189,7 +188,10 @@ class Simulation {
     if (hosts === null || rollouts === null) return 'the server does not answer';
     const archived = new Set(hosts.filter(({ status }) => status === 'archived').map(({ name }) => name));
     for (const { name, status } of hosts) {
-      if (status !== 'online' && status !== 'archived') return `${name} is ${status}`;
+      if (status !== 'online' && status !== 'archived') {
+        if (world.host(name).isLost) await this.#operators.settleEverything();
+        return `${name} is ${status}`;
+      }
       if (status === 'archived') continue;
       const owed = world.promises.owed(name);
       if (owed > 1) return `${name} has ${owed} ticks that have not arrived`;
@@ -216,7 +218,7 @@ class Simulation {
   /** A release that works comes to every host that nothing holds back, in little more time than its soaks take. */
   async #rollOutInPeace(): Promise<void> {
     const { world } = this;
-    await world.runFor(SETTLED_AFTER_MS);
+    await world.runFor(Math.max(0, world.promptness.calmAtMs - world.queue.nowMs));
     const id = await world.complete(this.#operators.rollOutWell());
     if (id === null) return;
     const dueMs = world.queue.nowMs + PEACEFUL_MS;

@@ -43,6 +43,7 @@ export class SimulatedHost {
   #isWanted = false;
   /** The server has refused its token: nobody starts its agent again. */
   #isRetired = false;
+  #isLost = false;
 
   constructor(options: HostOptions) {
     const { machine } = options;
@@ -56,6 +57,11 @@ export class SimulatedHost {
 
   get isRetired(): boolean {
     return this.#isRetired;
+  }
+
+  /** The machine is gone, and nobody brings it back. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   get agentProcess(): SimulatedProcess | null {
@@ -139,12 +145,17 @@ export class SimulatedHost {
 
   /** The machine boots, its engine answers again, and its agent is started. */
   restorePower(): void {
-    if (this.#isPowered) return;
+    if (this.#isPowered || this.#isLost) return;
     this.#isPowered = true;
     this.machine.queue.after(this.machine.random.between(100, BOOT_MS), () => {
       this.engine.recover();
       this.start();
     });
+  }
+
+  loseForGood(): void {
+    this.cutPower();
+    this.#isLost = true;
   }
 
   /** The agent's disk is replaced by an empty one. */

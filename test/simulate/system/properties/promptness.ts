@@ -7,7 +7,7 @@ import type { LogEvent } from '../../../../src/domain/event-log.ts';
 import { entryOf } from '../../../../src/rollout/stored-entry.ts';
 
 /** What earlier trouble has put off, such as a retry, has happened by then. */
-export const SETTLED_AFTER_MS = 120_000;
+const SETTLED_AFTER_MS = 120_000;
 /** From a dispatch to its acknowledgement, to a host whose agent asks all the time. */
 const MAX_ACK_MS = 5_000;
 
@@ -25,8 +25,13 @@ export class Promptness {
     this.#calmSinceMs = this.#nowMs();
   }
 
+  /** From this true time on nothing is wrong, and what earlier trouble has put off has happened. */
+  get calmAtMs(): number {
+    return this.#calmSinceMs + SETTLED_AFTER_MS;
+  }
+
   get isCalm(): boolean {
-    return this.#nowMs() >= this.#calmSinceMs + SETTLED_AFTER_MS;
+    return this.#nowMs() >= this.calmAtMs;
   }
 
   onCommit(event: LogEvent): void {
@@ -38,7 +43,7 @@ export class Promptness {
     const entry = entryOf(event);
     if (entry.kind !== 'host_reported' || entry.numbered.event.type !== 'dispatch_ack') return;
     const dispatchedAtMs = this.#dispatchedAtMs.get(key) ?? 0;
-    if (dispatchedAtMs < this.#calmSinceMs + SETTLED_AFTER_MS) return;
+    if (dispatchedAtMs < this.calmAtMs) return;
     const tookMs = this.#nowMs() - dispatchedAtMs;
     assert(tookMs <= MAX_ACK_MS, `${host} took ${Math.round(tookMs)} ms to take up ${rolloutId}, and nothing is wrong`);
   }

@@ -12,7 +12,7 @@ import { createMemoryStore } from '../../../../src/memory/memory-store.ts';
 import type { Machine, SimulatedProcess } from '../kernel/machine.ts';
 import type { HttpAnswer, Network } from '../kernel/network.ts';
 import { serve } from './http-exchange.ts';
-import { openSimulatedStore } from './simulated-store.ts';
+import { openSimulatedStore, type StorePace } from './simulated-store.ts';
 
 export interface ServerOptions {
   readonly machine: Machine;
@@ -35,7 +35,7 @@ const CONFIG = { dataDir: '/data', listen: { host: '127.0.0.1', port: 0 }, agent
 
 export class SimulatedServer {
   readonly machine: Machine;
-  readonly pace = { slowness: 1, isFailing: false };
+  readonly pace: StorePace = { slowness: 1, failing: 'nothing' };
   readonly #options: ServerOptions;
   /** What is on disk; it outlives every life of the server. */
   readonly #durable = createMemoryStore();

@@ -12,8 +12,8 @@ import type { SimulatedProcess } from '../kernel/machine.ts';
 export interface StorePace {
   /** Every sync takes this many times as long. */
   slowness: number;
-  /** Commits fail: the disk is full, or its syncs fail. */
-  isFailing: boolean;
+  /** Commits fail: the disk takes nothing, or it has taken everything before it says that it failed. */
+  failing: 'nothing' | 'refuses' | 'stores and fails';
 }
 
 /** A sync takes up to this long, as a rule. */
@@ -61,8 +61,10 @@ export function openSimulatedStore({ process, pace, durable, onDurable }: StoreO
       });
       await process.elapse((0.2 + random.next() ** 3 * MAX_SYNC_MS) * pace.slowness);
       settle();
-      if (pace.isFailing) throw new NexusError('store_unavailable', 'the disk does not take what is written');
-      complete(writes);
+      if (pace.failing !== 'refuses') complete(writes);
+      if (pace.failing !== 'nothing') {
+        throw new NexusError('store_unavailable', 'the disk does not take what is written');
+      }
     },
     close() {
       isClosed = true;
