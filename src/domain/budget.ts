@@ -2,7 +2,7 @@
  * A budget: how many hosts of one label may change at once, whatever the rollouts. A host changes while a rollout
  * occupies it: from the offer until it has converged, or until a failed release is rolled back.
  */
-import type { Labels } from './host.ts';
+import { type Labels, matchesAll } from './host.ts';
 
 export interface Budget {
   readonly label: string;
@@ -20,5 +20,5 @@ export function budgetName({ label, value }: Pick<Budget, 'label' | 'value'>): s
 }
 
 export function isOfBudget({ label, value }: Pick<Budget, 'label' | 'value'>, labels: Labels): boolean {
-  return Object.hasOwn(labels, label) && labels[label] === value;
+  return matchesAll(labels, { [label]: value });
 }

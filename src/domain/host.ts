@@ -15,6 +15,11 @@ export const DEFAULT_OFFLINE_AFTER_SECONDS = 120;
 /** A shorter limit would call every late tick an outage; a longer one than a week is what archiving is for. */
 export const OFFLINE_AFTER_SECONDS = { min: 10, max: 604_800 } as const;
 
+/** Whether all labels of the selector are among these. */
+export function matchesAll(labels: Labels, selector: Labels): boolean {
+  return Object.entries(selector).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);
+}
+
 export interface Host {
   readonly id: number;
   readonly name: string;

@@ -2,6 +2,7 @@
  * The vocabulary of rollouts. All of it is plain data that is stored as JSON, and what is folded from the log must equal
  * what is stored, byte for byte: values are built with their fields in a fixed order, and without undefined.
  */
+import type { Labels } from './host.ts';
 import type { ReleasePolicy } from './release.ts';
 
 export const ROLLOUT_STATES = ['active', 'paused', 'converged', 'halted', 'aborted', 'superseded'] as const;
@@ -10,8 +11,15 @@ export type RolloutStatus = (typeof ROLLOUT_STATES)[number];
 export const HOST_STATES = ['pending', 'activating', 'deferred', 'soaking', 'failed', 'converged', 'reverted'] as const;
 export type HostState = (typeof HOST_STATES)[number];
 
-/** How many hosts a wave adds: `count` of its own, or as many as bring `percent` of all hosts, earlier waves included. */
-export type WaveSize = { readonly count: number } | { readonly percent: number };
+/**
+ * The hosts that a wave adds: `count` of them, as many as bring `percent` of all hosts, earlier waves included, or those
+ * with all labels of `selector`. `soakSeconds`: how long they soak; left out: as the release says.
+ */
+export type WaveSize = { readonly soakSeconds?: number | undefined } & (
+  | { readonly count: number }
+  | { readonly percent: number }
+  | { readonly selector: Labels }
+);
 
 /** A rollout with more is refused: every step considers all hosts, and every wave costs each step a little. */
 export const ROLLOUT_LIMITS = { maxHosts: 20_000, maxWaves: 64 } as const;
@@ -280,11 +288,18 @@ export interface RolloutPlan {
   readonly release: string;
   /** Host names, wave by wave; every host is in exactly one. */
   readonly waves: readonly (readonly string[])[];
+  /** By wave; null, or none: as the policy says. */
+  readonly waveSoakSeconds: readonly (number | null)[];
   readonly maxInFlight: number;
   /** One more failed host than this halts the rollout. */
   readonly failureThreshold: number;
   readonly policy: ReleasePolicy;
   readonly createdAtMs: number;
+}
+
+/** How long a host of the wave soaks. */
+export function soakSecondsOf({ waveSoakSeconds, policy }: RolloutPlan, wave: number): number {
+  return waveSoakSeconds[wave] ?? policy.soakSeconds;
 }
 
 /** How many hosts of one wave are where. Kept up to date, so that no entry has to read every host. */

@@ -64,3 +64,11 @@ export function quote(name: string): string {
 export function waveName(wave: number, waveCount: number): string {
   return `wave ${wave + 1} of ${waveCount}`;
 }
+
+/** `role=web zone=a`, in the order of the keys. */
+export function formatLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.keys(labels)
+    .sort()
+    .map((key) => `${key}=${labels[key]}`)
+    .join(' ');
+}

@@ -115,7 +115,7 @@ function explainProbes(host: RolloutHostBody): string {
 
 function explainSoaking(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const left = host.soak_due_at === null ? 0 : secondsUntil(host.soak_due_at, snapshot.nowMs);
-  const soak = formatSpan(snapshot.rollout.soak_seconds);
+  const soak = formatSpan(snapshot.rollout.waves[host.wave]?.soak_seconds ?? snapshot.rollout.soak_seconds);
   const countdown =
     left > 0
       ? `${formatSpan(Math.ceil(left))} of its ${soak} soak remain`

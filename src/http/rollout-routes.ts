@@ -1,6 +1,7 @@
 import type { RolloutOrder, RolloutRequest } from '../domain/command.ts';
 import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
 import type { Commands, FleetQueries } from '../domain/ports.ts';
+import { soakSecondsOf } from '../domain/rollout.ts';
 import type { RolloutHostView, RolloutQueries, RolloutView } from '../domain/rollout-queries.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import { eventQuerySchema, listQuerySchema, logEventListBodySchema } from '../wire/operator.ts';
@@ -119,7 +120,7 @@ async function readRequest(exchange: Exchange): Promise<RolloutRequest> {
   return {
     release: body.release,
     hosts: body.hosts === undefined ? { selector: body.selector ?? {} } : { names: body.hosts },
-    waves: body.waves,
+    waves: body.waves.map(({ soak_seconds: soakSeconds, ...size }) => ({ ...size, soakSeconds })),
     maxInFlight: body.max_in_flight,
     failureThreshold: body.failure_threshold,
   };
@@ -134,7 +135,10 @@ export function rolloutRoutes(
   const show = async (exchange: Exchange, status: number, id: string, more = {}): Promise<Answer> => {
     const view = await queries.rollout(id);
     const hosts = (await queries.rolloutHosts(id, exchange.nowMs)).map(presentHost);
-    const waves = view.plan.waves.map((names) => ({ hosts: names }));
+    const waves = view.plan.waves.map((names, wave) => ({
+      hosts: names,
+      soak_seconds: soakSecondsOf(view.plan, wave),
+    }));
     return json(status, { ...presentSummary(view), waves, hosts, ...more });
   };
   const steer = async (exchange: Exchange, order: RolloutOrder): Promise<Answer> => {

@@ -7,6 +7,7 @@ import {
   type RolloutHost,
   type RolloutPlan,
   type ServiceEvidence,
+  soakSecondsOf,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import { lastBytes } from './last-bytes.ts';
@@ -40,7 +41,7 @@ function noteEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, atMs
     case 'activation_completed':
       return {
         ...host,
-        soakDueAtMs: atMs + plan.policy.soakSeconds * 1000,
+        soakDueAtMs: atMs + soakSecondsOf(plan, host.wave) * 1000,
         deferral: null,
         images: event.images ?? [],
       };

@@ -1,6 +1,6 @@
 /**
  * The rows of a rollout: its plan, its progress, and one for each of its hosts. A store keeps their text. Version 2 came
- * with trouble of hosts and registries, images by content, and the policies for them.
+ * with trouble of hosts and registries, images by content, waves with soaks of their own, and the policies for them.
  */
 import { DEFAULT_POLICY, type ReleasePolicy, type TelemetryLimits } from '../domain/release.ts';
 import {
@@ -59,6 +59,7 @@ export const planShape = object<RolloutPlan>({
   stack: text,
   release: text,
   waves: listOf(listOf(text)),
+  waveSoakSeconds: listOf(nullable(number)),
   maxInFlight: wholeNumber,
   failureThreshold: wholeNumber,
   policy: policyShape,
@@ -179,7 +180,7 @@ const POLICY_2 = adding({
   maxRestarts,
   onDrift,
 });
-const PLAN_2 = within('policy', POLICY_2);
+const PLAN_2 = both(within('policy', POLICY_2), adding({ waveSoakSeconds: [] }));
 const HOST_2 = both(
   within('failure', adding({ trouble: null, evidence: [] })),
   adding({ refusal: null, deferral: null, images: [], rollbackFailure: null, released: null }),

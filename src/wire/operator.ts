@@ -22,7 +22,7 @@ export const labelKey = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A
 });
 export const labelValue = z.string().max(LABEL_LIMITS.maxValueLength);
 
-const labels = z
+export const labelsSchema = z
   .record(labelKey, labelValue)
   .refine(
     (map) => Object.keys(map).length <= LABEL_LIMITS.maxLabels,
@@ -41,7 +41,7 @@ const expiresInSeconds = z.int().min(TOKEN_LIFETIME_SECONDS.min).max(TOKEN_LIFET
 
 export const createHostSchema = z.strictObject({
   name: hostNameSchema,
-  labels: labels.optional(),
+  labels: labelsSchema.optional(),
   token: z.boolean().optional(),
   offline_after_seconds: offlineAfterSeconds.optional(),
 });

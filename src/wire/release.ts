@@ -97,9 +97,11 @@ const telemetryPolicy = z.strictObject({
   max_unhealthy_seconds: z.number().min(0).max(86_400).default(DEFAULT_TELEMETRY_LIMITS.maxUnhealthySeconds),
 });
 
+export const soakSecondsSchema = z.int().min(0).max(604_800);
+
 const policySchema = z.strictObject({
   activation_timeout_seconds: z.int().min(1).max(86_400).default(DEFAULT_POLICY.activationTimeoutSeconds),
-  soak_seconds: z.int().min(0).max(604_800).default(DEFAULT_POLICY.soakSeconds),
+  soak_seconds: soakSecondsSchema.default(DEFAULT_POLICY.soakSeconds),
   sustained_failure_seconds: z.int().min(0).max(86_400).default(DEFAULT_POLICY.sustainedFailureSeconds),
   on_health_failure: z.enum(['halt', 'rollback-and-halt']).default(DEFAULT_POLICY.onHealthFailure),
   /** A soak without telemetry of the stack holds with `required`, and passes as not judged with `judged`. */

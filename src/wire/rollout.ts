@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import { DEFAULT_ROLLOUT, HOST_STATES, ROLLOUT_LIMITS, ROLLOUT_STATES, TROUBLE_CLASSES } from '../domain/rollout.ts';
-import { hostNameSchema } from './operator.ts';
-import { digestSchema } from './release.ts';
+import { hostNameSchema, labelsSchema } from './operator.ts';
+import { digestSchema, soakSecondsSchema } from './release.ts';
 
 const { maxHosts, maxWaves } = ROLLOUT_LIMITS;
 
+/** How long the hosts of the wave soak; without it, as long as the release says. */
+const waveSoak = { soak_seconds: soakSecondsSchema.optional() };
 const waveSchema = z.union([
-  z.strictObject({ count: z.int().min(1).max(maxHosts) }),
-  z.strictObject({ percent: z.number().gt(0).max(100) }),
+  z.strictObject({ count: z.int().min(1).max(maxHosts), ...waveSoak }),
+  z.strictObject({ percent: z.number().gt(0).max(100), ...waveSoak }),
+  z.strictObject({ selector: labelsSchema, ...waveSoak }),
 ]);
+export type WaveBody = z.input<typeof waveSchema>;
 
 /** `POST /v1/rollouts` and `POST /v1/rollouts/plan`. */
 export const createRolloutSchema = z
@@ -17,7 +21,7 @@ export const createRolloutSchema = z
     /** Hosts that carry all of these labels. */
     selector: z.record(z.string(), z.string()).optional(),
     hosts: z.array(hostNameSchema).min(1).max(maxHosts).optional(),
-    /** `count` adds that many hosts; `percent` is the share of all hosts that is reached by then. */
+    /** `count` adds that many hosts, `percent` is the share of all hosts that is reached by then, `selector` adds those with all its labels. */
     waves: z
       .array(waveSchema)
       .min(1)
@@ -135,7 +139,8 @@ const rolloutSummaryBodySchema = z.object({
 export type RolloutSummaryBody = z.output<typeof rolloutSummaryBodySchema>;
 
 export const rolloutBodySchema = rolloutSummaryBodySchema.extend({
-  waves: z.array(z.object({ hosts: z.array(z.string()) })),
+  /** `soak_seconds`: how long the hosts of the wave soak. */
+  waves: z.array(z.object({ hosts: z.array(z.string()), soak_seconds: z.number() })),
   hosts: z.array(rolloutHostBodySchema),
 });
 export type RolloutBody = z.output<typeof rolloutBodySchema>;

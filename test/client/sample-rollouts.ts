@@ -97,6 +97,7 @@ export function sampleRollout(hosts: readonly RolloutHostBody[], changes: Partia
     counts: countHosts(hosts),
     waves: Array.from({ length: waveCount }, (_, wave) => ({
       hosts: hosts.filter((host) => host.wave === wave).map((host) => host.name),
+      soak_seconds: changes.soak_seconds ?? 60,
     })),
     hosts: [...hosts],
     ...changes,

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import {
   endSentence,
   formatAgo,
+  formatLabels,
   formatSpan,
   plural,
   quote,
@@ -34,6 +35,8 @@ describe('words', () => {
     [shortDigest(DIGEST), '28af88ad2579'],
     [releaseName({ stack: 'shop', version: '2', digest: DIGEST }), 'shop 2 (28af88ad2579)'],
     [releaseName({ stack: 'shop', version: null, digest: DIGEST }), 'shop (28af88ad2579)'],
+    [formatLabels({ zone: 'a', role: 'web' }), 'role=web zone=a'],
+    [formatLabels({}), ''],
     [formatAgo(0.9), 'just now'],
     [formatAgo(1), '1 s ago'],
     [formatAgo(90), '1 min 30 s ago'],

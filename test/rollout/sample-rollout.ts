@@ -33,6 +33,7 @@ export function samplePlan(part: Partial<RolloutPlan> = {}): RolloutPlan {
     stack: 'shop',
     release: TARGET,
     waves: [['web-1'], ['web-2', 'web-3']],
+    waveSoakSeconds: [],
     maxInFlight: 5,
     failureThreshold: 0,
     policy: POLICY,

@@ -154,7 +154,7 @@ class Schedule {
     const live = this.names.filter((name) => server.hosts.get(name)?.status !== 'archived');
     if (release === undefined || live.length === 0) return;
     const hosts = random.chance(0.6) ? live : random.sample(live, 0.5);
-    const laidOut = layOutWaves(random.pick(WAVES), hosts);
+    const laidOut = layOutWaves(random.pick(WAVES), hosts, () => ({}));
     if (!laidOut.ok) return;
     this.#rollouts += 1;
     const asked: RolloutPlan = {
@@ -162,6 +162,7 @@ class Schedule {
       stack: release.stack,
       release: release.digest,
       waves: laidOut.waves,
+      waveSoakSeconds: laidOut.waveSoakSeconds,
       maxInFlight: random.pick([1, 2, 3, 5, 50]),
       failureThreshold: random.pick([0, 0, 0, 1, 2]),
       policy: release.policy,

@@ -143,9 +143,19 @@ describe('a request that breaks a rule is told', () => {
     [
       rollout.createRolloutSchema,
       asked({ waves: [{}] }),
-      [['waves.0', "must have one of the fields 'count' or 'percent'"]],
+      [['waves.0', "must have one of the fields 'count', 'percent' or 'selector'"]],
     ],
     [rollout.createRolloutSchema, asked({ waves: [{ count: 0 }] }), [['waves.0.count', 'must be at least 1']]],
+    [
+      rollout.createRolloutSchema,
+      asked({ waves: [{ count: 1, selector: { a: 'b' } }] }),
+      [['waves.0', "must have only one of the fields 'count' or 'selector'"]],
+    ],
+    [
+      rollout.createRolloutSchema,
+      asked({ waves: [{ selector: { a: 'b' }, soak_seconds: -1 }] }),
+      [['waves.0.soak_seconds', 'must be at least 0']],
+    ],
     [rollout.createRolloutSchema, asked({ waves: [] }), [['waves', 'must not be empty']]],
     [
       rollout.createRolloutSchema,
@@ -256,7 +266,13 @@ const SAMPLES: Readonly<Record<string, readonly unknown[]>> = {
   ],
   liftQuarantineSchema: [{ reason: 'x' }],
   createRolloutSchema: [
-    { release: SHOP_1_5, selector: { role: 'web' }, waves: [{ count: 1 }, { percent: 100 }], max_in_flight: 1 },
+    {
+      release: SHOP_1_5,
+      selector: { role: 'web' },
+      waves: [{ count: 1 }, { percent: 100, soak_seconds: 5 }],
+      max_in_flight: 1,
+    },
+    { release: SHOP_1_5, hosts: ['web-1'], waves: [{ selector: { stage: 'canary' }, soak_seconds: 5 }] },
     { release: SHOP_1_5, hosts: ['web-1'], failure_threshold: 0 },
   ],
   abortRolloutSchema: [{ reason: 'x', rollback: true }],

@@ -29,6 +29,7 @@ async function openFleet(directory: string, size: number): Promise<Attached> {
     id: 'ro_bench',
     stack: 'web',
     release: `sha256:${'0'.repeat(64)}`,
+    waveSoakSeconds: [],
     waves: [names],
     maxInFlight: size,
     failureThreshold: 0,

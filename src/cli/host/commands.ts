@@ -1,10 +1,10 @@
 import { Argument, type Command } from 'commander';
 import { DEFAULT_OFFLINE_AFTER_SECONDS, OFFLINE_AFTER_SECONDS } from '../../domain/host.ts';
-import { formatSpan, plural } from '../../domain/words.ts';
+import { formatLabels, formatSpan, plural } from '../../domain/words.ts';
 import { collect, hostArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { readHostName } from '../operator/host-name.ts';
-import { formatLabels, readLabelChanges, readLabels } from '../operator/labels.ts';
+import { readLabelChanges, readLabels } from '../operator/labels.ts';
 import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { option } from '../operator/option.ts';
 import { durationFlag, readDuration } from '../terminal/duration.ts';

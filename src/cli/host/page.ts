@@ -1,7 +1,6 @@
-import { formatSpan, plural } from '../../domain/words.ts';
+import { formatLabels, formatSpan, plural } from '../../domain/words.ts';
 import { HOST_STATUS_TONES } from '../../explain/fleet.ts';
 import type { ContainerBody, HostBody } from '../../wire/operator.ts';
-import { formatLabels } from '../operator/labels.ts';
 import { printable } from '../terminal/printable.ts';
 import {
   formatBytes,

@@ -38,10 +38,3 @@ export function readLabelChanges(texts: readonly string[]): Record<string, strin
   }
   return Object.fromEntries(changes);
 }
-
-export function formatLabels(labels: Readonly<Record<string, string>>): string {
-  return Object.keys(labels)
-    .sort()
-    .map((key) => `${key}=${labels[key]}`)
-    .join(' ');
-}

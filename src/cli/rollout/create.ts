@@ -66,6 +66,10 @@ export function addRolloutCreateCommands(rollout: Command, terminal: Terminal): 
   addOperatorFlags(create).action((wanted, flags: CreateFlags) => createRollout(terminal, wanted, flags));
   addExamples(create, [
     [
+      'nexus rollout create shop@1.5 --selector role=web --waves stage=canary:1h,25%,100% --watch',
+      'Let the hosts with the label stage=canary soak for an hour before all others',
+    ],
+    [
       'nexus rollout create shop@1.5 --selector role=web --waves 1,25%,100% --watch',
       'Update one host, then a quarter, then all, and watch',
     ],

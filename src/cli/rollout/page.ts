@@ -10,7 +10,7 @@ import {
   STAGE_TONES,
   stageOf,
 } from '../../explain/snapshot.ts';
-import type { RolloutHostBody, RolloutSummaryBody } from '../../wire/rollout.ts';
+import type { RolloutBody, RolloutHostBody, RolloutSummaryBody } from '../../wire/rollout.ts';
 import { printable } from '../terminal/printable.ts';
 import { renderFacts, renderTable } from '../terminal/table.ts';
 import { paint, type Terminal } from '../terminal/terminal.ts';
@@ -64,12 +64,18 @@ function renderHosts(
   );
 }
 
+/** How long a wave soaks, where that is not what the release says. */
+function soakNote({ waves, soak_seconds: usual }: RolloutBody, wave: number): string {
+  const seconds = waves[wave]?.soak_seconds ?? usual;
+  return seconds === usual ? '' : `, ${formatSpan(seconds)} soak`;
+}
+
 function waveLines({ rollout }: RolloutSnapshot): Array<[string, string]> {
   const waves = rollout.waves.map((): RolloutHostBody[] => []);
   for (const host of rollout.hosts) waves[host.wave]?.push(host);
   return waves.map((hosts, index) => [
     `Wave ${index + 1}`,
-    `${plural(hosts.length, 'host')}: ${formatCounts(countHosts(hosts))}${index === rollout.current_wave ? ' (current)' : ''}`,
+    `${plural(hosts.length, 'host')}: ${formatCounts(countHosts(hosts))}${soakNote(rollout, index)}${index === rollout.current_wave ? ' (current)' : ''}`,
   ]);
 }
 

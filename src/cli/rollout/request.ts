@@ -26,7 +26,7 @@ export function addRequestFlags(command: Command): Command {
     .addOption(
       option(
         '--waves <sizes>',
-        'sizes of the waves: numbers of hosts, or the percentage of all hosts reached by then',
+        'the waves: numbers of hosts, percentages of all hosts reached by then, or KEY=VALUE for the hosts with a label; each may end in :DURATION, how long it soaks',
         {
           default: formatWaves(waves),
         },

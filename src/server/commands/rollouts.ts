@@ -1,8 +1,10 @@
 import type { CommandOf, Outcomes, RolloutRequest } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
+import { matchesAll } from '../../domain/host.ts';
 import type { Lookup } from '../../domain/lookups.ts';
 import type { RolloutRows } from '../../domain/records.ts';
 import { type RolloutPlan, rolloutIdOf } from '../../domain/rollout.ts';
+import { formatLabels } from '../../domain/words.ts';
 import { decideCommand } from '../../rollout/decide-command.ts';
 import { layOutWaves } from '../../rollout/lay-out-waves.ts';
 import { Rollout } from '../../rollout/rollout.ts';
@@ -20,19 +22,17 @@ function chooseHosts(state: State, request: RolloutRequest): string[] {
     }
     return [...request.hosts.names];
   }
-  const wanted = Object.entries(request.hosts.selector);
-  if (wanted.length === 0)
+  const { selector } = request.hosts;
+  if (Object.keys(selector).length === 0)
     throw new NexusError('invalid', 'an empty selector would select every host: name at least one label');
   const names: string[] = [];
   for (const { stored } of state.fleet.hosts()) {
-    if (stored.status !== 'archived' && wanted.every(([key, value]) => stored.labels[key] === value))
-      names.push(stored.name);
+    if (stored.status !== 'archived' && matchesAll(stored.labels, selector)) names.push(stored.name);
   }
   if (names.length === 0) {
-    const selector = wanted.map(([key, value]) => `${key}=${value}`).join(', ');
     throw new NexusError(
       'invalid',
-      `no host has the labels ${selector}: 'nexus host list' shows the labels of each host`,
+      `no host has the labels ${formatLabels(selector)}: 'nexus host list' shows the labels of each host`,
     );
   }
   return names.sort();
@@ -41,13 +41,15 @@ function chooseHosts(state: State, request: RolloutRequest): string[] {
 /** Turns a request into the plan of a rollout. Changes nothing. */
 export function planRollout(state: State, request: RolloutRequest, idSeed: number, nowMs: number): RolloutPlan {
   const release = findRelease(state.index, request.release);
-  const laidOut = layOutWaves(request.waves, chooseHosts(state, request));
+  const labelsOf = (name: string) => findHost(state.fleet, name).stored.labels;
+  const laidOut = layOutWaves(request.waves, chooseHosts(state, request), labelsOf);
   if (!laidOut.ok) throw new NexusError('invalid', laidOut.reason);
   return {
     id: rolloutIdOf(nowMs, idSeed),
     stack: release.stack,
     release: release.digest,
     waves: laidOut.waves,
+    waveSoakSeconds: laidOut.waveSoakSeconds,
     maxInFlight: request.maxInFlight,
     failureThreshold: request.failureThreshold,
     policy: release.policy,

@@ -1,5 +1,6 @@
 /** Finds what the agent of a host is to do. */
 import type { AgentRollout, Dispatch } from '../../domain/dispatch.ts';
+import { soakSecondsOf } from '../../domain/rollout.ts';
 import { isOffered } from '../../rollout/host-bucket.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
@@ -18,10 +19,11 @@ function dispatchOf(rollout: Rollout, name: string): Dispatch | null {
   if (host === undefined || host.left || host.epoch === null) return null;
   const hasRegressed = host.state === 'soaking' && host.telemetry?.status === 'regressed';
   if (!isOffered(host) && !hasRegressed) return null;
-  const { id: rolloutId, stack, release, policy } = rollout.plan;
+  const { id: rolloutId, stack, release } = rollout.plan;
+  const soakSeconds = soakSecondsOf(rollout.plan, host.wave);
   const regressed = hasRegressed ? (host.telemetry?.reason ?? null) : null;
   const { images } = rollout.progress;
-  return { rolloutId, stack, release, soakSeconds: policy.soakSeconds, epoch: host.epoch, regressed, images };
+  return { rolloutId, stack, release, soakSeconds, epoch: host.epoch, regressed, images };
 }
 
 /** The host's part in every rollout that was dispatched to it and expects something from it. */

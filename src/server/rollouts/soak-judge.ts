@@ -1,6 +1,6 @@
 /** Gathers the telemetry of soaking hosts and lets the core judge it. */
 import type { Lookup, LookupOf } from '../../domain/lookups.ts';
-import type { RolloutHost, TelemetryVerdict } from '../../domain/rollout.ts';
+import { type RolloutHost, soakSecondsOf, type TelemetryVerdict } from '../../domain/rollout.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import {
   isNews,
@@ -198,7 +198,7 @@ export class SoakJudge {
   /** Incomplete when the reader misses something. */
   #gather(soaking: Soaking, nowMs: number, reader: SeriesReader): SoakTelemetry {
     const { rollout, part, host } = soaking;
-    const soakStartedAtMs = (part.soakDueAtMs ?? nowMs) - rollout.plan.policy.soakSeconds * 1000;
+    const soakStartedAtMs = (part.soakDueAtMs ?? nowMs) - soakSecondsOf(rollout.plan, part.wave) * 1000;
     const fromMs = Math.max(soakStartedAtMs, nowMs - RECENT_MS);
     const soak = reader.read(host, rollout.plan.stack, fromMs, nowMs, soakStartedAtMs);
     // Without samples there is nothing to compare.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatLabels, readLabelChanges, readLabels } from '../../../src/cli/operator/labels.ts';
+import { readLabelChanges, readLabels } from '../../../src/cli/operator/labels.ts';
 import { NexusError } from '../../../src/domain/errors.ts';
 
 const isUsage = (error: unknown): boolean => error instanceof NexusError && error.code === 'usage';
@@ -27,9 +27,4 @@ describe('labels', () => {
   for (const texts of [['role'], ['-'], ['=x'], ['role=web', 'role-']]) {
     it(`'${texts.join(' ')}' changes nothing`, () => assert.throws(() => readLabelChanges(texts), isUsage));
   }
-
-  it('read in the order of their keys', () => {
-    assert.equal(formatLabels({ zone: 'a', role: 'web' }), 'role=web zone=a');
-    assert.equal(formatLabels({}), '');
-  });
 });

@@ -15,10 +15,36 @@ describe('--waves', () => {
     ['100%', [{ percent: 100 }]],
     ['1,25%,100%', [{ count: 1 }, { percent: 25 }, { percent: 100 }]],
     [' 2 , 12.5% ', [{ count: 2 }, { percent: 12.5 }]],
+    [
+      'role=canary:1h,25%:1h30m,100%',
+      [{ selector: { role: 'canary' }, soak_seconds: 3600 }, { percent: 25, soak_seconds: 5400 }, { percent: 100 }],
+    ],
+    ['1:0s,a/b.c=x=y', [{ count: 1, soak_seconds: 0 }, { selector: { 'a/b.c': 'x=y' } }]],
+    ['addr=[::1]:80,role=', [{ selector: { addr: '[::1]:80' } }, { selector: { role: '' } }]],
+    ['addr=h:80:5m', [{ selector: { addr: 'h:80' }, soak_seconds: 300 }]],
   ];
   for (const [text, waves] of rows) it(`takes '${text}'`, () => assert.deepEqual(readWaves(text), waves));
-  it('are written as they are read', () => assert.equal(formatWaves(readWaves('1,12.5%,100%')), '1,12.5%,100%'));
-  for (const text of ['', '0', '1,', '-1', '1.5', '0%', '101%', '%', '1;2', '1 2', 'all']) {
+  it('are written as they are read', () => {
+    const text = 'role=canary:1h,1:90s,12.5%,100%';
+    assert.equal(formatWaves(readWaves(text)), text);
+  });
+  for (const text of [
+    '',
+    '0',
+    '1,',
+    '-1',
+    '1.5',
+    '0%',
+    '101%',
+    '%',
+    '1;2',
+    '1 2',
+    'all',
+    '=web',
+    '1:',
+    ':1h',
+    '1:soon',
+  ]) {
     it(`refuses '${text}'`, () => assert.throws(() => readWaves(text), failure('usage', /--waves is.*1,25%,100%/)));
   }
 });

@@ -5,6 +5,24 @@ import type { FieldRow } from '../row.ts';
 
 export const fleetToolRows: readonly FieldRow[] = [
   {
+    stack: 'selectorwaves',
+    promise: 'a wave can be a selector with a soak of its own',
+    hosts: 2,
+    story: async (site) => {
+      await site.nexus('host', 'label', site.second.name, 'role=canary');
+      const v1 = await site.release('1', { web: WELL });
+      const hosts = site.hosts.map(({ name }) => name);
+      const flags = ['--host', ...hosts, '--waves', 'role=canary:8s,100%'];
+      const id = await site.nexus('rollout', 'create', v1.digest, ...flags);
+      const rollout = await site.known(id, v1);
+      const canary = await site.hostReaches(rollout, site.second, 'soaking');
+      assert.equal(canary.wave, 0, 'the second host comes first');
+      const soakMs = Date.parse(canary.soak_due_at ?? '') - Date.parse(canary.state_since);
+      assert.equal(Math.round(soakMs / 1000), 8);
+      await site.expectConverged(rollout);
+    },
+  },
+  {
     stack: 'budget',
     promise: 'never more hosts of a label change at once than their budget says, whatever the rollouts',
     hosts: 2,
