@@ -63,6 +63,8 @@ export const MAY_IMPORT = {
     'node:',
     'commander',
     'cli-table3',
+    'fastest-levenshtein',
+    'yaml',
   ],
   bin: ['src/domain', 'src/cli', 'node:'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -15,7 +15,7 @@ import type { ManifestFlags } from './manifest.ts';
 
 type CreateFlags = OperatorFlags &
   Partial<ManifestFlags> & {
-    readonly compose?: string;
+    readonly compose?: readonly string[];
     readonly file?: readonly string[];
     readonly manifest?: string;
   };
@@ -24,20 +24,28 @@ function required(flag: string, value: string | undefined): string {
   if (value !== undefined) return value;
   throw new NexusError(
     'usage',
-    `${flag} is missing: a release needs --stack NAME, --version VERSION and --compose FILE, or --manifest FILE alone.`,
+    `${flag} is missing: a release needs --stack NAME and --version VERSION, or --manifest FILE alone.`,
   );
 }
 
-async function manifestOf(flags: CreateFlags): Promise<unknown> {
-  const [{ readSources, readTextFile }, { buildManifest, readManifest }] = await Promise.all([
+interface ReadRelease {
+  readonly manifest: unknown;
+  readonly notes: readonly string[];
+}
+
+async function readRelease(terminal: Terminal, flags: CreateFlags): Promise<ReadRelease> {
+  const [{ readTextFile }, { readSources }, { buildManifest, readManifest }] = await Promise.all([
     import('./files.ts'),
+    import('./sources.ts'),
     import('./manifest.ts'),
   ]);
-  if (flags.manifest !== undefined) return readManifest(await readTextFile('--manifest', flags.manifest));
+  if (flags.manifest !== undefined) {
+    return { manifest: readManifest(await readTextFile('--manifest', flags.manifest)), notes: [] };
+  }
   const stack = required('--stack', flags.stack);
   const version = required('--version', flags.version);
-  const sources = await readSources(required('--compose', flags.compose), flags.file ?? []);
-  return buildManifest({ ...flags, stack, version }, sources);
+  const sources = await readSources(flags.compose ?? [], flags.file ?? [], terminal.env);
+  return { manifest: buildManifest({ ...flags, stack, version }, sources), notes: sources.notes };
 }
 
 /** What should be known about a new release before it is rolled out. */
@@ -59,11 +67,16 @@ function notesOf(release: ReleaseBody, before: readonly ReleaseBody[]): string[]
   ];
 }
 
-async function create(client: NexusClient, terminal: Terminal, flags: CreateFlags, manifest: unknown): Promise<void> {
+async function create(
+  client: NexusClient,
+  terminal: Terminal,
+  flags: CreateFlags,
+  { manifest, notes }: ReadRelease,
+): Promise<void> {
   if (flags.json) return printJson(terminal, await client.createRelease(manifest));
   const { releases } = await client.listReleases();
   const release = await client.createRelease(manifest);
-  for (const note of notesOf(release, releases)) printNote(terminal, printable(note));
+  for (const note of [...notes, ...notesOf(release, releases)]) printNote(terminal, printable(note));
   // Alone on stdout, so that `DIGEST=$(nexus release create …)` contains nothing else.
   printLine(terminal, release.digest);
   printNote(
@@ -73,8 +86,8 @@ async function create(client: NexusClient, terminal: Terminal, flags: CreateFlag
 }
 
 async function createRelease(terminal: Terminal, flags: CreateFlags): Promise<void> {
-  const manifest = await manifestOf(flags);
-  await withClient(flags, terminal, (client) => create(client, terminal, flags, manifest));
+  const read = await readRelease(terminal, flags);
+  await withClient(flags, terminal, (client) => create(client, terminal, flags, read));
 }
 
 const CONTENT_FLAGS = [
@@ -102,9 +115,15 @@ function addContentFlags(command: Command): Command {
   return command
     .option('--stack <name>', 'the Compose project it belongs to')
     .option('--version <version>', 'its version, as people call it')
-    .addOption(option('--compose <file>', 'its Compose file; - reads standard input', { completion: 'file' }))
     .addOption(
-      option('--file <path>', "a text file it needs, relative to the Compose file's directory; may be repeated", {
+      option(
+        '--compose <file>',
+        'its Compose file; may be repeated, and later ones are merged over earlier ones; - reads standard input',
+        { completion: 'file' },
+      ).argParser(collect),
+    )
+    .addOption(
+      option('--file <path>', "a further file or folder, relative to the Compose file's directory; may be repeated", {
         completion: 'file',
       }).argParser(collect),
     )
@@ -192,13 +211,17 @@ export function addReleaseCreateCommand(release: Command, terminal: Terminal): v
   addOperatorFlags(create).action((flags: CreateFlags) => createRelease(terminal, flags));
   create.addHelpText(
     'after',
-    '\nThe healthcheck of a service is always required. A release never changes: the same content has the same digest.',
+    '\nThe Compose file is read as Compose reads it: without --compose, COMPOSE_FILE or the compose.yaml of the current' +
+      '\ndirectory counts, and a compose.override.yaml beside it too. What it needs becomes part of the release with its' +
+      '\nmode: .env, env_file, configs, secrets, include, extends, files that are mounted, and folders that are mounted' +
+      '\nread-only. A folder that is mounted writable belongs to the stack on each host, and so does its data.' +
+      '\nThe healthcheck of a service is always required. A release never changes: the same content has the same digest.',
   );
   addExamples(create, [
-    ['nexus release create --stack shop --version 1.4 --compose compose.yaml', 'Add a stack as it is'],
+    ['nexus release create --stack shop --version 1.4', 'Add the stack of the current directory as it is'],
     [
-      'nexus release create --stack shop --version 1.5 --compose shop/compose.yaml --file conf/nginx.conf --probe-http front=http://127.0.0.1:8080/health --soak 5m',
-      'Add a stack with a file beside it (shop/conf/nginx.conf), a probe and a longer soak',
+      'nexus release create --stack shop --version 1.5 --compose shop/compose.yaml --compose shop/compose.prod.yaml --probe-http front=http://127.0.0.1:8080/health --soak 5m',
+      'Add a stack of two Compose files with what they need beside them, a probe and a longer soak',
     ],
     [
       "nexus release create --stack shop --version 1.5 --compose - --probe-exec 'ready=db:pg_isready -U app' --observe ready < compose.yaml",

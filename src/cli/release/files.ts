@@ -1,32 +1,41 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, normalize, relative, resolve } from 'node:path';
+/** Reads files that become part of a release from the operator's disk. */
+import type { Stats } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { messageOf, NexusError } from '../../domain/errors.ts';
+import { RELEASE_LIMITS } from '../../domain/release.ts';
+import { quote } from '../../domain/words.ts';
+import type { ReleaseFileBody } from '../../wire/release.ts';
 
 /** How command lines name standard input. */
-const STDIN = '-';
-
-export interface ReleaseSources {
-  readonly compose: string;
-  /** Texts by their path inside the release. */
-  readonly files: Readonly<Record<string, string>>;
-}
+export const STDIN = '-';
+/** Modes that a umask of 002 makes of 0644 and 0755: the same files have the same digest on every machine. */
+const GROUP_WRITABLE: ReadonlyMap<number, number> = new Map([
+  [0o664, 0o644],
+  [0o775, 0o755],
+]);
 
 function systemCodeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-function reasonOf(error: unknown): string {
-  switch (systemCodeOf(error)) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'there is no such file';
-    case 'EISDIR':
-      return 'it is a directory: name its files one by one';
-    case 'EACCES':
-      return 'you may not read it';
-    default:
-      return messageOf(error);
+export function isMissing(error: unknown): boolean {
+  return systemCodeOf(error) === 'ENOENT' || systemCodeOf(error) === 'ENOTDIR';
+}
+
+export function reasonOf(error: unknown): string {
+  if (isMissing(error)) return 'there is no such file';
+  if (systemCodeOf(error) === 'EISDIR') return 'it is a directory';
+  return systemCodeOf(error) === 'EACCES' ? 'you may not read it' : messageOf(error);
+}
+
+/** Null where the bytes are not UTF-8. */
+export function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
   }
 }
 
@@ -39,17 +48,9 @@ export async function readTextFile(flag: string, path: string): Promise<string> 
   } catch (error) {
     throw new NexusError('usage', `${flag} is '${path}', which cannot be read: ${reasonOf(error)}.`, { cause: error });
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw new NexusError(
-      'usage',
-      `${flag} is '${path}', which is not UTF-8 text: a release contains only text files.`,
-      {
-        cause: error,
-      },
-    );
-  }
+  const decoded = decode(bytes);
+  if (decoded === null) throw new NexusError('usage', `${flag} is '${path}', which is not UTF-8 text.`);
+  return decoded;
 }
 
 /** The path of a `--file` inside the release: relative to the directory of the Compose file, and below it. Throws `usage`. */
@@ -60,7 +61,7 @@ export function releasePathOf(path: string): string {
       `--file is '${path}', an absolute path: write it relative to the directory of the Compose file, for example conf/nginx.conf.`,
     );
   }
-  const inside = normalize(path);
+  const inside = normalize(path).replace(/(.)\/$/, '$1');
   if (inside === '..' || inside.startsWith('../')) {
     throw new NexusError(
       'usage',
@@ -74,32 +75,109 @@ export function releasePathOf(path: string): string {
 async function likelyPath(directory: string, path: string): Promise<string | undefined> {
   const inside = relative(directory, resolve(path));
   if (inside === '' || inside.startsWith('..') || inside === path) return undefined;
+  return (await statOrNull(join(directory, inside)))?.isFile() === true ? inside : undefined;
+}
+
+export async function statOrNull(path: string): Promise<Stats | null> {
   try {
-    return (await stat(join(directory, inside))).isFile() ? inside : undefined;
-  } catch {
-    return undefined;
+    return await stat(path);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
   }
 }
 
-async function readReleaseFile(directory: string, path: string): Promise<[path: string, text: string]> {
-  const inside = releasePathOf(path);
-  try {
-    return [inside, await readTextFile('--file', join(directory, inside))];
-  } catch (error) {
-    const likely = await likelyPath(directory, path);
-    if (likely === undefined || !(error instanceof NexusError)) throw error;
+export function isInside(directory: string, path: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+}
+
+/** The shortest form that keeps what is in a file, and its mode. */
+function describeFile(bytes: Uint8Array, fileMode: number): ReleaseFileBody {
+  const mode = GROUP_WRITABLE.get(fileMode) ?? fileMode;
+  const decoded = decode(bytes);
+  const isPlain = mode === 0o644;
+  if (decoded !== null && isPlain) return decoded;
+  const told = isPlain ? {} : { mode: `0${mode.toString(8).padStart(3, '0')}` };
+  return decoded === null ? { base64: Buffer.from(bytes).toString('base64'), ...told } : { text: decoded, ...told };
+}
+
+/** The files of one release, as they are found. */
+export class FileCollection {
+  readonly files = new Map<string, ReleaseFileBody>();
+  readonly #root: string;
+  #bytes = 0;
+
+  /** `root` is absolute. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** A file by its path below the root. Throws the system's error. */
+  async addFile(path: string): Promise<void> {
+    if (this.files.has(path)) return;
+    const absolute = join(this.#root, path);
+    const { mode, size } = await stat(absolute);
+    this.#require(this.#bytes + size <= RELEASE_LIMITS.maxManifestBytes, path);
+    const bytes = await readFile(absolute);
+    this.#bytes += bytes.length;
+    this.files.set(path, describeFile(bytes, mode & 0o777));
+    this.#require(this.files.size <= RELEASE_LIMITS.maxFiles, path);
+  }
+
+  /** A folder with all that is in it. Throws the system's error, and `invalid` for what no release can contain. */
+  async addFolder(path: string): Promise<void> {
+    const names = (await readdir(join(this.#root, path))).sort();
+    for (const name of names) {
+      const inside = path === '' ? name : `${path}/${name}`;
+      const real = await realpath(join(this.#root, inside)).catch(() => null);
+      const found = real === null ? null : await stat(real);
+      const isBelow = real !== null && isInside(await realpath(this.#root), real);
+      if (isBelow && found?.isFile() === true) await this.addFile(inside);
+      // A link to a folder above would be followed for ever.
+      else if (isBelow && found?.isDirectory() === true && !isInside(real, await realpath(join(this.#root, path))))
+        await this.addFolder(inside);
+      else {
+        const what = isBelow
+          ? 'is neither a file nor a folder'
+          : 'is a link that leads nowhere, or out of the folder of the Compose file';
+        throw new NexusError('invalid', `${quote(inside)} ${what}: a release cannot contain it.`);
+      }
+    }
+  }
+
+  #require(condition: boolean, path: string): void {
+    if (condition) return;
+    const { maxFiles, maxManifestBytes } = RELEASE_LIMITS;
+    const largest = [...this.files]
+      .map(([name, file]) => ({ name, size: JSON.stringify(file).length }))
+      .sort((a, b) => b.size - a.size)
+      .slice(0, 3)
+      .map(({ name }) => quote(name));
+    const seen =
+      largest.length === 0
+        ? ''
+        : `; the largest before it ${largest.length === 1 ? 'is' : 'are'} ${largest.join(', ')}`;
     throw new NexusError(
-      'usage',
-      `${error.message} Paths of --file start at the directory of the Compose file: write --file ${likely}.`,
-      { cause: error },
+      'invalid',
+      `with ${quote(path)} the release has more than ${maxManifestBytes / 1_048_576} MiB or ${maxFiles} files${seen}. Put what is large into an image, or leave it on the hosts under an absolute path.`,
     );
   }
 }
 
-/** Reads the Compose file and the files beside it. With `-`, that is standard input and the current directory. */
-export async function readSources(composePath: string, filePaths: readonly string[]): Promise<ReleaseSources> {
-  const directory = resolve(composePath === STDIN ? '.' : dirname(composePath));
-  const compose = await readTextFile('--compose', composePath);
-  const files = await Promise.all(filePaths.map((path) => readReleaseFile(directory, path)));
-  return { compose, files: Object.fromEntries(files) };
+/** A file or folder that `--file` names. */
+export async function addNamed(collection: FileCollection, directory: string, path: string): Promise<void> {
+  const inside = releasePathOf(path);
+  try {
+    const isFolder = (await stat(join(directory, inside))).isDirectory();
+    await (isFolder ? collection.addFolder(inside === '.' ? '' : inside) : collection.addFile(inside));
+  } catch (error) {
+    if (error instanceof NexusError) throw error;
+    const likely = await likelyPath(directory, path);
+    const advice =
+      likely === undefined
+        ? ''
+        : ` Paths of --file start at the directory of the Compose file: write --file ${likely}.`;
+    const message = `--file is '${path}', which cannot be read: ${reasonOf(error)}.${advice}`;
+    throw new NexusError('usage', message, { cause: error });
+  }
 }

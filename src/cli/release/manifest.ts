@@ -3,8 +3,8 @@ import { parseWith } from '../../wire/problem.ts';
 import { type Manifest, type ManifestBody, manifestSchema } from '../../wire/release.ts';
 import { readDurationOrZero } from '../terminal/duration.ts';
 import { readNumber } from '../terminal/number.ts';
-import type { ReleaseSources } from './files.ts';
 import { type ProbeFlags, readProbes } from './probe.ts';
+import type { ReleaseSources } from './sources.ts';
 
 /** The flags of `release create` that become part of the manifest, as they were typed. */
 export interface ManifestFlags extends ProbeFlags {
@@ -60,6 +60,7 @@ export function buildManifest(flags: ManifestFlags, sources: ReleaseSources): Ma
     stack: flags.stack,
     version: flags.version,
     compose: sources.compose,
+    ...(sources.overrides.length === 0 ? {} : { overrides: [...sources.overrides] }),
     ...(Object.keys(sources.files).length === 0 ? {} : { files: { ...sources.files } }),
     probes: readProbes(flags),
     policy: readPolicyFlags(flags),

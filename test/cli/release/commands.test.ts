@@ -111,7 +111,7 @@ describe('release create', () => {
         body: { type: 'about:blank', title: 'x', status: 422, detail: 'the request is not valid', errors },
       },
     });
-    writeFileSync(join(data, 'compose.yaml'), 'volumes: {}');
+    writeFileSync(join(data, 'compose.yaml'), COMPOSE);
     const { code, terminal } = await run([...CREATE, '--compose', join(data, 'compose.yaml')]);
     assert.deepEqual(
       [code, terminal.out(), terminal.err()],

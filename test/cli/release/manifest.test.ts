@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readSources, releasePathOf } from '../../../src/cli/release/files.ts';
+import { releasePathOf } from '../../../src/cli/release/files.ts';
 import { buildManifest, type ManifestFlags, readManifest } from '../../../src/cli/release/manifest.ts';
 import { type ProbeFlags, readProbes } from '../../../src/cli/release/probe.ts';
+import { readSources } from '../../../src/cli/release/sources.ts';
 import { NexusError } from '../../../src/domain/errors.ts';
 
 const usage =
@@ -80,7 +81,7 @@ const DEFAULT_LIMITS = {
 
 describe('a manifest', () => {
   const build = (flags: Partial<ManifestFlags>, files: Record<string, string> = {}) =>
-    buildManifest({ stack: 'shop', version: '1.5', ...flags }, { compose: COMPOSE, files });
+    buildManifest({ stack: 'shop', version: '1.5', ...flags }, { compose: COMPOSE, overrides: [], files, notes: [] });
 
   it('says everything that is taken for granted', () => {
     assert.deepEqual(build({}), {
@@ -175,19 +176,19 @@ describe('the files of a release', () => {
   const compose = join(app, 'compose.yaml');
 
   it('are named from the directory of the Compose file', async () => {
-    assert.deepEqual(await readSources(compose, ['conf/a.conf', './conf/a.conf']), {
+    assert.deepEqual(await readSources([compose], ['conf/a.conf', './conf/a.conf'], {}), {
       compose: COMPOSE,
+      overrides: [],
       files: { 'conf/a.conf': 'größe\n' },
+      notes: [],
     });
   });
 
   const unreadable: Array<[string, RegExp]> = [
     ['conf/b.conf', /b\.conf', which cannot be read: there is no such file/],
-    ['conf', /it is a directory: name its files one by one/],
-    ['logo.png', /not UTF-8 text/],
   ];
   for (const [file, reason] of unreadable) {
-    it(`cannot be ${file}`, () => assert.rejects(readSources(compose, [file]), usage(reason)));
+    it(`cannot be ${file}`, () => assert.rejects(readSources([compose], [file], {}), usage(reason)));
   }
 
   it('named from the current directory are found, and the right name is suggested', async (t) => {
@@ -195,11 +196,14 @@ describe('the files of a release', () => {
     t.after(() => process.chdir(before));
     process.chdir(root);
     await assert.rejects(
-      readSources('app/compose.yaml', ['app/conf/a.conf']),
+      readSources(['app/compose.yaml'], ['app/conf/a.conf'], {}),
       usage(/start at the directory of the Compose file: write --file conf\/a\.conf\./),
     );
   });
 
   it('need a Compose file', () =>
-    assert.rejects(readSources(join(app, 'none.yaml'), []), usage(/--compose is .*none\.yaml', which cannot be read/)));
+    assert.rejects(
+      readSources([join(app, 'none.yaml')], [], {}),
+      usage(/--compose is .*none\.yaml', which cannot be read/),
+    ));
 });
