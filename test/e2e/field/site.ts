@@ -279,19 +279,21 @@ export class Site {
   /** `nexus release create` on files as an operator has them, by their relative paths; modes are 0644 where none is given. */
   async createFromFiles(
     version: string,
-    files: Readonly<Record<string, string | { readonly text: string; readonly mode: number }>>,
+    files: Readonly<Record<string, string | Uint8Array | { readonly text: string; readonly mode: number }>>,
     ...flags: readonly string[]
   ): Promise<CommandEnd> {
     const folder = scratchDirectory(this.test);
     for (const [name, content] of Object.entries(files)) {
       const file = path.join(folder, name);
-      const { text, mode } = typeof content === 'string' ? { text: content, mode: 0o644 } : content;
+      const { text, mode } =
+        typeof content === 'object' && 'mode' in content ? content : { text: content, mode: 0o644 };
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, text, { mode });
     }
     const compose = flags.includes('--compose') ? [] : ['--compose', path.join(folder, 'compose.yaml')];
     const placed = flags.map((flag) => flag.replace('FOLDER/', `${folder}/`));
-    return this.command('release', 'create', '--stack', this.stack, '--version', version, ...compose, ...placed);
+    const named = ['--stack', this.stack, '--version', version, '--soak', '2s', '--sustained-failure', '2s'];
+    return this.command('release', 'create', ...named, ...compose, ...placed);
   }
 
   async online(...hosts: readonly SiteHost[]): Promise<void> {

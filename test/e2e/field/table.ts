@@ -1,6 +1,5 @@
 /** All rows: those that hold, and those that wait for what they promise. */
 
-import { composeFileRows } from './pending/compose-files.ts';
 import { crashRows } from './pending/crashes.ts';
 import { fleetToolRows as pendingFleetToolRows } from './pending/fleet-tools.ts';
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
@@ -9,12 +8,14 @@ import { lostHostRows } from './pending/lost-hosts.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { planRows } from './pending/plan.ts';
+import { releaseRows } from './pending/releases.ts';
 import { stackDataRows } from './pending/stack-data.ts';
 import { stackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
 import { changeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
+import { composeFileRows } from './rows/compose-files.ts';
 import { composeHabitRows } from './rows/compose-habits.ts';
 import { fleetRows } from './rows/fleet.ts';
 import { fleetToolRows } from './rows/fleet-tools.ts';
@@ -31,6 +32,7 @@ export const ROWS: readonly FieldRow[] = [
   ...fleetToolRows,
   ...neighbourRows,
   ...composeHabitRows,
+  ...composeFileRows,
   ...interruptionRows,
 ];
 
@@ -46,7 +48,7 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...telemetryRows,
   ...orderRows,
   ...planRows,
-  ...composeFileRows,
+  ...releaseRows,
   ...stackRows,
   ...pendingFleetToolRows,
 ];

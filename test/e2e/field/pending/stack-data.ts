@@ -77,15 +77,4 @@ export const stackDataRows: readonly FieldRow[] = [
       assert.equal(await site.host.exec('web', 'cat', '/conf/app.conf', '/state/counter'), 'colour = green\n41');
     },
   },
-  {
-    stack: 'bindforgotten',
-    promise: 'a read-only file that the release does not ship is refused before it is a release',
-    story: async (site) => {
-      const compose = 'services: {web: {image: "shop/web:1", volumes: ["./app.conf:/app.conf:ro"]}}\n';
-      const { code, stderr } = await site.createFromFiles('1', { 'compose.yaml': compose });
-      assert.equal(code, 1, 'the release is refused');
-      assert.match(stderr, /\.\/app\.conf/);
-      assert.match(stderr, /web/);
-    },
-  },
 ];
