@@ -11,6 +11,15 @@ export interface FileSystem {
   open(path: string, how: 'create' | 'replace', mode: number): Promise<OpenFile>;
   readFile(path: string): Promise<Buffer>;
   stat(path: string): Promise<FileStatus>;
+  /** What a name itself is: a link is not followed. */
+  kindOf(path: string): Promise<PathKind>;
+  /** Makes `path` a symbolic link to `target`. */
+  link(target: string, path: string): Promise<void>;
+  /**
+   * Holds a directory open. Rejects with ENOTDIR or ELOOP when its last part is a link or no directory: nobody can lead
+   * what happens below {@link HeldDirectory.path} elsewhere.
+   */
+  hold(path: string): Promise<HeldDirectory>;
   /** The names in a directory, in no particular order. */
   readdir(path: string): Promise<string[]>;
   /** One directory, whose parent is there. */
@@ -27,6 +36,14 @@ export interface FileSystem {
 export interface FileStatus {
   readonly isDirectory: boolean;
   readonly sizeBytes: number;
+}
+
+export type PathKind = 'file' | 'directory' | 'link' | 'other';
+
+export interface HeldDirectory {
+  /** Leads to this very directory, whatever its own name stands for by now. */
+  readonly path: string;
+  close(): Promise<void>;
 }
 
 /** A file that is being written, at its end. */

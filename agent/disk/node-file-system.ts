@@ -1,7 +1,21 @@
-import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import type { FileSystem, OpenFile } from './file-system.ts';
 
 const FLAGS = { create: 'ax', replace: 'w' } as const;
+const HOLD_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 function openFileOf(handle: FileHandle): OpenFile {
   return {
@@ -21,6 +35,17 @@ export const nodeFileSystem: FileSystem = {
   stat: async (path) => {
     const status = await stat(path);
     return { isDirectory: status.isDirectory(), sizeBytes: status.size };
+  },
+  kindOf: async (path) => {
+    const status = await lstat(path);
+    if (status.isFile()) return 'file';
+    if (status.isDirectory()) return 'directory';
+    return status.isSymbolicLink() ? 'link' : 'other';
+  },
+  link: (target, path) => symlink(target, path),
+  hold: async (path) => {
+    const handle = await open(path, HOLD_FLAGS);
+    return { path: `/proc/self/fd/${handle.fd}`, close: () => handle.close() };
   },
   readdir: (path) => readdir(path),
   mkdir: (path, mode) => mkdir(path, mode),

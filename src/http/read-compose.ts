@@ -1,6 +1,8 @@
 /** A first look at a release's Compose file. Whether it runs well is for the canary to show. */
 import { parseDocument } from 'yaml';
+import { quote } from '../domain/words.ts';
 import { composeTexts, type Manifest } from '../wire/release.ts';
+import { type ForgottenMount, findForgottenMounts } from './forgotten-mounts.ts';
 import { invalidField } from './read-body.ts';
 
 export interface ComposeOutline {
@@ -34,6 +36,10 @@ function publishedPort(entry: unknown): number | undefined {
   return text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 }
 
+function describeForgotten({ service, source }: ForgottenMount): string {
+  return `mounts ${quote(source)} into service ${quote(service)}, which nothing can write to, and the release does not ship it: add it to the release with --file, or mount it without 'ro' when it is data`;
+}
+
 /** Throws a refusal with 422 for what Compose could not run at all. */
 export function readCompose(manifest: Pick<Manifest, 'compose' | 'overrides' | 'files'>): ComposeOutline {
   const projects = composeTexts(manifest).map(parseYaml).filter(isMapping);
@@ -51,5 +57,7 @@ export function readCompose(manifest: Pick<Manifest, 'compose' | 'overrides' | '
     const name = service['container_name'];
     if (typeof name === 'string' && !name.includes('$')) containerNames.add(name);
   }
+  const [forgotten] = findForgottenMounts(projects, Object.keys(manifest.files ?? {}));
+  if (forgotten !== undefined) return invalidField('compose', describeForgotten(forgotten));
   return { publishedPorts: [...publishedPorts], containerNames: [...containerNames] };
 }

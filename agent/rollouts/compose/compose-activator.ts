@@ -1,19 +1,24 @@
 /** Activates releases with Docker Compose, on one engine. */
 import { join } from 'node:path';
+import { NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import type { FileSystem } from '../../disk/file-system.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { ProjectEngine } from '../../docker/project-engine.ts';
 import type { ServerTransport } from '../../server/transport.ts';
 import type { Activator, StepLimit, StepOutcome } from '../activator.ts';
+import { findFallback } from '../decide/read-project.ts';
 import type { Plan } from '../record/stack-record.ts';
 import { downCommand, pullCommand, upCommand } from './command.ts';
 import type { RunDocker } from './docker-cli.ts';
 import { needsPull, splitReference } from './image-pins.ts';
-import { listImages } from './model.ts';
+import { labelServices, listImages } from './model.ts';
 import { planCleanUp } from './plan-clean-up.ts';
 import { ReleaseCache } from './release-cache.ts';
+import { locateRelease, type ProjectFile } from './release-folder.ts';
 import type { CommandResult } from './run-command.ts';
+import { StackFiles } from './stack-files.ts';
+import { describeForgotten, findForgotten, type StackSource, shippedBelow } from './stack-sources.ts';
 
 /** Compose gives up a moment before it is ended, and reports which container it waited for. */
 const WAIT_MARGIN_MS = 1_000;
@@ -54,8 +59,11 @@ export class ComposeActivator implements Activator {
 
   async pull(stack: string, release: string, onlyMissing: boolean, limit: StepLimit): Promise<StepOutcome> {
     const { engine, runDocker } = this.#options;
-    const { model, files } = await this.#cacheOf(stack).prepare(release, limit);
+    const cache = this.#cacheOf(stack);
+    const { model, files, sources, shipped } = await cache.prepare(release, limit);
     if (onlyMissing) await this.#restoreNames(stack, release);
+    else await this.#requireSources(stack, sources, shipped);
+    await cache.writeDeployed(release, labelServices(model, release));
     const images = listImages(model);
     const services: string[] = [];
     for (const image of images) {
@@ -70,8 +78,11 @@ export class ComposeActivator implements Activator {
   }
 
   async up(stack: string, release: string, afresh: boolean, limit: StepLimit): Promise<StepOutcome> {
-    const { files } = await this.#cacheOf(stack).prepare(release, limit);
+    const cache = this.#cacheOf(stack);
+    const { model, files, sources, shipped } = await cache.prepare(release, limit);
     await this.#cleanUp(stack, afresh);
+    await this.#layOut(stack, release, sources, shipped);
+    await cache.writeDeployed(release, labelServices(model, release));
     const waitSeconds = Math.max(1, Math.floor((limit.limitMs - WAIT_MARGIN_MS) / 1000));
     const command = upCommand(files, waitSeconds);
     return outcomeOf(await this.#options.runDocker(command, this.#folderOf(stack), limit));
@@ -90,8 +101,41 @@ export class ComposeActivator implements Activator {
     return join(this.#options.stacksFolder, stack);
   }
 
+  #filesOf(stack: string): StackFiles {
+    return new StackFiles({ ...this.#options, stack, folder: this.#folderOf(stack) });
+  }
+
   #cacheOf(stack: string): ReleaseCache {
     return new ReleaseCache({ ...this.#options, stack, folder: this.#folderOf(stack) });
+  }
+
+  /** Refuses what would start with an empty directory in the place of a file that was forgotten. */
+  async #requireSources(
+    stack: string,
+    sources: readonly StackSource[],
+    shipped: ReadonlyMap<string, ProjectFile>,
+  ): Promise<void> {
+    const place = this.#filesOf(stack);
+    for (const source of findForgotten(sources, shipped)) {
+      if (await place.has(source)) continue;
+      throw new NexusError('invalid', describeForgotten(source));
+    }
+  }
+
+  /** Has everything in the stack's folder that the containers of the release look for there. */
+  async #layOut(
+    stack: string,
+    release: string,
+    sources: readonly StackSource[],
+    shipped: ReadonlyMap<string, ProjectFile>,
+  ): Promise<void> {
+    const place = this.#filesOf(stack);
+    const running = findFallback(await this.containers(stack));
+    const mayHaveData = running === null ? await this.#cacheOf(stack).list() : [running];
+    const oldProjects = mayHaveData.map((one) => locateRelease(this.#folderOf(stack), one).oldProject);
+    await place.adopt(release, sources, oldProjects);
+    await place.makeDevices(release, sources);
+    await place.layOut(release, shippedBelow(shipped, sources));
   }
 
   /** Remembers which image each name refers to: a tag may have moved by the time of a rollback to this release. */

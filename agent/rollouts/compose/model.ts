@@ -4,12 +4,22 @@ import { NexusError } from '../../../src/domain/errors.ts';
 import { RELEASE_LABEL } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';
 
+const mountSchema = z.looseObject({
+  type: z.string().optional(),
+  source: z.string().optional(),
+  read_only: z.boolean().optional(),
+});
+const fileUseSchema = z.looseObject({ source: z.string().optional() });
+
 const serviceSchema = z.looseObject({
   image: z.string().optional(),
   pull_policy: z.string().optional(),
   restart: z.string().optional(),
   scale: z.number().optional(),
   labels: z.record(z.string(), z.unknown()).nullish(),
+  volumes: z.array(mountSchema).nullish(),
+  configs: z.array(fileUseSchema).nullish(),
+  secrets: z.array(fileUseSchema).nullish(),
   depends_on: z.record(z.string(), z.looseObject({ condition: z.string().optional() })).nullish(),
   deploy: z
     .looseObject({
@@ -19,9 +29,17 @@ const serviceSchema = z.looseObject({
     })
     .nullish(),
 });
-type Service = z.output<typeof serviceSchema>;
+export type Service = z.output<typeof serviceSchema>;
 
-const modelSchema = z.looseObject({ services: z.record(z.string(), serviceSchema) });
+const fileSchema = z.looseObject({ file: z.string().optional() });
+const volumeSchema = z.looseObject({ driver_opts: z.record(z.string(), z.unknown()).nullish() }).nullable();
+
+const modelSchema = z.looseObject({
+  services: z.record(z.string(), serviceSchema),
+  configs: z.record(z.string(), fileSchema).nullish(),
+  secrets: z.record(z.string(), fileSchema).nullish(),
+  volumes: z.record(z.string(), volumeSchema).nullish(),
+});
 export type ComposeModel = z.output<typeof modelSchema>;
 
 /** What `docker compose config --format json` printed. Throws `invalid` when it is no project with services. */

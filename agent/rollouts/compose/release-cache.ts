@@ -1,5 +1,5 @@
 /** The releases of one stack on disk. */
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { messageOf, NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import type { Manifest } from '../../../src/wire/release.ts';
@@ -13,24 +13,28 @@ import type { Plan } from '../record/stack-record.ts';
 import { configCommand, type ProjectFiles } from './command.ts';
 import { type RunDocker, requireCompose } from './docker-cli.ts';
 import { type ImagePins, imagePinsSchema } from './image-pins.ts';
-import { type ComposeModel, labelServices, listServices, parseComposeModel } from './model.ts';
-import { layOutProject, locateRelease, type ProjectFile, type ReleaseFolder } from './release-folder.ts';
-import { planOf, verifyManifest } from './verify-manifest.ts';
+import { type ComposeModel, listServices, parseComposeModel } from './model.ts';
+import { layOutProject, locateRelease, type ProjectFile, type ReleaseFolder, shippedFiles } from './release-folder.ts';
+import { labelFiles, placeSources, projectFolder, type StackSource } from './stack-sources.ts';
+import { digestOf, planOf, verifyManifest } from './verify-manifest.ts';
 
 const FOLDER_MODE = 0o700;
 const SECRET_FILE_MODE = 0o600;
-/**
- * Below a folder that only the agent's user may enter, what a Compose file mounts is readable: a container seldom runs
- * as the agent's user, and sees the mounted file's own mode, which is what the release says.
- */
-const MOUNTED_FOLDER_MODE = 0o755;
 const CONFIG_LIMIT_MS = 60_000;
+/** The resolved project of an earlier agent, with paths of that release's own. */
+const OLD_RESOLVED_NAME = 'resolved.json';
 
 /** A release that is on disk, ready to be brought up. */
 export interface PreparedRelease {
   readonly plan: Plan;
+  /** Its relative paths lead to the folder of the stack. */
   readonly model: ComposeModel;
+  /** What is brought up, once {@link ReleaseCache.writeDeployed} has written it. */
   readonly files: ProjectFiles;
+  /** Where its containers see the folder of the stack. */
+  readonly sources: readonly StackSource[];
+  /** The files of the release, by relative path. */
+  readonly shipped: ReadonlyMap<string, ProjectFile>;
 }
 
 export interface ReleaseCacheOptions {
@@ -55,12 +59,25 @@ export class ReleaseCache {
    * `unreachable` or `overloaded` when trying again may help, `unauthorized` when the token is refused.
    */
   async prepare(digest: string, limit: StepLimit): Promise<PreparedRelease> {
-    const place = locateRelease(this.#options.folder, digest);
+    const { folder, stack } = this.#options;
+    const place = locateRelease(folder, digest);
     const manifest = await this.#manifest(place, digest, limit);
-    const known = await this.#readResolved(place);
-    const model = known ?? (await this.#resolve(place, digest, manifest, limit));
-    const files = { stack: this.#options.stack, directory: place.project, composeFiles: [place.resolved] };
-    return { plan: planOf(manifest, listServices(model)), model, files };
+    const resolved = (await this.#readResolved(place)) ?? (await this.#resolve(place, manifest, limit));
+    const placed = placeSources(resolved, place.source, folder);
+    const shipped = shippedFiles(manifest);
+    return {
+      plan: planOf(manifest, listServices(resolved)),
+      model: labelFiles(placed, shipped),
+      files: { stack, directory: projectFolder(folder), composeFiles: [place.deployed] },
+      sources: placed.sources,
+      shipped,
+    };
+  }
+
+  /** Writes the project as Compose is to bring it up. */
+  async writeDeployed(digest: string, model: ComposeModel): Promise<void> {
+    const { files, folder } = this.#options;
+    await writeDurably(files, locateRelease(folder, digest).deployed, JSON.stringify(model, null, 2), SECRET_FILE_MODE);
   }
 
   /** Which image each name referred to when the release was last brought up; empty when that is not known. */
@@ -75,15 +92,50 @@ export class ReleaseCache {
     await writeDurably(files, locateRelease(folder, digest).images, JSON.stringify(pins), SECRET_FILE_MODE);
   }
 
-  /** Removes every release but these. */
+  /** The releases that are on disk, in no particular order. */
+  async list(): Promise<string[]> {
+    const names = await this.#options.files.readdir(join(this.#options.folder, 'releases')).catch(() => []);
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name) => `sha256:${name}`);
+  }
+
+  /** Removes every release but these. What a container may have written into one of them stays. */
   async prune(kept: readonly string[]): Promise<void> {
+    for (const digest of await this.list()) if (!kept.includes(digest)) await this.#remove(digest);
+  }
+
+  async #remove(digest: string): Promise<void> {
+    const { files, folder } = this.#options;
+    const place = locateRelease(folder, digest);
+    const own = ownNames(place);
+    const names = await files.readdir(place.folder);
+    const hasData = names.some((name) => !own.has(name)) || (await this.#holdsData(place));
+    if (!hasData) return files.remove(place.folder);
+    await files.remove(place.source);
+    await files.remove(place.resolved);
+  }
+
+  /** Whether the folder of an earlier agent's release holds anything that the release did not put there. */
+  async #holdsData(place: ReleaseFolder): Promise<boolean> {
     const { files } = this.#options;
-    const folder = join(this.#options.folder, 'releases');
-    const keptNames = new Set(kept.map((digest) => digest.replace(/^sha256:/, '')));
-    const names = await files.readdir(folder).catch(() => []);
-    for (const name of names) {
-      if (!keptNames.has(name)) await files.remove(join(folder, name));
-    }
+    if ((await kindOrNull(files, place.oldProject)) === null) return false;
+    const stored = await files.readFile(place.manifest).catch(() => null);
+    if (stored === null) return true;
+    const contents = layOutProject(
+      verifyManifest(stored, digestOf(stored), this.#options.stack),
+      place.oldProject,
+    ).files;
+    const isOurs = async (path: string): Promise<boolean> => {
+      const kind = await files.kindOf(path);
+      if (kind === 'directory') {
+        const names = await files.readdir(path);
+        return (await Promise.all(names.map((name) => isOurs(join(path, name))))).every(Boolean);
+      }
+      const shipped = contents.get(path);
+      return (
+        kind === 'file' && shipped !== undefined && (await files.readFile(path)).equals(Buffer.from(shipped.content))
+      );
+    };
+    return !(await isOurs(place.oldProject));
   }
 
   /** The manifest on disk when it matches the digest, otherwise the server's. */
@@ -135,16 +187,19 @@ export class ReleaseCache {
     }
   }
 
-  /** Runs `docker compose config` once; its output, labelled, is what runs from now on. */
-  async #resolve(place: ReleaseFolder, digest: string, manifest: Manifest, limit: StepLimit): Promise<ComposeModel> {
+  /** Runs `docker compose config` once; what it printed is what runs from now on. */
+  async #resolve(place: ReleaseFolder, manifest: Manifest, limit: StepLimit): Promise<ComposeModel> {
     const { stack, runDocker, files } = this.#options;
     await requireCompose(runDocker, place.folder, limit.signal);
-    const { composeFiles, files: contents } = layOutProject(manifest, place.project);
-    // An interrupted attempt may have left anything, even a link that would lead a write elsewhere.
-    await files.remove(place.project);
-    for (const [path, file] of contents) await writeMounted(files, place.project, path, file);
-    const args = configCommand({ stack, directory: place.project, composeFiles });
-    const { exitCode, stdout, errorTail } = await runDocker(args, place.project, {
+    const { composeFiles, files: contents } = layOutProject(manifest, place.source);
+    // An interrupted attempt may have left anything.
+    await files.remove(place.source);
+    for (const [path, { content, mode }] of contents) {
+      await makeDirectory(files, dirname(path), FOLDER_MODE);
+      await writeDurably(files, path, content, mode);
+    }
+    const args = configCommand({ stack, directory: place.source, composeFiles });
+    const { exitCode, stdout, errorTail } = await runDocker(args, place.source, {
       ...limit,
       limitMs: Math.min(limit.limitMs, CONFIG_LIMIT_MS),
     });
@@ -153,21 +208,27 @@ export class ReleaseCache {
         details: { exit_code: exitCode },
       });
     }
-    const model = labelServices(parseComposeModel(stdout), digest);
-    await writeDurably(files, place.resolved, JSON.stringify(model, null, 2), SECRET_FILE_MODE);
+    const model = parseComposeModel(stdout);
+    await writeDurably(files, place.resolved, stdout, SECRET_FILE_MODE);
     return model;
   }
 }
 
-/** Writes a file of the release with its own mode, and the folders down to it from `project` on, open to all who may reach them. */
-async function writeMounted(files: FileSystem, project: string, path: string, file: ProjectFile): Promise<void> {
-  const folders: string[] = [];
-  for (let folder = dirname(path); folder.length >= project.length; folder = dirname(folder)) folders.unshift(folder);
-  for (const folder of folders) {
-    await makeDirectory(files, folder, MOUNTED_FOLDER_MODE);
-    await files.chmod(folder, MOUNTED_FOLDER_MODE);
+/** What this agent and earlier ones put into the folder of a release. */
+function ownNames(place: ReleaseFolder): ReadonlySet<string> {
+  const paths = [place.manifest, place.source, place.resolved, place.deployed, place.images, place.oldProject];
+  const names = [...paths.map((path) => basename(path)), OLD_RESOLVED_NAME];
+  // Left behind by a crash in the middle of a durable write.
+  return new Set([...names, ...names.map((name) => `${name}.new`)]);
+}
+
+async function kindOrNull(files: FileSystem, path: string): Promise<string | null> {
+  try {
+    return await files.kindOf(path);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return null;
+    throw error;
   }
-  await writeDurably(files, path, file.content, file.mode);
 }
 
 async function readOrNull(files: FileSystem, path: string): Promise<string | null> {

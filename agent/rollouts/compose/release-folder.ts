@@ -7,11 +7,15 @@ export interface ReleaseFolder {
   readonly folder: string;
   /** The manifest's bytes as they were received. */
   readonly manifest: string;
-  /** What the Compose file's relative paths are relative to. */
-  readonly project: string;
-  /** The resolved and labelled project, which is what runs. Written last: where it is, everything else is too. */
+  /** The Compose file and the release's files, for Compose to resolve the project; no container sees this folder. */
+  readonly source: string;
+  /** What Compose made of it. Written last: where it is, everything else is too. */
   readonly resolved: string;
+  /** The resolved project as it is brought up. */
+  readonly deployed: string;
   readonly images: string;
+  /** Where relative paths led with earlier agents, so that containers may have written there. */
+  readonly oldProject: string;
 }
 
 /** `stackFolder` is the stack's own. */
@@ -22,9 +26,11 @@ export function locateRelease(stackFolder: string, digest: string): ReleaseFolde
   return {
     folder,
     manifest: join(folder, 'manifest.json'),
-    project: join(folder, 'project'),
-    resolved: join(folder, 'resolved.json'),
+    source: join(folder, 'source'),
+    resolved: join(folder, 'config.json'),
+    deployed: join(folder, 'deployed.json'),
     images: join(folder, 'images.json'),
+    oldProject: join(folder, 'project'),
   };
 }
 
@@ -38,6 +44,11 @@ export interface ProjectLayout {
   readonly composeFiles: readonly string[];
   /** By absolute path, the Compose files included. */
   readonly files: ReadonlyMap<string, ProjectFile>;
+}
+
+/** The files that the release ships, by relative path. */
+export function shippedFiles(manifest: Manifest): Map<string, ProjectFile> {
+  return new Map(Object.entries(manifest.files ?? {}).map(([path, file]) => [path, readReleaseFile(file)]));
 }
 
 /** Throws `invalid` for a path that would leave `project`. */

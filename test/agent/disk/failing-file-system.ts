@@ -30,6 +30,18 @@ export class FailingFileSystem implements FileSystem {
     return this.#do('stat', path, () => nodeFileSystem.stat(path));
   }
 
+  kindOf(path: string) {
+    return this.#do('kindOf', path, () => nodeFileSystem.kindOf(path));
+  }
+
+  link(target: string, path: string) {
+    return this.#do('link', path, () => nodeFileSystem.link(target, path));
+  }
+
+  hold(path: string) {
+    return this.#do('hold', path, () => nodeFileSystem.hold(path));
+  }
+
   readdir(path: string) {
     return this.#do('readdir', path, () => nodeFileSystem.readdir(path));
   }

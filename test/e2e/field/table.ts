@@ -9,7 +9,6 @@ import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { planRows } from './pending/plan.ts';
 import { releaseRows } from './pending/releases.ts';
-import { stackDataRows } from './pending/stack-data.ts';
 import { stackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
 import { changeRows } from './pending/what-changes.ts';
@@ -22,6 +21,7 @@ import { fleetToolRows } from './rows/fleet-tools.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { neighbourRows } from './rows/neighbours.ts';
 import { soakRows } from './rows/soak.ts';
+import { stackDataRows } from './rows/stack-data.ts';
 import { wayBackRows } from './rows/way-back.ts';
 
 export const ROWS: readonly FieldRow[] = [
@@ -34,11 +34,11 @@ export const ROWS: readonly FieldRow[] = [
   ...composeHabitRows,
   ...composeFileRows,
   ...interruptionRows,
+  ...stackDataRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
 export const PENDING_ROWS: readonly FieldRow[] = [
-  ...stackDataRows,
   ...hardWayBackRows,
   ...movingTagRows,
   ...changeRows,

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -71,20 +73,17 @@ function answer(status: number, body: Buffer): ServerReply {
   return { kind: 'answer', status, retryAfter: null, body };
 }
 
-test('fetched, verified, written, resolved once, labelled', async (t) => {
-  const { cache, place, calls, fetched } = bench(t);
-  const { plan, files } = await cache.prepare(DIGEST, LIMIT);
+test('fetched, verified, written, resolved once', async (t) => {
+  const { cache, folder, place, calls, fetched } = bench(t);
+  const { plan, files, model } = await cache.prepare(DIGEST, LIMIT);
   assert.deepEqual(plan.services, [{ name: 'web', isJob: false }]);
-  assert.deepEqual(files, { stack: 'shop', directory: place.project, composeFiles: [place.resolved] });
-  assert.deepEqual(JSON.parse(readFileSync(place.resolved, 'utf8')), {
-    name: 'shop',
-    services: { web: { image: 'shop/web:2', labels: { 'nexus.release': DIGEST } } },
-  });
+  assert.deepEqual(files, { stack: 'shop', directory: join(folder, 'files'), composeFiles: [place.deployed] });
+  assert.deepEqual(model.services, { web: { image: 'shop/web:2' } });
   assert.deepEqual(readFileSync(place.manifest), BYTES);
-  assert.equal(readFileSync(join(place.project, 'conf/deep/web.conf'), 'utf8'), 'listen 80');
+  assert.equal(readFileSync(join(place.source, 'conf/deep/web.conf'), 'utf8'), 'listen 80');
   assert.deepEqual(calls(), [
     'compose version --short',
-    `compose --ansi never --project-name shop --project-directory ${place.project} --file ${place.project}/compose.yaml config --format json`,
+    `compose --ansi never --project-name shop --project-directory ${place.source} --file ${place.source}/compose.yaml config --format json`,
   ]);
 
   const again = await cache.prepare(DIGEST, LIMIT);
@@ -93,19 +92,13 @@ test('fetched, verified, written, resolved once, labelled', async (t) => {
   assert.equal(fetched(), 1);
 });
 
-test('secrets are for the agent alone; what a container mounts is readable inside its folder', async (t) => {
-  const previous = process.umask(0o077);
-  t.after(() => process.umask(previous));
+test('a release on disk is for the agent alone', async (t) => {
   const { cache, place } = bench(t);
-  await cache.prepare(DIGEST, LIMIT);
+  const { model } = await cache.prepare(DIGEST, LIMIT);
+  await cache.writeDeployed(DIGEST, model);
   const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
-  assert.deepEqual([place.folder, place.manifest, place.resolved].map(modeOf), ['700', '600', '600']);
-  assert.deepEqual(
-    ['', 'compose.yaml', '.env', 'conf', 'conf/deep', 'conf/deep/web.conf'].map((path) =>
-      modeOf(join(place.project, path)),
-    ),
-    ['755', '644', '644', '755', '755', '644'],
-  );
+  assert.deepEqual([place.folder, place.source, join(place.source, 'conf')].map(modeOf), ['700', '700', '700']);
+  assert.deepEqual([place.manifest, place.resolved, place.deployed].map(modeOf), ['600', '600', '600']);
 });
 
 test('a manifest that is not what its digest says leaves nothing behind', async (t) => {
@@ -118,10 +111,10 @@ test('a crash before the project was resolved: begun anew, without what was left
   const { cache, place, fetched } = bench(t);
   await cache.prepare(DIGEST, LIMIT);
   rmSync(place.resolved);
-  writeFileSync(join(place.project, 'left-over'), '');
+  writeFileSync(join(place.source, 'left-over'), '');
   await cache.prepare(DIGEST, LIMIT);
   assert.equal(existsSync(place.resolved), true);
-  assert.equal(existsSync(join(place.project, 'left-over')), false);
+  assert.equal(existsSync(join(place.source, 'left-over')), false);
   assert.equal(fetched(), 1, 'the manifest was there');
 });
 
@@ -167,6 +160,29 @@ test('old releases go, those that are kept stay', async (t) => {
   await cache.prune([]);
   assert.deepEqual(readdirSync(join(folder, 'releases')), []);
 });
+
+const HEX = DIGEST.slice('sha256:'.length);
+
+for (const [what, leave, kept] of [
+  ['only what the release put there', () => {}, false],
+  ['data beside it', (project: string) => writeFileSync(join(project, 'orders'), '1'), true],
+  ['a changed file', (project: string) => writeFileSync(join(project, 'conf/deep/web.conf'), 'listen 81'), true],
+  ['a link to where data has gone', (project: string) => symlinkSync('/data', join(project, 'data')), true],
+  ['data in the folder above', (project: string) => mkdirSync(join(project, '../shared')), true],
+] as const) {
+  test(`the folder of an earlier agent's release holds ${what}: it ${kept ? 'stays' : 'goes'}`, async (t) => {
+    const { cache, place, folder } = bench(t);
+    await cache.prepare(DIGEST, LIMIT);
+    mkdirSync(join(place.oldProject, 'conf/deep'), { recursive: true });
+    for (const [path, content] of Object.entries({ ...MANIFEST.files, 'compose.yaml': MANIFEST.compose })) {
+      writeFileSync(join(place.oldProject, path), content);
+    }
+    leave(place.oldProject);
+    for (let time = 1; time <= 2; time++) await cache.prune([]);
+    assert.deepEqual(readdirSync(join(folder, 'releases')), kept ? [HEX] : []);
+    assert.equal(existsSync(join(place.oldProject, 'conf')), kept);
+  });
+}
 
 test('which image each name stood for is remembered', async (t) => {
   const { cache } = bench(t);

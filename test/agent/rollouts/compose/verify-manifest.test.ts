@@ -90,7 +90,7 @@ test('how it is brought up and judged, with every default filled in', () => {
 });
 
 test('where it lies', () => {
-  assert.equal(locateRelease('/s/stacks/shop', V2).resolved, `/s/stacks/shop/releases/${'2'.repeat(64)}/resolved.json`);
+  assert.equal(locateRelease('/s/stacks/shop', V2).resolved, `/s/stacks/shop/releases/${'2'.repeat(64)}/config.json`);
   assert.throws(() => locateRelease('/s', 'sha256:../../etc'), /invariant broken/);
 });
 

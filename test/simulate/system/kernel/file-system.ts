@@ -1,6 +1,6 @@
 /** A simulated disk as the agent's file system port, for one process. */
 import type { FileSystem } from '../../../../agent/disk/file-system.ts';
-import type { Disk } from './disk.ts';
+import { type Disk, SystemError } from './disk.ts';
 import type { SimulatedProcess } from './machine.ts';
 
 /** How long a sync takes, as a rule. */
@@ -40,6 +40,13 @@ export function fileSystemOf(process: SimulatedProcess, disk: Disk, pace: DiskPa
       }),
     readFile: (path) => cached(() => disk.read(path)),
     stat: (path) => cached(() => disk.stat(path)),
+    kindOf: (path) => cached(() => (disk.stat(path).isDirectory ? 'directory' : 'file')),
+    link: (_target, path) => Promise.reject(new SystemError('EPERM', 'symlink', path)),
+    hold: (path) =>
+      cached(() => {
+        if (!disk.stat(path).isDirectory) throw new SystemError('ENOTDIR', 'open', path);
+        return { path, close: () => cached(() => {}) };
+      }),
     readdir: (path) => cached(() => disk.list(path)),
     mkdir: (path) => cached(() => disk.makeDirectory(path)),
     chmod: (path) => cached(() => void disk.stat(path)),
