@@ -197,6 +197,7 @@ function labHost(nowMs: number): StoredHost {
     createdAtMs: nowMs,
     archivedAtMs: null,
     facts: NO_FACTS,
+    agent: null,
   };
 }
 

@@ -288,7 +288,13 @@ async function addSilentHosts(directory: string, count: number, nowMs: number): 
     const { fleet } = writer.attached().state;
     const identity = identities.identify(host.token, nowMs);
     if (identity?.kind !== 'agent' || fleet.hostCount === 0) fail();
-    const said = { recordedAtMs: nowMs - INTERVAL_MS, facts: NO_FACTS, metrics: host.next.metrics, containers: null };
+    const said = {
+      recordedAtMs: nowMs - INTERVAL_MS,
+      facts: NO_FACTS,
+      agent: null,
+      metrics: host.next.metrics,
+      containers: null,
+    };
     const tick = packReported(said, (text) => text);
     await writer.submit({ kind: 'report_tick', identity, tick, nowMs });
   }

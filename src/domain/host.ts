@@ -1,4 +1,4 @@
-import type { HostFacts, HostMetrics } from './telemetry.ts';
+import type { AgentFacts, HostFacts, HostMetrics } from './telemetry.ts';
 
 /** `degraded` is reserved for a host that is online and fails a gate; telemetry alone never sets it. */
 export const HOST_STATUSES = ['pending', 'online', 'offline', 'degraded', 'archived'] as const;
@@ -33,6 +33,8 @@ export interface Host {
   /** The agent's clock minus the server's, milliseconds, as of the latest tick (travel time included). */
   readonly clockSkewMs: number | null;
   readonly facts: HostFacts;
+  /** Null until its agent says something of itself. */
+  readonly agent: AgentFacts | null;
   readonly metrics: HostMetrics | null;
   /** Containers in the latest tick that reported any. */
   readonly containerCount: number;

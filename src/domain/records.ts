@@ -2,7 +2,7 @@
 import type { HostStatus, Labels } from './host.ts';
 import type { Quarantine } from './release.ts';
 import type { RolloutHost, RolloutPlan, RolloutProgress } from './rollout.ts';
-import type { ContainerIdentity, HostFacts } from './telemetry.ts';
+import type { AgentFacts, ContainerIdentity, HostFacts } from './telemetry.ts';
 import type { Token } from './token.ts';
 
 export interface StoredHost {
@@ -14,6 +14,8 @@ export interface StoredHost {
   readonly createdAtMs: number;
   readonly archivedAtMs: number | null;
   readonly facts: HostFacts;
+  /** Null until its agent says something of itself. */
+  readonly agent: AgentFacts | null;
 }
 
 /** A token with its SHA-256 digest, which is the only trace of its plaintext. */

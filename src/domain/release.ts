@@ -25,6 +25,9 @@ export interface TelemetryLimits {
   readonly maxUnhealthySeconds: number;
 }
 
+/** Compose's rule for the name of a project. */
+export const STACK_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
 /** Limits of a release manifest. */
 export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 500, maxProbes: 32 } as const;
 

@@ -53,6 +53,22 @@ export const NO_FACTS: HostFacts = {
   dockerVersion: null,
 };
 
+/** What an agent is and can do, as it says of itself. Null: it does not say. */
+export interface AgentFacts {
+  readonly version: string | null;
+  /** Words such as `rollouts`: what it has been started for. */
+  readonly capabilities: readonly string[];
+  /** Null: the host has no Docker Compose. */
+  readonly composeVersion: string | null;
+  /** Changes with every boot of the host. */
+  readonly bootId: string | null;
+}
+
+export interface AgentReport extends AgentFacts {
+  /** The highest epoch that it has taken up, by stack. */
+  readonly epochs: Readonly<Record<string, number>>;
+}
+
 /** What a container is, as opposed to how it does: written only when it changes. */
 export interface ContainerIdentity {
   readonly name: string;
@@ -79,6 +95,8 @@ export interface ContainerReport {
 export interface Tick {
   readonly recordedAtMs: number;
   readonly facts: HostFacts;
+  /** Null: the agent says nothing of itself. */
+  readonly agent: AgentReport | null;
   readonly metrics: HostMetrics;
   /** Null: this tick says nothing of containers. Empty: the host has none. */
   readonly containers: readonly ContainerReport[] | null;
@@ -88,6 +106,7 @@ export interface Tick {
 export interface PackedTick {
   readonly recordedAtMs: number;
   readonly facts: HostFacts;
+  readonly agent: AgentReport | null;
   /** The host's numbers, as `telemetry/sample-codec` writes them. */
   readonly host: Uint8Array;
   /** Null: this tick says nothing of containers. */
@@ -122,6 +141,10 @@ export const TELEMETRY_LIMITS = {
   maxCpuCount: 1_024,
   maxOs: 80,
   maxDockerVersion: 32,
+  /** Of an agent: its version, that of Compose, the id of the boot, and each of its capabilities. */
+  maxAgentText: 64,
+  maxCapabilities: 32,
+  maxEpochs: 500,
   maxContainerId: 80,
   maxContainerName: 255,
   maxImage: 255,

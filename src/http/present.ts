@@ -25,6 +25,15 @@ export function presentHost(host: Host): HostBody {
       os: host.facts.os,
       docker_version: host.facts.dockerVersion,
     },
+    agent:
+      host.agent === null
+        ? null
+        : {
+            version: host.agent.version,
+            capabilities: [...host.agent.capabilities],
+            compose_version: host.agent.composeVersion,
+            boot_id: host.agent.bootId,
+          },
     metrics: host.metrics,
     container_count: host.containerCount,
   };

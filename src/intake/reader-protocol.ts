@@ -1,5 +1,5 @@
 /** Messages to and from the reader thread: few objects and one buffer for many bodies, because every object costs time. */
-import type { HostFacts, PackedTick } from '../domain/telemetry.ts';
+import type { AgentReport, HostFacts, PackedTick } from '../domain/telemetry.ts';
 
 /** Concatenated bodies, and where each of them ends. */
 export interface BodiesMessage {
@@ -10,6 +10,7 @@ export interface BodiesMessage {
 interface TickParts {
   readonly recordedAtMs: number;
   readonly facts: HostFacts;
+  readonly agent: AgentReport | null;
   readonly hostBytes: number;
   readonly containers: { readonly fingerprint: string; readonly count: number; readonly bytes: number } | null;
 }
@@ -48,12 +49,18 @@ export function writeTicks(ticks: ReadonlyArray<PackedTick | null>): TicksMessag
   const parts: Uint8Array[] = [];
   const written = ticks.map((tick) => {
     if (tick === null) return null;
-    const { recordedAtMs, facts, host, containers } = tick;
+    const { recordedAtMs, facts, agent, host, containers } = tick;
     parts.push(host);
-    if (containers === null) return { recordedAtMs, facts, hostBytes: host.length, containers };
+    if (containers === null) return { recordedAtMs, facts, agent, hostBytes: host.length, containers };
     const { fingerprint, count, blocks } = containers;
     parts.push(blocks);
-    return { recordedAtMs, facts, hostBytes: host.length, containers: { fingerprint, count, bytes: blocks.length } };
+    return {
+      recordedAtMs,
+      facts,
+      agent,
+      hostBytes: host.length,
+      containers: { fingerprint, count, bytes: blocks.length },
+    };
   });
   return { ticks: written, bytes: join(parts) };
 }
@@ -66,10 +73,10 @@ export function readTicks({ ticks, bytes }: TicksMessage): Array<PackedTick | nu
   };
   return ticks.map((tick) => {
     if (tick === null) return null;
-    const { recordedAtMs, facts, hostBytes, containers: listed } = tick;
+    const { recordedAtMs, facts, agent, hostBytes, containers: listed } = tick;
     const host = take(hostBytes);
-    if (listed === null) return { recordedAtMs, facts, host, containers: null };
+    if (listed === null) return { recordedAtMs, facts, agent, host, containers: null };
     const { fingerprint, count } = listed;
-    return { recordedAtMs, facts, host, containers: { fingerprint, count, blocks: take(listed.bytes) } };
+    return { recordedAtMs, facts, agent, host, containers: { fingerprint, count, blocks: take(listed.bytes) } };
   });
 }

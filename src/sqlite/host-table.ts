@@ -1,6 +1,7 @@
 import type { HostStatus } from '../domain/host.ts';
 import type { StoredHost } from '../domain/records.ts';
-import { parseStored, recordOf, text } from '../domain/stored-json.ts';
+import { listOf, nullable, object, parseStored, recordOf, text } from '../domain/stored-json.ts';
+import type { AgentFacts } from '../domain/telemetry.ts';
 import type { Connection, SqlValue } from './connection.ts';
 
 interface HostRow {
@@ -16,9 +17,16 @@ interface HostRow {
   disk_total_gb: number | null;
   os: string | null;
   docker_version: string | null;
+  agent: string | null;
 }
 
 const LABELS = recordOf(text);
+const AGENT = object<AgentFacts>({
+  version: nullable(text),
+  capabilities: listOf(text),
+  composeVersion: nullable(text),
+  bootId: nullable(text),
+});
 
 function readRow(row: HostRow): StoredHost {
   return {
@@ -36,6 +44,7 @@ function readRow(row: HostRow): StoredHost {
       os: row.os,
       dockerVersion: row.docker_version,
     },
+    agent: row.agent === null ? null : parseStored('description of an agent', row.agent, AGENT),
   };
 }
 
@@ -52,6 +61,7 @@ function columns(host: StoredHost): SqlValue[] {
     host.facts.diskTotalGb,
     host.facts.os,
     host.facts.dockerVersion,
+    host.agent === null ? null : JSON.stringify(host.agent),
     host.id,
   ];
 }
@@ -66,12 +76,12 @@ export function createHostTable(connection: Connection): HostTable {
   const selectAll = connection.prepare<HostRow>('SELECT * FROM hosts');
   const insert = connection.prepare<never>(
     `INSERT INTO hosts (name, status, labels, offline_after_seconds, created_at_ms, archived_at_ms,
-       cpu_count, memory_total_mb, disk_total_gb, os, docker_version, id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cpu_count, memory_total_mb, disk_total_gb, os, docker_version, agent, id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = connection.prepare<never>(
     `UPDATE hosts SET name = ?, status = ?, labels = ?, offline_after_seconds = ?, created_at_ms = ?, archived_at_ms = ?,
-       cpu_count = ?, memory_total_mb = ?, disk_total_gb = ?, os = ?, docker_version = ?
+       cpu_count = ?, memory_total_mb = ?, disk_total_gb = ?, os = ?, docker_version = ?, agent = ?
      WHERE id = ?`,
   );
   return {

@@ -204,6 +204,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (label, value)
   ) STRICT, WITHOUT ROWID;
   `,
+  // What agents say of themselves, as JSON; null for those of before, which say nothing.
+  'ALTER TABLE hosts ADD COLUMN agent TEXT;',
 ];
 
 /** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */

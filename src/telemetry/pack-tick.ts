@@ -14,10 +14,11 @@ function pack(reports: readonly ContainerReport[], fingerprintOf: (text: string)
 }
 
 export function packTick(tick: Tick, fingerprintOf: (text: string) => string): PackedTick {
-  const { recordedAtMs, facts, metrics, containers } = tick;
+  const { recordedAtMs, facts, agent, metrics, containers } = tick;
   return {
     recordedAtMs,
     facts,
+    agent,
     host: packHost(metrics),
     containers: containers === null ? null : pack(containers, fingerprintOf),
   };

@@ -140,6 +140,15 @@ export const hostBodySchema = z.object({
     os: z.string().nullable(),
     docker_version: z.string().nullable(),
   }),
+  /** What its agent says of itself; null while it says nothing. */
+  agent: z
+    .object({
+      version: z.string().nullable(),
+      capabilities: z.array(z.string()),
+      compose_version: z.string().nullable(),
+      boot_id: z.string().nullable(),
+    })
+    .nullable(),
   /** Latest values; null before the first tick. */
   metrics: hostMetricsBodySchema.nullable(),
   /** Containers in the latest tick. */

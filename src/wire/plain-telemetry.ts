@@ -4,7 +4,9 @@
  * unchanged, and the tick is the same; whatever is in doubt is left to the schema, which decides and explains.
  */
 import { parseInstant } from '../domain/instant.ts';
+import { STACK_NAME } from '../domain/release.ts';
 import {
+  type AgentReport,
   type ContainerMetrics,
   type ContainerReport,
   type HostFacts,
@@ -19,6 +21,8 @@ type Fields = Readonly<Record<string, unknown>>;
 const NO_FIELDS: Fields = {};
 const NO_PORTS: readonly string[] = [];
 const NO_LABELS: Readonly<Record<string, string>> = {};
+const NO_CAPABILITIES: readonly string[] = [];
+const NO_EPOCHS: Readonly<Record<string, number>> = {};
 const NO_METRICS: ContainerMetrics = {
   cpu_percent: null,
   memory_usage_mb: null,
@@ -115,6 +119,39 @@ class PlainReader {
     };
   }
 
+  #agent(value: unknown): AgentReport | null {
+    if (!this.#has(value)) return null;
+    const agent = this.#fields(value);
+    return {
+      version: this.#text(agent['version'], TELEMETRY_LIMITS.maxAgentText),
+      capabilities: this.#capabilities(agent['capabilities']),
+      composeVersion: this.#text(agent['compose_version'], TELEMETRY_LIMITS.maxAgentText),
+      bootId: this.#text(agent['boot_id'], TELEMETRY_LIMITS.maxAgentText),
+      epochs: this.#epochs(agent['epochs']),
+    };
+  }
+
+  #capabilities(value: unknown): readonly string[] {
+    if (!this.#has(value)) return NO_CAPABILITIES;
+    const isList =
+      Array.isArray(value) &&
+      value.length <= TELEMETRY_LIMITS.maxCapabilities &&
+      value.every((one) => typeof one === 'string' && one.length >= 1 && one.length <= TELEMETRY_LIMITS.maxAgentText);
+    return isList ? value : this.#doubt(NO_CAPABILITIES);
+  }
+
+  #epochs(value: unknown): Readonly<Record<string, number>> {
+    if (!this.#has(value)) return NO_EPOCHS;
+    const epochs = this.#map(value);
+    const stacks = Object.keys(epochs);
+    const isPlain =
+      stacks.length <= TELEMETRY_LIMITS.maxEpochs &&
+      stacks.every(
+        (stack) => STACK_NAME.test(stack) && Number.isSafeInteger(epochs[stack]) && Number(epochs[stack]) >= 0,
+      );
+    return isPlain ? (epochs as Readonly<Record<string, number>>) : this.#doubt(NO_EPOCHS);
+  }
+
   #ports(value: unknown): readonly string[] {
     if (!this.#has(value)) return NO_PORTS;
     const isTexts = Array.isArray(value) && value.every((entry) => typeof entry === 'string');
@@ -181,6 +218,7 @@ class PlainReader {
     return {
       recordedAtMs: recordedAtMs ?? this.#doubt(Number.NaN),
       facts: this.#facts(host['facts']),
+      agent: this.#agent(body['agent']),
       metrics: this.#hostMetrics(host['metrics']),
       containers: this.#containers(body['containers']),
     };

@@ -1,11 +1,17 @@
 import { z } from 'zod';
-import { DEFAULT_POLICY, DEFAULT_TELEMETRY_LIMITS, RELEASE_LIMITS, type ReleasePolicy } from '../domain/release.ts';
+import {
+  DEFAULT_POLICY,
+  DEFAULT_TELEMETRY_LIMITS,
+  RELEASE_LIMITS,
+  type ReleasePolicy,
+  STACK_NAME,
+} from '../domain/release.ts';
 
 /** Compose's rule for a project name. */
 export const stackSchema = z
   .string()
   .regex(
-    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    STACK_NAME,
     "must be a Compose project name: at most 63 lower-case letters, digits, '-' and '_', starting with a letter or digit",
   );
 

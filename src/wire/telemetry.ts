@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseInstant } from '../domain/instant.ts';
 import {
+  type AgentReport,
   CONTAINER_METRICS,
   type ContainerMetrics,
   type ContainerReport,
@@ -11,6 +12,7 @@ import {
 } from '../domain/telemetry.ts';
 import { readPlain } from './plain-telemetry.ts';
 import { type FieldError, MAX_FIELD_ERRORS, type Parsed, parseWith } from './problem.ts';
+import { stackSchema } from './release.ts';
 
 const instantText = z
   .string()
@@ -95,9 +97,31 @@ const containerSchema = z.object({
   metrics: containerMetricsSchema.nullish(),
 });
 
+const agentText = text(TELEMETRY_LIMITS.maxAgentText);
+
+const agentSchema = z.object({
+  version: agentText,
+  capabilities: z
+    .array(z.string().min(1).max(TELEMETRY_LIMITS.maxAgentText))
+    .max(TELEMETRY_LIMITS.maxCapabilities)
+    .nullish(),
+  compose_version: agentText,
+  boot_id: agentText,
+  /** The highest epoch that the agent has taken up, by stack. */
+  epochs: z
+    .record(stackSchema, z.int().min(0))
+    .refine(
+      (epochs) => Object.keys(epochs).length <= TELEMETRY_LIMITS.maxEpochs,
+      `must have at most ${TELEMETRY_LIMITS.maxEpochs} stacks`,
+    )
+    .nullish(),
+});
+
 /** `POST /agent/telemetry`. Unknown fields are ignored. */
 export const telemetrySchema = z.object({
   recorded_at: instantText,
+  /** What the agent is and can do. */
+  agent: agentSchema.nullish(),
   host: z.object({ metrics: hostMetricsSchema, facts: hostFactsSchema.nullish() }),
   containers: z.array(containerSchema).max(TELEMETRY_LIMITS.maxContainers).nullish(),
 });
@@ -158,6 +182,16 @@ function readContainers(bodies: readonly ParsedContainer[]): ContainerReport[] {
   return [...reports.values()];
 }
 
+function readAgent(body: NonNullable<ParsedTelemetry['agent']>): AgentReport {
+  return {
+    version: body.version ?? null,
+    capabilities: body.capabilities ?? [],
+    composeVersion: body.compose_version ?? null,
+    bootId: body.boot_id ?? null,
+    epochs: body.epochs ?? {},
+  };
+}
+
 function readTick(body: ParsedTelemetry): Tick {
   const facts = body.host.facts;
   return {
@@ -170,6 +204,7 @@ function readTick(body: ParsedTelemetry): Tick {
       os: facts?.os ?? null,
       dockerVersion: facts?.docker_version ?? null,
     },
+    agent: body.agent ? readAgent(body.agent) : null,
     metrics: readHostMetrics(body.host.metrics),
     containers: body.containers ? readContainers(body.containers) : null,
   };

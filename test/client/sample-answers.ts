@@ -18,6 +18,7 @@ export function sampleHost(changes: Partial<HostBody> = {}): HostBody {
       os: 'Debian GNU/Linux 12',
       docker_version: '26.1.5',
     },
+    agent: { version: '1.0.0', capabilities: ['rollouts'], compose_version: '2.40.0', boot_id: 'b-1' },
     metrics: {
       cpu_percent: 12.34,
       load_average: 0.5,
@@ -42,6 +43,7 @@ export function pendingHost(name: string): HostBody {
     last_seen_at: null,
     clock_skew_ms: null,
     facts: { cpu_count: null, memory_total_mb: null, disk_total_gb: null, os: null, docker_version: null },
+    agent: null,
     metrics: null,
     container_count: 0,
   });

@@ -30,12 +30,13 @@ export function host(id: number, fields: Partial<StoredHost> = {}): StoredHost {
       os: 'Debian',
       dockerVersion: null,
     },
+    agent: { version: '1.2', capabilities: ['rollouts', 'logs'], composeVersion: null, bootId: 'b-1' },
     ...fields,
   };
 }
 
 export function insertHosts(...ids: readonly number[]): Write[] {
-  return ids.map((id) => ({ kind: 'insert_host', host: host(id, { facts: NO_FACTS }) }));
+  return ids.map((id) => ({ kind: 'insert_host', host: host(id, { facts: NO_FACTS, agent: null }) }));
 }
 
 export function token(number: number, fields: Partial<StoredToken> = {}): StoredToken {

@@ -20,6 +20,7 @@ test('a new host reads as the contract says', async (t) => {
       archived_at: null,
       offline_after_seconds: 120,
       facts: { cpu_count: null, memory_total_mb: null, disk_total_gb: null, os: null, docker_version: null },
+      agent: null,
       metrics: null,
       container_count: 0,
     },

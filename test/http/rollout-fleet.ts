@@ -13,6 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export class RolloutFleet {
   readonly server: FleetServer;
   readonly #tokens = new Map<string, string>();
+  #ticks = 0;
 
   private constructor(server: FleetServer) {
     this.server = server;
@@ -40,9 +41,11 @@ export class RolloutFleet {
     return token;
   }
 
-  /** One tick, now. */
-  async report(name: string): Promise<void> {
-    const body = { recorded_at: new Date(this.server.clock.nowMs()).toISOString(), host: { metrics: {} } };
+  /** One tick, later than the one before. */
+  async report(name: string, more: Fields = {}): Promise<void> {
+    this.#ticks += 1;
+    const recordedAtMs = this.server.clock.nowMs() + this.#ticks;
+    const body = { recorded_at: new Date(recordedAtMs).toISOString(), host: { metrics: {} }, ...more };
     assert.equal(await this.server.report(this.tokenOf(name), body), 204);
   }
 

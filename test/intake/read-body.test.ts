@@ -9,11 +9,11 @@ const padding = (bytes: number): string => `,"padding":"${'x'.repeat(bytes)}"`;
 const ROWS: ReadonlyArray<readonly [name: string, body: string, isRead: boolean]> = [
   ['a body of known fields', `${START}}`, true],
   ['a field of a newer agent', `${START},"agent":{"version":"9"}}`, true],
-  ['16 levels in a field that is not known', `${START},"agent":${nested(15)}}`, true],
-  ['17 levels in a field that is not known', `${START},"agent":${nested(16)}}`, false],
-  ['17 levels in a body that is not small', `${START}${padding(64 * 1024)},"agent":${nested(16)}}`, false],
-  ['16 levels in a body that is not small', `${START}${padding(64 * 1024)},"agent":${nested(15)}}`, true],
-  ['as many levels as a small body holds', `${START},"agent":${nested(30_000)}}`, false],
+  ['16 levels in a field that is not known', `${START},"later":${nested(15)}}`, true],
+  ['17 levels in a field that is not known', `${START},"later":${nested(16)}}`, false],
+  ['17 levels in a body that is not small', `${START}${padding(64 * 1024)},"later":${nested(16)}}`, false],
+  ['16 levels in a body that is not small', `${START}${padding(64 * 1024)},"later":${nested(15)}}`, true],
+  ['as many levels as a small body holds', `${START},"later":${nested(30_000)}}`, false],
   ['a body that ends early', START, false],
 ];
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type HostFacts, NO_FACTS, type PackedTick } from '../../src/domain/telemetry.ts';
+import { type AgentReport, type HostFacts, NO_FACTS, type PackedTick } from '../../src/domain/telemetry.ts';
 import { readBodies, readTicks, writeBodies, writeTicks } from '../../src/intake/reader-protocol.ts';
 
 const anyBytes = fc.uint8Array({ maxLength: 60 });
@@ -22,10 +22,22 @@ const anyFacts: fc.Arbitrary<HostFacts> = fc.oneof(
   ),
 );
 
+const anyAgent: fc.Arbitrary<AgentReport> = fc.record(
+  {
+    version: fc.option(fc.string()),
+    capabilities: fc.array(fc.string()),
+    composeVersion: fc.option(fc.string()),
+    bootId: fc.option(fc.string()),
+    epochs: fc.dictionary(fc.string(), fc.nat(), PLAIN),
+  },
+  PLAIN,
+);
+
 const anyTick: fc.Arbitrary<PackedTick> = fc.record(
   {
     recordedAtMs: fc.maxSafeInteger(),
     facts: anyFacts,
+    agent: fc.option(anyAgent),
     host: anyBytes,
     containers: fc.option(fc.record({ fingerprint: fc.string(), count: fc.nat(), blocks: anyBytes }, PLAIN)),
   },
@@ -58,7 +70,7 @@ test('any ticks arrive as they were, in their places, with nothing in the places
 });
 
 test('a tick without containers arrives as another than one that says nothing of them', () => {
-  const bare = { recordedAtMs: 1, facts: NO_FACTS, host: Uint8Array.of(0) };
+  const bare = { recordedAtMs: 1, facts: NO_FACTS, agent: null, host: Uint8Array.of(0) };
   const empty = { ...bare, containers: { fingerprint: 'none', count: 0, blocks: new Uint8Array(0) } };
   const silent = { ...bare, containers: null };
   assert.deepEqual(readTicks(sent(writeTicks([empty, silent, empty]))), [empty, silent, empty]);

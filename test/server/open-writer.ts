@@ -68,6 +68,7 @@ export function tickAt(recordedAtMs: number): Tick {
   return {
     recordedAtMs,
     facts: NO_FACTS,
+    agent: null,
     metrics: {
       cpu_percent: null,
       load_average: null,

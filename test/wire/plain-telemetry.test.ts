@@ -58,7 +58,7 @@ function fieldsOf(body: JsonObject): JsonObject[] {
   const host = body['host'] as JsonObject;
   const containers = body['containers'] as JsonObject[];
   const nested = [host['metrics'], host['facts'], ...containers, ...containers.map((one) => one['metrics'])];
-  return [body, host, ...(nested as JsonObject[])];
+  return [body, host, body['agent'] as JsonObject, ...(nested as JsonObject[])];
 }
 
 test('a field set to anything is read as the schema reads it, or left to it', () => {

@@ -53,6 +53,13 @@ export function telemetryBody(fields: JsonObject = {}): JsonObject {
         docker_version: '29.1.0',
       },
     },
+    agent: {
+      version: '1.2.0',
+      capabilities: ['rollouts', 'logs'],
+      compose_version: '2.40.0',
+      boot_id: '3f1c',
+      epochs: { shop: 7, 'mail-2': 0 },
+    },
     containers: [containerBody()],
     ...fields,
   };

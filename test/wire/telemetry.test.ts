@@ -23,6 +23,9 @@ test('the limits are those of the contract', () => {
     maxCpuCount: 1024,
     maxOs: 80,
     maxDockerVersion: 32,
+    maxAgentText: 64,
+    maxCapabilities: 32,
+    maxEpochs: 500,
     maxContainerId: 80,
     maxContainerName: 255,
     maxImage: 255,
@@ -47,6 +50,13 @@ test('a body is read into a tick', () => {
       diskTotalGb: 100,
       os: 'Debian GNU/Linux 13',
       dockerVersion: '29.1.0',
+    },
+    agent: {
+      version: '1.2.0',
+      capabilities: ['rollouts', 'logs'],
+      composeVersion: '2.40.0',
+      bootId: '3f1c',
+      epochs: { shop: 7, 'mail-2': 0 },
     },
     metrics: {
       cpu_percent: 37.25,

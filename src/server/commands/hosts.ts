@@ -34,6 +34,7 @@ export function addHost(state: State, command: CommandOf<'add_host'>): Outcomes[
     createdAtMs: command.nowMs,
     archivedAtMs: null,
     facts: NO_FACTS,
+    agent: null,
   };
   const host = state.fleet.addHost(stored);
   state.changes.write({ kind: 'insert_host', host: stored });

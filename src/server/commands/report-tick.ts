@@ -5,7 +5,15 @@ import { assertNever, invariant } from '../../domain/errors.ts';
 import type { NewLogEvent } from '../../domain/event-log.ts';
 import type { Lookup } from '../../domain/lookups.ts';
 import type { StoredContainer, StoredTick } from '../../domain/records.ts';
-import type { ContainerReport, HostFacts, PackedTick, ReportedTick, Tick } from '../../domain/telemetry.ts';
+import type {
+  AgentFacts,
+  AgentReport,
+  ContainerReport,
+  HostFacts,
+  PackedTick,
+  ReportedTick,
+  Tick,
+} from '../../domain/telemetry.ts';
 import {
   type ContainerChange,
   type HealthTurn,
@@ -121,6 +129,7 @@ export function reportTick(
     if (tick.containers !== null && ids !== null && host.listing?.ids !== ids)
       host.listing = { fingerprint: tick.containers.fingerprint, ids };
     applyFacts(state, host, tick.facts);
+    if (tick.agent !== null) applyAgent(state, host, tick.agent);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
   applyStatus(state, host, nowMs);
@@ -242,6 +251,30 @@ function applyFacts({ changes }: State, host: LiveHost, reported: HostFacts): vo
   if (unchanged) return;
   host.stored = { ...host.stored, facts };
   changes.write({ kind: 'save_host', host: host.stored });
+}
+
+/** Epochs that the agent has taken up and this server has not given out, after a restored backup, are gone beyond. */
+function applyAgent({ index, changes }: State, host: LiveHost, reported: AgentReport): void {
+  const { epochs, ...agent } = reported;
+  for (const [stack, epoch] of Object.entries(epochs)) {
+    if (index.hasReleaseOf(stack) && index.noteEpoch(stack, host.stored.name, epoch)) {
+      changes.write({ kind: 'save_epoch', stack, host: host.stored.name, epoch });
+    }
+  }
+  if (isSameAgent(host.stored.agent, agent)) return;
+  host.stored = { ...host.stored, agent };
+  changes.write({ kind: 'save_host', host: host.stored });
+}
+
+function isSameAgent(known: AgentFacts | null, agent: AgentFacts): boolean {
+  return (
+    known !== null &&
+    known.version === agent.version &&
+    known.composeVersion === agent.composeVersion &&
+    known.bootId === agent.bootId &&
+    known.capabilities.length === agent.capabilities.length &&
+    known.capabilities.every((capability, index) => capability === agent.capabilities[index])
+  );
 }
 
 function applyStatus(state: State, host: LiveHost, nowMs: number): void {

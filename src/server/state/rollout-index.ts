@@ -14,6 +14,8 @@ function place(stack: string, host: string): string {
 
 export class RolloutIndex {
   readonly #releases = new Map<string, Release>();
+  /** Names of all stacks that have a release. */
+  readonly #stacks = new Set<string>();
   readonly #quarantines = new Map<string, StoredQuarantine>();
   /** By name, in the order of their names. */
   #budgets: ReadonlyMap<string, Budget> = new Map();
@@ -41,8 +43,13 @@ export class RolloutIndex {
     return [...this.#releases.values()];
   }
 
+  hasReleaseOf(stack: string): boolean {
+    return this.#stacks.has(stack);
+  }
+
   addRelease(release: Release): void {
     this.#releases.set(release.digest, release);
+    this.#stacks.add(release.stack);
   }
 
   quarantine(stack: string, release: string): StoredQuarantine | null {
@@ -137,7 +144,10 @@ export class RolloutIndex {
     return (this.#epochs.get(place(stack, host)) ?? 0) + 1;
   }
 
-  noteEpoch(stack: string, host: string, epoch: number): void {
-    this.#epochs.set(place(stack, host), Math.max(epoch, this.#epochs.get(place(stack, host)) ?? 0));
+  /** Returns whether it is higher than any that was known. */
+  noteEpoch(stack: string, host: string, epoch: number): boolean {
+    const isHigher = epoch > (this.#epochs.get(place(stack, host)) ?? 0);
+    if (isHigher) this.#epochs.set(place(stack, host), epoch);
+    return isHigher;
   }
 }
