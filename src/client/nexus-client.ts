@@ -269,6 +269,10 @@ export class NexusClient {
     );
   }
 
+  removeRelease(digest: string): Promise<ReleaseBody> {
+    return this.#connection.send({ method: 'DELETE', path: releasePath(digest) }, releaseBodySchema);
+  }
+
   listBudgets(): Promise<BudgetListBody> {
     return this.#connection.send({ method: 'GET', path: '/v1/budgets' }, budgetListBodySchema);
   }

@@ -63,6 +63,7 @@ export type Command =
       readonly manifest: Uint8Array;
       readonly nowMs: number;
     }
+  | { readonly kind: 'remove_release'; readonly release: string; readonly nowMs: number }
   | { readonly kind: 'lift_quarantine'; readonly release: string; readonly reason: string; readonly nowMs: number }
   | { readonly kind: 'set_budget'; readonly budget: Budget; readonly nowMs: number }
   | { readonly kind: 'remove_budget'; readonly label: string; readonly value: string; readonly nowMs: number }
@@ -124,6 +125,7 @@ export interface Outcomes {
   revoke_token: Token;
   /** `created`: false when the release was known already. */
   add_release: { readonly release: Release; readonly created: boolean };
+  remove_release: { readonly release: Release };
   lift_quarantine: { readonly lifted: number };
   set_budget: { readonly budget: Budget };
   remove_budget: { readonly budget: Budget };

@@ -15,6 +15,7 @@ export const EVENT_KINDS = [
   'token_rotated',
   'token_revoked',
   'release_added',
+  'release_removed',
   'release_quarantined',
   'quarantine_lifted',
   'budget_set',

@@ -4,6 +4,7 @@
  * be read or written; the message says what to do.
  */
 import type { Budget } from './budget.ts';
+import type { Deployment } from './deployment.ts';
 import type { LogEvent, LogHead } from './event-log.ts';
 import type { ForwardingStore } from './forwarding-store.ts';
 import type { HistoryReads, HistoryStore } from './history-store.ts';
@@ -56,6 +57,8 @@ export interface Snapshot {
   /** Quarantines that are not lifted. */
   readonly quarantines: Iterable<StoredQuarantine>;
   readonly budgets: Iterable<Budget>;
+  /** What runs on each host of each stack, as far as rollouts know. */
+  readonly deployments: Iterable<Deployment>;
   readonly epochs: Iterable<{ readonly stack: string; readonly host: string; readonly epoch: number }>;
   /** Rollouts that are active or paused, or have a host that is still on its way. */
   readonly rollouts: Iterable<RolloutRows>;

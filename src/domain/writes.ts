@@ -3,6 +3,7 @@
  * every time and random value came with the command: a store makes up nothing by itself.
  */
 import type { Budget } from './budget.ts';
+import type { Deployment } from './deployment.ts';
 import type { LogEvent } from './event-log.ts';
 import type { Tier } from './history.ts';
 import type { StoredContainer, StoredHost, StoredQuarantine, StoredTick, StoredToken } from './records.ts';
@@ -30,6 +31,8 @@ export type Write =
       /** RFC 8785 bytes. */
       readonly manifest: Uint8Array;
     }
+  /** Removes the release and its manifest; its rollouts stay. */
+  | { readonly kind: 'delete_release'; readonly digest: string }
   | { readonly kind: 'insert_quarantine'; readonly quarantine: StoredQuarantine }
   | { readonly kind: 'lift_quarantine'; readonly id: number; readonly atMs: number; readonly reason: string }
   | {
@@ -43,6 +46,8 @@ export type Write =
   | { readonly kind: 'save_rollout_host'; readonly rolloutId: string; readonly host: RolloutHost }
   /** The highest epoch given out for a stack on a host, including withdrawn offers. */
   | { readonly kind: 'save_epoch'; readonly stack: string; readonly host: string; readonly epoch: number }
+  /** Inserts what runs of a stack on a host, or replaces it. */
+  | { readonly kind: 'save_deployment'; readonly deployment: Deployment }
   /** Inserts the budget of a label, or replaces it. */
   | { readonly kind: 'save_budget'; readonly budget: Budget }
   | { readonly kind: 'delete_budget'; readonly label: string; readonly value: string }

@@ -214,6 +214,7 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   token_rotated: (data) => say(`${describeToken(data)} replaced ${textOf(data, 'replaces') ?? 'an older one'}`),
   token_revoked: (data) => say(`${describeToken(data)} was revoked`, 'muted'),
   release_added: (data, names) => say(`${releaseOf(data, names)} was added`),
+  release_removed: (data, names) => say(`${releaseOf(data, names)} was removed`),
   release_quarantined: (data, names) => {
     const probes = namesOf(data, 'failing_probes');
     const why = probes.length === 0 ? 'it could not be activated' : `${probesOf(probes)} failed`;

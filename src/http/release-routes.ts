@@ -108,6 +108,20 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
       },
     },
     {
+      method: 'DELETE',
+      path: '/v1/releases/:digest',
+      access: 'operator',
+      scope: 'deploy',
+      summary: 'Remove a release that runs nowhere and that no rollout needs; answers with what it was.',
+      answerSchema: releaseBodySchema,
+      status: 200,
+      async handle(exchange) {
+        const view = await queries.release(exchange.params['digest'] ?? '');
+        await commands.submit({ kind: 'remove_release', release: view.release.digest, nowMs: exchange.nowMs });
+        return json(200, presentRelease(view));
+      },
+    },
+    {
       method: 'POST',
       path: '/v1/releases/:digest/lift',
       access: 'operator',

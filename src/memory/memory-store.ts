@@ -151,7 +151,8 @@ export function createMemoryStore({ image, sync }: MemoryStoreOptions = {}): Mem
 }
 
 function load(tables: Tables, newestMs: (hostId: number) => number | null): Snapshot {
-  const { hosts, tokens, containers, entries, releases, quarantines, budgets, epochs, rollouts, last } = tables;
+  const { hosts, tokens, containers, entries, releases, quarantines, budgets, deployments, epochs, rollouts, last } =
+    tables;
   const lastEntry = entries.at(-1);
   const { tick: _tick, request: _request, ...numbers } = last;
   return structuredClone({
@@ -167,6 +168,7 @@ function load(tables: Tables, newestMs: (hostId: number) => number | null): Snap
     releases: releases.map(({ release }) => release),
     quarantines: [...quarantines.values()].filter(({ liftedAtMs }) => liftedAtMs === null),
     budgets: [...budgets.values()].sort((a, b) => (budgetName(a) < budgetName(b) ? -1 : 1)),
+    deployments: [...deployments.values()].sort((a, b) => (placeKey(a) < placeKey(b) ? -1 : 1)),
     epochs: [...epochs.values()],
     rollouts: rollouts.map(readRollout).filter(isOpen),
   });
@@ -188,6 +190,11 @@ function isOpen({ plan, progress, hosts }: RolloutRows): boolean {
     if (state === 'failed') return plan.policy.onHealthFailure === 'rollback-and-halt';
     return state === 'activating' || state === 'deferred' || state === 'soaking';
   });
+}
+
+/** Key of one stack on one host. The separator occurs in neither name. */
+function placeKey({ stack, host }: { readonly stack: string; readonly host: string }): string {
+  return `${stack} ${host}`;
 }
 
 function findContainer({ containers }: Tables, hostId: number, containerId: string): StoredContainer | undefined {
@@ -267,7 +274,7 @@ function apply(tables: Tables, write: Write): () => void {
     }
     case 'save_epoch': {
       const { stack, host, epoch } = write;
-      return put(tables.epochs, `${stack} ${host}`, { stack, host, epoch });
+      return put(tables.epochs, placeKey(write), { stack, host, epoch });
     }
     case 'insert_host':
       requireUnique(tables.hosts, 'name', write.host);
@@ -301,6 +308,13 @@ function apply(tables: Tables, write: Write): () => void {
         throw new Error(`the release ${release.digest} is stored already`);
       return append(tables, tables.releases, { number, release, manifest }, 'release', number);
     }
+    case 'delete_release': {
+      const index = tables.releases.findIndex(({ release }) => release.digest === write.digest);
+      const [removed] = index === -1 ? [] : tables.releases.splice(index, 1);
+      return () => void (removed && tables.releases.splice(index, 0, removed));
+    }
+    case 'save_deployment':
+      return put(tables.deployments, placeKey(write.deployment), write.deployment);
     case 'insert_quarantine':
       return insert(tables, tables.quarantines, write.quarantine.id, write.quarantine, 'quarantine');
     case 'lift_quarantine': {

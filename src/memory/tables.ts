@@ -1,5 +1,6 @@
 /** The tables of the memory store. */
 import type { Budget } from '../domain/budget.ts';
+import type { Deployment } from '../domain/deployment.ts';
 import type { Tier } from '../domain/history.ts';
 import type { StoredContainer, StoredHost, StoredQuarantine, StoredTick, StoredToken } from '../domain/records.ts';
 import type { Release } from '../domain/release.ts';
@@ -62,6 +63,8 @@ export interface Tables {
   readonly rollouts: RolloutTexts[];
   /** By stack and host. */
   readonly epochs: Map<string, { readonly stack: string; readonly host: string; readonly epoch: number }>;
+  /** By stack and host. */
+  readonly deployments: Map<string, Deployment>;
   /** By `budgetName`. */
   readonly budgets: Map<string, Budget>;
   readonly requests: Array<{ readonly number: number; readonly atMs: number; readonly body: Uint8Array }>;
@@ -82,6 +85,7 @@ export function emptyTables(): Tables {
     quarantines: new Map(),
     rollouts: [],
     epochs: new Map(),
+    deployments: new Map(),
     budgets: new Map(),
     requests: [],
     last: { ...numbers, tick: 0, request: 0 },

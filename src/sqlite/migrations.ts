@@ -206,6 +206,28 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // What agents say of themselves, as JSON; null for those of before, which say nothing.
   'ALTER TABLE hosts ADD COLUMN agent TEXT;',
+  // Releases can be removed. What runs on each host of each stack is known of before by the last rollout that tells.
+  `
+  ALTER TABLE releases ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE deployments (
+    stack TEXT NOT NULL,
+    host TEXT NOT NULL,
+    release_digest TEXT,
+    rollout_id TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (stack, host)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO deployments (stack, host, release_digest, rollout_id, since_ms)
+    SELECT r.stack, h.host,
+      CASE h.body ->> '$.state' WHEN 'reverted' THEN h.body ->> '$.previousRelease' ELSE r.plan ->> '$.release' END,
+      r.id, h.body ->> '$.stateSinceMs'
+    FROM rollout_hosts AS h JOIN rollouts AS r ON r.number = h.rollout_number
+    WHERE h.body ->> '$.state' IN ('converged', 'soaking', 'reverted')
+      OR (h.body ->> '$.state' = 'failed' AND h.body ->> '$.soakDueAtMs' IS NOT NULL)
+    ORDER BY r.number
+    ON CONFLICT (stack, host) DO UPDATE SET release_digest = excluded.release_digest,
+      rollout_id = excluded.rollout_id, since_ms = excluded.since_ms;
+  `,
 ];
 
 /** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */

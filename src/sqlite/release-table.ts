@@ -21,15 +21,20 @@ export interface ReleaseTable extends ReleaseReads {
   /** In the order in which they were added. */
   all(): Release[];
   insert(number: number, release: Release, manifest: Uint8Array): void;
+  remove(digest: string): void;
 }
 
 export function createReleaseTable(connection: Connection): ReleaseTable {
   const selectAll = connection.prepare<ReleaseRow>(
-    'SELECT digest, stack, version, policy, published_ports, container_names, created_at_ms FROM releases ORDER BY number',
+    'SELECT digest, stack, version, policy, published_ports, container_names, created_at_ms FROM releases WHERE removed = 0 ORDER BY number',
   );
   const insert = connection.prepare<never>(
     `INSERT INTO releases (number, digest, stack, version, policy, published_ports, container_names, created_at_ms, manifest)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  // The row stays, because its number is never given out again; its digest may be added again.
+  const remove = connection.prepare<never>(
+    "UPDATE releases SET removed = 1, digest = 'removed ' || number, manifest = x'' WHERE digest = ?",
   );
   const selectManifest = connection.prepare<{ manifest: Uint8Array }>('SELECT manifest FROM releases WHERE digest = ?');
   return {
@@ -52,6 +57,7 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
       const names = JSON.stringify(release.containerNames);
       insert.run(number, digest, stack, version, policy, ports, names, createdAtMs, manifest);
     },
+    remove: (digest) => void remove.run(digest),
     manifest: (digest) => selectManifest.get(digest)?.manifest,
   };
 }

@@ -9,6 +9,7 @@ import { createBudgetTable } from './budget-table.ts';
 import { createChunkTable } from './chunk-table.ts';
 import type { Connection } from './connection.ts';
 import { createContainerTable } from './container-table.ts';
+import { createDeploymentTable } from './deployment-table.ts';
 import { createEventTable } from './event-table.ts';
 import { createForwardingTable } from './forwarding-table.ts';
 import { measureSize } from './free-space.ts';
@@ -32,6 +33,7 @@ export function createSqliteStore(connection: Connection): Store {
   const quarantines = createQuarantineTable(connection);
   const budgets = createBudgetTable(connection);
   const rollouts = createRolloutTable(connection);
+  const deployments = createDeploymentTable(connection);
   const selectNumbers = connection.prepare<LastNumbers>(
     `SELECT coalesce((SELECT max(id) FROM hosts), 0) AS host,
        coalesce((SELECT max(number) FROM tokens), 0) AS token,
@@ -66,6 +68,7 @@ export function createSqliteStore(connection: Connection): Store {
       releases: releases.all(),
       quarantines: quarantines.active(),
       budgets: budgets.all(),
+      deployments: deployments.all(),
       epochs: rollouts.epochs(),
       rollouts: loadOpenRollouts(),
     };
@@ -125,6 +128,10 @@ export function createSqliteStore(connection: Connection): Store {
         return tokens.insert(write.token);
       case 'insert_release':
         return releases.insert(write.number, write.release, write.manifest);
+      case 'delete_release':
+        return releases.remove(write.digest);
+      case 'save_deployment':
+        return deployments.save(write.deployment);
       case 'insert_quarantine':
         return quarantines.insert(write.quarantine);
       case 'lift_quarantine':

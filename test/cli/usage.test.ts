@@ -33,6 +33,7 @@ const COMPLETE: Readonly<Record<string, string>> = {
   'release create': `--stack shop --version 1 --compose ${compose}`,
   'release list': '',
   'release show': 'shop@1',
+  'release remove': 'shop@1',
   'release lift': 'shop@1 --reason x',
   'rollout create': 'shop@1 --host web-1',
   'rollout plan': 'shop@1 --host web-1',

@@ -30,6 +30,7 @@ contract('a new store holds nothing, and no number has been given out', async (s
     releases: [],
     quarantines: [],
     budgets: [],
+    deployments: [],
     epochs: [],
     rollouts: [],
   };

@@ -109,6 +109,32 @@ contract('a budget is loaded as it was last set, until it is removed', async (st
   assert.deepEqual((await load(store)).budgets, [role]);
 });
 
+contract('what runs of a stack on a host is loaded as it was last told', async (store) => {
+  const web = { stack: 'shop', host: 'web-1', release: null, rolloutId: 'ro_1', sinceMs: NOON_MS };
+  const other = { ...web, host: 'web-0', release: 'sha256:1' };
+  await store.commit([
+    { kind: 'save_deployment', deployment: { ...web, release: 'sha256:1' } },
+    { kind: 'save_deployment', deployment: other },
+    { kind: 'save_deployment', deployment: web },
+  ]);
+  assert.deepEqual((await load(store)).deployments, [other, web]);
+});
+
+contract('a removed release is gone, may be added again, and its number is not given out again', async (store) => {
+  const manifest = new TextEncoder().encode('{}');
+  await store.commit([
+    { kind: 'insert_release', number: 1, release: release('sha256:1', '1'), manifest },
+    { kind: 'insert_release', number: 2, release: release('sha256:2', '2'), manifest },
+    { kind: 'delete_release', digest: 'sha256:2' },
+  ]);
+  const loaded = await load(store);
+  assert.deepEqual(loaded.releases, [release('sha256:1', '1')]);
+  assert.equal(loaded.numbers.release, 2);
+  assert.equal(store.releases.manifest('sha256:2'), undefined);
+  await store.commit([{ kind: 'insert_release', number: 3, release: release('sha256:2', '2'), manifest }]);
+  assert.deepEqual((await load(store)).releases, [release('sha256:1', '1'), release('sha256:2', '2')]);
+});
+
 contract('the last epoch of each host of a stack is loaded', async (store) => {
   await store.commit([
     { kind: 'save_epoch', stack: 'shop', host: 'web-1', epoch: 1 },

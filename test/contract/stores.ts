@@ -52,6 +52,7 @@ export async function load(store: Store): Promise<Loaded> {
     releases: [...snapshot.releases],
     quarantines: [...snapshot.quarantines],
     budgets: [...snapshot.budgets],
+    deployments: [...snapshot.deployments],
     epochs: [...snapshot.epochs],
     rollouts: [...snapshot.rollouts],
   };

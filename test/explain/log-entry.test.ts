@@ -94,6 +94,7 @@ describe('an entry says', () => {
     [entry('token_rotated', { ...TOKEN, replaces: 'tok_1' }), "agent token 'laptop' (tok_2) replaced tok_1"],
     [entry('token_revoked', TOKEN), "agent token 'laptop' (tok_2) was revoked"],
     [entry('release_added', { stack: 'cart', version: '2', release: CART_2 }), 'cart 2 (28af88ad2579) was added'],
+    [entry('release_removed', { stack: 'cart', version: '2', release: CART_2 }), 'cart 2 (28af88ad2579) was removed'],
     [
       entry('release_quarantined', { stack: 'shop', release: SHOP_1_5, failing_probes: ['front'], rollout_id: 'ro_1' }),
       "shop 1.5 (9ad49925e0e3) was quarantined: probe 'front' failed in rollout ro_1",

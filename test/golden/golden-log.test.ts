@@ -184,3 +184,20 @@ test('what makes a golden log makes one of this version, and each of its rollout
     ],
   );
 });
+
+test('what runs on each host of a database of before is what its last rollout brought there', async (context) => {
+  const { server } = await startServer(context, NEWEST);
+  const list = await ask(server, 'GET', '/v1/releases');
+  const { releases } = list as { releases: ReadonlyArray<{ digest: string; version: string }> };
+  const found: unknown[] = [];
+  for (const { digest, version } of releases) {
+    const reply = await server.operator.send('DELETE', `/v1/releases/${digest}`);
+    found.push([version, reply.status, (JSON.parse(reply.body) as { hosts: unknown }).hosts]);
+  }
+  assert.deepEqual(found, [
+    ['4', 409, ['web-10']],
+    ['3', 409, ['web-5', 'web-6', 'web-8']],
+    ['2', 409, ['web-3', 'web-4']],
+    ['1', 409, ['web-1', 'web-2']],
+  ]);
+});

@@ -49,8 +49,18 @@ async function liftQuarantine(
   });
 }
 
+async function removeRelease(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
+  await withClient(flags, terminal, async (client) => {
+    const release = await findRelease(client, wanted);
+    const removed = await client.removeRelease(release.digest);
+    if (flags.json) return printJson(terminal, removed);
+    const name = printable(`${release.stack}@${release.version}`);
+    printLine(terminal, `Removed ${printable(releaseName(release))}. The name ${name} is free again.`);
+  });
+}
+
 export function addReleaseCommands(program: Command, terminal: Terminal): void {
-  const release = program.command('release').description('add, list and show releases of Compose stacks');
+  const release = program.command('release').description('add, list, show and remove releases of Compose stacks');
   addExamples(release, [
     ['nexus release create --stack shop --version 1.4 --compose compose.yaml', 'Add a release'],
     ['nexus release list', 'List what can be rolled out'],
@@ -77,6 +87,16 @@ export function addReleaseCommands(program: Command, terminal: Terminal): void {
       'Save its manifest, for another server or a next version',
     ],
   ]);
+
+  const remove = release.command('remove').alias('rm').description('remove a release that runs nowhere');
+  addOperatorFlags(remove.addArgument(releaseArgument())).action((wanted, flags) =>
+    removeRelease(terminal, wanted, flags),
+  );
+  remove.addHelpText(
+    'after',
+    '\nIts stack and version may be given to another release then. Rollouts of it stay in the log, and so does a quarantine.\nIt is refused while a host runs the release, or a rollout may still bring it to one.',
+  );
+  addExamples(remove, [['nexus release remove shop@1.4', 'Make room for another shop@1.4']]);
 
   const lift = release.command('lift').description('lift the quarantine of a release');
   lift

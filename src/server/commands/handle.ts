@@ -8,7 +8,7 @@ import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
 import { removeBudget, setBudget } from './budgets.ts';
 import { addHost, archiveHost, updateHost } from './hosts.ts';
-import { addRelease, liftQuarantine } from './releases.ts';
+import { addRelease, liftQuarantine, removeRelease } from './releases.ts';
 import { reportDamage } from './report-damage.ts';
 import { lookupsOfEvent, reportEvent } from './report-event.ts';
 import { backFill, lookupsOfBackFill, lookupsOfTick, reportTick } from './report-tick.ts';
@@ -106,6 +106,8 @@ function outcomeOf(state: State, command: Command, found: LookupCache): Outcomes
       return revokeToken(state, command);
     case 'add_release':
       return addRelease(state, command);
+    case 'remove_release':
+      return removeRelease(state, command);
     case 'lift_quarantine':
       return liftQuarantine(state, command);
     case 'set_budget':

@@ -5,9 +5,10 @@
 import { type Budget, budgetName, isOfBudget } from '../../domain/budget.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
-import type { RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
+import type { AgentEvent, RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
 import { decideHostChange } from '../../rollout/decide-host-change.ts';
 import { decideNext } from '../../rollout/decide-next.ts';
+import { findDeployed } from '../../rollout/find-deployed.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import type { FleetView } from '../../rollout/fleet-view.ts';
 import { occupies } from '../../rollout/host-bucket.ts';
@@ -112,8 +113,19 @@ export class RolloutDriver {
       this.#index.noteEpoch(stack, entry.host, entry.epoch);
       this.#changes.write({ kind: 'save_epoch', stack, host: entry.host, epoch: entry.epoch });
     }
+    if (entry.kind === 'host_reported') this.#noteDeployed(rollout, entry.host, entry.numbered.event, nowMs);
     for (const effect of change.effects) this.#carryOut(rollout, effect, nowMs);
     this.#dirty.add(rollout);
+  }
+
+  #noteDeployed({ plan }: Rollout, host: string, event: AgentEvent, nowMs: number): void {
+    const { stack, id: rolloutId } = plan;
+    const release = findDeployed(event, plan);
+    const known = this.#index.deployment(stack, host);
+    if (release === undefined || known?.release === release) return;
+    const deployment = { stack, host, release, rolloutId, sinceMs: nowMs };
+    this.#index.putDeployment(deployment);
+    this.#changes.write({ kind: 'save_deployment', deployment });
   }
 
   #unsavedOf(rollout: Rollout): Unsaved {

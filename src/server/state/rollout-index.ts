@@ -1,5 +1,6 @@
 /** Releases, quarantines, budgets, epochs and open rollouts in memory. */
 import { type Budget, budgetName } from '../../domain/budget.ts';
+import type { Deployment } from '../../domain/deployment.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
 import type { Release } from '../../domain/release.ts';
 import type { Snapshot } from '../../domain/store.ts';
@@ -23,10 +24,12 @@ export class RolloutIndex {
   readonly #rollouts = new Map<string, Rollout>();
   readonly #byHost = new Map<string, Set<Rollout>>();
   readonly #epochs = new Map<string, number>();
+  readonly #deployments = new Map<string, Deployment>();
 
   static load(snapshot: Snapshot): RolloutIndex {
     const index = new RolloutIndex();
     for (const release of snapshot.releases) index.addRelease(release);
+    for (const deployment of snapshot.deployments) index.putDeployment(deployment);
     for (const budget of snapshot.budgets) index.putBudget(budget);
     for (const quarantine of snapshot.quarantines) index.putQuarantine(quarantine);
     for (const { stack, host, epoch } of snapshot.epochs) index.noteEpoch(stack, host, epoch);
@@ -50,6 +53,23 @@ export class RolloutIndex {
   addRelease(release: Release): void {
     this.#releases.set(release.digest, release);
     this.#stacks.add(release.stack);
+  }
+
+  dropRelease(release: Release): void {
+    this.#releases.delete(release.digest);
+  }
+
+  /** Undefined where no rollout has touched the stack on this host. */
+  deployment(stack: string, host: string): Deployment | undefined {
+    return this.#deployments.get(place(stack, host));
+  }
+
+  deployments(): Iterable<Deployment> {
+    return this.#deployments.values();
+  }
+
+  putDeployment(deployment: Deployment): void {
+    this.#deployments.set(place(deployment.stack, deployment.host), deployment);
   }
 
   quarantine(stack: string, release: string): StoredQuarantine | null {

@@ -200,6 +200,25 @@ Compose:
   });
 });
 
+describe('release remove', () => {
+  const routes = { ...listing(sampleRelease()), [`DELETE /v1/releases/${SHOP_1_5}`]: { body: sampleRelease() } };
+
+  it('says which name is free again', async (t) => {
+    const { run } = await operate(t, routes);
+    const { code, terminal } = await run(['release', 'remove', 'shop@1.5']);
+    assert.deepEqual(
+      [code, terminal.out()],
+      [0, 'Removed shop 1.5 (9ad49925e0e3). The name shop@1.5 is free again.\n'],
+    );
+  });
+
+  it('prints the release with --json', async (t) => {
+    const { run } = await operate(t, routes);
+    const { terminal } = await run(['release', 'rm', '9ad49925', '--json']);
+    assert.deepEqual(JSON.parse(terminal.out()), sampleRelease());
+  });
+});
+
 describe('release lift', () => {
   const routes = { ...listing(QUARANTINED), [`POST /v1/releases/${SHOP_1_5}/lift`]: { body: { lifted: 1 } } };
 
