@@ -8,7 +8,6 @@ import { lostHostRows } from './pending/lost-hosts.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { planRows } from './pending/plan.ts';
-import { releaseRows } from './pending/releases.ts';
 import { stackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
 import { changeRows } from './pending/what-changes.ts';
@@ -48,7 +47,6 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...telemetryRows,
   ...orderRows,
   ...planRows,
-  ...releaseRows,
   ...stackRows,
   ...pendingFleetToolRows,
 ];
