@@ -34,7 +34,7 @@ import { HistoryMaintenance } from '../../src/server/history/history-maintenance
 import { TokenIdentities } from '../../src/server/identities.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
-import { packReported } from '../../src/telemetry/pack-tick.ts';
+import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { encodeSample } from '../../src/telemetry/sample-codec.ts';
 import { GeneratedHost, type GeneratedTick } from './generate-fleet.ts';
 import { measureLab } from './history-lab.ts';
@@ -295,7 +295,7 @@ async function addSilentHosts(directory: string, count: number, nowMs: number): 
       metrics: host.next.metrics,
       containers: null,
     };
-    const tick = packReported(said, (text) => text);
+    const tick = packTick(said, (text) => text);
     await writer.submit({ kind: 'report_tick', identity, tick, nowMs });
   }
   await writer.close();

@@ -1,40 +1,40 @@
 /** Reads plain telemetry bodies. A body that is not plain is left to the schema. */
 import { hash } from 'node:crypto';
-import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
-import { packReported, packTick } from '../telemetry/pack-tick.ts';
-import { decodeJson, faultOf, JSON_LIMITS, parseJsonBytes } from '../wire/json-text.ts';
-import { readPlain } from '../wire/plain-telemetry.ts';
+import { invariant } from '../domain/errors.ts';
+import type { ContainerReport, PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
+import { packTick } from '../telemetry/pack-tick.ts';
+import { parseJsonBytes } from '../wire/json-text.ts';
+import { readPlainTick } from '../wire/plain-telemetry.ts';
+import { scanTick } from './scan-tick.ts';
 
-/**
- * A body up to this size is parsed before it is looked over, and looked over only when it holds what the reader does not
- * know: the worst of them take some milliseconds and a few megabytes, and all others are spared the look.
- */
-const SMALL_BYTES = 64 * 1024;
-
-function fingerprintOf(text: string): string {
-  return hash('sha1', text, 'base64url');
-}
-
-export function packed(tick: Tick): PackedTick {
-  return packTick(tick, fingerprintOf);
-}
-
-export function reported(tick: Tick): ReportedTick {
-  return packReported(tick, fingerprintOf);
+function fingerprintOf(containers: string | Uint8Array): string {
+  return hash('sha1', containers, 'base64url');
 }
 
 /** Null when the body is not plain, or not JSON. */
-export function readPlainBody(body: Uint8Array): Tick | null {
-  try {
-    return body.length <= SMALL_BYTES ? readSmall(body) : (readPlain(parseJsonBytes(body))?.tick ?? null);
-  } catch {
-    return null;
-  }
+export function readPlainBody(body: Uint8Array): PackedTick | null {
+  return scanTick(body, fingerprintOf);
 }
 
-function readSmall(body: Uint8Array): Tick | null {
-  const text = decodeJson(body);
-  const plain = readPlain(JSON.parse(text));
-  if (plain === undefined) return null;
-  return plain.hasUnknownFields && faultOf(text, JSON_LIMITS.partsOfBody) !== null ? null : plain.tick;
+/** A plain body as it was read, whose containers are made of it where they have changed. */
+export function reported(body: Uint8Array, tick: PackedTick): ReportedTick {
+  let reports: readonly ContainerReport[] | null = null;
+  return {
+    ...tick,
+    reports() {
+      reports ??= containersOf(body);
+      return reports;
+    },
+  };
+}
+
+function containersOf(body: Uint8Array): readonly ContainerReport[] {
+  const tick = readPlainTick(parseJsonBytes(body));
+  invariant(tick !== undefined, 'a body that was read without the schema is plain');
+  return tick.containers ?? [];
+}
+
+/** A tick that the schema has read. */
+export function packed(tick: Tick): ReportedTick {
+  return packTick(tick, fingerprintOf);
 }

@@ -6,12 +6,12 @@
 import path from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
-import { invariant, messageOf } from '../domain/errors.ts';
+import { messageOf } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { TelemetryIntake } from '../domain/ports.ts';
 import type { Runtime, Timer } from '../domain/runtime.ts';
-import type { PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
-import { readPlainBody, reported } from './read-body.ts';
+import type { ReportedTick, Tick } from '../domain/telemetry.ts';
+import { packed, readPlainBody, reported } from './read-body.ts';
 import { readTicks, type TicksMessage, writeBodies } from './reader-protocol.ts';
 
 /** Larger bodies are rare and would delay the others, so they are read in this thread. */
@@ -34,18 +34,6 @@ interface Waiting {
 export function startThread(): Worker {
   if (isSea()) return new Worker(getAsset('bootstrap.cjs', 'utf8'), { eval: true, resourceLimits: MEMORY });
   return new Worker(path.join(import.meta.dirname, 'reader-thread.ts'), { resourceLimits: MEMORY });
-}
-
-/** What the thread has packed. Its containers are read again only where they have changed. */
-function reportedBy(body: Uint8Array, tick: PackedTick): ReportedTick {
-  return {
-    ...tick,
-    reports() {
-      const again = readPlainBody(body);
-      invariant(again !== null, 'a body that was read once is read again');
-      return again.containers ?? [];
-    },
-  };
 }
 
 export class ThreadedIntake implements TelemetryIntake {
@@ -81,12 +69,12 @@ export class ThreadedIntake implements TelemetryIntake {
 
   /** Packs a tick that the schema has read. */
   pack(tick: Tick): ReportedTick {
-    return reported(tick);
+    return packed(tick);
   }
 
   #readHere(body: Uint8Array): ReportedTick | null {
     const tick = readPlainBody(body);
-    return tick === null ? null : reported(tick);
+    return tick === null ? null : reported(body, tick);
   }
 
   #send(): void {
@@ -140,7 +128,7 @@ export class ThreadedIntake implements TelemetryIntake {
     const ticks = readTicks(message);
     for (const [index, { body, resolve }] of batch.entries()) {
       const tick = ticks[index] ?? null;
-      resolve(tick === null ? null : reportedBy(body, tick));
+      resolve(tick === null ? null : reported(body, tick));
     }
     this.#send();
   }

@@ -1,5 +1,5 @@
 /** Packs a tick: its numbers become bytes as they are stored, and its containers get one fingerprint. */
-import type { ContainerReport, PackedContainers, PackedTick, ReportedTick, Tick } from '../domain/telemetry.ts';
+import type { ContainerReport, PackedContainers, ReportedTick, Tick } from '../domain/telemetry.ts';
 import { identityParts } from './container-presence.ts';
 import { packContainers, packHost } from './sample-codec.ts';
 
@@ -13,7 +13,7 @@ function pack(reports: readonly ContainerReport[], fingerprintOf: (text: string)
   };
 }
 
-export function packTick(tick: Tick, fingerprintOf: (text: string) => string): PackedTick {
+export function packTick(tick: Tick, fingerprintOf: (text: string) => string): ReportedTick {
   const { recordedAtMs, facts, agent, metrics, containers } = tick;
   return {
     recordedAtMs,
@@ -21,10 +21,6 @@ export function packTick(tick: Tick, fingerprintOf: (text: string) => string): P
     agent,
     host: packHost(metrics),
     containers: containers === null ? null : pack(containers, fingerprintOf),
+    reports: () => containers ?? [],
   };
-}
-
-/** With its containers at hand, which keeps them in memory for as long as the tick. */
-export function packReported(tick: Tick, fingerprintOf: (text: string) => string): ReportedTick {
-  return { ...packTick(tick, fingerprintOf), reports: () => tick.containers ?? [] };
 }

@@ -31,7 +31,7 @@ const HUNDREDTHS = 1;
 const FLOAT = 2;
 const MAX_VARINT_VALUE = 2 ** 50;
 const MAX_VALUE_BYTES = 9;
-const MAX_BLOCK_BYTES = 1 + 8 * MAX_VALUE_BYTES;
+export const MAX_BLOCK_BYTES = 1 + 8 * MAX_VALUE_BYTES;
 
 /** Thrown on bytes that no encoder of a known version wrote: a damaged row, or one of a newer Nexus. */
 export class SampleDamaged extends NexusError {
@@ -64,24 +64,34 @@ function writeValue(writer: ByteWriter, value: number): void {
   writer.float64(value);
 }
 
-function writeBlock(writer: ByteWriter, names: readonly string[], metrics: Metrics): void {
-  const bitmapAt = writer.length;
-  writer.byte(0);
-  let bitmap = 0;
+/** The values of one block on their way into it. */
+const VALUES = new Float64Array(8);
+
+/** Lays the values of a block out; returns which of them there are, bit i for the i-th. */
+function layOut(names: readonly string[], metrics: Metrics): number {
+  let present = 0;
   for (let index = 0; index < names.length; index += 1) {
     const value = metrics[names[index] ?? ''];
     if (value === null || value === undefined) continue;
-    bitmap |= 1 << index;
-    writeValue(writer, value);
+    VALUES[index] = value;
+    present |= 1 << index;
   }
-  writer.setByte(bitmapAt, bitmap);
+  return present;
 }
 
-/** Writes a block after its length in one byte. */
-function writeMeasuredBlock(writer: ByteWriter, names: readonly string[], metrics: Metrics): void {
+/** Writes a block of those `values` whose bit in `present` is set: bit i for the i-th in the order of their table. */
+export function writeBlock(writer: ByteWriter, values: Float64Array, present: number): void {
+  writer.byte(present);
+  for (let index = 0; index < values.length; index += 1) {
+    if ((present & (1 << index)) !== 0) writeValue(writer, values[index] ?? 0);
+  }
+}
+
+/** As {@link writeBlock}, after the length of the block in one byte. */
+export function writeMeasuredBlock(writer: ByteWriter, values: Float64Array, present: number): void {
   const lengthAt = writer.length;
   writer.byte(0);
-  writeBlock(writer, names, metrics);
+  writeBlock(writer, values, present);
   writer.setByte(lengthAt, writer.length - lengthAt - 1);
 }
 
@@ -126,14 +136,14 @@ function openSample(bytes: Uint8Array): ByteReader {
 /** The host's part of a row, for {@link assembleSample}. */
 export function packHost(metrics: HostMetrics): Uint8Array {
   const writer = new ByteWriter(MAX_BLOCK_BYTES);
-  writeBlock(writer, HOST_METRICS, metrics);
+  writeBlock(writer, VALUES, layOut(HOST_METRICS, metrics));
   return writer.finish();
 }
 
 /** The containers' part of a row, each after its length in one byte, for {@link assembleSample}. */
 export function packContainers(containers: readonly ContainerMetrics[]): Uint8Array {
   const writer = new ByteWriter(containers.length * (1 + MAX_BLOCK_BYTES));
-  for (const metrics of containers) writeMeasuredBlock(writer, CONTAINER_METRICS, metrics);
+  for (const metrics of containers) writeMeasuredBlock(writer, VALUES, layOut(CONTAINER_METRICS, metrics));
   return writer.finish();
 }
 

@@ -79,17 +79,13 @@ export function faultOf(text: string, maxParts: number): JsonFault | null {
 }
 
 /** Throws {@link JsonRefused}. */
-export function decodeJson(bytes: Uint8Array): string {
+export function parseJsonBytes(bytes: Uint8Array, maxParts: number = JSON_LIMITS.partsOfBody): unknown {
+  let text: string;
   try {
-    return utf8.decode(bytes);
+    text = utf8.decode(bytes);
   } catch (error) {
     throw new JsonRefused('syntax', { cause: error });
   }
-}
-
-/** Throws {@link JsonRefused}. */
-export function parseJsonBytes(bytes: Uint8Array, maxParts: number = JSON_LIMITS.partsOfBody): unknown {
-  const text = decodeJson(bytes);
   const fault = faultOf(text, maxParts);
   if (fault !== null) throw new JsonRefused(fault);
   try {

@@ -36,58 +36,38 @@ const NO_METRICS: ContainerMetrics = {
 /** Reads one body; its result must not be used once `isInDoubt`. */
 class PlainReader {
   isInDoubt = false;
-  /** Fields of the objects that were read, and those of them that were asked for. */
-  #fieldCount = 0;
-  #knownCount = 0;
-
-  get hasUnknownFields(): boolean {
-    return this.#fieldCount !== this.#knownCount;
-  }
 
   #doubt<T>(instead: T): T {
     this.isInDoubt = true;
     return instead;
   }
 
-  #map(value: unknown): Fields {
-    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isMap ? (value as Fields) : this.#doubt(NO_FIELDS);
-  }
-
   #fields(value: unknown): Fields {
-    const fields = this.#map(value);
-    this.#fieldCount += Object.keys(fields).length;
-    return fields;
-  }
-
-  /** Counts a known field. JSON has no `undefined`, so that is a field which the body leaves out. */
-  #has(value: unknown): boolean {
-    if (value !== undefined) this.#knownCount += 1;
-    return value !== null && value !== undefined;
+    const isFields = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isFields ? (value as Fields) : this.#doubt(NO_FIELDS);
   }
 
   #requiredText(value: unknown, max: number): string {
-    this.#knownCount += 1;
     return typeof value === 'string' && value.length >= 1 && value.length <= max ? value : this.#doubt('');
   }
 
   #text(value: unknown, max: number): string | null {
-    if (!this.#has(value)) return null;
+    if (value === null || value === undefined) return null;
     return typeof value === 'string' && value.length <= max ? value : this.#doubt(null);
   }
 
   #instantText(value: unknown): string | null {
-    if (!this.#has(value)) return null;
+    if (value === null || value === undefined) return null;
     return typeof value === 'string' && parseInstant(value) !== undefined ? value : this.#doubt(null);
   }
 
   #gauge(value: unknown, max = Number.MAX_VALUE): number | null {
-    if (!this.#has(value)) return null;
+    if (value === null || value === undefined) return null;
     return typeof value === 'number' && value >= 0 && value <= max ? value : this.#doubt(null);
   }
 
   #count(value: unknown, min = 0, max = Number.MAX_SAFE_INTEGER): number | null {
-    if (!this.#has(value)) return null;
+    if (value === null || value === undefined) return null;
     return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
       ? (value as number)
       : this.#doubt(null);
@@ -107,8 +87,8 @@ class PlainReader {
     };
   }
 
-  #facts(value: unknown): HostFacts {
-    if (!this.#has(value)) return NO_FACTS;
+  facts(value: unknown): HostFacts {
+    if (value === null || value === undefined) return NO_FACTS;
     const facts = this.#fields(value);
     return {
       cpuCount: this.#count(facts['cpu_count'], 1, TELEMETRY_LIMITS.maxCpuCount),
@@ -119,8 +99,8 @@ class PlainReader {
     };
   }
 
-  #agent(value: unknown): AgentReport | null {
-    if (!this.#has(value)) return null;
+  agent(value: unknown): AgentReport | null {
+    if (value === null || value === undefined) return null;
     const agent = this.#fields(value);
     return {
       version: this.#text(agent['version'], TELEMETRY_LIMITS.maxAgentText),
@@ -132,7 +112,7 @@ class PlainReader {
   }
 
   #capabilities(value: unknown): readonly string[] {
-    if (!this.#has(value)) return NO_CAPABILITIES;
+    if (value === null || value === undefined) return NO_CAPABILITIES;
     const isList =
       Array.isArray(value) &&
       value.length <= TELEMETRY_LIMITS.maxCapabilities &&
@@ -141,8 +121,8 @@ class PlainReader {
   }
 
   #epochs(value: unknown): Readonly<Record<string, number>> {
-    if (!this.#has(value)) return NO_EPOCHS;
-    const epochs = this.#map(value);
+    if (value === null || value === undefined) return NO_EPOCHS;
+    const epochs = this.#fields(value);
     const stacks = Object.keys(epochs);
     const isPlain =
       stacks.length <= TELEMETRY_LIMITS.maxEpochs &&
@@ -153,20 +133,20 @@ class PlainReader {
   }
 
   #ports(value: unknown): readonly string[] {
-    if (!this.#has(value)) return NO_PORTS;
+    if (value === null || value === undefined) return NO_PORTS;
     const isTexts = Array.isArray(value) && value.every((entry) => typeof entry === 'string');
     return isTexts ? value : this.#doubt(NO_PORTS);
   }
 
   #labels(value: unknown): Readonly<Record<string, string>> {
-    if (!this.#has(value)) return NO_LABELS;
-    const labels = this.#map(value);
+    if (value === null || value === undefined) return NO_LABELS;
+    const labels = this.#fields(value);
     for (const name in labels) if (typeof labels[name] !== 'string') return this.#doubt(NO_LABELS);
     return labels as Readonly<Record<string, string>>;
   }
 
   #containerMetrics(value: unknown): ContainerMetrics {
-    if (!this.#has(value)) return NO_METRICS;
+    if (value === null || value === undefined) return NO_METRICS;
     const metrics = this.#fields(value);
     return {
       cpu_percent: this.#gauge(metrics['cpu_percent']),
@@ -201,7 +181,7 @@ class PlainReader {
   }
 
   #containers(value: unknown): readonly ContainerReport[] | null {
-    if (!this.#has(value)) return null;
+    if (value === null || value === undefined) return null;
     if (!Array.isArray(value) || value.length > TELEMETRY_LIMITS.maxContainers) return this.#doubt(null);
     const reports = value.map((container) => this.#container(container));
     // The schema's reader decides which report counts for a container that is listed twice.
@@ -212,28 +192,34 @@ class PlainReader {
     const body = this.#fields(value);
     const host = this.#fields(body['host']);
     const recordedAt = body['recorded_at'];
-    // The two of the body that must be there, and the metrics of the host.
-    this.#knownCount += 3;
     const recordedAtMs = typeof recordedAt === 'string' ? parseInstant(recordedAt) : undefined;
     return {
       recordedAtMs: recordedAtMs ?? this.#doubt(Number.NaN),
-      facts: this.#facts(host['facts']),
-      agent: this.#agent(body['agent']),
+      facts: this.facts(host['facts']),
+      agent: this.agent(body['agent']),
       metrics: this.#hostMetrics(host['metrics']),
       containers: this.#containers(body['containers']),
     };
   }
 }
 
-export interface PlainTick {
-  readonly tick: Tick;
-  /** Of the body, wherever they stand. They are ignored, and may hold anything. */
-  readonly hasUnknownFields: boolean;
+/** As {@link readPlainTick}, for what an agent says of itself. */
+export function readPlainAgent(agent: unknown): AgentReport | null | undefined {
+  const reader = new PlainReader();
+  const read = reader.agent(agent);
+  return reader.isInDoubt ? undefined : read;
+}
+
+/** As {@link readPlainTick}, for the facts of a host. */
+export function readPlainFacts(facts: unknown): HostFacts | undefined {
+  const reader = new PlainReader();
+  const read = reader.facts(facts);
+  return reader.isInDoubt ? undefined : read;
 }
 
 /** The tick of a parsed body that is plainly valid; undefined where only the schema can decide. */
-export function readPlain(body: unknown): PlainTick | undefined {
+export function readPlainTick(body: unknown): Tick | undefined {
   const reader = new PlainReader();
   const tick = reader.tick(body);
-  return reader.isInDoubt ? undefined : { tick, hasUnknownFields: reader.hasUnknownFields };
+  return reader.isInDoubt ? undefined : tick;
 }

@@ -10,7 +10,7 @@ import {
   TELEMETRY_LIMITS,
   type Tick,
 } from '../domain/telemetry.ts';
-import { readPlain } from './plain-telemetry.ts';
+import { readPlainTick } from './plain-telemetry.ts';
 import { type FieldError, MAX_FIELD_ERRORS, type Parsed, parseWith } from './problem.ts';
 import { stackSchema } from './release.ts';
 
@@ -221,15 +221,15 @@ function skewError(tick: Pick<Tick, 'recordedAtMs'>, receivedAtMs: number, maxAg
   return undefined;
 }
 
-/** Reads by the schema alone: slower than {@link readPlain}, and decides what that leaves open. */
+/** Reads by the schema alone: slower than {@link readPlainTick}, and decides what that leaves open. */
 export function readBySchema(input: unknown): Parsed<Tick> {
   const parsed = parseWith(telemetrySchema, input);
   return parsed.ok ? { ok: true, value: readTick(parsed.value) } : parsed;
 }
 
 function readShape(input: unknown): Parsed<Tick> {
-  const plain = readPlain(input);
-  return plain === undefined ? readBySchema(input) : { ok: true, value: plain.tick };
+  const tick = readPlainTick(input);
+  return tick === undefined ? readBySchema(input) : { ok: true, value: tick };
 }
 
 /** Compares a tick's clock with the server's. */

@@ -12,7 +12,7 @@ import { TokenIdentities } from '../../src/server/identities.ts';
 import { HostDispatches } from '../../src/server/rollouts/dispatches.ts';
 import { Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
-import { packReported } from '../../src/telemetry/pack-tick.ts';
+import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { SettableRuntime } from '../domain/settable-runtime.ts';
 
@@ -60,7 +60,7 @@ export function addHost(name: string): CommandOf<'add_host'> {
 
 /** A tick in the form that the writer takes. */
 export function reportedTickAt(recordedAtMs: number): ReportedTick {
-  return packReported(tickAt(recordedAtMs), (text) => text);
+  return packTick(tickAt(recordedAtMs), (text) => text);
 }
 
 /** A tick that holds no values and says nothing of containers. */

@@ -9,7 +9,7 @@ import { systemRuntime } from '../../src/runtime/system-runtime.ts';
 import { TokenIdentities } from '../../src/server/identities.ts';
 import { WRITER_LIMITS, Writer } from '../../src/server/writer.ts';
 import { openStore } from '../../src/sqlite/open-store.ts';
-import { packReported } from '../../src/telemetry/pack-tick.ts';
+import { packTick } from '../../src/telemetry/pack-tick.ts';
 import { container } from '../contract/sample-writes.ts';
 import { RecordingLog } from '../domain/recording-log.ts';
 import { addHost, NOON_MS, type OpenWriter, openWriter, reportedTickAt, tickAt } from './open-writer.ts';
@@ -157,7 +157,7 @@ test('commands of one turn see what those before them did', async (t) => {
 
 function reportContainers(identity: AgentIdentity, atMs: number, ids: readonly string[]): CommandOf<'report_tick'> {
   const containers = ids.map((containerId) => ({ ...sampleContainer, containerId }));
-  const tick = packReported({ ...tickAt(atMs), containers }, (text) => text);
+  const tick = packTick({ ...tickAt(atMs), containers }, (text) => text);
   return { kind: 'report_tick', identity, tick, nowMs: NOON_MS };
 }
 
