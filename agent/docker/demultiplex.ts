@@ -15,3 +15,9 @@ export function demultiplex(stream: Buffer): string {
   }
   return Buffer.concat(pieces).toString('utf8');
 }
+
+/** The text in a log or an attached stream: a container with a terminal has one stream, and no frames around its pieces. */
+export function readStream(stream: Buffer): string {
+  const isFramed = stream.length >= HEADER_BYTES && (stream[0] ?? 0) <= 2 && stream.readUIntBE(1, 3) === 0;
+  return isFramed ? demultiplex(stream) : stream.toString('utf8');
+}

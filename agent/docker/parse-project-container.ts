@@ -18,6 +18,7 @@ const inspectionSchema = z.object({
   State: z.object({
     Status: z.enum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
     ExitCode: z.number().default(0),
+    OOMKilled: z.boolean().default(false),
     StartedAt: z.string().default(''),
     Health: z
       .object({
@@ -52,6 +53,7 @@ export function parseProjectContainer(input: unknown): ProjectContainer | null {
     health: health === 'starting' || health === 'healthy' || health === 'unhealthy' ? health : null,
     healthOutput: data.State.Health?.Log?.at(-1)?.Output ?? '',
     exitCode: data.State.ExitCode,
+    oomKilled: data.State.OOMKilled,
     restartCount: data.RestartCount,
     startedAtMs: startedAtMs > 0 ? startedAtMs : null,
     replaces: labels[REPLACE_LABEL] ?? null,

@@ -13,6 +13,8 @@ export interface ProjectContainer {
   /** The last output of its health check. */
   readonly healthOutput: string;
   readonly exitCode: number;
+  /** The kernel ended its last run for want of memory. */
+  readonly oomKilled: boolean;
   /** How often the engine has restarted it. */
   readonly restartCount: number;
   /** Milliseconds since the epoch; null when it never ran. */

@@ -1,9 +1,12 @@
 /** The Docker Engine as a rollout needs it: the containers of a project, its images, and commands in a container. */
 import { z } from 'zod';
 import { NexusError } from '../../src/domain/errors.ts';
+import { parseInstant } from '../../src/domain/instant.ts';
 import { parseJson } from '../read-json.ts';
-import { demultiplex } from './demultiplex.ts';
+import { demultiplex, readStream } from './demultiplex.ts';
 import type { Docker, DockerReply, DockerRequest } from './docker.ts';
+import { parseExits } from './parse-exits.ts';
+import { type Neighbour, parseNeighbours } from './parse-neighbours.ts';
 import { parseContainerIds, parseProjectContainer } from './parse-project-container.ts';
 import { PROJECT_LABEL, type ProjectContainer } from './project-container.ts';
 
@@ -11,6 +14,7 @@ const INSPECTIONS_AT_ONCE = 6;
 const REMOVE_LIMIT_MS = 30_000;
 
 const imageSchema = z.object({ Id: z.string().min(1), RepoDigests: z.array(z.string()).nullish() });
+const infoSchema = z.object({ SystemTime: z.string(), Swarm: z.object({ LocalNodeState: z.string() }).nullish() });
 const createdSchema = z.object({ Id: z.string().min(1) });
 const execSchema = z.object({ Running: z.boolean(), ExitCode: z.number().nullable() });
 
@@ -62,6 +66,44 @@ export class ProjectEngine {
     await this.#demand({ method: 'POST', path: `/images/${encodeURIComponent(imageId)}/tag?${query}` });
   }
 
+  /** Every container of the host, stopped ones too, as far as projects run into each other. */
+  async neighbours(): Promise<Neighbour[]> {
+    const reply = await this.#docker.call({ method: 'GET', path: '/containers/json?all=true' });
+    const neighbours = parseNeighbours(jsonOf(reply));
+    if (neighbours === null) throw unreadable('list of containers', reply);
+    return neighbours;
+  }
+
+  /** A node of a swarm does not know the swarm's networks before it uses them: there, every network counts as present. */
+  async hasNetwork(name: string): Promise<boolean> {
+    if (await this.#has(`/networks/${encodeURIComponent(name)}`)) return true;
+    return (await this.#info()).Swarm?.LocalNodeState === 'active';
+  }
+
+  hasVolume(name: string): Promise<boolean> {
+    return this.#has(`/volumes/${encodeURIComponent(name)}`);
+  }
+
+  /**
+   * With which codes containers of a project have ended, by id, the latest one last: as far back as the engine remembers
+   * its events, which are the last few hundred of all its containers.
+   */
+  async exitCodes(project: string): Promise<Map<string, number[]>> {
+    const filters = JSON.stringify({ type: ['container'], event: ['die'], label: [`${PROJECT_LABEL}=${project}`] });
+    // By its own clock, until now: it answers with what it remembers then, and does not wait for more.
+    const { SystemTime } = await this.#info();
+    const query = new URLSearchParams({ since: '1', until: String((parseInstant(SystemTime) ?? 0) / 1000), filters });
+    return parseExits((await this.#docker.call({ method: 'GET', path: `/events?${query}` })).body.toString());
+  }
+
+  /** The last lines of both streams of a container; empty where its log cannot be read. */
+  async readLog(id: string, lines: number): Promise<string> {
+    const path = `/containers/${id}/logs?stdout=true&stderr=true&tail=${lines}`;
+    const reply = await this.#docker.call({ method: 'GET', path });
+    if (reply.status !== 200) return '';
+    return readStream(reply.body);
+  }
+
   /** Removes a container but not its volumes; one that is already gone is fine. */
   async remove(id: string): Promise<void> {
     await this.#demand(
@@ -99,6 +141,17 @@ export class ProjectEngine {
     const { data } = execSchema.safeParse(jsonOf(reply));
     if (data === undefined) throw unreadable('state of an exec', reply);
     return { isRunning: data.Running, exitCode: data.ExitCode };
+  }
+
+  async #info(): Promise<z.output<typeof infoSchema>> {
+    const reply = await this.#docker.call({ method: 'GET', path: '/info' });
+    const { data } = infoSchema.safeParse(jsonOf(reply));
+    if (data === undefined) throw unreadable('description of itself', reply);
+    return data;
+  }
+
+  async #has(path: string): Promise<boolean> {
+    return (await this.#docker.call({ method: 'GET', path })).status !== 404;
   }
 
   /** Null when it is gone by now. */

@@ -46,6 +46,7 @@ test('a container as the engine tells it', () => {
     State: {
       Status: 'running',
       ExitCode: 0,
+      OOMKilled: true,
       StartedAt: NOON_TEXT,
       Health: { Status: 'unhealthy', Log: [{ Output: 'first' }, { Output: 'last words' }] },
     },
@@ -68,6 +69,7 @@ test('a container as the engine tells it', () => {
     health: 'unhealthy',
     healthOutput: 'last words',
     exitCode: 0,
+    oomKilled: true,
     restartCount: 2,
     startedAtMs: NOON.wallMs,
     replaces: 'old',
