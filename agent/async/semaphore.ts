@@ -1,21 +1,31 @@
 /** Room for a few at once; the others wait in the order they came. */
 export class Semaphore {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #places: number;
+  readonly #holders: string[] = [];
+  readonly #waiting: { readonly name: string; readonly begin: () => void }[] = [];
 
   constructor(places: number) {
-    this.#free = places;
+    this.#places = places;
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Who is at work now, by the names that they gave. */
+  get holders(): readonly string[] {
+    return [...this.#holders];
+  }
+
+  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#holders.length < this.#places) this.#holders.push(name);
+    else await new Promise<void>((begin) => this.#waiting.push({ name, begin }));
     try {
       return await work();
     } finally {
+      this.#holders.splice(this.#holders.indexOf(name), 1);
       const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      if (next !== undefined) {
+        // Its place is taken here: whoever comes before it runs on must not find it free.
+        this.#holders.push(next.name);
+        next.begin();
+      }
     }
   }
 }

@@ -3,6 +3,8 @@
  * Compose's: a stack is a project, and `up` makes it what a release says.
  */
 import type { ProjectContainer } from '../docker/project-container.ts';
+import type { Trouble } from './decide/classify-trouble.ts';
+import type { ExitCodes } from './decide/crashes.ts';
 import type { Plan } from './record/stack-record.ts';
 
 export interface StepLimit {
@@ -14,7 +16,7 @@ export interface StepLimit {
 
 /** What a step came to that ran. */
 export interface StepOutcome {
-  /** 0: done. -1: it did not come to its own end. */
+  /** 0: done. -1: it did not come to its own end. 126 or 127: its program cannot be started, or is not there. */
   readonly exitCode: number;
   /** The end of what it said, or why it was ended; empty when it is done. */
   readonly output: string;
@@ -36,13 +38,25 @@ export interface Activator {
    * that they stood for when the release was brought up, and what is there is not fetched, whatever the pull policies say.
    */
   pull(stack: string, release: string, onlyMissing: boolean, limit: StepLimit): Promise<StepOutcome>;
+  /** What of this host is in the way of the release; null when nothing is known to be. */
+  findObstacle(stack: string, release: string, limit: StepLimit): Promise<Trouble | null>;
   /**
    * Makes the release what runs, and waits until it does. `afresh`: containers that were made and have never run are made
-   * again, as they may never run.
+   * again, as they may never run. `except`: services that are left as they are, but for containers of other releases,
+   * which are removed.
    */
-  up(stack: string, release: string, afresh: boolean, limit: StepLimit): Promise<StepOutcome>;
+  up(
+    stack: string,
+    release: string,
+    options: { readonly afresh: boolean; readonly except: readonly string[] },
+    limit: StepLimit,
+  ): Promise<StepOutcome>;
   /** Takes the stack's containers and networks away, but not its volumes. */
   down(stack: string, limit: StepLimit): Promise<StepOutcome>;
+  /** With which codes containers of the stack have ended lately. */
+  exitCodes(stack: string): Promise<ExitCodes>;
+  /** The last lines that a container has printed; empty when they cannot be read. */
+  readLog(containerId: string, lines: number): Promise<string>;
   /** Forgets every release of the stack but these. */
   prune(stack: string, kept: readonly string[]): Promise<void>;
 }

@@ -9,6 +9,7 @@ import type { RolloutApi } from '../server/rollout-api.ts';
 import { judgeReport, type ReportVerdict } from './judge-report.ts';
 import { confirmEvent, discardEvent, forgetOffer, postponeConvergence } from './record/advance-record.ts';
 import { reconcile } from './record/reconcile.ts';
+import type { RolloutRecord } from './record/stack-record.ts';
 import type { StackStore } from './record/stack-store.ts';
 import { type ServerViews, viewsOf } from './server-view.ts';
 
@@ -25,12 +26,13 @@ export interface EventSenderOptions {
   readonly onUnauthorized: () => void;
 }
 
-/** How long the sender rests: so many milliseconds, or until the record changes. */
-type Rest = number | 'until the record changes';
+/** How long the sender rests: so many milliseconds, or until the record changes but no longer than `idleMs`. */
+type Rest = number | { readonly idleMs: number };
 
 const IDLE_MS = 3_600_000;
 const BACKOFF_BASE_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
+const ASK_AGAIN_MS = 30_000;
 
 /**
  * Delivers the events of one stack, in order and one at a time: an event leaves the record only once the server has
@@ -86,7 +88,7 @@ export class EventSender {
         return this.#backoff.next();
       },
       rest: async (rest) => {
-        if (rest === 'until the record changes') await wakeUp.wait(IDLE_MS, signal);
+        if (typeof rest !== 'number') await wakeUp.wait(rest.idleMs, signal);
         else if (rest > 0) await this.#retry.wait(rest, signal);
       },
       signal,
@@ -99,9 +101,16 @@ export class EventSender {
     if (this.#isStale || hostname === null) return this.#reconcile();
     const { rollout } = store.record;
     const [event] = rollout?.outbox ?? [];
-    if (rollout === null || event === undefined) return 'until the record changes';
+    if (rollout === null || event === undefined) return this.#rest(rollout);
     const verdict = judgeReport(await api.report(hostname, rollout.id, event), event.type, clock.now().wallMs);
     return this.#settle(event, rollout.id, verdict);
+  }
+
+  /** Nothing is to be sent. A host whose way back does not succeed may be let go of meanwhile, so the server is asked. */
+  #rest(rollout: RolloutRecord | null): Rest {
+    if (rollout?.phase.at !== 'reverting' || rollout.phase.reported === null) return { idleMs: IDLE_MS };
+    this.#isStale = true;
+    return { idleMs: ASK_AGAIN_MS };
   }
 
   async #settle(event: QueuedEvent, rolloutId: string, verdict: ReportVerdict): Promise<Rest> {

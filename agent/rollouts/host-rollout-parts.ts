@@ -4,6 +4,8 @@ import type { Runtime } from '../../src/domain/runtime.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import type { Docker } from '../docker/docker.ts';
 import { ProjectEngine } from '../docker/project-engine.ts';
+import { type Listener, parseListeners } from '../kernel/parse-listeners.ts';
+import { SmallFileReader } from '../kernel/small-file-reader.ts';
 import type { ServerTransport } from '../server/transport.ts';
 import type { Environment } from '../settings.ts';
 import { ComposeActivator } from './compose/compose-activator.ts';
@@ -13,6 +15,13 @@ import { composeEnvironment } from './compose/environment.ts';
 import { runCommand } from './compose/run-command.ts';
 import { systemChecks } from './probes/system-checks.ts';
 import type { RolloutParts } from './start-rollouts.ts';
+
+const LISTENER_FILES = [
+  { name: 'tcp', protocol: 'tcp' },
+  { name: 'tcp6', protocol: 'tcp' },
+  { name: 'udp', protocol: 'udp' },
+  { name: 'udp6', protocol: 'udp' },
+] as const;
 
 export interface HostRolloutOptions {
   /** Absolute path of the engine's Unix socket, for the Docker CLI. */
@@ -32,6 +41,11 @@ export function hostRolloutParts(options: HostRolloutOptions): RolloutParts {
   const { dockerSocketPath, stateDir, env, docker, bootId, log, runtime } = options;
   const stacksFolder = join(stateDir, 'stacks');
   const engine = new ProjectEngine(docker);
+  const kernelFiles = new SmallFileReader();
+  const readListeners = (): Listener[] =>
+    LISTENER_FILES.flatMap(({ name, protocol }) =>
+      parseListeners(kernelFiles.tryRead(`/proc/net/${name}`) ?? '', protocol),
+    );
   const program = env['NEXUS_AGENT_DOCKER_CLI'] || 'docker';
   const environment = composeEnvironment(env, dockerSocketPath, stateDir);
   const runDocker: RunDocker = (args, cwd, limit) =>
@@ -42,6 +56,7 @@ export function hostRolloutParts(options: HostRolloutOptions): RolloutParts {
       stacksFolder,
       engine,
       runDocker,
+      readListeners,
       endOrphans: () => endOrphans(stateDir, log, runtime),
     }),
     openCheck: systemChecks(engine, runtime),

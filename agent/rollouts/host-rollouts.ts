@@ -4,6 +4,7 @@ import type { DispatchBody } from '../../src/wire/agent-event.ts';
 import { stackSchema } from '../../src/wire/release.ts';
 import { Backoff, OutageLog } from '../async/retry-loop.ts';
 import { makeDirectory } from '../disk/make-directory.ts';
+import { noteCondition } from './decide/compare-services.ts';
 import { judgeOffer } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
 import { DispatchPoll } from './dispatch-poll.ts';
@@ -144,9 +145,10 @@ export class HostRollouts {
         this.#refused = `${rollout_id} ${epoch}`;
         return;
       case 'take': {
-        const fallback = findFallback(await activator.containers(stack));
+        const containers = await activator.containers(stack);
+        const found = { release: findFallback(containers), containers: noteCondition(containers) };
         await store.update((record) =>
-          judgeOffer(record, dispatch).kind === 'take' ? takeOffer(record, dispatch, fallback, clock.now()) : record,
+          judgeOffer(record, dispatch).kind === 'take' ? takeOffer(record, dispatch, found, clock.now()) : record,
         );
         return;
       }

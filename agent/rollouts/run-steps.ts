@@ -1,14 +1,29 @@
-/** Carries out the steps that change what runs. What each comes to is a value; nothing here decides anything. */
+/**
+ * Carries out the steps that change what runs. What each comes to is a value, with the trouble of this host or of a
+ * registry that it ran into; nothing here decides anything.
+ */
 import { assertNever, messageOf, NexusError } from '../../src/domain/errors.ts';
 import type { Activator, StepLimit, StepOutcome } from './activator.ts';
 import type { Action } from './decide/action.ts';
+import { classifyPull, classifyUp, type Trouble } from './decide/classify-trouble.ts';
 import type { Plan } from './record/stack-record.ts';
+import { troubleOfError } from './trouble-of-error.ts';
 
-export type StepAction = Extract<Action, { readonly do: 'prepare' | 'pull' | 'up' | 'down' }>;
+export type StepAction = Extract<Action, { readonly do: 'prepare' | 'pull' | 'check' | 'up' | 'down' }>;
 
 export type StepResult =
   | { readonly ok: true; readonly plan: Plan | null }
-  | { readonly ok: false; readonly exitCode: number; readonly output: string; readonly isFinal: boolean };
+  | {
+      readonly ok: false;
+      readonly exitCode: number;
+      readonly output: string;
+      readonly isFinal: boolean;
+      /** Null: the release is at fault. */
+      readonly trouble: Trouble | null;
+    };
+
+/** What a shell says of a program that cannot be started, and of one that is not there. */
+const NOT_STARTED: readonly number[] = [126, 127];
 
 export interface StepRunnerOptions {
   readonly stack: string;
@@ -31,9 +46,7 @@ export class StepRunner {
     const { activator, stack, signal, onUnauthorized } = this.#options;
     const limit = { limitMs: action.limitMs, signal };
     try {
-      return action.do === 'prepare'
-        ? { ok: true, plan: await activator.prepare(stack, action.release, limit) }
-        : resultOf(await change(activator, stack, action, limit));
+      return await carryOut(activator, stack, action, limit);
     } catch (error) {
       const code = error instanceof NexusError ? error.code : null;
       if (code === 'unauthorized') onUnauthorized();
@@ -43,29 +56,57 @@ export class StepRunner {
         exitCode: typeof exitCode === 'number' ? exitCode : -1,
         output: messageOf(error),
         isFinal: code === 'invalid',
+        trouble: troubleOfError(error),
       };
     }
   }
 }
 
-function change(
+async function carryOut(
   activator: Activator,
   stack: string,
-  action: Exclude<StepAction, { readonly do: 'prepare' }>,
+  action: StepAction,
   limit: StepLimit,
-): Promise<StepOutcome> {
+): Promise<StepResult> {
   switch (action.do) {
-    case 'pull':
-      return activator.pull(stack, action.release, action.onlyMissing, limit);
-    case 'up':
-      return activator.up(stack, action.release, action.afresh, limit);
+    case 'prepare':
+      return { ok: true, plan: await activator.prepare(stack, action.release, limit) };
+    case 'check': {
+      const trouble = await activator.findObstacle(stack, action.release, limit);
+      if (trouble === null) return { ok: true, plan: null };
+      return { ok: false, exitCode: -1, output: trouble.reason, isFinal: false, trouble };
+    }
+    case 'pull': {
+      const outcome = await activator.pull(stack, action.release, action.onlyMissing, limit);
+      return resultOf(outcome, pullTrouble);
+    }
+    case 'up': {
+      const { release, afresh, except } = action;
+      const outcome = await activator.up(stack, release, { afresh, except }, limit);
+      if (outcome.exitCode === 0) return { ok: true, plan: null };
+      // Facts before words: what is in the way now was most likely in the way then.
+      const fact = await activator.findObstacle(stack, release, limit).catch(() => null);
+      return resultOf(outcome, (failure) => fact ?? upTrouble(failure));
+    }
     case 'down':
-      return activator.down(stack, limit);
+      return resultOf(await activator.down(stack, limit), upTrouble);
     default:
       return assertNever(action);
   }
 }
 
-function resultOf({ exitCode, output }: StepOutcome): StepResult {
-  return exitCode === 0 ? { ok: true, plan: null } : { ok: false, exitCode, output, isFinal: false };
+function resultOf({ exitCode, output }: StepOutcome, classify: (failure: StepOutcome) => Trouble | null): StepResult {
+  if (exitCode === 0) return { ok: true, plan: null };
+  return { ok: false, exitCode, output, isFinal: false, trouble: classify({ exitCode, output }) };
+}
+
+function pullTrouble({ exitCode, output }: StepOutcome): Trouble | null {
+  if (NOT_STARTED.includes(exitCode)) return { class: 'compose', reason: output };
+  // A pull that did not come to its own end was waiting for a registry.
+  if (exitCode < 0) return { class: 'registry', reason: output };
+  return classifyPull(output);
+}
+
+function upTrouble({ exitCode, output }: StepOutcome): Trouble | null {
+  return NOT_STARTED.includes(exitCode) ? { class: 'compose', reason: output } : classifyUp(output);
 }

@@ -8,12 +8,15 @@ import type { WakeUp } from '../async/wake-up.ts';
 import type { ProjectContainer } from '../docker/project-container.ts';
 import type { Activator } from './activator.ts';
 import type { Action } from './decide/action.ts';
+import { type ExitCodes, hasNewRestarts } from './decide/crashes.ts';
 import { decide } from './decide/decide.ts';
 import type { Observed, Step, Tried } from './decide/observed.ts';
 import { type Runs, watchRuns } from './decide/watch-runs.ts';
+import { gatherEvidence, withEvidence } from './gather-evidence.ts';
 import type { OpenCheck } from './probes/check.ts';
 import { ProbeRunner } from './probes/probe-runner.ts';
-import { advanceRecord, finishRollout } from './record/advance-record.ts';
+import type { Advance } from './record/advance.ts';
+import { advanceRecord, finishRollout, leaveQueue, noteQueue } from './record/advance-record.ts';
 import type { Plan, RolloutRecord } from './record/stack-record.ts';
 import type { StackStore } from './record/stack-store.ts';
 import type { StepAction, StepRunner } from './run-steps.ts';
@@ -37,6 +40,9 @@ export interface StackWorkerOptions {
 const IDLE_MS = 3_600_000;
 /** After a failure of this host itself, such as a full disk. */
 const HOST_FAILURE_MS = 5_000;
+/** A shorter wait for other stacks is not worth a word. */
+const QUEUE_NOTICE_MS = 10_000;
+const EVIDENCE_LINES = 40;
 
 /** What this process has seen and tried in the present phase of the rollout; a new phase begins without any of it. */
 interface PhaseMemory {
@@ -46,11 +52,29 @@ interface PhaseMemory {
   wasInterrupted: boolean;
   runs: Runs;
   seenSince: ClockReading | null;
+  unseen: Observed['unseen'];
+  exitCodes: ExitCodes;
   probes: ProbeRunner | null;
 }
 
 function newMemory(key: string, wasInterrupted: boolean): PhaseMemory {
-  return { key, tried: {}, plan: null, wasInterrupted, runs: new Map(), seenSince: null, probes: null };
+  return {
+    key,
+    tried: {},
+    plan: null,
+    wasInterrupted,
+    runs: new Map(),
+    seenSince: null,
+    unseen: null,
+    exitCodes: new Map(),
+    probes: null,
+  };
+}
+
+function keyOf(rollout: RolloutRecord | null): string {
+  if (rollout === null) return '';
+  const { id, phase } = rollout;
+  return `${id} ${phase.at} ${'attempt' in phase ? phase.attempt : ''}`;
 }
 
 /** Brings one stack to where its record says it is to be: observes, decides, acts, and observes again. */
@@ -98,12 +122,12 @@ export class StackWorker {
     if (rollout.phase.at === 'offered') return IDLE_MS;
     const observed = await this.#observe(rollout);
     let waitMs = 0;
-    for (const action of decide(rollout, observed, clock.now())) waitMs = await this.#apply(rollout, action);
+    for (const action of decide(rollout, observed, clock.now())) waitMs = await this.#apply(rollout, action, observed);
     return waitMs;
   }
 
   #enterPhase(rollout: RolloutRecord | null): void {
-    const key = rollout === null ? '' : `${rollout.id} ${rollout.phase.at}`;
+    const key = keyOf(rollout);
     if (this.#memory.key === key) return;
     this.#memory.probes?.stop();
     // Touched before this process has done anything: an earlier one was interrupted.
@@ -121,6 +145,7 @@ export class StackWorker {
     const containers = await this.#observeContainers();
     if (containers !== null) memory.runs = watchRuns(memory.runs, containers, clock.now());
     memory.seenSince = containers === null ? null : (memory.seenSince ?? clock.now());
+    memory.exitCodes = await this.#observeExits(rollout, containers);
     if (containers === null && rollout.phase.at === 'activating' && rollout.phase.touched) memory.wasInterrupted = true;
     if (rollout.phase.at === 'soaking' && rollout.plan !== null && memory.probes === null) {
       const { probes } = rollout.plan;
@@ -137,6 +162,8 @@ export class StackWorker {
       containers,
       runs: memory.runs,
       seenSince: memory.seenSince,
+      unseen: memory.unseen,
+      exitCodes: memory.exitCodes,
       tried: memory.tried,
       plan: memory.plan,
       wasInterrupted: memory.wasInterrupted,
@@ -146,26 +173,42 @@ export class StackWorker {
 
   /** The project's containers, or null when the engine does not tell. */
   async #observeContainers(): Promise<readonly ProjectContainer[] | null> {
-    const { activator, stack } = this.#options;
+    const { activator, stack, clock } = this.#options;
     try {
       const containers = await activator.containers(stack);
       this.#engineOutage.noteSuccess();
+      this.#memory.unseen = null;
       return containers;
     } catch (error) {
-      this.#engineOutage.noteFailure(messageOf(error));
+      const reason = messageOf(error);
+      this.#engineOutage.noteFailure(reason);
+      this.#memory.unseen = { since: this.#memory.unseen?.since ?? clock.now(), reason };
       return null;
     }
   }
 
-  async #apply(rollout: RolloutRecord, action: Action): Promise<number> {
+  /** Asked for only when a container has restarted: the engine remembers it for a while. */
+  async #observeExits({ phase }: RolloutRecord, containers: readonly ProjectContainer[] | null): Promise<ExitCodes> {
+    const { activator, stack, log } = this.#options;
+    if (phase.at !== 'soaking' || containers === null || !hasNewRestarts(phase, containers)) return new Map();
+    try {
+      return await activator.exitCodes(stack);
+    } catch (error) {
+      log.warn({ stack, reason: messageOf(error) }, 'the engine does not tell how containers have ended');
+      return new Map();
+    }
+  }
+
+  async #apply(rollout: RolloutRecord, action: Action, observed: Observed): Promise<number> {
     switch (action.do) {
       case 'advance':
-        await this.#options.store.update((record) => advanceRecord(record, rollout, action));
+        await this.#advance(rollout, action, observed);
         return 0;
       case 'wait':
         return action.ms;
       case 'prepare':
       case 'pull':
+      case 'check':
       case 'up':
       case 'down':
         await this.#runStep(rollout, action);
@@ -175,28 +218,55 @@ export class StackWorker {
     }
   }
 
+  /** What containers leave behind is read before the next phase may remove them, and told with the failure. */
+  async #advance(rollout: RolloutRecord, advance: Advance, { containers }: Observed): Promise<void> {
+    const { store, activator } = this.#options;
+    const isFailure = advance.events.some(({ type }) => type === 'failed' || type === 'activation_failed');
+    const evidence = isFailure
+      ? await gatherEvidence(containers ?? [], rollout, (id) => activator.readLog(id, EVIDENCE_LINES))
+      : [];
+    const step = evidence.length === 0 ? advance : { ...advance, events: withEvidence(advance.events, evidence) };
+    await store.update((record) => advanceRecord(record, rollout, step));
+  }
+
   async #runStep(rollout: RolloutRecord, action: StepAction): Promise<void> {
-    const { steps, semaphore, clock, log, stack } = this.#options;
+    if (rollout.phase.at === 'activating' && action.do !== 'check') await this.#inTurn(rollout, action);
+    else await this.#work(rollout, action);
+  }
+
+  /** Waits until fewer stacks of this host are being changed. A wait of some length is said, and never counts. */
+  async #inTurn(rollout: RolloutRecord, action: StepAction): Promise<void> {
+    const { semaphore, clock, log, stack, store, runtime } = this.#options;
+    const queuedAt = clock.now();
+    const notice = runtime.setTimer(QUEUE_NOTICE_MS, () => {
+      const { holders } = semaphore;
+      log.info({ stack, rollout_id: rollout.id, stacks: holders }, 'rollout: other stacks are being changed first');
+      store
+        .update((record) => noteQueue(record, rollout.id, holders, clock.now()))
+        .catch((error) => log.error({ stack, reason: messageOf(error) }, 'that this stack waits cannot be noted'));
+    });
+    await semaphore.run(stack, async () => {
+      notice.cancel();
+      const waitedMs = elapsedMs(queuedAt, clock.now());
+      if (waitedMs > 0) await store.update((record) => leaveQueue(record, rollout.id, waitedMs, clock.now()));
+      await this.#work(rollout, action);
+    });
+  }
+
+  async #work(rollout: RolloutRecord, action: StepAction): Promise<void> {
+    const { steps, clock, log, stack } = this.#options;
     const memory = this.#memory;
-    const decidedAt = clock.now();
-    const work = async (): Promise<void> => {
-      const waitedMs = elapsedMs(decidedAt, clock.now());
-      const startedAt = clock.now();
-      const result = await steps.run({ ...action, limitMs: Math.max(1, action.limitMs - waitedMs) });
-      const at = clock.now();
-      const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
-      if (result.ok) log.info(fields, 'rollout: a step has succeeded');
-      // Not a failure yet: the containers decide, and Compose also ends with 1 when a job has ended with code 0.
-      else
-        log.info(
-          { ...fields, exit_code: result.exitCode, output: result.output },
-          'rollout: a step ended with an error',
-        );
-      if (result.ok && result.plan !== null) memory.plan = result.plan;
-      const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
-      memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
-    };
-    await (rollout.phase.at === 'reverting' ? work() : semaphore.run(work));
+    const startedAt = clock.now();
+    const result = await steps.run(action);
+    const at = clock.now();
+    const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
+    if (result.ok) log.info(fields, 'rollout: a step has succeeded');
+    // Not a failure yet: the containers decide, and Compose also ends with 1 when a job has ended with code 0.
+    else
+      log.info({ ...fields, exit_code: result.exitCode, output: result.output }, 'rollout: a step ended with an error');
+    if (result.ok && result.plan !== null) memory.plan = result.plan;
+    const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
+    memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
   }
 
   async #finish(rollout: RolloutRecord): Promise<number> {
@@ -215,6 +285,8 @@ function describePhase({ phase, fallback }: RolloutRecord): string {
       return 'a release is offered; its activation begins once the server has confirmed the acknowledgement';
     case 'activating':
       return phase.touched ? 'the activation continues after an interruption' : 'the activation begins';
+    case 'deferred':
+      return `put off (${phase.trouble.class}): ${phase.trouble.reason}`;
     case 'resuming':
       return 'the soak continues from what the server knows';
     case 'soaking':

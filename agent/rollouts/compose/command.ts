@@ -28,9 +28,9 @@ export function pullCommand(files: ProjectFiles, services: readonly string[]): s
 
 /**
  * Makes the project what the file says, and waits until it runs and is healthy. Images are neither pulled nor built
- * here: everything is on the host before anything stops.
+ * here: everything is on the host before anything stops. `services`: only these, whatever they depend on; empty: all.
  */
-export function upCommand(files: ProjectFiles, waitSeconds: number): string[] {
+export function upCommand(files: ProjectFiles, waitSeconds: number, services: readonly string[]): string[] {
   return [
     ...projectArguments(files),
     'up',
@@ -40,6 +40,7 @@ export function upCommand(files: ProjectFiles, waitSeconds: number): string[] {
     '--remove-orphans',
     '--wait',
     ...['--wait-timeout', String(waitSeconds)],
+    ...(services.length === 0 ? [] : ['--no-deps', ...services]),
   ];
 }
 

@@ -5,12 +5,16 @@ import type { Log } from '../../../src/domain/log.ts';
 import type { FileSystem } from '../../disk/file-system.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { ProjectEngine } from '../../docker/project-engine.ts';
+import type { Listener } from '../../kernel/parse-listeners.ts';
 import type { ServerTransport } from '../../server/transport.ts';
 import type { Activator, StepLimit, StepOutcome } from '../activator.ts';
+import type { Trouble } from '../decide/classify-trouble.ts';
+import type { ExitCodes } from '../decide/crashes.ts';
 import { findFallback } from '../decide/read-project.ts';
 import type { Plan } from '../record/stack-record.ts';
 import { downCommand, pullCommand, upCommand } from './command.ts';
 import type { RunDocker } from './docker-cli.ts';
+import { findObstacle, readNeeds } from './find-obstacle.ts';
 import { needsPull, splitReference } from './image-pins.ts';
 import { labelServices, listImages } from './model.ts';
 import { planCleanUp } from './plan-clean-up.ts';
@@ -34,6 +38,8 @@ export interface ComposeActivatorOptions {
   readonly engine: ProjectEngine;
   readonly runDocker: RunDocker;
   readonly log: Log;
+  /** Sockets of the network namespace that this agent is in. */
+  readonly readListeners: () => readonly Listener[];
   /** Ends commands that an earlier agent has left running. */
   readonly endOrphans: () => Promise<void>;
 }
@@ -77,20 +83,47 @@ export class ComposeActivator implements Activator {
     return DONE;
   }
 
-  async up(stack: string, release: string, afresh: boolean, limit: StepLimit): Promise<StepOutcome> {
+  async findObstacle(stack: string, release: string, limit: StepLimit): Promise<Trouble | null> {
+    const { engine, readListeners } = this.#options;
+    const needs = readNeeds((await this.#cacheOf(stack).prepare(release, limit)).model);
+    const facts = {
+      neighbours: await engine.neighbours(),
+      listeners: needs.ports.length === 0 ? [] : readListeners(),
+      missingNetworks: await listMissing(needs.externalNetworks, (name) => engine.hasNetwork(name)),
+      missingVolumes: await listMissing(needs.externalVolumes, (name) => engine.hasVolume(name)),
+    };
+    return findObstacle(stack, needs, facts);
+  }
+
+  async up(
+    stack: string,
+    release: string,
+    { afresh, except }: Parameters<Activator['up']>[2],
+    limit: StepLimit,
+  ): Promise<StepOutcome> {
     const cache = this.#cacheOf(stack);
-    const { model, files, sources, shipped } = await cache.prepare(release, limit);
+    const { model, files, plan, sources, shipped } = await cache.prepare(release, limit);
     await this.#cleanUp(stack, afresh);
+    await this.#removeOthers(stack, release, except);
     await this.#layOut(stack, release, sources, shipped);
     await cache.writeDeployed(release, labelServices(model, release));
     const waitSeconds = Math.max(1, Math.floor((limit.limitMs - WAIT_MARGIN_MS) / 1000));
-    const command = upCommand(files, waitSeconds);
+    const services = plan.services.map(({ name }) => name).filter((name) => !except.includes(name));
+    const command = upCommand(files, waitSeconds, except.length === 0 ? [] : services);
     return outcomeOf(await this.#options.runDocker(command, this.#folderOf(stack), limit));
   }
 
   async down(stack: string, limit: StepLimit): Promise<StepOutcome> {
     await this.#cleanUp(stack, false);
     return outcomeOf(await this.#options.runDocker(downCommand(stack), NO_COMPOSE_FILE, limit));
+  }
+
+  exitCodes(stack: string): Promise<ExitCodes> {
+    return this.#options.engine.exitCodes(stack);
+  }
+
+  readLog(containerId: string, lines: number): Promise<string> {
+    return this.#options.engine.readLog(containerId, lines);
   }
 
   prune(stack: string, kept: readonly string[]): Promise<void> {
@@ -159,6 +192,16 @@ export class ComposeActivator implements Activator {
     }
   }
 
+  /** Removes containers of other releases from services that are left alone: what they did is done. */
+  async #removeOthers(stack: string, release: string, services: readonly string[]): Promise<void> {
+    const { engine } = this.#options;
+    for (const container of services.length === 0 ? [] : await engine.containers(stack)) {
+      if (services.includes(container.service) && container.release !== release && !container.isOneOff) {
+        await engine.remove(container.id);
+      }
+    }
+  }
+
   /** Cleans up after a Compose that was cut off. */
   async #cleanUp(stack: string, afresh: boolean): Promise<void> {
     const { engine, log } = this.#options;
@@ -168,6 +211,12 @@ export class ComposeActivator implements Activator {
       else await engine.rename(step.id, step.name);
     }
   }
+}
+
+async function listMissing(names: readonly string[], has: (name: string) => Promise<boolean>): Promise<string[]> {
+  const missing: string[] = [];
+  for (const name of names) if (!(await has(name))) missing.push(name);
+  return missing;
 }
 
 function outcomeOf({ exitCode, errorTail, stdout }: CommandResult): StepOutcome {

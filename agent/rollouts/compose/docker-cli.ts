@@ -19,9 +19,9 @@ export async function requireCompose(runDocker: RunDocker, folder: string, signa
     throw new NexusError(
       'invalid',
       `Docker Compose cannot be used on this host: ${errorTail === '' ? `'docker compose version' ends with ${exitCode}` : errorTail}. Install the Compose plugin (v2) of the Docker CLI`,
-      { details: { exit_code: exitCode } },
+      { details: { exit_code: exitCode, trouble: 'compose' } },
     );
   }
   const objection = objectToComposeVersion(stdout);
-  if (objection !== null) throw new NexusError('invalid', objection);
+  if (objection !== null) throw new NexusError('invalid', objection, { details: { trouble: 'compose' } });
 }

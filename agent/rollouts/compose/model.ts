@@ -16,6 +16,16 @@ const serviceSchema = z.looseObject({
   pull_policy: z.string().optional(),
   restart: z.string().optional(),
   scale: z.number().optional(),
+  container_name: z.string().optional(),
+  ports: z
+    .array(
+      z.looseObject({
+        published: z.union([z.string(), z.number()]).nullish(),
+        host_ip: z.string().nullish(),
+        protocol: z.string().nullish(),
+      }),
+    )
+    .nullish(),
   labels: z.record(z.string(), z.unknown()).nullish(),
   volumes: z.array(mountSchema).nullish(),
   configs: z.array(fileUseSchema).nullish(),
@@ -32,12 +42,18 @@ const serviceSchema = z.looseObject({
 export type Service = z.output<typeof serviceSchema>;
 
 const fileSchema = z.looseObject({ file: z.string().optional() });
-const volumeSchema = z.looseObject({ driver_opts: z.record(z.string(), z.unknown()).nullish() }).nullable();
+/** Networks and volumes are declared by their names in the file; `name` is the one on the host. */
+const declaredShape = { name: z.string().optional(), external: z.boolean().optional().catch(undefined) };
+const networkSchema = z.looseObject(declaredShape).nullable();
+const volumeSchema = z
+  .looseObject({ ...declaredShape, driver_opts: z.record(z.string(), z.unknown()).nullish() })
+  .nullable();
 
 const modelSchema = z.looseObject({
   services: z.record(z.string(), serviceSchema),
   configs: z.record(z.string(), fileSchema).nullish(),
   secrets: z.record(z.string(), fileSchema).nullish(),
+  networks: z.record(z.string(), networkSchema).nullish(),
   volumes: z.record(z.string(), volumeSchema).nullish(),
 });
 export type ComposeModel = z.output<typeof modelSchema>;

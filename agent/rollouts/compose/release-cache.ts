@@ -205,7 +205,8 @@ export class ReleaseCache {
     });
     if (exitCode !== 0) {
       throw new NexusError('invalid', `Docker Compose does not accept the release:\n${errorTail}`, {
-        details: { exit_code: exitCode },
+        // A negative code: it was ended, and has not spoken against the release.
+        details: exitCode < 0 ? { exit_code: exitCode, trouble: 'compose' } : { exit_code: exitCode },
       });
     }
     const model = parseComposeModel(stdout);

@@ -12,7 +12,7 @@ export interface CommandOptions {
 }
 
 export interface CommandResult {
-  /** -1 when it was ended or could not be started. */
+  /** -1 when it was ended; as a shell has it, 127 when the program is not there and 126 when it cannot be started. */
   readonly exitCode: number;
   readonly stdout: string;
   /** The end of its stderr, and why it was ended or not started. */
@@ -92,7 +92,7 @@ export function runCommand(file: string, args: readonly string[], options: Comma
     });
     child.stderr.on('data', (piece: Buffer) => tail.push(piece));
     child.once('error', (error) => {
-      if (child.pid === undefined) finish(-1, explainStart(file, error));
+      if (child.pid === undefined) finish(isMissing(error) ? 127 : 126, explainStart(file, error));
     });
     child.once('close', (code, killedBy) => {
       // Processes that the leader has started may outlive it, and would interfere with the next command.
@@ -104,8 +104,12 @@ export function runCommand(file: string, args: readonly string[], options: Comma
   });
 }
 
+function isMissing(error: Error): boolean {
+  return 'code' in error && error.code === 'ENOENT';
+}
+
 function explainStart(file: string, error: Error): string {
-  if ('code' in error && error.code === 'ENOENT') {
+  if (isMissing(error)) {
     return `the program ${file} is not found: install the Docker CLI with its Compose plugin on this host, or say where it is with NEXUS_AGENT_DOCKER_CLI`;
   }
   return `the program ${file} cannot be started: ${error.message}`;

@@ -53,6 +53,10 @@ export function planOf(manifest: Manifest, services: Plan['services']): Plan {
     sustainedFailureMs: policy.sustainedFailureSeconds * 1000,
     soakMs: policy.soakSeconds * 1000,
     onHealthFailure: policy.onHealthFailure,
+    pullBudgetMs: policy.pullBudgetSeconds * 1000,
+    maxRestarts: policy.maxRestarts,
+    rerunsJobs: policy.rerunJobsOnRollback,
+    confirmMs: policy.confirmSeconds * 1000,
     probes: (manifest.probes ?? []).map(readProbe),
     services,
   };

@@ -7,18 +7,22 @@ import { lastBytes } from '../../../src/rollout/last-bytes.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Advance } from '../record/advance.ts';
-import type { Phase, PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
+import type { PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
 import type { Action } from './action.ts';
+import { afterFailure } from './after-failure.ts';
+import type { Trouble } from './classify-trouble.ts';
+import { countRestarts } from './crashes.ts';
+import { failByTrouble, formatTrouble, pullBudgetMs } from './deferral.ts';
 import { type ActivationState, judgeActivation } from './judge-activation.ts';
-import { countRestarts, declareProbes } from './judge-services.ts';
+import { declareProbes } from './judge-services.ts';
 import { isStubborn, type Observed, type Tried } from './observed.ts';
 import { readProject } from './read-project.ts';
 
-/** Counts until the manifest is there to say otherwise. */
-const DEFAULT_ACTIVATION_TIMEOUT_MS = DEFAULT_POLICY.activationTimeoutSeconds * 1000;
 const LOOK_AGAIN_MS = 500;
 const ENGINE_AGAIN_MS = 1_000;
-/** A registry may fail once; after this many attempts the release has failed. */
+/** An engine that is silent for longer is trouble of the host; a restart of it takes less. */
+const ENGINE_PATIENCE_MS = 15_000;
+/** A tag may be about to be pushed; after this many attempts the release has failed. */
 const MOST_PULLS = 3;
 const RETRY_MS = 2_000;
 /** After a crash the engine may still be carrying out what the dead `up` asked for, and so defeat the new one. */
@@ -30,25 +34,68 @@ export function decideActivation(
   observed: Observed,
   now: ClockReading,
 ): Action[] {
-  const timeoutMs = rollout.plan?.activationTimeoutMs ?? DEFAULT_ACTIVATION_TIMEOUT_MS;
-  const limitMs = timeoutMs - elapsedMs(phase.since, now);
+  const { containers, unseen } = observed;
+  if (containers === null) {
+    const silentMs = unseen === null ? 0 : elapsedMs(unseen.since, now);
+    if (silentMs < ENGINE_PATIENCE_MS) return [{ do: 'wait', ms: ENGINE_AGAIN_MS }];
+    return [defer(phase, { class: 'engine', reason: unseen?.reason ?? 'the Docker Engine does not answer' }, now)];
+  }
+  return phase.workSince === null
+    ? decideReadiness(rollout, phase, observed, containers, now)
+    : decideWork(rollout, phase, { ...observed, containers }, elapsedMs(phase.workSince, now), now);
+}
+
+/** Everything is made ready before anything that runs is touched; the pull budget is the limit of it. */
+function decideReadiness(
+  rollout: RolloutRecord,
+  phase: PhaseAt<'activating'>,
+  { tried, plan }: Observed,
+  containers: readonly ProjectContainer[],
+  now: ClockReading,
+): Action[] {
+  const limitMs = pullBudgetMs(rollout) - elapsedMs(phase.since, now);
+  if (limitMs <= 0) return [failByTrouble(rollout, phase, lastTrouble(tried), now)];
   const { release } = rollout;
-  if (limitMs <= 0) return [fail(rollout, phase, -1, explainTimeout(timeoutMs, observed), now)];
-  const { containers, tried, plan } = observed;
-  if (containers === null) return [{ do: 'wait', ms: ENGINE_AGAIN_MS }];
   const project = readProject(containers);
   if (project.kind === 'foreign') {
-    return [fail(rollout, phase, -1, explainForeignContainers(project.names), now)];
+    return [defer(phase, { class: 'foreign_project', reason: explainForeignContainers(project.names) }, now)];
   }
-
-  if (plan === null)
-    return attempt(rollout, phase, tried.prepare, Number.POSITIVE_INFINITY, now, { do: 'prepare', release, limitMs });
+  const attempt = (step: Tried | undefined, most: number, action: Action): Action[] =>
+    attemptStep(rollout, phase, step, most, now, action);
+  if (plan === null) return attempt(tried.prepare, Number.POSITIVE_INFINITY, { do: 'prepare', release, limitMs });
   if (rollout.plan === null) return [{ do: 'advance', phase, events: [], plan }];
   if (tried.pull?.last.ok !== true) {
-    return attempt(rollout, phase, tried.pull, MOST_PULLS, now, { do: 'pull', release, onlyMissing: false, limitMs });
+    return attempt(tried.pull, MOST_PULLS, { do: 'pull', release, onlyMissing: false, limitMs });
   }
-  if (!phase.touched) return [{ do: 'advance', phase: { ...phase, touched: true }, events: [] }];
-  const up: Action = { do: 'up', release, afresh: isStubborn(tried.up), limitMs };
+  if (tried.check?.last.ok !== true) return attempt(tried.check, 1, { do: 'check', release, limitMs });
+  return [{ do: 'advance', phase: { ...phase, touched: true, workSince: now }, events: [] }];
+}
+
+/** From here on what runs is changed, within the time of the activation itself. */
+function decideWork(
+  rollout: RolloutRecord,
+  phase: PhaseAt<'activating'>,
+  observed: Observed & { readonly containers: readonly ProjectContainer[] },
+  workedMs: number,
+  now: ClockReading,
+): Action[] {
+  const { containers, tried, plan } = observed;
+  const { release } = rollout;
+  const timeoutMs = (rollout.plan ?? plan)?.activationTimeoutMs ?? DEFAULT_POLICY.activationTimeoutSeconds * 1000;
+  const limitMs = timeoutMs - workedMs;
+  if (limitMs <= 0) return [fail(rollout, phase, -1, explainTimeout(timeoutMs, tried), now)];
+  const project = readProject(containers);
+  if (project.kind === 'foreign') return [fail(rollout, phase, -1, explainForeignContainers(project.names), now)];
+  // Known as a rule: an agent that was started in the middle of it asks again.
+  if (plan === null) {
+    return attemptStep(rollout, phase, tried.prepare, Number.POSITIVE_INFINITY, now, {
+      do: 'prepare',
+      release,
+      limitMs,
+    });
+  }
+  if (rollout.plan === null) return [{ do: 'advance', phase, events: [], plan }];
+  const up: Action = { do: 'up', release, afresh: isStubborn(tried.up), except: [], limitMs };
   if (tried.up === undefined) return [up];
 
   const state = judgeActivation(containers, plan, release);
@@ -61,6 +108,8 @@ export function decideActivation(
     case 'failed': {
       const most = observed.wasInterrupted ? UPS_AFTER_INTERRUPTION : 1;
       if (tried.up.attempts < most) return retry(tried.up, now, up);
+      const trouble = troubleOf(tried.up);
+      if (trouble !== null) return [defer(phase, trouble, now)];
       return [fail(rollout, phase, exitCodeOf(tried.up), join(outputOf(tried.up), reasonOf(state)), now)];
     }
     default:
@@ -85,7 +134,7 @@ function judgeUp(
   return state.kind === 'settling' && hasEndedJob ? 'wait' : 'failed';
 }
 
-function attempt(
+function attemptStep(
   rollout: RolloutRecord,
   phase: PhaseAt<'activating'>,
   tried: Tried | undefined,
@@ -95,6 +144,7 @@ function attempt(
 ): Action[] {
   if (tried === undefined || tried.last.ok) return [action];
   const { last, attempts } = tried;
+  if (last.trouble !== null) return [defer(phase, last.trouble, now)];
   if (last.isFinal || attempts >= most) return [fail(rollout, phase, last.exitCode, last.output, now)];
   return retry(tried, now, action);
 }
@@ -139,6 +189,8 @@ export function beginSoak(
     soakMs,
     probes: declareProbes(plan, containers),
     restarts: countRestarts(containers),
+    seenRestarts: {},
+    crashes: {},
     notBefore: null,
   };
 }
@@ -160,10 +212,27 @@ function fail(
   };
 }
 
-/** Without a manifest nothing was touched, and going back only verifies what runs. */
-export function afterFailure(rollout: RolloutRecord, touched: boolean, now: ClockReading): Phase {
-  if (rollout.plan?.onHealthFailure === 'halt') return { at: 'closed', outcome: 'halted' };
-  return { at: 'reverting', touched, since: now };
+/** The server hears of it once: a host that is deferred stays so until its activation ends. */
+function defer(phase: PhaseAt<'activating'>, trouble: Trouble, now: ClockReading): Advance {
+  const { since, attempt, touched, isDeferred } = phase;
+  const event = {
+    type: 'activation_deferred',
+    reason: formatTrouble(trouble),
+    deferred_at: formatInstant(now.wallMs),
+  } as const;
+  return {
+    do: 'advance',
+    phase: {
+      at: 'deferred',
+      since,
+      deferredAt: now,
+      attempt,
+      trouble,
+      touched,
+      isDisruptive: touched && trouble.class !== 'engine',
+    },
+    events: isDeferred ? [] : [event],
+  };
 }
 
 function exitCodeOf({ last }: Tried): number {
@@ -174,6 +243,18 @@ function outputOf({ last }: Tried): string {
   return last.ok ? '' : last.output;
 }
 
+function troubleOf({ last }: Tried): Trouble | null {
+  return last.ok ? null : last.trouble;
+}
+
+function lastTrouble({ check, pull, prepare }: Observed['tried']): Trouble {
+  for (const tried of [check, pull, prepare]) {
+    const trouble = tried === undefined ? null : troubleOf(tried);
+    if (trouble !== null) return trouble;
+  }
+  return { class: 'registry', reason: 'the images have not arrived' };
+}
+
 function reasonOf(state: ActivationState): string {
   return state.kind === 'settled' ? '' : state.reason;
 }
@@ -182,13 +263,9 @@ function join(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function explainTimeout(timeoutMs: number, observed: Observed): string {
+function explainTimeout(timeoutMs: number, { up }: Observed['tried']): string {
   const sentence = `the activation took longer than ${timeoutMs / 1000} s (activation_timeout_seconds)`;
-  const { up, pull, prepare } = observed.tried;
-  const last = [up, pull, prepare].find((tried) => tried !== undefined && !tried.last.ok);
-  if (observed.containers === null)
-    return join(last === undefined ? '' : outputOf(last), `${sentence}; the Docker Engine does not answer`);
-  return join(last === undefined ? '' : outputOf(last), sentence);
+  return join(up === undefined ? '' : outputOf(up), sentence);
 }
 
 function explainForeignContainers(names: readonly string[]): string {

@@ -4,6 +4,7 @@ import type { ClockReading } from '../../async/clock-reading.ts';
 import type { RolloutRecord } from '../record/stack-record.ts';
 import type { Action } from './action.ts';
 import { decideActivation } from './activation.ts';
+import { decideDeferral } from './deferral.ts';
 import type { Observed } from './observed.ts';
 import { decideRollback } from './rollback.ts';
 import { decideResumption, decideSoak } from './soak.ts';
@@ -17,6 +18,8 @@ export function decide(rollout: RolloutRecord, observed: Observed, now: ClockRea
       return [];
     case 'activating':
       return decideActivation(rollout, phase, observed, now);
+    case 'deferred':
+      return decideDeferral(rollout, phase, observed, now);
     case 'resuming':
       return decideResumption(rollout, phase, observed, now);
     case 'soaking':

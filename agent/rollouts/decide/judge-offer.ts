@@ -1,6 +1,6 @@
 /** Decides whether a dispatch is taken up. */
 import type { DispatchBody } from '../../../src/wire/agent-event.ts';
-import type { StackRecord } from '../record/stack-record.ts';
+import type { RolloutRecord, StackRecord } from '../record/stack-record.ts';
 
 export type OfferVerdict =
   | { readonly kind: 'take' }
@@ -11,6 +11,12 @@ export type OfferVerdict =
   /** Another rollout of this stack is not over here: ask the server whether it still exists. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'refuse'; readonly reason: string };
+
+/** Nothing has been done for it yet, or its way back has failed and the server knows: a newer release may succeed. */
+function mayBeReplaced({ phase, outbox }: RolloutRecord): boolean {
+  if (phase.at === 'offered') return true;
+  return phase.at === 'reverting' && phase.reported !== null && outbox.length === 0;
+}
 
 /** Epochs rise with every dispatch of a stack to a host, so a lower one was superseded. */
 export function judgeOffer(
@@ -32,5 +38,5 @@ export function judgeOffer(
   }
   // The server sees it soak here, so it is not new: this agent has lost its record.
   if (offer.regressed !== undefined) return { kind: 'over' };
-  return rollout === null || rollout.phase.at === 'offered' ? { kind: 'take' } : { kind: 'busy' };
+  return rollout === null || mayBeReplaced(rollout) ? { kind: 'take' } : { kind: 'busy' };
 }

@@ -8,6 +8,7 @@ import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
+import { crashReason } from './crashes.ts';
 import { failureReasonOf } from './judge-activation.ts';
 import type { ProbeReading } from './observed.ts';
 import { deployedContainers } from './read-project.ts';
@@ -16,8 +17,6 @@ import type { Runs } from './watch-runs.ts';
 /** The release's own probes take up the rest of what a host may declare; more services than this are one probe. */
 const MAX_SERVICE_PROBES = EVENT_LIMITS.maxProbes - RELEASE_LIMITS.maxProbes;
 const ALL_SERVICES = 'running:all-services';
-/** More than this many restarts in a soak are a loop. */
-const MOST_RESTARTS = 2;
 /** The engine itself waits this long before it counts a restart as successful. */
 const STEADY_MS = 10_000;
 
@@ -100,7 +99,7 @@ function failureReasonsOf(
   });
 }
 
-/** A single restart is forgiven once the container has run for a while; a loop is not. */
+/** Start-up apart, a service does not crash in its soak; one that has just restarted is not taken for well yet. */
 function restartFailureReason(
   container: ProjectContainer,
   soak: PhaseAt<'soaking'>,
@@ -108,21 +107,11 @@ function restartFailureReason(
   runs: Runs,
   now: ClockReading,
 ): string | null {
-  const restarts = container.restartCount - (soak.restarts[container.id] ?? 0);
-  if (restarts > MOST_RESTARTS) {
-    return `container ${container.name} restarts in a loop: ${restarts} times since the soak began`;
-  }
-  if (restarts > 0) {
-    const steadyMs = Math.min(STEADY_MS, plan.sustainedFailureMs / 2);
-    const ranMs = elapsedMs(runs.get(container.id)?.seenSince ?? now, now);
-    if (ranMs < steadyMs) return `container ${container.name} has just restarted`;
-  }
-  return container.health === 'starting' && restarts > 0
-    ? `container ${container.name} has restarted and is not healthy yet`
-    : null;
-}
-
-/** How often each container had restarted by now. */
-export function countRestarts(containers: readonly ProjectContainer[]): Record<string, number> {
-  return Object.fromEntries(deployedContainers(containers).map(({ id, restartCount }) => [id, restartCount]));
+  const reason = crashReason(container, soak, plan.maxRestarts);
+  if (reason !== null) return reason;
+  if (container.restartCount <= (soak.restarts[container.id] ?? 0)) return null;
+  const steadyMs = Math.min(STEADY_MS, plan.sustainedFailureMs / 2);
+  const ranMs = elapsedMs(runs.get(container.id)?.seenSince ?? now, now);
+  if (ranMs < steadyMs) return `container ${container.name} has just restarted`;
+  return container.health === 'starting' ? `container ${container.name} has restarted and is not healthy yet` : null;
 }

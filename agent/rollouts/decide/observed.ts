@@ -1,6 +1,8 @@
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';
+import type { Trouble } from './classify-trouble.ts';
+import type { ExitCodes } from './crashes.ts';
 import type { Runs } from './watch-runs.ts';
 
 /** How a step ended that this process has tried. */
@@ -15,6 +17,8 @@ export type Outcome =
       readonly output: string;
       /** Whether trying again is pointless. */
       readonly isFinal: boolean;
+      /** The trouble of this host or of a registry that it ran into; null: the release is at fault. */
+      readonly trouble: Trouble | null;
     };
 
 export interface Tried {
@@ -22,7 +26,7 @@ export interface Tried {
   readonly last: Outcome;
 }
 
-export type Step = 'prepare' | 'pull' | 'up' | 'down';
+export type Step = 'prepare' | 'pull' | 'check' | 'up' | 'down';
 
 /** The latest result of one of the release's own probes. */
 export interface ProbeReading {
@@ -48,12 +52,16 @@ export interface Observed {
   readonly runs: Runs;
   /** Since when this process has seen them without a gap; null while it does not. */
   readonly seenSince: ClockReading | null;
+  /** Since when the engine does not answer, and why; null while it does. */
+  readonly unseen: { readonly since: ClockReading; readonly reason: string } | null;
   /** The steps that were tried in this phase. */
   readonly tried: Readonly<Partial<Record<Step, Tried>>>;
-  /** The plan of the rollout's release, once its files are on disk. */
+  /** The plan of the release that was last prepared in this phase: the rollout's, or what is gone back to. */
   readonly plan: Plan | null;
   /** A step of this phase may have been cut off by a crash of this agent or of the engine. */
   readonly wasInterrupted: boolean;
+  /** With which codes containers that have restarted had ended; empty while none has. */
+  readonly exitCodes: ExitCodes;
   /** The latest reading of each probe that has been run. */
   readonly readings: readonly ProbeReading[];
 }

@@ -6,12 +6,16 @@ import type { Advance } from '../record/advance.ts';
 import { isConverging } from '../record/queue-events.ts';
 import type { PhaseAt, Plan, RolloutRecord } from '../record/stack-record.ts';
 import type { Action } from './action.ts';
-import { afterFailure, beginSoak } from './activation.ts';
+import { beginSoak } from './activation.ts';
+import { afterFailure } from './after-failure.ts';
+import { hasNewRestarts, noteRestarts, untilCalmMs } from './crashes.ts';
 import { allPass, findSustainedFailure, foldReadings, untilSustained } from './fold-readings.ts';
 import { judgeActivation } from './judge-activation.ts';
 import { readServices } from './judge-services.ts';
 import type { Observed } from './observed.ts';
 
+/** The server that cannot be reached counts as a failing probe of this name. */
+const CONFIRM_PROBE = 'confirm';
 const LOOK_AGAIN_MS = 1_000;
 /** After this long, a soak is observed less often. */
 const BRISK_MS = 120_000;
@@ -34,6 +38,9 @@ export function decideSoak(
   if (isConverging(rollout)) return [wait];
   const { containers } = observed;
   if (rollout.regressed !== null) return [fail(rollout, plan, [TELEMETRY_PROBE], 0, now)];
+  if (containers !== null && hasNewRestarts(phase, containers)) {
+    return [{ do: 'advance', phase: noteRestarts(phase, containers, observed.exitCodes, now), events: [] }];
+  }
 
   const own = containers === null ? [] : readServices(phase, plan, rollout.release, containers, observed.runs, now);
   const { probes, events } = foldReadings(phase.probes, [...own, ...observed.readings]);
@@ -42,10 +49,11 @@ export function decideSoak(
   if (failure !== null) return [fail(rollout, plan, failure.probes, failure.sustainedMs, now)];
 
   // The server's soak has not begun, so it would refuse the end of this one.
-  if (phase.confirmed === null) return [wait];
+  if (phase.confirmed === null) return awaitConfirmation(rollout, phase, plan, wait, now);
   const holdMs = phase.notBefore === null ? 0 : phase.notBefore.monotonicMs - now.monotonicMs;
   const unseenMs = leastSeenMs(phase, plan) - (observed.seenSince === null ? 0 : elapsedMs(observed.seenSince, now));
-  const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs, unseenMs);
+  const calmMs = untilCalmMs(phase, plan.sustainedFailureMs, plan.maxRestarts, now);
+  const leftMs = Math.max(phase.soakMs - elapsedMs(phase.confirmed, now), holdMs, unseenMs, calmMs);
   if (leftMs > 0) return [{ do: 'wait', ms: Math.min(leftMs, wait.ms) }];
   // Containers that cannot be seen are not taken for healthy: a silent engine delays the end of the soak.
   if (containers === null || !allPass(probes)) return [wait];
@@ -53,6 +61,41 @@ export function decideSoak(
   const at = formatInstant(now.wallMs);
   return [
     { do: 'advance', phase, events: [{ type: 'converged', converged_at: at, current_release: rollout.release }] },
+  ];
+}
+
+/**
+ * Until the server has confirmed the activation. A release that may have cut this host off from it does not get to stay
+ * for longer than it allows itself.
+ */
+function awaitConfirmation(
+  rollout: RolloutRecord,
+  phase: PhaseAt<'soaking'>,
+  plan: Plan,
+  wait: Extract<Action, { readonly do: 'wait' }>,
+  now: ClockReading,
+): Action[] {
+  if (plan.confirmMs === 0) return [wait];
+  const waitedMs = elapsedMs(phase.since, now);
+  if (waitedMs < plan.confirmMs) return [{ ...wait, ms: Math.min(wait.ms, plan.confirmMs - waitedMs) }];
+  const at = formatInstant(now.wallMs);
+  const reason = `the server could not be reached for ${plan.confirmMs / 1000} s after the activation (confirm_seconds)`;
+  const result = {
+    type: 'probe_result',
+    probe: CONFIRM_PROBE,
+    mode: 'enforce',
+    status: 'fail',
+    observed_at: at,
+    failure_reason: reason,
+  } as const;
+  const failed = fail(rollout, plan, [CONFIRM_PROBE], waitedMs, now);
+  // Whatever the policy says of other failures: staying would mean never to hear of the server again.
+  return [
+    {
+      ...failed,
+      phase: { at: 'reverting', touched: true, since: now, reported: null },
+      events: [result, ...failed.events],
+    },
   ];
 }
 

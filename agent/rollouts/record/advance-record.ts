@@ -3,7 +3,7 @@ import { formatInstant } from '../../../src/domain/instant.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { Advance } from './advance.ts';
 import { queueEvents, unqueueEvent } from './queue-events.ts';
-import type { RolloutRecord, StackRecord } from './stack-record.ts';
+import type { PhaseAt, RolloutRecord, StackRecord } from './stack-record.ts';
 
 /** How long after a refused `converged` the next one is sent. */
 const CONVERGE_AGAIN_MS = 5_000;
@@ -30,7 +30,7 @@ export function confirmEvent(record: StackRecord, seq: number, now: ClockReading
   if (rollout === null || head === undefined || head.seq !== seq) return record;
   const rest = unqueueEvent(rollout, seq);
   if (head.type === 'dispatch_ack' && rollout.phase.at === 'offered') {
-    const begun: RolloutRecord = { ...rest, phase: { at: 'activating', since: now, touched: false } };
+    const begun: RolloutRecord = { ...rest, phase: beginActivation(now, false) };
     const started = { type: 'activation_started', started_at: formatInstant(now.wallMs), method: 'compose' } as const;
     return withRollout(record, queueEvents(begun, [started]));
   }
@@ -39,6 +39,47 @@ export function confirmEvent(record: StackRecord, seq: number, now: ClockReading
   }
   if (head.type === 'converged') return withRollout(record, { ...rest, phase: { at: 'closed', outcome: 'converged' } });
   return withRollout(record, rest);
+}
+
+/** `touched`: what ran before may be gone already. */
+export function beginActivation(now: ClockReading, touched: boolean): PhaseAt<'activating'> {
+  return { at: 'activating', since: now, touched, workSince: null, attempt: 0, isDeferred: false };
+}
+
+/** Other stacks of this host are being changed first, which takes a while: the server is told. */
+export function noteQueue(
+  record: StackRecord,
+  rolloutId: string,
+  holders: readonly string[],
+  now: ClockReading,
+): StackRecord {
+  const { rollout } = record;
+  if (rollout?.id !== rolloutId || rollout.phase.at !== 'activating' || rollout.phase.isDeferred) return record;
+  const stacks = holders.length === 1 ? `stack ${holders[0]}` : `stacks ${holders.join(', ')}`;
+  const event = {
+    type: 'activation_deferred',
+    reason: `queue: waiting for the ${stacks} of this host, which are being changed first`,
+    deferred_at: formatInstant(now.wallMs),
+  } as const;
+  return withRollout(record, queueEvents({ ...rollout, phase: { ...rollout.phase, isDeferred: true } }, [event]));
+}
+
+/** Its turn has come after `waitedMs`, which count neither for the pull budget nor for the activation. */
+export function leaveQueue(record: StackRecord, rolloutId: string, waitedMs: number, now: ClockReading): StackRecord {
+  const { rollout } = record;
+  if (rollout?.id !== rolloutId || rollout.phase.at !== 'activating') return record;
+  const { phase } = rollout;
+  const moved = {
+    ...phase,
+    since: later(phase.since, waitedMs),
+    workSince: phase.workSince === null ? null : later(phase.workSince, waitedMs),
+  };
+  const started = { type: 'activation_started', started_at: formatInstant(now.wallMs), method: 'compose' } as const;
+  return withRollout(record, queueEvents({ ...rollout, phase: moved }, phase.isDeferred ? [started] : []));
+}
+
+function later({ wallMs, monotonicMs }: ClockReading, ms: number): ClockReading {
+  return { wallMs: wallMs + ms, monotonicMs: monotonicMs + ms };
 }
 
 /** The server has refused `converged` because it still counts the host as soaking: sends it again later. */

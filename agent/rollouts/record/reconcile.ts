@@ -4,7 +4,7 @@ import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant, parseInstant } from '../../../src/domain/instant.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { ServerView } from '../../server/rollout-api.ts';
-import { confirmEvent } from './advance-record.ts';
+import { beginActivation, confirmEvent } from './advance-record.ts';
 import { queueEvents, renumberEvents } from './queue-events.ts';
 import type { Phase, RolloutRecord, StackRecord } from './stack-record.ts';
 import { keep } from './take-offer.ts';
@@ -53,9 +53,12 @@ function isTaken({ taken }: StackRecord, view: ServerView): boolean {
 function drop(rollout: RolloutRecord, now: ClockReading): RolloutRecord {
   const silent: RolloutRecord = { ...rollout, isSilent: true, outbox: [] };
   const { phase } = rollout;
-  if (phase.at === 'reverting') return silent;
-  if (phase.at === 'activating' && phase.touched) {
-    return { ...silent, phase: { at: 'reverting', touched: true, since: now } };
+  if (phase.at === 'reverting') {
+    // An operator has let go of a host whose way back does not succeed.
+    return phase.reported === null ? silent : { ...silent, phase: { at: 'closed', outcome: 'dropped' } };
+  }
+  if ((phase.at === 'activating' || phase.at === 'deferred') && phase.touched) {
+    return { ...silent, phase: { at: 'reverting', touched: true, since: now, reported: null } };
   }
   return phase.at === 'closed' ? silent : { ...silent, phase: { at: 'closed', outcome: 'dropped' } };
 }
@@ -66,6 +69,7 @@ function agrees(state: string, phase: Phase): boolean {
     case 'offered':
       return state === 'pending';
     case 'activating':
+    case 'deferred':
       return state === 'activating' || state === 'deferred';
     case 'resuming':
       return state === 'soaking';
@@ -88,6 +92,7 @@ function adopt(record: StackRecord, view: ServerView, now: ClockReading): StackR
     release: view.release,
     epoch: view.epoch ?? 0,
     fallback: view.previous_release,
+    before: null,
     soakMs: null,
     plan: null,
     regressed: null,
@@ -116,7 +121,7 @@ function adoptState(rollout: RolloutRecord, view: ServerView, now: ClockReading)
     case 'activating':
     case 'deferred': {
       const started = formatInstant(now.wallMs);
-      const phase: Phase = { at: 'activating', since: now, touched: true };
+      const phase: Phase = { ...beginActivation(now, true), isDeferred: view.state === 'deferred' };
       return queueEvents({ ...rollout, phase }, [
         { type: 'activation_started', started_at: started, method: 'compose' },
       ]);
@@ -124,7 +129,7 @@ function adoptState(rollout: RolloutRecord, view: ServerView, now: ClockReading)
     case 'soaking':
       return { ...rollout, phase: { at: 'resuming', soakMs: remainingSoakMs(view, now) } };
     case 'failed':
-      return { ...rollout, phase: { at: 'reverting', touched: true, since: now } };
+      return { ...rollout, phase: { at: 'reverting', touched: true, since: now, reported: null } };
     default:
       return null;
   }

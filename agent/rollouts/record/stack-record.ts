@@ -3,6 +3,8 @@
  * has not confirmed yet. One file holds all of it, so that a crash never separates a step from its event.
  */
 import { z } from 'zod';
+import { DEFAULT_POLICY } from '../../../src/domain/release.ts';
+import { TROUBLE_CLASSES } from '../../../src/domain/rollout.ts';
 import type { AgentEventBody } from '../../../src/wire/agent-event.ts';
 import type { QueuedEvent } from '../../server/queued-event.ts';
 
@@ -35,6 +37,14 @@ const plan = z
     sustainedFailureMs: z.number(),
     soakMs: z.number(),
     onHealthFailure: z.enum(['halt', 'rollback-and-halt']),
+    /** Trouble of the host or of a registry may last for so long, and pulling with it. */
+    pullBudgetMs: z.number().default(DEFAULT_POLICY.pullBudgetSeconds * 1000),
+    /** Crashes that a container may have in its soak, start-up apart. */
+    maxRestarts: z.number().default(DEFAULT_POLICY.maxRestarts),
+    /** Whether a rollback runs the jobs of the release before again, which have ended. */
+    rerunsJobs: z.boolean().default(DEFAULT_POLICY.rerunJobsOnRollback),
+    /** A host that cannot reach the server for so long after its activation goes back; 0: it does not. */
+    confirmMs: z.number().default(DEFAULT_POLICY.confirmSeconds * 1000),
     probes: z.array(customProbe).readonly(),
     /** Services that are to run. `isJob`: it is meant to end by itself, with exit code 0. */
     services: z.array(z.object({ name: z.string(), isJob: z.boolean() }).readonly()).readonly(),
@@ -58,11 +68,63 @@ const probeState = z
   .readonly();
 export type ProbeState = z.output<typeof probeState>;
 
+const crashes = z
+  .object({
+    /** In the first seconds of the soak, when what the service needs may not be there yet. */
+    early: z.number(),
+    late: z.number(),
+    lastAt: mark,
+    /** Of the last one; null: the engine has not told. */
+    lastExitCode: z.number().nullable(),
+  })
+  .readonly();
+/** How often a container has ended with a code other than 0 and was restarted by the engine. */
+export type Crashes = z.output<typeof crashes>;
+
+const priorContainer = z
+  .object({
+    service: z.string(),
+    state: z.string(),
+    health: z.string().nullable(),
+    exitCode: z.number(),
+  })
+  .readonly();
+/** A container of what ran before, as it was when the dispatch was taken up. */
+export type PriorContainer = z.output<typeof priorContainer>;
+
 const phase = z.discriminatedUnion('at', [
   /** Noted and acknowledged; nothing is done before the server has confirmed the acknowledgement. */
   z.object({ at: z.literal('offered') }).readonly(),
   /** `touched`: `up` may have started, so what ran before may be gone. */
-  z.object({ at: z.literal('activating'), since: mark, touched: z.boolean() }).readonly(),
+  z
+    .object({
+      at: z.literal('activating'),
+      /** When the pull budget began. Waiting for other stacks moves it on. */
+      since: mark,
+      touched: z.boolean(),
+      /** When the activation itself began, which has a limit of its own; null before it. */
+      workSince: mark.nullable().default(null),
+      /** How often it has been put off. */
+      attempt: z.number().default(0),
+      /** Whether the server knows that it was put off, and counts it as deferred from then on. */
+      isDeferred: z.boolean().default(false),
+    })
+    .readonly(),
+  /** Put off by trouble of this host or of a registry, until the next attempt. */
+  z
+    .object({
+      at: z.literal('deferred'),
+      /** As in `activating`. */
+      since: mark,
+      deferredAt: mark,
+      attempt: z.number(),
+      trouble: z.object({ class: z.enum(TROUBLE_CLASSES), reason: z.string() }).readonly(),
+      /** What ran before may be gone, and is brought back meanwhile. */
+      touched: z.boolean(),
+      /** The attempt has stopped what ran, so the next ones come less often. */
+      isDisruptive: z.boolean(),
+    })
+    .readonly(),
   /** The server says that the host soaks, but the record was lost: the rest of the soak starts over. */
   z.object({ at: z.literal('resuming'), soakMs: z.number() }).readonly(),
   z
@@ -78,12 +140,24 @@ const phase = z.discriminatedUnion('at', [
       probes: z.array(probeState).readonly(),
       /** Restarts of each container, by id, when the soak began. */
       restarts: z.record(z.string(), z.number()).readonly(),
+      /** The same when they were last looked into; empty before that. */
+      seenRestarts: z.record(z.string(), z.number()).readonly().default({}),
+      /** Containers that have crashed in this soak, by id. */
+      crashes: z.record(z.string(), crashes).readonly().default({}),
       /** After the server has refused `converged`: when to send it again. */
       notBefore: mark.nullable(),
     })
     .readonly(),
   /** On the way back to the fallback. Untouched: only to be verified. */
-  z.object({ at: z.literal('reverting'), touched: z.boolean(), since: mark }).readonly(),
+  z
+    .object({
+      at: z.literal('reverting'),
+      touched: z.boolean(),
+      since: mark,
+      /** What was last reported of a way back that does not succeed, and when; null: nothing yet. */
+      reported: z.object({ output: z.string(), at: mark }).readonly().nullable().default(null),
+    })
+    .readonly(),
   /** Only the outbox is left to be delivered. */
   z.object({ at: z.literal('closed'), outcome: z.enum(['converged', 'reverted', 'halted', 'dropped']) }).readonly(),
 ]);
@@ -99,6 +173,8 @@ const rollout = z
     epoch: z.number(),
     /** The release that ran before, by the labels of its containers, which a rollback returns to. Null: nothing ran. */
     fallback: digest.nullable(),
+    /** How that did; null where it is not known. */
+    before: z.array(priorContainer).readonly().nullable().default(null),
     /** From the dispatch; null when that is lost, and the release's own policy counts. */
     soakMs: z.number().nullable(),
     plan: plan.nullable(),

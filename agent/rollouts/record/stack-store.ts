@@ -107,14 +107,35 @@ function rebaseRecord(record: StackRecord, bootId: string, now: ClockReading): S
 function rebasePhase(phase: Phase, now: ClockReading): Phase {
   switch (phase.at) {
     case 'activating':
+      return {
+        ...phase,
+        since: rebaseReading(phase.since, now),
+        workSince: phase.workSince === null ? null : rebaseReading(phase.workSince, now),
+      };
+    case 'deferred':
+      return {
+        ...phase,
+        since: rebaseReading(phase.since, now),
+        deferredAt: rebaseReading(phase.deferredAt, now),
+      };
     case 'reverting':
-      return { ...phase, since: rebaseReading(phase.since, now) };
+      return {
+        ...phase,
+        since: rebaseReading(phase.since, now),
+        reported: phase.reported === null ? null : { ...phase.reported, at: rebaseReading(phase.reported.at, now) },
+      };
     case 'soaking':
       return {
         ...phase,
         since: rebaseReading(phase.since, now),
         confirmed: phase.confirmed === null ? null : rebaseReading(phase.confirmed, now),
         notBefore: null,
+        crashes: Object.fromEntries(
+          Object.entries(phase.crashes).map(([id, crash]) => [
+            id,
+            { ...crash, lastAt: rebaseReading(crash.lastAt, now) },
+          ]),
+        ),
         probes: phase.probes.map((probe) => ({
           ...probe,
           failingSince: probe.failingSince === null ? null : rebaseReading(probe.failingSince, now),

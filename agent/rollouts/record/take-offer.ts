@@ -2,20 +2,32 @@ import { formatInstant } from '../../../src/domain/instant.ts';
 import type { DispatchBody } from '../../../src/wire/agent-event.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import { queueEvents } from './queue-events.ts';
-import type { RolloutRecord, StackRecord } from './stack-record.ts';
+import type { PriorContainer, RolloutRecord, StackRecord } from './stack-record.ts';
 
-/** Records a dispatch with its acknowledgement; `fallback` is the release that runs now. */
+/** What runs when a dispatch is taken up: the release, null for none, and how its containers do. */
+export interface PriorRelease {
+  readonly release: string | null;
+  readonly containers: readonly PriorContainer[];
+}
+
+/**
+ * Records a dispatch with its acknowledgement. Where it takes over from a way back that did not succeed, that one's goal
+ * is what this one goes back to if need be, and not the failed release that may run meanwhile.
+ */
 export function takeOffer(
   record: StackRecord,
   offer: DispatchBody,
-  fallback: string | null,
+  found: PriorRelease,
   now: ClockReading,
 ): StackRecord {
+  const stuck = record.rollout?.phase.at === 'reverting' ? record.rollout : null;
+  const fallback = stuck === null ? found.release : stuck.fallback;
   const rollout: RolloutRecord = {
     id: offer.rollout_id,
     release: offer.release,
     epoch: offer.epoch,
     fallback,
+    before: stuck === null ? found.containers : stuck.before,
     soakMs: Math.round(offer.soak_seconds * 1000),
     plan: null,
     regressed: null,

@@ -10,7 +10,7 @@ test('two at once, the others in the order they came, whatever becomes of them',
   const begun: number[] = [];
   let [running, most] = [0, 0];
   const work = (number: number) =>
-    semaphore.run(async () => {
+    semaphore.run(`stack-${number}`, async () => {
       begun.push(number);
       most = Math.max(most, ++running);
       await sleep(5);
@@ -24,6 +24,20 @@ test('two at once, the others in the order they came, whatever becomes of them',
     ends.map(({ status }) => status),
     ['rejected', 'fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'],
   );
+});
+
+test('who is at work is known by name, and a place that becomes free goes to the one who waits for it', async () => {
+  const semaphore = new Semaphore(1);
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  const ends = [semaphore.run('a', () => first.promise), semaphore.run('b', () => second.promise)];
+  assert.deepEqual(semaphore.holders, ['a']);
+  first.resolve();
+  await ends[0];
+  assert.deepEqual(semaphore.holders, ['b']);
+  second.resolve();
+  await ends[1];
+  assert.deepEqual(semaphore.holders, []);
 });
 
 test('a notification while nobody waits is not lost, and wakes only once', async () => {

@@ -60,7 +60,12 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const take = async () => {
     const rollout = server.offer(OFFER);
     await store.update((record) =>
-      takeOffer(record, { rollout_id: 'r2', stack: 'shop', release: V2, soak_seconds: 0, epoch: 7 }, null, NOON),
+      takeOffer(
+        record,
+        { rollout_id: 'r2', stack: 'shop', release: V2, soak_seconds: 0, epoch: 7 },
+        { release: null, containers: [] },
+        NOON,
+      ),
     );
     return rollout;
   };

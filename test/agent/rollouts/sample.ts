@@ -2,11 +2,13 @@
 
 import type { ClockReading, MonotonicClock } from '../../../agent/async/clock-reading.ts';
 import type { ProjectContainer } from '../../../agent/docker/project-container.ts';
+import type { Trouble } from '../../../agent/rollouts/decide/classify-trouble.ts';
 import type { Observed, Tried } from '../../../agent/rollouts/decide/observed.ts';
 import type {
   Phase,
   PhaseAt,
   Plan,
+  PriorContainer,
   ProbeState,
   RolloutRecord,
   StackRecord,
@@ -26,6 +28,18 @@ export function at(seconds: number): ClockReading {
   return { wallMs: NOON.wallMs + seconds * 1000, monotonicMs: NOON.monotonicMs + seconds * 1000 };
 }
 
+/** How the only container was before the rollout. */
+export const WELL_BEFORE: PriorContainer = { service: 'web', state: 'running', health: null, exitCode: 0 };
+
+/** The phase before anything of the release has been done. */
+export function activating(changes: Partial<PhaseAt<'activating'>> = {}): PhaseAt<'activating'> {
+  return { at: 'activating', since: NOON, touched: false, workSince: null, attempt: 0, isDeferred: false, ...changes };
+}
+
+export function reverting(changes: Partial<PhaseAt<'reverting'>> = {}): PhaseAt<'reverting'> {
+  return { at: 'reverting', touched: true, since: NOON, reported: null, ...changes };
+}
+
 export function container(changes: Partial<ProjectContainer> = {}): ProjectContainer {
   const service = changes.service ?? 'web';
   return {
@@ -38,6 +52,7 @@ export function container(changes: Partial<ProjectContainer> = {}): ProjectConta
     health: null,
     healthOutput: '',
     exitCode: 0,
+    oomKilled: false,
     restartCount: 0,
     startedAtMs: NOON.wallMs - 600_000,
     replaces: null,
@@ -52,6 +67,10 @@ export function plan(changes: Partial<Plan> = {}): Plan {
     sustainedFailureMs: 15_000,
     soakMs: 30_000,
     onHealthFailure: 'rollback-and-halt',
+    pullBudgetMs: 300_000,
+    maxRestarts: 0,
+    rerunsJobs: false,
+    confirmMs: 0,
     probes: [],
     services: [{ name: 'web', isJob: false }],
     ...changes,
@@ -78,6 +97,8 @@ export function soaking(changes: Partial<PhaseAt<'soaking'>> = {}): PhaseAt<'soa
     soakMs: 30_000,
     probes: [probe()],
     restarts: { 'id-of-web': 0 },
+    seenRestarts: {},
+    crashes: {},
     notBefore: null,
     ...changes,
   };
@@ -89,6 +110,7 @@ export function rollout(phase: Phase, changes: Partial<RolloutRecord> = {}): Rol
     release: V2,
     epoch: 7,
     fallback: V1,
+    before: [WELL_BEFORE],
     soakMs: 30_000,
     plan: plan(),
     regressed: null,
@@ -117,9 +139,11 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     containers: [container()],
     runs: new Map(),
     seenSince: NOON,
+    unseen: null,
     tried: {},
     plan: plan(),
     wasInterrupted: false,
+    exitCodes: new Map(),
     readings: [],
     ...changes,
   };
@@ -131,10 +155,16 @@ export function succeeded(attempts = 1, when = NOON): Tried {
 
 export function failed(
   output: string,
-  changes: { attempts?: number; exitCode?: number; isFinal?: boolean; when?: ClockReading } = {},
+  changes: {
+    attempts?: number;
+    exitCode?: number;
+    isFinal?: boolean;
+    when?: ClockReading;
+    trouble?: Trouble | null;
+  } = {},
 ): Tried {
-  const { attempts = 1, exitCode = 1, isFinal = false, when = NOON } = changes;
-  return { attempts, last: { ok: false, at: when, exitCode, output, isFinal } };
+  const { attempts = 1, exitCode = 1, isFinal = false, when = NOON, trouble = null } = changes;
+  return { attempts, last: { ok: false, at: when, exitCode, output, isFinal, trouble } };
 }
 
 /** A clock that stands still until it is moved. */

@@ -18,7 +18,7 @@ test('the whole command lines', () => {
   assert.deepEqual(versionCommand(), ['compose', 'version', '--short']);
   assert.deepEqual(configCommand(FILES), [...PROJECT, 'config', '--format', 'json']);
   assert.deepEqual(pullCommand(FILES, ['api', 'web']), [...PROJECT, 'pull', '--quiet', 'api', 'web']);
-  assert.deepEqual(upCommand(FILES, 42), [
+  assert.deepEqual(upCommand(FILES, 42, []), [
     ...PROJECT,
     ...'up --detach --no-build --pull never --remove-orphans --wait --wait-timeout 42'.split(' '),
   ]);

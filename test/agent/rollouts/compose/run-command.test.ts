@@ -43,7 +43,7 @@ test('of much on stderr, the end', async () => {
 
 test('a program that is not there', async () => {
   const result = await runCommand('/nowhere/docker', [], BASE);
-  assert.equal(result.exitCode, -1);
+  assert.equal(result.exitCode, 127);
   assert.match(result.errorTail, /the program \/nowhere\/docker is not found: install the Docker CLI with its Compose/);
 });
 

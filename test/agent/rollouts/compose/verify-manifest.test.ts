@@ -55,6 +55,10 @@ test('how it is brought up and judged, with every default filled in', () => {
     sustainedFailureMs: 15_000,
     soakMs: 60_000,
     onHealthFailure: 'halt',
+    pullBudgetMs: 1_800_000,
+    maxRestarts: 0,
+    rerunsJobs: false,
+    confirmMs: 0,
     probes: [
       {
         name: 'page',

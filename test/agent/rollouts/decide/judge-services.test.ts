@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClockReading } from '../../../../agent/async/clock-reading.ts';
 import type { ProjectContainer } from '../../../../agent/docker/project-container.ts';
-import { countRestarts, declareProbes, readServices } from '../../../../agent/rollouts/decide/judge-services.ts';
+import { countRestarts } from '../../../../agent/rollouts/decide/crashes.ts';
+import { declareProbes, readServices } from '../../../../agent/rollouts/decide/judge-services.ts';
 import { watchRuns } from '../../../../agent/rollouts/decide/watch-runs.ts';
+import type { PhaseAt } from '../../../../agent/rollouts/record/stack-record.ts';
 import { at, container, NOON, plan, soaking, V1, V2 } from '../sample.ts';
 
 const SERVICES = [
@@ -49,6 +51,7 @@ interface Row {
   /** Null: it passes. Undefined: nothing is said. */
   readonly reason: string | null | undefined;
   readonly seconds?: number;
+  readonly crashes?: PhaseAt<'soaking'>['crashes'];
   /** When its present run was first seen; noon when left out. */
   readonly runSince?: ClockReading;
 }
@@ -102,11 +105,13 @@ const ROWS: readonly Row[] = [
     reason: null,
   },
   {
-    name: 'it restarts again and again, however long it runs between',
+    name: 'it crashes again and again, however long it runs between',
+    crashes: { 'id-of-web': { early: 2, late: 1, lastAt: at(40), lastExitCode: 1 } },
     containers: [container({ restartCount: 3 })],
-    runSince: NOON,
-    seconds: 25,
-    reason: 'container shop-web-1 restarts in a loop: 3 times since the soak began',
+    runSince: at(40),
+    seconds: 70,
+    reason:
+      'container shop-web-1 restarts in a loop: 3 times since the soak began, the last time after it had exited with code 1',
   },
   {
     name: 'it restarted, and its health check has not reported since',
@@ -125,7 +130,14 @@ const ROWS: readonly Row[] = [
 for (const row of ROWS) {
   test(`a service: ${row.name}`, () => {
     const runs = watchRuns(new Map(), row.containers, row.runSince ?? NOON);
-    const [reading] = readServices(soaking(), plan(), V2, row.containers, runs, at(row.seconds ?? 20));
+    const [reading] = readServices(
+      soaking({ crashes: row.crashes ?? {} }),
+      plan(),
+      V2,
+      row.containers,
+      runs,
+      at(row.seconds ?? 20),
+    );
     assert.equal(reading?.reason, row.reason);
     assert.equal(reading?.status, row.reason === undefined ? undefined : row.reason === null ? 'pass' : 'fail');
   });

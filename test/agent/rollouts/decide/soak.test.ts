@@ -4,7 +4,20 @@ import type { Action } from '../../../../agent/rollouts/decide/action.ts';
 import { decide } from '../../../../agent/rollouts/decide/decide.ts';
 import type { Observed } from '../../../../agent/rollouts/decide/observed.ts';
 import type { PhaseAt, RolloutRecord } from '../../../../agent/rollouts/record/stack-record.ts';
-import { at, container, NOON, NOON_TEXT, observed, plan, probe, rollout, soaking, V1, V2 } from '../sample.ts';
+import {
+  at,
+  container,
+  NOON,
+  NOON_TEXT,
+  observed,
+  plan,
+  probe,
+  reverting,
+  rollout,
+  soaking,
+  V1,
+  V2,
+} from '../sample.ts';
 
 interface Row {
   readonly name: string;
@@ -160,7 +173,7 @@ const ROWS: readonly Row[] = [
     expected: [
       {
         do: 'advance',
-        phase: { at: 'reverting', touched: true, since: at(20) },
+        phase: reverting({ since: at(20) }),
         events: [
           {
             type: 'failed',
@@ -209,7 +222,7 @@ const ROWS: readonly Row[] = [
     expected: [
       {
         do: 'advance',
-        phase: { at: 'reverting', touched: true, since: at(3) },
+        phase: reverting({ since: at(3) }),
         events: [
           {
             type: 'failed',

@@ -11,13 +11,26 @@ import {
   postponeConvergence,
 } from '../../../../agent/rollouts/record/advance-record.ts';
 import { takeOffer } from '../../../../agent/rollouts/record/take-offer.ts';
-import { at, NOON, NOON_TEXT, record, rollout, soaking, V1, V2, V3 } from '../sample.ts';
+import {
+  activating,
+  at,
+  NOON,
+  NOON_TEXT,
+  record,
+  reverting,
+  rollout,
+  soaking,
+  V1,
+  V2,
+  V3,
+  WELL_BEFORE,
+} from '../sample.ts';
 
 const OFFER = { rollout_id: 'r2', stack: 'shop', release: V2, soak_seconds: 30, epoch: 7 };
 const ACK = { type: 'dispatch_ack', seq: 1 };
 
 test('an offer is noted with its acknowledgement, and what ran', () => {
-  const next = takeOffer(record(null, { kept: [V1] }), OFFER, V1, NOON);
+  const next = takeOffer(record(null, { kept: [V1] }), OFFER, { release: V1, containers: [WELL_BEFORE] }, NOON);
   assert.deepEqual(next, {
     version: 1,
     stack: 'shop',
@@ -29,6 +42,7 @@ test('an offer is noted with its acknowledgement, and what ran', () => {
       release: V2,
       epoch: 7,
       fallback: V1,
+      before: [WELL_BEFORE],
       soakMs: 30_000,
       plan: null,
       regressed: null,
@@ -89,7 +103,7 @@ for (const [name, current, offer, expected] of [
 test('the confirmed acknowledgement begins the activation, in one step with its event', () => {
   const offered = rollout({ at: 'offered' }, { nextSeq: 2, outbox: [ACK] });
   const next = confirmEvent(record(offered), 1, NOON).rollout;
-  assert.deepEqual(next?.phase, { at: 'activating', since: NOON, touched: false });
+  assert.deepEqual(next?.phase, activating());
   assert.deepEqual(next?.outbox, [{ type: 'activation_started', started_at: NOON_TEXT, method: 'compose', seq: 2 }]);
   assert.equal(next?.nextSeq, 3);
 });
@@ -124,7 +138,7 @@ test('an offer that was withdrawn is forgotten, its epoch is not', () => {
 
 test('a step that was decided for another phase is not taken', () => {
   const before = rollout(soaking());
-  const meanwhile = record(rollout({ at: 'reverting', touched: true, since: NOON }));
+  const meanwhile = record(rollout(reverting()));
   const step = { do: 'advance', phase: soaking(), events: [] } as const;
   assert.equal(advanceRecord(meanwhile, before, step), meanwhile);
 });
@@ -143,7 +157,7 @@ test('events of a step are numbered behind those that wait', () => {
 });
 
 test('a rollout that the server does not know any more says nothing', () => {
-  const silent = rollout({ at: 'reverting', touched: true, since: NOON }, { isSilent: true });
+  const silent = rollout(reverting(), { isSilent: true });
   const step = {
     do: 'advance',
     phase: { at: 'closed', outcome: 'reverted' },

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { reconcile } from '../../../../agent/rollouts/record/reconcile.ts';
 import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
 import type { ServerView } from '../../../../agent/server/rollout-api.ts';
-import { NOON, NOON_TEXT, record, rollout, soaking, V1, V2 } from '../sample.ts';
+import { activating, NOON, NOON_TEXT, record, reverting, rollout, soaking, V1, V2 } from '../sample.ts';
 
 function view(changes: Partial<ServerView> = {}): ServerView {
   return {
@@ -43,12 +43,12 @@ test('the disk was lost in the soak: the rest of it, numbered on from what the s
 
 test('the disk was lost during the activation: it begins anew, and may have changed things already', () => {
   const adopted = lost({ state: 'activating', last_event_seq: 2, soak_due_at: null });
-  assert.deepEqual(adopted?.phase, { at: 'activating', since: NOON, touched: true });
+  assert.deepEqual(adopted?.phase, activating({ touched: true }));
   assert.deepEqual(adopted?.outbox, [{ type: 'activation_started', started_at: NOON_TEXT, method: 'compose', seq: 3 }]);
 });
 
 test('the disk was lost after the failure: the way back begins', () => {
-  assert.deepEqual(lost({ state: 'failed' })?.phase, { at: 'reverting', touched: true, since: NOON });
+  assert.deepEqual(lost({ state: 'failed' })?.phase, reverting());
 });
 
 test('the disk was lost, and its epoch is remembered again', () => {
@@ -88,7 +88,7 @@ test('an answer was lost: the event counts as confirmed', () => {
 test('the answer to the acknowledgement was lost: the activation begins', () => {
   const offered = rollout({ at: 'offered' }, { nextSeq: 2, outbox: [{ type: 'dispatch_ack', seq: 1 }], plan: null });
   const next = reconcile(record(offered), [view({ state: 'activating', last_event_seq: 1 })], NOON).rollout;
-  assert.deepEqual(next?.phase, { at: 'activating', since: NOON, touched: false });
+  assert.deepEqual(next?.phase, activating());
   assert.deepEqual(next?.outbox, [{ type: 'activation_started', started_at: NOON_TEXT, method: 'compose', seq: 2 }]);
 });
 
@@ -100,16 +100,14 @@ test('an older disk was restored: what waits is numbered behind what the server 
 });
 
 test('the server is ahead and nothing waits that explains it: its state counts', () => {
-  const behind = rollout({ at: 'activating', since: NOON, touched: true });
+  const behind = rollout(activating({ touched: true }));
   const next = reconcile(record(behind), [view({ state: 'failed', last_event_seq: 6 })], NOON).rollout;
-  assert.deepEqual(next?.phase, { at: 'reverting', touched: true, since: NOON });
+  assert.deepEqual(next?.phase, reverting());
   assert.equal(next?.nextSeq, 7);
 });
 
 test('what waits explains the difference: it is delivered first', () => {
-  const ahead = record(
-    rollout({ at: 'reverting', touched: true, since: NOON }, { nextSeq: 6, outbox: [{ type: 'failed', seq: 5 }] }),
-  );
+  const ahead = record(rollout(reverting(), { nextSeq: 6, outbox: [{ type: 'failed', seq: 5 }] }));
   assert.equal(reconcile(ahead, [view()], NOON), ahead);
 });
 
@@ -125,21 +123,9 @@ test('the server had its database restored: the acknowledgement is sent again', 
 
 for (const [name, before, after] of [
   ['in the soak: what runs is left', soaking(), { at: 'closed', outcome: 'dropped' }],
-  [
-    'before anything was changed: so it stays',
-    { at: 'activating', since: NOON, touched: false },
-    { at: 'closed', outcome: 'dropped' },
-  ],
-  [
-    'half-way into the change: back first',
-    { at: 'activating', since: NOON, touched: true },
-    { at: 'reverting', touched: true, since: NOON },
-  ],
-  [
-    'on the way back: that is finished',
-    { at: 'reverting', touched: true, since: NOON },
-    { at: 'reverting', touched: true, since: NOON },
-  ],
+  ['before anything was changed: so it stays', activating(), { at: 'closed', outcome: 'dropped' }],
+  ['half-way into the change: back first', activating({ touched: true }), reverting()],
+  ['on the way back: that is finished', reverting(), reverting()],
 ] as const) {
   test(`the server does not know it any more, ${name}`, () => {
     const known = rollout(before, { outbox: [{ type: 'probe_result', seq: 4 }] });

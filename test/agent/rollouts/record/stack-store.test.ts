@@ -15,7 +15,7 @@ import { type TestContext, test } from 'node:test';
 import { nodeFileSystem } from '../../../../agent/disk/node-file-system.ts';
 import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
 import { StackStore } from '../../../../agent/rollouts/record/stack-store.ts';
-import { at, HandClock, MemoryLog, NOON, probe, record, rollout, soaking } from '../sample.ts';
+import { at, HandClock, MemoryLog, NOON, probe, record, reverting, rollout, soaking } from '../sample.ts';
 
 function bench(t: TestContext) {
   const folder = join(mkdtempSync(join(tmpdir(), 'stack-')), 'shop');
@@ -118,8 +118,8 @@ test('after a reboot, what has passed is counted by the wall clock', async (t) =
 
 test('after a reboot with a clock that was set back, no time has passed', async (t) => {
   const { open, clock } = bench(t);
-  const reverting: StackRecord = record(rollout({ at: 'reverting', touched: true, since: NOON }));
-  await (await open()).update(() => reverting);
+  const onTheWayBack: StackRecord = record(rollout(reverting()));
+  await (await open()).update(() => onTheWayBack);
   clock.bootId = 'boot-2';
   clock.moment = { wallMs: NOON.wallMs - 3_600_000, monotonicMs: 8_000 };
   const { phase } = (await open()).record.rollout ?? {};

@@ -213,7 +213,7 @@ export const hostTroubleRows: readonly FieldRow[] = [
         release: () => site.release('2', { web: { ...NEW_WEB, networks: ['front'] } }, { top }),
         begins: async () => {},
         ends: () => site.host.createNetwork('nonetwork-front'),
-        words: /nonetwork-front not found/,
+        words: /nonetwork-front could not be found/,
       });
     },
   },
@@ -226,7 +226,7 @@ export const hostTroubleRows: readonly FieldRow[] = [
         release: () => site.release('2', { web: { ...NEW_WEB, volumes: ['data:/data'] } }, { top }),
         begins: async () => {},
         ends: () => site.host.docker('volume', 'create', '--label', 'field.row=novolume', 'novolume-data'),
-        words: /external volume "novolume-data" not found/,
+        words: /external volume novolume-data could not be found/,
       });
     },
   },

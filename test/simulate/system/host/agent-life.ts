@@ -65,6 +65,7 @@ export function liveAgent(options: AgentLifeOptions): Promise<number> {
         engine,
         runDocker: runDockerOf(options),
         log,
+        readListeners: () => [],
         endOrphans,
       }),
       openCheck: systemChecks(engine, runtime),

@@ -163,6 +163,7 @@ class ComposeCommand {
     const { engine, watcher } = this.#parts;
     const { project } = this.#args;
     const { services, networks = {} } = this.#readFile();
+    const chosen = this.#args.rest.filter((word) => word in services);
     await engine.attend(this.#process);
     for (const [name, { external }] of Object.entries(networks)) {
       if (external === true && !engine.networks.has(name)) {
@@ -177,7 +178,9 @@ class ComposeCommand {
       engine.remove(orphan);
     }
     const running: Container[] = [];
-    for (const [name, service] of Object.entries(services)) running.push(await this.#converge(name, service));
+    for (const [name, service] of Object.entries(services)) {
+      if (chosen.length === 0 || chosen.includes(name)) running.push(await this.#converge(name, service));
+    }
     for (const container of running) {
       await engine.attend(this.#process);
       this.#requirePresent(container);

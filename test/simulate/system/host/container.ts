@@ -33,6 +33,8 @@ export class Container {
   health: 'starting' | 'healthy' | 'unhealthy' | null = null;
   exitCode = 0;
   restartCount = 0;
+  /** Of its earlier runs and of this one, once it has ended. */
+  readonly exitCodes: number[] = [];
   /** By its host's wall clock; null: it never ran. */
   startedAtMs: number | null = null;
   readonly #behaviour: Behaviour;
@@ -85,6 +87,7 @@ export class Container {
     this.state = 'exited';
     this.health = this.health === null ? null : 'unhealthy';
     this.exitCode = exitCode;
+    this.exitCodes.push(exitCode);
   }
 
   /** Ends its run from inside: the engine restarts it, if it is to. */

@@ -146,11 +146,15 @@ export class Engine {
     const [kind = '', id = '', action = ''] = url.pathname.slice(1).split('/').map(decodeURIComponent);
     if (kind === 'images') return this.#callImage(method, url.pathname.slice('/images/'.length), url.searchParams);
     if (kind === 'exec') return this.#callExec(process, id, action);
+    if (kind === 'networks') return this.networks.has(id) ? { status: 200, body: { Name: id } } : notFound(path);
+    if (kind === 'info') return { status: 200, body: { SystemTime: new Date(this.machine.wallMs()).toISOString() } };
+    if (kind === 'events') return { status: 200, body: this.#tellExits(url.searchParams.get('filters')) };
     if (kind !== 'containers') return notFound(path);
     if (id === 'json') return { status: 200, body: this.#list(url.searchParams.get('filters')) };
     const container = this.containers.get(id);
     if (container === undefined) return notFound(`container ${id}`);
     if (action === 'exec') return this.#createExec(container);
+    if (action === 'logs') return { status: 200, body: Buffer.from(`${container.name} says nothing\n`) };
     if (method === 'DELETE') this.remove(container);
     else if (action === 'rename') container.name = url.searchParams.get('name') ?? container.name;
     else if (container === this.unreadable) return this.#hangOn(process);
@@ -166,7 +170,17 @@ export class Engine {
         return spec.labels[key] === value;
       }),
     );
-    return matching.map(({ id }) => ({ Id: id }));
+    return matching.map(({ id, name, spec }) => ({ Id: id, Names: [`/${name}`], Labels: spec.labels }));
+  }
+
+  /** The `die` events of the containers of a project. */
+  #tellExits(filters: string | null): Buffer {
+    const { label = [] } = JSON.parse(filters ?? '{}') as { label?: string[] };
+    const project = label[0]?.slice(PROJECT_LABEL.length + 1) ?? '';
+    const lines = this.ofProject(project).flatMap(({ id, exitCodes }) =>
+      exitCodes.map((code) => JSON.stringify({ Actor: { ID: id, Attributes: { exitCode: String(code) } } })),
+    );
+    return Buffer.from(lines.join('\n'));
   }
 
   #callImage(method: string, rest: string, query: URLSearchParams): EngineAnswer {
