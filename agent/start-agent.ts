@@ -47,14 +47,18 @@ export async function startAgent(parts: AgentParts): Promise<number> {
   const { settings, runtime, log, server, ticks, signal } = parts;
   const { outbox, close: closeOutbox } = await openOutboxFor(parts);
   const over = new AbortController();
-  const stop = AbortSignal.any([signal, over.signal]);
+  const end = (): void => over.abort();
+  // Not AbortSignal.any: a signal that it makes stays reachable for as long as anybody listens to it.
+  signal.addEventListener('abort', end);
+  if (signal.aborted) end();
+  const stop = over.signal;
   const delivery = new Delivery({ server, outbox, runtime, log, pacing: parts.pacing ?? DEFAULT_PACING });
   const following = ticks.run(stop);
   let isRefused = false;
-  const refuse = (end: DeliveryEnd): void => {
-    if (end !== 'unauthorized') return;
+  const refuse = (why: DeliveryEnd): void => {
+    if (why !== 'unauthorized') return;
     isRefused = true;
-    over.abort();
+    end();
   };
   let rollouts: Rollouts | null = null;
   try {
@@ -65,7 +69,8 @@ export async function startAgent(parts: AgentParts): Promise<number> {
     await Promise.all([tickForEver(delivery, parts, stop), delivering]);
     return isRefused ? explainUnauthorized(log) : AGENT_EXIT.done;
   } finally {
-    over.abort();
+    signal.removeEventListener('abort', end);
+    end();
     await rollouts?.stop();
     await following;
     await closeOutbox();
