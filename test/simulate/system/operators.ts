@@ -78,12 +78,18 @@ export class Operators {
       max_in_flight: random.pick([1, 2, 3, 5, 50]),
       failure_threshold: random.pick([0, 0, 0, 1, 2]),
     };
-    await this.#ask('POST', '/v1/rollouts', body);
+    const created = await this.#ask('POST', '/v1/rollouts', body);
+    // While its first offers are on their way, somebody has second thoughts.
+    if (created === null || !random.chance(0.2)) return;
+    this.#world.later(random.between(5, 1_500), () => this.#pauseForAWhile(rolloutBodySchema.parse(created).id));
   }
 
   async pauseForAWhile(): Promise<void> {
     const id = await this.#anyOpenRollout();
-    if (id === null) return;
+    if (id !== null) await this.#pauseForAWhile(id);
+  }
+
+  async #pauseForAWhile(id: string): Promise<void> {
     await this.#ask('POST', `/v1/rollouts/${id}/pause`);
     this.#world.later(this.#random.between(1_000, 60_000), () => this.#ask('POST', `/v1/rollouts/${id}/resume`));
   }
@@ -158,8 +164,8 @@ export class Operators {
     const names = this.#world.hostNames;
     const labels: Record<string, string> = {};
     if (random.chance(0.3)) labels['tier'] = random.pick(['a', 'b']);
-    if (random.chance(0.06)) labels['after'] = random.sample([...names, 'tier=a'], 1 / names.length).join(',');
-    if (random.chance(0.05)) labels['maintenance-window'] = random.pick(['11:55-11:59', '12:01-12:02', LONG_WINDOW]);
+    if (random.chance(0.1)) labels['after'] = random.sample([...names, 'tier=a'], 1 / names.length).join(',');
+    if (random.chance(0.08)) labels['maintenance-window'] = random.pick(['11:55-11:59', '12:01-12:02', LONG_WINDOW]);
     if (random.chance(0.03) && name !== names[0]) labels['after'] = 'nobody';
     return labels;
   }
@@ -180,7 +186,7 @@ export const DEEDS: ReadonlyArray<readonly [weight: number, deed: (operators: Op
   [1, (operators) => operators.createRelease()],
   [2, (operators) => operators.pauseForAWhile()],
   [1.5, (operators) => operators.abort()],
-  [0.7, (operators) => operators.archive()],
+  [1, (operators) => operators.archive()],
   [1, (operators) => operators.relabel()],
   [1, (operators) => operators.liftQuarantine()],
 ];

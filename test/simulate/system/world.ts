@@ -10,7 +10,7 @@ import { Machine, type SimulatedProcess } from './kernel/machine.ts';
 import { CALM, type Conditions, type HttpMessage, Network } from './kernel/network.ts';
 import { Trace } from './kernel/trace.ts';
 import { ImagePins } from './properties/image-pins.ts';
-import { checkOutbox, KeptOnDisk, keptTicks } from './properties/kept-on-disk.ts';
+import { checkOutbox, KeptOnDisk, keptTicks, ticksIn } from './properties/kept-on-disk.ts';
 import { LogFollower } from './properties/log-follower.ts';
 import { LogOracle } from './properties/log-oracle.ts';
 import { eventOf, Promises } from './properties/promises.ts';
@@ -120,6 +120,7 @@ export class World {
       onLoss: () => this.promises.onLoss(name, keptTicks(host.disk)),
       onPowerCut: () => this.observe(() => this.#checkDisk(host)),
     });
+    host.disk.onUnreadable = (path) => this.promises.excuse(name, ticksIn(host.disk, path));
     this.hosts.push(host);
   }
 

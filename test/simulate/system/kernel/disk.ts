@@ -53,6 +53,8 @@ export class Disk {
   failingReads = 0;
   /** It has refused something, full or failing: what could not be kept is nobody's fault. */
   hasRefused = false;
+  /** A file could not be read. */
+  onUnreadable: (path: string) => void = () => {};
   readonly #random: SeededRandom;
   readonly #root = new Directory();
   /** Changes of names whose directory has not been synced since; each happens whole or not at all. */
@@ -82,7 +84,10 @@ export class Disk {
   }
 
   read(path: string): Buffer {
-    if (this.#random.chance(this.failingReads)) throw this.#refuse('EIO', 'read', path);
+    if (this.#random.chance(this.failingReads)) {
+      this.onUnreadable(path);
+      throw this.#refuse('EIO', 'read', path);
+    }
     return this.peek(path);
   }
 

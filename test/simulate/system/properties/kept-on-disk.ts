@@ -60,10 +60,15 @@ export function checkOutbox(host: string, disk: Disk, ages: ReadonlyMap<number, 
 export function keptTicks(disk: Disk): Set<number> {
   const kept = new Set<number>();
   for (const name of disk.exists(OUTBOX_FOLDER) ? disk.list(OUTBOX_FOLDER) : []) {
-    const { ticks } = decodeSegment(disk.peek(`${OUTBOX_FOLDER}/${name}`));
-    for (const { recordedAtMs } of ticks) kept.add(recordedAtMs);
+    for (const recordedAtMs of ticksIn(disk, `${OUTBOX_FOLDER}/${name}`)) kept.add(recordedAtMs);
   }
   return kept;
+}
+
+/** The ticks in one file; none when it is not of the outbox. */
+export function ticksIn(disk: Disk, path: string): number[] {
+  if (!path.startsWith(`${OUTBOX_FOLDER}/`) || !disk.exists(path)) return [];
+  return decodeSegment(disk.peek(path)).ticks.map(({ recordedAtMs }) => recordedAtMs);
 }
 
 interface Record {

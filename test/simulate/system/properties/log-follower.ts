@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { World } from '../world.ts';
 
-const AGAIN_MS = 700;
+const AGAIN_MS = 100;
 /** From the commit of an entry to its arrival, by the server's monotonic clock: on a slow disk, and when all is well. */
 const MAX_DELAY_MS = 8_000;
 const MAX_CALM_DELAY_MS = 1_000;

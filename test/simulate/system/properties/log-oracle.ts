@@ -109,7 +109,9 @@ export class LogOracle {
 
   /** Whether bringing up `release` leads back to what ran before the newest dispatch that the host has taken up. */
   isWayBack(host: string, stack: string, release: string): boolean {
-    return this.#newestTakenUp(host, stack)?.part.previous === release;
+    const newest = this.#newestTakenUp(host, stack);
+    // A release that is rolled out where it runs already goes forward: it may pull what its names stand for by now.
+    return newest?.part.previous === release && newest.plan.release !== release;
   }
 
   /** Hosts from which something is still to come in a rollout. */

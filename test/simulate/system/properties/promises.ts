@@ -119,6 +119,11 @@ export class Promises implements Wiretap {
     for (const recordedAtMs of [...open.keys()]) if (!kept.has(recordedAtMs)) open.delete(recordedAtMs);
   }
 
+  /** These lie in a file that the disk did not give back: the agent may do without it. */
+  excuse(host: string, ticks: readonly number[]): void {
+    for (const recordedAtMs of ticks) this.#sent(host).open.delete(recordedAtMs);
+  }
+
   /** How long ago each tick was taken that nobody has acknowledged. */
   agesOf(host: string, monotonicMs: number): Map<number, number> {
     const { open } = this.#sent(host);
