@@ -1,5 +1,6 @@
 /** Everything that one simulation is made of, as faults, operators and properties see it. */
 import type { LogEvent } from '../../../src/domain/event-log.ts';
+import { parseInstant } from '../../../src/domain/instant.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import { SeededRandom } from '../../domain/seeded-random.ts';
 import { SERVER_CLOCK_SET } from './faults.ts';
@@ -115,7 +116,7 @@ export class World {
         onUpDone: (project, release) => this.#cameUp(host, project, release),
         onDown: (project) => this.#changed(name, project, null),
       },
-      logOf: (process) => this.#logOf(process, (ticks) => this.promises.lossReported(name, ticks)),
+      logOf: (process) => this.#logOf(process, (fields) => this.#noteLosses(name, fields)),
       onTick: ({ recordedAtMs }) => this.promises.tickTaken(name, recordedAtMs, host.machine.monotonicMs()),
       onLoss: () => this.promises.onLoss(name, keptTicks(host.disk)),
       onPowerCut: () => this.observe(() => this.#checkDisk(host)),
@@ -211,12 +212,17 @@ export class World {
     });
   }
 
-  #logOf({ name }: SimulatedProcess, onLoss: (ticks: number) => void): Log {
+  /** Ticks of which an agent says in its log that they will not arrive. */
+  #noteLosses(host: string, fields: Readonly<Record<string, unknown>>): void {
+    const lost = ['dropped_for_room', 'too_old', 'damaged'].reduce((sum, name) => sum + Number(fields[name] ?? 0), 0);
+    if (lost > 0) this.promises.lossReported(host, lost);
+    const refused = parseInstant(String(fields['recorded_at']));
+    if (refused !== undefined) this.promises.excuse(host, [refused]);
+  }
+
+  #logOf({ name }: SimulatedProcess, onFields: (fields: Readonly<Record<string, unknown>>) => void): Log {
     const write = (level: string) => (fields: Record<string, unknown>, message: string) => {
-      const lost =
-        Number(fields['dropped_for_room'] ?? 0) + Number(fields['too_old'] ?? 0) + Number(fields['damaged'] ?? 0);
-      const refused = fields['recorded_at'] === undefined ? 0 : 1;
-      if (lost + refused > 0) onLoss(lost + refused);
+      onFields(fields);
       if (level === 'error' && /invariant|defect/.test(`${message} ${fields['reason']}`)) {
         this.fail(new Error(`${name} logs a defect: ${message} ${JSON.stringify(fields)}`));
       }

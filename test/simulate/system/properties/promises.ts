@@ -29,7 +29,7 @@ interface SentTicks {
   /** Taken, and not acknowledged: when, by their host's monotonic clock. */
   readonly open: Map<number, number>;
   readonly acknowledged: Set<number>;
-  /** Ticks that the agent has reported as lost or refused. */
+  /** Ticks that the agent has reported as lost. */
   reportedLosses: number;
 }
 
@@ -119,7 +119,7 @@ export class Promises implements Wiretap {
     for (const recordedAtMs of [...open.keys()]) if (!kept.has(recordedAtMs)) open.delete(recordedAtMs);
   }
 
-  /** These lie in a file that the disk did not give back: the agent may do without it. */
+  /** Nobody owes these: the server has refused them, or they lie in a file that the disk did not give back. */
   excuse(host: string, ticks: readonly number[]): void {
     for (const recordedAtMs of ticks) this.#sent(host).open.delete(recordedAtMs);
   }
