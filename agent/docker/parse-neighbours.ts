@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROJECT_LABEL } from './project-container.ts';
 
 /** A container of this host, as another project may run into it. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseInstant } from '../../src/domain/instant.ts';
 import {
   ONE_OFF_LABEL,

@@ -1,5 +1,5 @@
 /** The Docker Engine as a rollout needs it: the containers of a project, its images, and commands in a container. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { NexusError } from '../../src/domain/errors.ts';
 import { parseInstant } from '../../src/domain/instant.ts';
 import { parseJson } from '../read-json.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJson } from '../read-json.ts';
 import { parseRetryAfterMs } from '../server/judge-answer.ts';
 import type { ServerReply } from '../server/transport.ts';

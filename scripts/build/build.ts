@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ADDON_ASSET, bundleProgram } from './bundle.ts';
 import { type Arch, provideNodeBinary } from './node-binary.ts';
 import { PARTS, type Part } from './parts.ts';

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 const ANSWER_TIMEOUT_MS = 5_000;

@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createdHostBodySchema, hostListBodySchema } from '../../src/wire/operator.ts';
 import { type ReleaseListBody, releaseListBodySchema } from '../../src/wire/release.ts';
 import { replayBodySchema, rolloutBodySchema } from '../../src/wire/rollout.ts';

@@ -11,7 +11,7 @@ import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { callEngine, type EngineAnswer, type EngineCall } from './engine-api.ts';
 import { enginePaths, undoEngine } from './engine-remains.ts';
 import { findObstacle, installLab } from './install.ts';

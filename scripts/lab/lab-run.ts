@@ -12,7 +12,7 @@ import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { undoEngine } from './engine-remains.ts';
 import { installLab } from './install.ts';
 import { endProcess, identifyProcess, isAlive, ProcessId } from './process-id.ts';

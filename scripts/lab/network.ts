@@ -1,7 +1,7 @@
 /** Machines of the lab: network namespaces that hang on one bridge of this machine, and can be cut off from it. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { installLab } from './install.ts';
 import { currentRun } from './lab-run.ts';
 

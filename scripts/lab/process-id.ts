@@ -1,7 +1,7 @@
 /** Names a process so that a number the kernel has given to another one meanwhile is never mistaken for it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const ProcessId = z.object({
   pid: z.number().int().positive(),

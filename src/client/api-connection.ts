@@ -1,5 +1,5 @@
 import { Client } from 'undici';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { NexusError } from '../domain/errors.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import { timeLimit } from '../runtime/wait.ts';

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 description, made from the routes themselves. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { assertNever } from '../domain/errors.ts';
 import { NEXUS_VERSION } from '../domain/version.ts';
 import { problemSchema } from '../wire/problem.ts';

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { assertNever, NexusError } from '../domain/errors.ts';
 import { canonicalText } from '../trust/canonical-json.ts';
 import { JSON_LIMITS, JsonRefused, parseJsonBytes } from '../wire/json-text.ts';

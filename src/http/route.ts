@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { AdminIdentity, AdminScope, AgentIdentity } from '../domain/token.ts';
 import type { Answer } from './answer.ts';
 import type { BodyBudget } from './body-budget.ts';

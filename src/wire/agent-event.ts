@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_HOST_NAME_LENGTH } from '../domain/host.ts';
 import { parseInstant } from '../domain/instant.ts';
 import {

@@ -1,5 +1,5 @@
 /** `/v1/budgets`: how many hosts of a label may change at once. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ROLLOUT_LIMITS } from '../domain/rollout.ts';
 import { labelKey, labelValue } from './operator.ts';
 

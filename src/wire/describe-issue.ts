@@ -3,7 +3,7 @@
  * words ("Too small: expected number to be >=1") are for its programmer and are never shown. A message that a schema
  * gives itself comes first; it is written as a predicate as well.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { quote } from '../domain/words.ts';
 
 /** One broken rule: `path` is dotted (`containers.3.name`, empty for the body itself). */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_DISPATCH_WAIT_SECONDS } from '../domain/dispatch.ts';
 import { EVENT_KINDS } from '../domain/event-log.ts';
 import { TIERS } from '../domain/history.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeIssue, type FieldError, fieldErrorsOf } from './describe-issue.ts';
 
 export type { FieldError } from './describe-issue.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEFAULT_ROLLOUT, HOST_STATES, ROLLOUT_LIMITS, ROLLOUT_STATES, TROUBLE_CLASSES } from '../domain/rollout.ts';
 import { hostNameSchema, labelsSchema } from './operator.ts';
 import { digestSchema, soakSecondsSchema } from './release.ts';

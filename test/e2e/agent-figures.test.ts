@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Engine, importBusybox, runContainer, skipWithoutLab, startEngine } from '../../scripts/lab/engine.ts';
 import {
   type AgentProcess,

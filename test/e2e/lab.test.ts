@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { importBusybox, runContainer, skipWithoutLab, startEngine } from '../../scripts/lab/engine.ts';
 
 const skip = await skipWithoutLab();

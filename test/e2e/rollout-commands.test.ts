@@ -10,7 +10,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Client } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { dispatchBodySchema } from '../../src/wire/agent-event.ts';
 import { mintedTokenBodySchema } from '../../src/wire/operator.ts';
 import { releaseListBodySchema } from '../../src/wire/release.ts';

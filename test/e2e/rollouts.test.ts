@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { skipWithoutLab } from '../../scripts/lab/engine.ts';
 import { replayBodySchema } from '../../src/wire/rollout.ts';
 import { readStack, sicken } from './support/deployed-stack.ts';

@@ -6,7 +6,7 @@ import { chownSync, copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   createdHostBodySchema,
   hostHistoryBodySchema,

@@ -1,6 +1,6 @@
 /** The operator API as a test drives it: every answer parsed by the schema that promises it. */
 import assert from 'node:assert/strict';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import {
   type ContainerBody,
   type ContainerHistoryBody,

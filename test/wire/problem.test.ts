@@ -1,7 +1,7 @@
 /** What is wrong with a value is said in words for a person, never in those of the schema library. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import * as agentEvent from '../../src/wire/agent-event.ts';
 import * as budget from '../../src/wire/budget.ts';
 import * as operator from '../../src/wire/operator.ts';

@@ -1,5 +1,5 @@
 /** Which images have to be pulled, and which image each name referred to. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LocalImage } from '../../docker/project-engine.ts';
 import type { ServiceImage } from './model.ts';
 

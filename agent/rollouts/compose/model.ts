@@ -1,5 +1,5 @@
 /** The part of a resolved Compose project that a rollout looks at, and the labels that it adds. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { NexusError } from '../../../src/domain/errors.ts';
 import { RELEASE_LABEL } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { basename, dirname, join, relative } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import { type FileSystem, type HeldDirectory, isSystemError, type PathKind } from '../../disk/file-system.ts';

@@ -2,7 +2,7 @@
  * What an agent durably remembers about one stack: which dispatch it took, how far it is, and which events the server
  * has not confirmed yet. One file holds all of it, so that a crash never separates a step from its event.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEFAULT_POLICY } from '../../../src/domain/release.ts';
 import { TROUBLE_CLASSES } from '../../../src/domain/rollout.ts';
 import type { AgentEventBody } from '../../../src/wire/agent-event.ts';

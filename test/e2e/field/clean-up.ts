@@ -1,5 +1,5 @@
 /** Takes away everything that a row has left on an engine, so that the next row finds it as if it were new. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Engine } from '../../../scripts/lab/engine.ts';
 import type { EngineAnswer, EngineCall } from '../../../scripts/lab/engine-api.ts';
 

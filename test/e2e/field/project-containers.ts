@@ -1,5 +1,5 @@
 /** The containers of a Compose project as the engine itself describes them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Engine } from '../../../scripts/lab/engine.ts';
 
 const listSchema = z.array(z.object({ Id: z.string() }));

@@ -1,5 +1,5 @@
 /** What really runs, asked of the engine and of nobody else. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Engine } from '../../../scripts/lab/engine.ts';
 
 const listSchema = z.array(

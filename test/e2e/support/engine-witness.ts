@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Engine } from '../../../scripts/lab/engine.ts';
 import { afterwards } from './afterwards.ts';
 

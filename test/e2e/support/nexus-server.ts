@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { NexusClient } from '../../../src/client/nexus-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { HUNG_AFTER_MS, unlessHung, waitUntil } from '../../runtime/wait-until.ts';
