@@ -40,6 +40,15 @@ export const DEFAULT_TELEMETRY_LIMITS: TelemetryLimits = {
   maxUnhealthySeconds: 30,
 };
 
+/** How much of a soak containers may be unhealthy unless the release says otherwise, and never longer than the default limit. */
+const UNHEALTHY_SHARE = 0.25;
+
+/** A failure that is shorter than the sustained one is tolerated, so all of them together may last as long at least. */
+export function defaultMaxUnhealthySeconds(soakSeconds: number, sustainedFailureSeconds: number): number {
+  const share = Math.max(sustainedFailureSeconds, Math.ceil(soakSeconds * UNHEALTHY_SHARE));
+  return Math.min(DEFAULT_TELEMETRY_LIMITS.maxUnhealthySeconds, share);
+}
+
 export interface ReleasePolicy {
   /** From the ack to `activation_completed`; then the activation has failed. */
   readonly activationTimeoutSeconds: number;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   DEFAULT_POLICY,
   DEFAULT_TELEMETRY_LIMITS,
+  defaultMaxUnhealthySeconds,
   RELEASE_LIMITS,
   type ReleasePolicy,
   STACK_NAME,
@@ -100,7 +101,8 @@ const telemetryPolicy = z.strictObject({
     .default(DEFAULT_TELEMETRY_LIMITS.maxMemoryGrowthMbPerMinute),
   max_cpu_ratio: z.number().min(1).max(1000).default(DEFAULT_TELEMETRY_LIMITS.maxCpuRatio),
   min_cpu_percent: z.number().min(0).max(100_000).default(DEFAULT_TELEMETRY_LIMITS.minCpuPercent),
-  max_unhealthy_seconds: z.number().min(0).max(86_400).default(DEFAULT_TELEMETRY_LIMITS.maxUnhealthySeconds),
+  /** Without it, a share of the soak: see `defaultMaxUnhealthySeconds`. */
+  max_unhealthy_seconds: z.number().min(0).max(86_400).optional(),
 });
 
 export const soakSecondsSchema = z.int().min(0).max(604_800);
@@ -176,7 +178,9 @@ export function readPolicy(manifest: Manifest): ReleasePolicy {
       maxMemoryGrowthMbPerMinute: limits.max_memory_growth_mb_per_minute,
       maxCpuRatio: limits.max_cpu_ratio,
       minCpuPercent: limits.min_cpu_percent,
-      maxUnhealthySeconds: limits.max_unhealthy_seconds,
+      maxUnhealthySeconds:
+        limits.max_unhealthy_seconds ??
+        defaultMaxUnhealthySeconds(policy.soak_seconds, policy.sustained_failure_seconds),
     },
     confirmSeconds: policy.confirm_seconds ?? DEFAULT_POLICY.confirmSeconds,
     pullBudgetSeconds: policy.pull_budget_seconds ?? DEFAULT_POLICY.pullBudgetSeconds,

@@ -193,11 +193,9 @@ function addPolicyFlags(command: Command): Command {
       ),
     )
     .addOption(
-      option(
-        '--max-unhealthy <duration>',
-        'how long containers may be unhealthy during the soak',
-        seconds(telemetry.maxUnhealthySeconds),
-      ),
+      option('--max-unhealthy <duration>', 'how long a container may be unhealthy during the soak', {
+        default: `a quarter of the soak, at most ${durationFlag(telemetry.maxUnhealthySeconds)}`,
+      }),
     );
 }
 

@@ -58,7 +58,6 @@ describe('release create', () => {
           max_memory_growth_mb_per_minute: 16,
           max_cpu_ratio: 3,
           min_cpu_percent: 25,
-          max_unhealthy_seconds: 30,
         },
       },
     });
@@ -169,7 +168,7 @@ describe('release show', () => {
   Soak        1 min 30 s
   Fails       when an enforced probe fails for 15 s
   On failure  rolls the host back and halts
-  Telemetry   judged: at most 2 restarts, memory growing by 16 MiB/min, 3 × the usual CPU above 25% of a core, unhealthy for 30 s
+  Telemetry   judged: at most 2 restarts, memory growing by 16 MiB/min, 3 × the usual CPU above 25% of a core, unhealthy for 23 s
   Probes      front (enforce): http http://127.0.0.1:8080/health, status below 400, every 5 s, timeout 3 s
 
 Quarantined 2026-05-01T11:58:00.000Z: probe 'front' failed on web-1 in rollout ro_1.

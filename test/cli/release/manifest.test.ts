@@ -76,7 +76,6 @@ const DEFAULT_LIMITS = {
   max_memory_growth_mb_per_minute: 16,
   max_cpu_ratio: 3,
   min_cpu_percent: 25,
-  max_unhealthy_seconds: 30,
 };
 
 describe('a manifest', () => {
