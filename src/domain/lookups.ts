@@ -43,11 +43,27 @@ export interface StackUsage {
   readonly samples: readonly StackUsageSample[];
 }
 
-/** Sums over a stack's containers at one tick. Null: no container reported the value. */
+/** What a stack's containers used at one tick. Null: not reported. */
 export interface StackUsageSample {
   /** By the host's clock. */
   readonly recordedAtMs: number;
+  /** By the server's clock; for a tick of a chunk, when it was recorded. */
+  readonly receivedAtMs: number;
+  /** False for a tick that came late or was back-filled. */
+  readonly live: boolean;
+  /** Of all its containers. */
   readonly memoryMb: number | null;
-  /** 100 is one core. */
+  /** Of all its containers; 100 is one core. */
   readonly cpuPercent: number | null;
+  readonly containers: readonly ContainerMemory[];
+  /** Of the host, with everything that runs there. */
+  readonly hostMemory: { readonly usedMb: number | null; readonly totalMb: number | null };
+}
+
+export interface ContainerMemory {
+  /** The store's number for the container. */
+  readonly container: number;
+  readonly usedMb: number | null;
+  /** The host's memory where the container has no limit of its own. */
+  readonly limitMb: number | null;
 }

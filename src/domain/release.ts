@@ -11,13 +11,13 @@ export type OnDrift = 'report' | 'heal';
 
 /** How much worse than before a release may do during its soak, by the telemetry of its own containers. */
 export interface TelemetryLimits {
-  /** `required`: a soak without telemetry of the stack holds; `judged`: it passes as 'not judged'; `off`: not looked at. */
+  /** What becomes of a soak in which memory or CPU was not judged: `required` holds it, `judged` lets it pass; `off`: not looked at. */
   readonly mode: 'judged' | 'required' | 'off';
   /** Restarts of any one container during the soak. */
   readonly maxRestarts: number;
-  /** Growth of the stack's memory, MiB per minute, beyond the host's own baseline and its peers'. */
+  /** Growth of the stack's memory, MiB per minute, beyond what is usual: see `telemetry-gate/find-regressions`. */
   readonly maxMemoryGrowthMbPerMinute: number;
-  /** The stack's CPU as a multiple of the larger of its baseline and its peers'. */
+  /** The stack's CPU as a multiple of what is usual. */
   readonly maxCpuRatio: number;
   /** CPU below this many percent of one core is never a regression. */
   readonly minCpuPercent: number;

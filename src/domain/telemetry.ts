@@ -133,6 +133,9 @@ export function memoryPercent(metrics: ContainerMetrics): number | null {
   return (usage / limit) * 100;
 }
 
+/** While a stack is in its soak, its host is sampled this often, whatever its interval is otherwise. */
+export const SOAK_INTERVAL_MS = 5_000;
+
 /** Requests that one agent token may send in any 60 s, unless the server is told otherwise. */
 export const DEFAULT_AGENT_RATE_LIMIT = 60;
 

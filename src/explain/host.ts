@@ -4,7 +4,7 @@ import { TELEMETRY_PROBE } from '../domain/rollout.ts';
 import { endSentence, formatAgo, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
-import { lastLine } from './log-entry.ts';
+import { isUnsettled, lastLine } from './log-entry.ts';
 import {
   hasEnded,
   nameOfDigest,
@@ -92,6 +92,8 @@ function explainTelemetry(snapshot: RolloutSnapshot, host: RolloutHostBody): str
   }
   switch (telemetry.status) {
     case 'watch': {
+      if (isUnsettled(telemetry.figures))
+        return `its memory has not settled (${telemetry.reason}), which keeps it from converging`;
       const lasted = formatSpan(secondsSince(telemetry.since, snapshot.nowMs));
       const limit = formatSpan(snapshot.policy.sustainedFailureSeconds);
       return `its telemetry has been beyond a limit for ${lasted} (${telemetry.reason}), which keeps it from converging and fails the host after ${limit}`;

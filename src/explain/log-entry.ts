@@ -144,10 +144,16 @@ const AGENT_EVENTS: Readonly<Record<AgentEventType, Describe>> = {
 
 const VERDICT_TONES: Readonly<Record<string, Tone>> = { ok: 'good', watch: 'warning', regressed: 'bad' };
 
+/** Whether a verdict of `watch` with these figures waits for memory to settle, while no limit is exceeded. */
+export function isUnsettled(figures: Fields): boolean {
+  return figures['limits_exceeded'] === 0;
+}
+
 function describeVerdict(data: Fields): Sentence {
   const verdict = fieldsOf(data, 'verdict') ?? {};
   const status = textOf(verdict, 'status') ?? 'judged';
-  const words = status === 'watch' ? 'beyond a limit' : status.replace('_', ' ');
+  const watched = isUnsettled(fieldsOf(verdict, 'figures') ?? {}) ? 'not settled' : 'beyond a limit';
+  const words = status === 'watch' ? watched : status.replace('_', ' ');
   const reason = textOf(verdict, 'reason');
   const rest = reason?.startsWith(words) ? reason.slice(words.length).replace(/^: /, '') : reason;
   return say(`telemetry ${words}${because(rest)}`, VERDICT_TONES[status] ?? 'neutral');

@@ -99,7 +99,7 @@ function objectToConvergence(host: RolloutHost, plan: RolloutPlan, nowMs: number
     return `telemetry speaks against it: ${verdict.reason}`;
   }
   if (plan.policy.telemetry.mode === 'required' && verdict?.status !== 'ok') {
-    return 'the release requires telemetry, and no telemetry of its stack has been judged during this soak';
+    return `the release requires telemetry, and the soak is ${verdict?.reason ?? 'not judged yet'}`;
   }
   return null;
 }

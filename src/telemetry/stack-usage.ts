@@ -1,20 +1,23 @@
-import type { StackUsageSample } from '../domain/lookups.ts';
+import type { ContainerMemory, StackUsageSample } from '../domain/lookups.ts';
 import type { StoredTick } from '../domain/records.ts';
 import { decodeSample } from './sample-codec.ts';
 
-/** What the containers of a stack used together at one tick. Null: it holds none of them. `containers`: their numbers. */
+/** What the containers of a stack used at one tick. Null: it holds none of them. `ofStack`: their numbers. */
 export function sumStack(
-  { recordedAtMs, sample }: Pick<StoredTick, 'recordedAtMs' | 'sample'>,
-  containers: ReadonlySet<number>,
+  { recordedAtMs, receivedAtMs, live, sample }: Pick<StoredTick, 'recordedAtMs' | 'receivedAtMs' | 'live' | 'sample'>,
+  ofStack: ReadonlySet<number>,
 ): StackUsageSample | null {
-  let isSeen = false;
+  const { metrics: host, containers: reported } = decodeSample(sample);
+  const containers: ContainerMemory[] = [];
   let memoryMb: number | null = null;
   let cpuPercent: number | null = null;
-  for (const { id, metrics } of decodeSample(sample).containers ?? []) {
-    if (!containers.has(id)) continue;
-    isSeen = true;
+  for (const { id, metrics } of reported ?? []) {
+    if (!ofStack.has(id)) continue;
+    containers.push({ container: id, usedMb: metrics.memory_usage_mb, limitMb: metrics.memory_limit_mb });
     if (metrics.memory_usage_mb !== null) memoryMb = (memoryMb ?? 0) + metrics.memory_usage_mb;
     if (metrics.cpu_percent !== null) cpuPercent = (cpuPercent ?? 0) + metrics.cpu_percent;
   }
-  return isSeen ? { recordedAtMs, memoryMb, cpuPercent } : null;
+  if (containers.length === 0) return null;
+  const hostMemory = { usedMb: host.memory_used_mb, totalMb: host.memory_total_mb };
+  return { recordedAtMs, receivedAtMs, live, memoryMb, cpuPercent, containers, hostMemory };
 }

@@ -190,21 +190,41 @@ contract('what the containers of a stack used is summed tick by tick', async (st
       tick(100, {}, [sampleOf(1, { cpu_percent: 10, memory_usage_mb: 5 })]),
       tick(200, {}, [
         sampleOf(1, { cpu_percent: 1.5 }),
-        sampleOf(2, { cpu_percent: 2, memory_usage_mb: 7 }),
+        sampleOf(2, { cpu_percent: 2, memory_usage_mb: 7, memory_limit_mb: 64 }),
         sampleOf(3, { cpu_percent: 50 }),
       ]),
       tick(300, {}, [sampleOf(3, { cpu_percent: 50 })]),
       tick(400),
-      tick(500, {}, [sampleOf(1, {})]),
+      tick(500, { live: false, receivedAtMs: 900 }, [sampleOf(1, {})]),
       tick(600, {}, [sampleOf(1, { cpu_percent: 99 })]),
     ),
   ]);
+  const hostMemory = { usedMb: null, totalMb: null };
   const [usage] = await store.lookUp([{ kind: 'stack_usage', hostId: 1, stack: 'shop', fromMs: 200, toMs: 500 }]);
   assert.deepEqual(usage, {
     containers: [1, 2],
     samples: [
-      { recordedAtMs: 200, memoryMb: 7, cpuPercent: 3.5 },
-      { recordedAtMs: 500, memoryMb: null, cpuPercent: null },
+      {
+        recordedAtMs: 200,
+        receivedAtMs: 205,
+        live: true,
+        memoryMb: 7,
+        cpuPercent: 3.5,
+        containers: [
+          { container: 1, usedMb: null, limitMb: null },
+          { container: 2, usedMb: 7, limitMb: 64 },
+        ],
+        hostMemory,
+      },
+      {
+        recordedAtMs: 500,
+        receivedAtMs: 900,
+        live: false,
+        memoryMb: null,
+        cpuPercent: null,
+        containers: [{ container: 1, usedMb: null, limitMb: null }],
+        hostMemory,
+      },
     ],
   });
   const [none] = await store.lookUp([{ kind: 'stack_usage', hostId: 2, stack: 'other', fromMs: 0, toMs: 999 }]);

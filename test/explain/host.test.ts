@@ -141,6 +141,17 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     '38 s of soak left · telemetry: memory grows by 80 MiB/min',
   ],
   [
+    'soaking with memory that has not settled',
+    {
+      host: {
+        ...SOAKING,
+        telemetry: { ...verdict('watch', 'memory grows by 80 MiB/min'), figures: { limits_exceeded: 0 } },
+      },
+    },
+    'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its memory has not settled (memory grows by 80 MiB/min), which keeps it from converging.',
+    '38 s of soak left · telemetry: memory grows by 80 MiB/min',
+  ],
+  [
     'soaking and failed by its telemetry',
     { host: { ...SOAKING, telemetry: verdict('regressed', 'CPU is at 180%') } },
     'web-1 has been soaking shop 1.5 (9ad49925e0e3) for 22 s: 38 s of its 1 min soak remain; no probe is enforced; its telemetry has regressed (CPU is at 180%), and its agent has been told to fail it.',

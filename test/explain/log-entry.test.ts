@@ -18,8 +18,8 @@ const TOKEN = { token_id: 'tok_2', name: 'laptop', kind: 'agent' };
 const event = (type: string, fields: Record<string, unknown> = {}): LogEventBody =>
   reported(1, 1, 'web-1', { type, ...fields });
 const entry = (kind: string, data: Record<string, unknown> = {}): LogEventBody => logEntry(1, 1, kind, 'web-1', data);
-const verdict = (status: string, reason: string): LogEventBody =>
-  entry('telemetry_judged', { verdict: { status, since: '2026-05-01T11:58:00.000Z', reason, figures: {} } });
+const verdict = (status: string, reason: string, figures: Record<string, number> = {}): LogEventBody =>
+  entry('telemetry_judged', { verdict: { status, since: '2026-05-01T11:58:00.000Z', reason, figures } });
 
 describe('an entry says', () => {
   const plan = { stack: 'shop', release: SHOP_1_5, waves: [['web-1'], ['web-2', 'web-3']] };
@@ -39,6 +39,7 @@ describe('an entry says', () => {
     [verdict('ok', 'CPU at 12%'), 'telemetry ok: CPU at 12%'],
     [verdict('not_judged', 'not judged: no telemetry arrived'), 'telemetry not judged: no telemetry arrived'],
     [verdict('watch', 'CPU at 90%'), 'telemetry beyond a limit: CPU at 90%'],
+    [verdict('watch', 'memory grows', { limits_exceeded: 0 }), 'telemetry not settled: memory grows'],
     [verdict('regressed', 'CPU at 90%'), 'telemetry regressed: CPU at 90%'],
     [event('dispatch_ack', { current_release: null }), 'accepted the release and is activating it'],
     [event('activation_started', { method: 'compose' }), 'started the activation with compose'],

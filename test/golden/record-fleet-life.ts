@@ -65,7 +65,7 @@ async function report(host: string, memoryMb?: number): Promise<void> {
   };
   const body = {
     recorded_at: new Date(server.clock.nowMs()).toISOString(),
-    host: { metrics: {} },
+    host: { metrics: memoryMb === undefined ? {} : { memory_used_mb: 3_000, memory_total_mb: 4_000 } },
     ...(memoryMb === undefined ? {} : { containers: [container] }),
   };
   assert.equal(await server.report(fleet.tokenOf(host), body), 204);

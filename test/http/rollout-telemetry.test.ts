@@ -1,18 +1,63 @@
-/** What a soak without telemetry of its stack comes to, by the policy of its release. */
+/** What a soak comes to by the telemetry of its stack, and without it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { containerBody } from '../wire/telemetry-body.ts';
+import { containerBody, type JsonObject } from '../wire/telemetry-body.ts';
 import { eventOf, RolloutFleet } from './rollout-fleet.ts';
 
 const SOAK_SECONDS = 30;
 const WAVES = { waves: [{ count: 1 }, { percent: 100 }] };
 const LABELS = { 'com.docker.compose.project': 'web' };
 
-/** One tick of the host, with a container of the stack or with none. */
-async function report(fleet: RolloutFleet, name: string, containers: readonly object[]): Promise<void> {
-  const recordedAt = new Date(fleet.server.clock.nowMs()).toISOString();
-  const body = { recorded_at: recordedAt, host: { metrics: {} }, containers };
+/** One tick of the host, whose clock is so many seconds ahead of the server's. */
+async function report(
+  fleet: RolloutFleet,
+  name: string,
+  containers: readonly object[],
+  aheadSeconds = 0,
+): Promise<void> {
+  const recordedAt = new Date(fleet.server.clock.nowMs() + aheadSeconds * 1000).toISOString();
+  const body = { recorded_at: recordedAt, host: { metrics: { memory_total_mb: 4_000 } }, containers };
   assert.equal(await fleet.server.report(fleet.tokenOf(name), body), 204);
+}
+
+function using(memoryMb: number): JsonObject[] {
+  return [containerBody({ labels: LABELS, metrics: { cpu_percent: 5, memory_usage_mb: Math.round(memoryMb) } })];
+}
+
+/** Ticks of 5 s, over so many seconds. */
+async function reportFor(
+  fleet: RolloutFleet,
+  seconds: number,
+  memoryMb: (second: number) => number,
+  { hosts = ['web-1'], aheadSeconds = 0 }: { readonly hosts?: readonly string[]; readonly aheadSeconds?: number } = {},
+): Promise<void> {
+  for (let second = 0; second < seconds; second += 5) {
+    for (const name of hosts) await report(fleet, name, using(memoryMb(second)), aheadSeconds);
+    fleet.server.clock.advance(5);
+    await fleet.server.tick();
+  }
+}
+
+const LEAK_MB_PER_SECOND = 2;
+
+/** Brings a second release to web-1, whose first one was flat at 50 MiB for two minutes. */
+async function replaceFlat(fleet: RolloutFleet, hosts: readonly string[] = ['web-1']): Promise<string> {
+  const first = await fleet.addRelease('1', { soak_seconds: 0, telemetry: 'off' });
+  const { id: before } = await fleet.createRollout(first, ['web-1']);
+  await fleet.bring('web-1', before, first, 'converged');
+  await reportFor(fleet, 120, () => 50);
+  const second = await fleet.addRelease('2', { soak_seconds: 60, sustained_failure_seconds: 15 });
+  const { id } = await fleet.createRollout(second, hosts, { waves: [{ count: 1 }, { percent: 100 }] });
+  await fleet.server.tick();
+  const acknowledged = { ...eventOf('dispatch_ack', second), current_release: first };
+  assert.equal((await fleet.send('web-1', id, 1, acknowledged)).status, 204);
+  assert.equal((await fleet.send('web-1', id, 2, eventOf('activation_completed', second))).status, 204);
+  return id;
+}
+
+async function verdictOn(fleet: RolloutFleet, id: string) {
+  const { hosts } = await fleet.rollout(id);
+  return hosts.find(({ name }) => name === 'web-1')?.telemetry;
 }
 
 test('a release that requires telemetry is held until its soak has some', async (context) => {
@@ -31,7 +76,7 @@ test('a release that requires telemetry is held until its soak has some', async 
   assert.equal(refused.status, 409);
   assert.match(
     refused.body,
-    /the release requires telemetry, and no telemetry of its stack has been judged during this soak/,
+    /the release requires telemetry, and the soak is not judged: no telemetry of the stack arrived in the soak/,
   );
   await fleet.server.tick();
   const held = await fleet.rollout(id);
@@ -44,9 +89,13 @@ test('a release that requires telemetry is held until its soak has some', async 
   );
 
   clock.advance(5);
-  await report(fleet, 'web-1', [containerBody({ labels: LABELS })]);
-  await fleet.server.tick();
-  assert.equal((await fleet.send('web-1', id, seq, eventOf('converged', release))).status, 204);
+  await reportFor(fleet, 10, () => 50);
+  const tooFew = await fleet.send('web-1', id, seq, eventOf('converged', release));
+  assert.equal(tooFew.status, 409);
+  assert.match(tooFew.body, /the soak is not judged: too few samples yet to judge its memory and CPU/);
+  await reportFor(fleet, 15, () => 50);
+  const judged = await fleet.send('web-1', id, seq, eventOf('converged', release));
+  assert.equal(judged.status, 204, judged.body);
   const promoted = await fleet.rollout(id);
   assert.deepEqual([promoted.hosts[0]?.state, promoted.hosts[0]?.telemetry?.status], ['converged', 'ok']);
   assert.equal(promoted.current_wave, 1);
@@ -81,5 +130,70 @@ test('a soak is judged although most of the hosts before it say nothing of the s
   for (const name of names.slice(5)) await report(fleet, name, [containerBody({ labels: {} })]);
   await fleet.server.tick();
   const [host] = (await fleet.rollout(id)).hosts;
-  assert.equal(host?.telemetry?.status, 'ok');
+  assert.equal(host?.telemetry?.reason, 'not judged: too few samples yet to judge its memory and CPU');
 });
+
+for (const { given, aheadSeconds } of [
+  { given: 'that is right', aheadSeconds: 0 },
+  { given: 'that is set back by four minutes in the soak', aheadSeconds: -240 },
+  { given: 'that is set back by most of an hour in the soak', aheadSeconds: -3_500 },
+  { given: 'that is set ahead by four minutes in the soak', aheadSeconds: 240 },
+]) {
+  test(`a leak is a regression on a host with a clock ${given}`, async (context) => {
+    const fleet = await RolloutFleet.start(context, ['web-1']);
+    const id = await replaceFlat(fleet);
+    await reportFor(fleet, 20, (second) => 50 + LEAK_MB_PER_SECOND * second);
+    await reportFor(fleet, 40, (second) => 90 + LEAK_MB_PER_SECOND * second, { aheadSeconds });
+    const verdict = await verdictOn(fleet, id);
+    assert.deepEqual(
+      [verdict?.status, verdict?.reason],
+      ['regressed', 'memory grows by 120 MiB/min, usual is 0, at most 16 more is allowed'],
+    );
+  });
+}
+
+test('a leak after a step of the clock is a regression although the server is started anew', async (context) => {
+  const fleet = await RolloutFleet.start(context, ['web-1']);
+  const id = await replaceFlat(fleet);
+  await reportFor(fleet, 20, (second) => 50 + LEAK_MB_PER_SECOND * second);
+  await reportFor(fleet, 10, (second) => 90 + LEAK_MB_PER_SECOND * second, { aheadSeconds: -240 });
+  await fleet.server.restart();
+  await reportFor(fleet, 50, (second) => 110 + LEAK_MB_PER_SECOND * second, { aheadSeconds: -240 });
+  assert.equal((await verdictOn(fleet, id))?.status, 'regressed');
+});
+
+test('ticks that were kept and sent later stand where they were taken, also after a step of the clock', async (context) => {
+  const fleet = await RolloutFleet.start(context, ['web-1']);
+  const id = await replaceFlat(fleet);
+  const kept: JsonObject[] = [];
+  for (let second = 0; second < 60; second += 5) {
+    const recordedAt = new Date(fleet.server.clock.nowMs()).toISOString();
+    const containers = using(50 + LEAK_MB_PER_SECOND * second);
+    kept.push({ recorded_at: recordedAt, host: { metrics: {} }, containers });
+    fleet.server.clock.advance(5);
+  }
+  await report(fleet, 'web-1', using(170));
+  assert.equal(await fleet.server.backFill(fleet.tokenOf('web-1'), kept), 204);
+  await fleet.server.tick();
+  const verdict = await verdictOn(fleet, id);
+  assert.equal(verdict?.figures['memory_growth_mb_per_minute'], 120);
+});
+
+for (const { given, liars } of [
+  { given: 'more memory than they have', liars: (second: number) => 100_000 + 500 * second },
+  { given: 'a leak of their own', liars: (second: number) => 50 + 2.5 * second },
+]) {
+  test(`five hosts that report ${given} excuse no leak of another one`, async (context) => {
+    const others = ['a-1', 'a-2', 'a-3', 'a-4', 'a-5'];
+    const fleet = await RolloutFleet.start(context, ['web-1', ...others]);
+    await reportFor(fleet, 110, liars, { hosts: others });
+    await report(fleet, 'web-1', []);
+    const id = await replaceFlat(fleet, ['web-1', ...others]);
+    for (let second = 0; second < 60; second += 5) {
+      for (const name of others) await report(fleet, name, using(liars(240 + second)));
+      await reportFor(fleet, 5, () => 50 + LEAK_MB_PER_SECOND * second);
+    }
+    const verdict = await verdictOn(fleet, id);
+    assert.deepEqual([verdict?.status, verdict?.figures['memory_growth_mb_per_minute']], ['regressed', 120]);
+  });
+}

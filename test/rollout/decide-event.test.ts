@@ -104,14 +104,14 @@ for (const { given, host, event, nowMs, plan, expected } of [
   { given: 'telemetry not judged', host: { telemetry: verdict('not_judged') }, expected: null },
   {
     given: 'required telemetry that was not judged',
-    host: { telemetry: verdict('not_judged') },
+    host: { telemetry: { ...verdict('not_judged'), reason: 'not judged: too few samples' } },
     plan: required,
-    expected: 'the release requires telemetry, and no telemetry of its stack has been judged during this soak',
+    expected: 'the release requires telemetry, and the soak is not judged: too few samples',
   },
   {
     given: 'required telemetry without a verdict',
     plan: required,
-    expected: 'the release requires telemetry, and no telemetry of its stack has been judged during this soak',
+    expected: 'the release requires telemetry, and the soak is not judged yet',
   },
   { given: 'required telemetry that is well', host: { telemetry: verdict('ok') }, plan: required, expected: null },
 ] as ReadonlyArray<{

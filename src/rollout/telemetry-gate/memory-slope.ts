@@ -12,7 +12,7 @@ export interface TimedValue {
 /** Samples of a window: a minute of 5 s ticks, six minutes of 30 s ticks. */
 export const WINDOW_SAMPLES = 12;
 const MIN_SAMPLES = 4;
-const MIN_SPAN_MS = 20_000;
+export const MIN_SPAN_MS = 20_000;
 const MS_PER_MINUTE = 60_000;
 /** Telemetry carries whole MiB: nothing is quieter than its rounding. */
 const ROUNDING_NOISE = 0.3;
@@ -51,6 +51,11 @@ export function median(values: readonly number[]): number | null {
   const upper = sorted[Math.floor(sorted.length / 2)];
   const lower = sorted[Math.ceil(sorted.length / 2) - 1];
   return upper === undefined || lower === undefined ? null : (upper + lower) / 2;
+}
+
+/** The middle value, or the lower one of the middle two. */
+export function lowerMedian(values: readonly number[]): number | null {
+  return values.toSorted((left, right) => left - right)[Math.ceil(values.length / 2) - 1] ?? null;
 }
 
 function spanOf(values: readonly TimedValue[]): number {

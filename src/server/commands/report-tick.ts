@@ -27,7 +27,7 @@ import {
 } from '../../telemetry/container-presence.ts';
 import { statusOnTick } from '../../telemetry/host-status.ts';
 import { assembleSample, encodeSample } from '../../telemetry/sample-codec.ts';
-import { type LiveHost, lastSeenAtMs, noteIncident, noteLatest } from '../state/fleet.ts';
+import { type LiveHost, lastSeenAtMs, noteClock, noteIncident, noteLatest } from '../state/fleet.ts';
 import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
 import { authorize } from './authorize.ts';
@@ -132,6 +132,7 @@ export function reportTick(
     if (tick.agent !== null) applyAgent(state, host, tick.agent);
   }
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
+  noteClock(host, recordedAtMs - nowMs, nowMs);
   applyStatus(state, host, nowMs);
   return { stored: true };
 }

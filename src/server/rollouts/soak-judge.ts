@@ -1,17 +1,17 @@
 /** Gathers the telemetry of soaking hosts and lets the core judge it. */
-import type { Lookup, LookupOf } from '../../domain/lookups.ts';
+import type { Lookup } from '../../domain/lookups.ts';
 import { type RolloutHost, soakSecondsOf, type TelemetryVerdict } from '../../domain/rollout.ts';
+import { bucketOf } from '../../rollout/host-bucket.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
-import {
-  isNews,
-  judgeTelemetry,
-  type SoakTelemetry,
-  type StackSeries,
-} from '../../rollout/telemetry-gate/judge-telemetry.ts';
+import { isNews, judgeTelemetry } from '../../rollout/telemetry-gate/judge-telemetry.ts';
+import type { SoakTelemetry } from '../../rollout/telemetry-gate/soak-figures.ts';
+import type { StackSeries } from '../../rollout/telemetry-gate/stack-series.ts';
 import type { Fleet, LiveHost } from '../state/fleet.ts';
 import type { LookupCache } from '../state/lookup-cache.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
+import { peersInOrder } from './peers-in-order.ts';
 import type { RolloutDriver } from './rollout-driver.ts';
+import { SeriesReader } from './series-reader.ts';
 
 /** The baseline of a host is its own telemetry from this long before the dispatch. */
 const BASELINE_MS = 3_600_000;
@@ -32,9 +32,11 @@ interface Kept<T> {
   readonly value: T;
 }
 
-/** The last verdict on a host, and how many of its ticks there were at that time. */
+/** The last verdict on a host, and what it was judged on. */
 interface LastVerdict {
+  /** How many ticks of the host there were. */
   readonly tickCount: number;
+  readonly isSoakOver: boolean;
   readonly verdict: TelemetryVerdict;
 }
 
@@ -68,12 +70,12 @@ export class SoakJudge {
   }
 
   /** Soaking hosts whose verdict may have changed. */
-  *#unjudged(): Generator<Queued> {
+  *#unjudged(nowMs: number): Generator<Queued> {
     for (const rollout of this.#index.rollouts()) {
       for (const name of rollout.inFlight) {
         const soaking = this.#soakOf(rollout, rollout.host(name));
         if (soaking === null) continue;
-        const last = this.#standingVerdict(soaking);
+        const last = this.#standingVerdict(soaking, nowMs);
         if (last === undefined || isNews(soaking.part.telemetry, last, false))
           yield { rolloutId: rollout.plan.id, name };
       }
@@ -88,7 +90,7 @@ export class SoakJudge {
   }
 
   isDue(nowMs: number): boolean {
-    return this.#isRoundDue(nowMs) && this.#unjudged().next().done !== true;
+    return this.#isRoundDue(nowMs) && this.#unjudged(nowMs).next().done !== true;
   }
 
   #isRoundDue(nowMs: number): boolean {
@@ -104,7 +106,7 @@ export class SoakJudge {
   beginRound(nowMs: number): void {
     if (!this.#isRoundDue(nowMs)) return;
     this.#roundAtMs = nowMs;
-    this.#queue.push(...this.#unjudged());
+    this.#queue.push(...this.#unjudged(nowMs));
   }
 
   /** The lookups of {@link judgeNext}, as far as they are known. */
@@ -114,7 +116,7 @@ export class SoakJudge {
 
   /** The lookups of the first hosts of the round that {@link beginRound} would begin. */
   lookupsOfRound(nowMs: number, found: LookupCache): readonly Lookup[] {
-    return this.#isRoundDue(nowMs) ? this.#lookupsOfFirst(this.#unjudged(), nowMs, found) : [];
+    return this.#isRoundDue(nowMs) ? this.#lookupsOfFirst(this.#unjudged(nowMs), nowMs, found) : [];
   }
 
   #lookupsOfFirst(queue: Iterable<Queued>, nowMs: number, found: LookupCache): Lookup[] {
@@ -164,18 +166,15 @@ export class SoakJudge {
 
   #judge(soaking: Soaking, isSoakOver: boolean, nowMs: number, found: LookupCache): void {
     const { rollout, part } = soaking;
-    const verdict = this.#standingVerdict(soaking) ?? this.#newVerdict(soaking, nowMs, found);
+    const verdict = this.#standingVerdict(soaking, nowMs) ?? this.#newVerdict(soaking, nowMs, found);
     if (!isNews(part.telemetry, verdict, isSoakOver)) return;
     this.#driver.apply(rollout, { kind: 'telemetry_judged', host: part.name, verdict }, nowMs);
   }
 
-  /**
-   * The last verdict while it still holds, that is until the next tick. A host with incidents is always judged again,
-   * because the time that passes counts as well.
-   */
-  #standingVerdict({ rollout, host }: Soaking): TelemetryVerdict | undefined {
+  /** The last verdict while it still holds, that is until the next tick or the end of the soak. */
+  #standingVerdict({ rollout, part, host }: Soaking, nowMs: number): TelemetryVerdict | undefined {
     const last = this.#verdicts.get(rollout)?.get(host.stored.name);
-    return last?.tickCount === host.tickCount && host.incidents.length === 0 ? last.verdict : undefined;
+    return last?.tickCount === host.tickCount && last.isSoakOver === isSoakOver(part, nowMs) ? last.verdict : undefined;
   }
 
   #newVerdict(soaking: Soaking, nowMs: number, found: LookupCache): TelemetryVerdict {
@@ -184,12 +183,13 @@ export class SoakJudge {
     const seen = this.#gather(soaking, nowMs, new SeriesReader(found));
     const verdict = judgeTelemetry(limits, sustainedFailureSeconds, seen, part.telemetry, nowMs);
     const verdicts = this.#verdicts.get(rollout) ?? new Map<string, LastVerdict>();
-    this.#verdicts.set(rollout, verdicts.set(part.name, { tickCount: host.tickCount, verdict }));
+    const { tickCount } = host;
+    this.#verdicts.set(rollout, verdicts.set(part.name, { tickCount, isSoakOver: seen.isSoakOver, verdict }));
     return verdict;
   }
 
   #lookupsOf(soaking: Soaking, nowMs: number, found: LookupCache): readonly Lookup[] {
-    if (this.#standingVerdict(soaking) !== undefined) return [];
+    if (this.#standingVerdict(soaking, nowMs) !== undefined) return [];
     const reader = new SeriesReader(found);
     this.#gather(soaking, nowMs, reader);
     return reader.lookups;
@@ -205,6 +205,7 @@ export class SoakJudge {
     const isSilent = soak.samples.length === 0;
     return {
       soakStartedAtMs,
+      isSoakOver: isSoakOver(part, nowMs),
       soak,
       baseline: isSilent ? null : this.#baselineOf(soaking, reader),
       peers: isSilent ? [] : this.#peersOf(rollout, nowMs, reader),
@@ -241,80 +242,17 @@ export class SoakJudge {
 
   *#pendingOnline(rollout: Rollout): Generator<LiveHost> {
     let count = 0;
-    for (const names of rollout.pending) {
-      for (const name of names) {
-        const host = this.#fleet.hostByName(name);
-        if (host?.stored.status !== 'online') continue;
-        if (count >= MAX_PEERS_READ) return;
-        count += 1;
-        yield host;
-      }
+    for (const name of peersInOrder(rollout)) {
+      const part = rollout.host(name);
+      const host = this.#fleet.hostByName(name);
+      if (part === undefined || bucketOf(part) !== 'pending' || host?.stored.status !== 'online') continue;
+      if (count >= MAX_PEERS_READ) return;
+      count += 1;
+      yield host;
     }
   }
 }
 
-/** Reads series from the results of lookups, and collects the lookups that this needs. */
-class SeriesReader {
-  readonly #found: LookupCache;
-  readonly lookups: Lookup[] = [];
-  /** Number of lookups without a result yet. */
-  missed = 0;
-
-  constructor(found: LookupCache) {
-    this.#found = found;
-  }
-
-  get misses(): boolean {
-    return this.missed > 0;
-  }
-
-  /**
-   * The samples of the stack from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`.
-   * Without samples while their lookup has no result.
-   */
-  read(host: LiveHost, stack: string, fromMs: number, toMs: number, incidentsFromMs: number): StackSeries {
-    const skewMs = host.latest === null ? 0 : host.latest.recordedAtMs - host.latest.receivedAtMs;
-    const incidents = readIncidents(host, stack, incidentsFromMs, toMs);
-    if (host.newestMs < fromMs + skewMs) return { samples: [], ...incidents };
-    const lookup: LookupOf<'stack_usage'> = {
-      kind: 'stack_usage',
-      hostId: host.stored.id,
-      stack,
-      fromMs: fromMs + skewMs,
-      toMs: toMs + skewMs,
-    };
-    this.lookups.push(lookup);
-    if (!this.#found.has(lookup)) {
-      this.missed += 1;
-      return { samples: [], ...incidents };
-    }
-    const samples = this.#found.get(lookup).samples.map(({ recordedAtMs, memoryMb, cpuPercent }) => {
-      return { atMs: recordedAtMs - skewMs, memoryMb, cpuPercent };
-    });
-    return { samples, ...incidents };
-  }
-}
-
-function readIncidents(host: LiveHost, stack: string, fromMs: number, toMs: number): Omit<StackSeries, 'samples'> {
-  const restarts = new Map<string, number>();
-  const unhealthySince = new Map<string, number>();
-  const unhealthyMs = new Map<string, number>();
-  const close = (containerId: string, atMs: number): void => {
-    const sinceMs = unhealthySince.get(containerId);
-    if (sinceMs === undefined) return;
-    unhealthySince.delete(containerId);
-    unhealthyMs.set(containerId, (unhealthyMs.get(containerId) ?? 0) + Math.max(0, atMs - Math.max(sinceMs, fromMs)));
-  };
-  for (const { atMs, stack: of, containerId, kind } of host.incidents) {
-    if (of !== stack || atMs > toMs) continue;
-    if (kind === 'restarted' && atMs >= fromMs) restarts.set(containerId, (restarts.get(containerId) ?? 0) + 1);
-    if (kind === 'unhealthy') unhealthySince.set(containerId, atMs);
-    if (kind === 'recovered') close(containerId, atMs);
-  }
-  // Containers that are still unhealthy. One that is gone is not counted: when it went is not known.
-  for (const containerId of [...unhealthySince.keys()]) if (host.containers.has(containerId)) close(containerId, toMs);
-  return {
-    restarts: Math.max(0, ...restarts.values()),
-    unhealthySeconds: Math.max(0, ...unhealthyMs.values()) / 1000,
-  };
+function isSoakOver({ soakDueAtMs }: RolloutHost, nowMs: number): boolean {
+  return soakDueAtMs !== null && nowMs >= soakDueAtMs;
 }

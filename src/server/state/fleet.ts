@@ -15,6 +15,12 @@ export interface StackIncident {
   readonly kind: 'restarted' | 'unhealthy' | 'recovered';
 }
 
+/** How far a host's clock was ahead of the server's, from one tick on until a tick with another skew. */
+interface HostClock {
+  readonly sinceMs: number;
+  readonly skewMs: number;
+}
+
 /** The container list of a tick. The next tick with the same list needs only these numbers. */
 interface Listing {
   readonly fingerprint: string;
@@ -45,6 +51,20 @@ export interface LiveHost {
   listing: Listing | null;
   /** The latest incidents, oldest first. They do not survive a restart of the server. */
   readonly incidents: StackIncident[];
+  /** How its clock went, oldest first. After a restart of the server this begins with its latest tick. */
+  readonly clocks: HostClock[];
+}
+
+/** A clock that is off by this much more or less than before has been set, or its tick was on the way for long. */
+export const CLOCK_STEP_MS = 2_000;
+const MAX_CLOCKS = 8;
+
+/** `skewMs`: of a tick that has just arrived. */
+export function noteClock(host: LiveHost, skewMs: number, nowMs: number): void {
+  const last = host.clocks.at(-1);
+  if (last !== undefined && Math.abs(skewMs - last.skewMs) <= CLOCK_STEP_MS) return;
+  host.clocks.push({ sinceMs: nowMs, skewMs });
+  if (host.clocks.length > MAX_CLOCKS) host.clocks.shift();
 }
 
 /** Incidents kept for each host; the oldest are dropped. */
@@ -95,6 +115,7 @@ export class Fleet {
     if (latest === null) return;
     host.latest = new LatestTick().take(latest);
     host.lastSeenAtMs = latest.receivedAtMs;
+    noteClock(host, latest.recordedAtMs - latest.receivedAtMs, latest.receivedAtMs);
     if (latestWithContainers === latest) host.latestWithContainers = host.latest;
     else if (latestWithContainers !== null) host.latestWithContainers = new LatestTick().take(latestWithContainers);
     const token = this.#tokensByNumber.get(latest.tokenNumber);
@@ -135,6 +156,7 @@ export class Fleet {
       containers: new Map(),
       listing: null,
       incidents: [],
+      clocks: [],
     };
     this.#hosts.set(stored.id, host);
     this.#hostsByName.set(stored.name, host);

@@ -39,7 +39,6 @@ function cut(line: string): string {
 test('the log of the README is the log of that rollout', () => {
   const probe = { probe: 'health:web', mode: 'enforce' };
   const reason = 'container shop-web-1 is unhealthy: wget: … HTTP/1.1 404 Not Found';
-  const telemetry = 'memory not judged yet, CPU not judged yet, 0 restarts, unhealthy for 1.2 s';
   const log = [
     entry('16:47:04.241', 'rollout_created', null, {
       plan: { stack: 'shop', release: SHOP_2, waves: [['web-1'], ['web-2', 'web-3']] },
@@ -53,7 +52,6 @@ test('the log of the README is the log of that rollout', () => {
     reported('16:47:07.367', 'probe_result', { ...probe, status: 'pass' }),
     reported('16:47:09.383', 'probe_failure_first', probe),
     reported('16:47:09.395', 'probe_result', { ...probe, status: 'fail', failure_reason: reason }),
-    entry('16:47:10.559', 'telemetry_judged', 'web-1', { verdict: { status: 'ok', reason: telemetry } }),
     reported('16:47:14.391', 'failed', { failing_probes: ['health:web'], sustained_seconds: 5 }),
     entry('16:47:14.391', 'rollout_halted', 'web-1', { reason: HALT }),
     reported('16:47:17.356', 'rollback_completed', { reverted_to_release: SHOP_1 }),

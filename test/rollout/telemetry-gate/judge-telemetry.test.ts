@@ -3,22 +3,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_TELEMETRY_LIMITS, type TelemetryLimits } from '../../../src/domain/release.ts';
 import type { TelemetryVerdict } from '../../../src/domain/rollout.ts';
+import { isNews, judgeTelemetry } from '../../../src/rollout/telemetry-gate/judge-telemetry.ts';
 import {
-  isNews,
-  judgeTelemetry,
-  type StackSample,
-  type StackSeries,
-} from '../../../src/rollout/telemetry-gate/judge-telemetry.ts';
-import { median, slopePerMinute, steepestPerMinute } from '../../../src/rollout/telemetry-gate/memory-slope.ts';
+  lowerMedian,
+  median,
+  slopePerMinute,
+  steepestPerMinute,
+} from '../../../src/rollout/telemetry-gate/memory-slope.ts';
+import type { StackSample, StackSeries } from '../../../src/rollout/telemetry-gate/stack-series.ts';
 import { SeededRandom } from '../../domain/seeded-random.ts';
 
 const TICK_SECONDS = 5;
 const SUSTAINED_SECONDS = 30;
+const SOAK_SECONDS = 60;
+/** Of the host, and of the one container. */
+const HOST_MB = 8_000;
 
 /** Megabytes, and percent of one core, by the seconds since the soak began. */
 interface Program {
   readonly memory: (second: number, noise: () => number) => number;
   readonly cpu?: (second: number) => number;
+  readonly limitMb?: number;
 }
 
 const flat: Program = { memory: () => 200 };
@@ -30,6 +35,12 @@ const growing = (mbPerMinute: number, spread = 0): Program => ({
 const warmingUp = (mb: number, seconds: number): Program => ({
   memory: (second, noise) => 200 + mb * (1 - Math.exp(-second / seconds)) + noise(),
 });
+/** Takes `mb` more in `seconds`, steadily, and then stays as it is. */
+const filling = (mb: number, seconds: number, from = 200): Program => ({
+  memory: (second) => from + mb * Math.min(1, second / seconds),
+});
+const holding = (mb: number): Program => ({ memory: () => mb });
+const limited = (program: Program, limitMb: number): Program => ({ ...program, limitMb });
 const sawtooth: Program = { memory: (second) => 200 + (((second % 90) + 90) % 90) };
 
 function series(
@@ -43,7 +54,9 @@ function series(
   const samples: StackSample[] = [];
   for (let second = fromSecond; second <= toSecond; second += tick) {
     const memoryMb = Math.round(program.memory(second, noise));
-    samples.push({ atMs: second * 1000, memoryMb, cpuPercent: program.cpu?.(second) ?? 5 });
+    const containers = [{ container: 1, usedMb: memoryMb, limitMb: program.limitMb ?? HOST_MB }];
+    const cpuPercent = program.cpu?.(second) ?? 5;
+    samples.push({ atMs: second * 1000, memoryMb, cpuPercent, containers, hostFreeMb: HOST_MB - memoryMb });
   }
   return { samples, restarts: 0, unhealthySeconds: 0 };
 }
@@ -58,6 +71,9 @@ interface Setting {
   readonly before?: Program | null;
   readonly peers?: readonly Program[];
   readonly seconds?: number;
+  readonly soakSeconds?: number;
+  /** How long the stack ran before. */
+  readonly beforeSeconds?: number;
   readonly tick?: number;
   readonly restarts?: number;
   readonly unhealthySeconds?: number;
@@ -68,9 +84,10 @@ interface Setting {
 /** Judges a soak at every tick of it, as the server does. */
 function watch(program: Program, setting: Setting = {}): Watched {
   const { before = flat, peers = [], seconds = 240, tick = TICK_SECONDS, seed = 1 } = setting;
+  const { soakSeconds = SOAK_SECONDS, beforeSeconds = 300 } = setting;
   const random = new SeededRandom(seed);
   const soak = series(program, 0, seconds, random, tick);
-  const baseline = before === null ? null : series(before, -300, -tick, random, tick);
+  const baseline = before === null ? null : series(before, -beforeSeconds, -tick, random, tick);
   const peerSeries = peers.map((peer) => series(peer, -300, 0, random, tick));
   const limits = { ...DEFAULT_TELEMETRY_LIMITS, ...setting.limits };
   const { restarts = 0, unhealthySeconds = 0 } = setting;
@@ -80,7 +97,8 @@ function watch(program: Program, setting: Setting = {}): Watched {
   for (let count = 1; count <= soak.samples.length; count += 1) {
     const seen = { samples: soak.samples.slice(0, count), restarts, unhealthySeconds };
     const nowMs: number = seen.samples.at(-1)?.atMs ?? 0;
-    const telemetry = { soakStartedAtMs: 0, soak: seen, baseline, peers: peerSeries };
+    const isSoakOver = nowMs >= soakSeconds * 1000;
+    const telemetry = { soakStartedAtMs: 0, isSoakOver, soak: seen, baseline, peers: peerSeries };
     verdict = judgeTelemetry(limits, SUSTAINED_SECONDS, telemetry, verdict, nowMs);
     if (verdict.status === 'watch') watchedAtSecond ??= nowMs / 1000;
     if (verdict.status === 'regressed') regressedAtSecond ??= nowMs / 1000;
@@ -119,7 +137,11 @@ for (const { given, program, setting } of [
   { given: '500 MiB of warm-up within 20 s', program: warmingUp(500, 20), setting: { before: null } },
   { given: 'growth below the limit', program: growing(15, 1) },
   { given: 'a sawtooth that it was before', program: sawtooth, setting: { before: sawtooth } },
-  { given: 'growth that its peers show as well', program: growing(60), setting: { peers: [growing(60), growing(62)] } },
+  {
+    given: 'growth that its peers show as well',
+    program: growing(60),
+    setting: { before: growing(35), peers: [growing(60), growing(62), growing(70)] },
+  },
   { given: 'growth that it showed before', program: growing(60), setting: { before: growing(55) } },
   { given: 'shrinking memory', program: growing(-60) },
 ] as ReadonlyArray<{ given: string; program: Program; setting?: Setting }>) {
@@ -137,9 +159,79 @@ test('a leak behind a warm-up is regressed all the same', () => {
   assert.ok(regressedAtSecond !== null && regressedAtSecond <= 110, `after ${regressedAtSecond} s`);
 });
 
-test('a leak on a first deploy is regressed', () => {
-  assert.equal(watch(growing(60), { before: null }).regressedAtSecond, 65);
+test('a leak on a first deploy is seen at the end of the soak, and regressed when memory would be full in an hour', () => {
+  const small = watch(limited(growing(60), 1_000), { before: null, seconds: 90 });
+  assert.deepEqual([small.watchedAtSecond, small.regressedAtSecond], [60, 90]);
+  assert.equal(small.final.reason, 'memory grows by 60 MiB/min, at which it is full in 11 min');
+  const large = watch(growing(60), { before: null, seconds: 600 });
+  assert.deepEqual([large.watchedAtSecond, large.regressedAtSecond, large.final.status], [60, null, 'watch']);
+  assert.equal(
+    large.final.reason,
+    'memory grows by 60 MiB/min at the end of the soak, and nothing ran here before to compare that with',
+  );
 });
+
+for (const { given, program, setting } of [
+  { given: 'a first deploy', program: filling(75, 75), setting: { before: null } },
+  {
+    given: 'a first deploy in a container that has little more',
+    program: limited(filling(75, 75), 400),
+    setting: { before: null, soakSeconds: 90 },
+  },
+  { given: 'a release whose predecessor held as much', program: filling(75, 75, 5), setting: { before: holding(80) } },
+  {
+    given: 'a release whose predecessor had just begun',
+    program: filling(75, 75, 5),
+    setting: { before: holding(80), beforeSeconds: 5 },
+  },
+] as ReadonlyArray<{ given: string; program: Program; setting: Setting }>) {
+  test(`75 MiB of warm-up in 75 s, then flat, is no regression of ${given}, and ends as ok`, () => {
+    const { final, regressedAtSecond } = watch(program, setting);
+    assert.deepEqual([regressedAtSecond, final.status], [null, 'ok'], final.reason);
+  });
+}
+
+test('a release that fills the memory of the one before and goes on is a leak', () => {
+  const { watchedAtSecond, regressedAtSecond } = watch(growing(60), { before: holding(290) });
+  assert.deepEqual([watchedAtSecond, regressedAtSecond], [60, 125]);
+});
+
+test('a leak after a release that ran too shortly for a slope is seen at the end of the soak', () => {
+  const { watchedAtSecond, regressedAtSecond, final } = watch(growing(120), { beforeSeconds: 5, seconds: 95 });
+  assert.deepEqual([watchedAtSecond, regressedAtSecond], [60, 90]);
+  assert.equal(final.reason, 'memory grows by 120 MiB/min beyond the 200 MiB of before');
+});
+
+for (const { given, before, peers, regressedAtSecond } of [
+  {
+    given: 'two peers that grow as fast',
+    before: growing(35),
+    peers: [growing(60), growing(60)],
+    regressedAtSecond: 65,
+  },
+  {
+    given: 'peers that grow while it was flat before',
+    before: flat,
+    peers: Array(5).fill(growing(60)),
+    regressedAtSecond: 65,
+  },
+  {
+    given: 'peers that grow a hundred times as fast',
+    before: growing(5),
+    peers: Array(5).fill(growing(5_000)),
+    regressedAtSecond: 65,
+  },
+  {
+    given: 'two of four peers',
+    before: growing(35),
+    peers: [growing(60), growing(60), flat, flat],
+    regressedAtSecond: 65,
+  },
+] as ReadonlyArray<{ given: string; before: Program; peers: readonly Program[]; regressedAtSecond: number }>) {
+  test(`a leak of 60 MiB/min is not excused by ${given}`, () => {
+    assert.equal(watch(growing(60), { before, peers }).regressedAtSecond, regressedAtSecond);
+  });
+}
 
 test('a leak is seen by ticks of 30 s as well, only later', () => {
   const { watchedAtSecond, regressedAtSecond } = watch(growing(60), { tick: 30 });
@@ -159,6 +251,11 @@ test('the sentence of a leak carries the figures', () => {
     peers_cpu_percent: null,
     restarts: 0,
     unhealthy_seconds: 0,
+    memory_mb: 265,
+    baseline_memory_mb: 169.5,
+    peers_memory_mb: null,
+    minutes_until_memory_is_full: 128.9,
+    limits_exceeded: 1,
   });
 });
 
@@ -166,7 +263,18 @@ test('a soak in order says what was measured', () => {
   const { final } = watch(flat, { seconds: 60 });
   assert.equal(final.status, 'ok');
   assert.equal(final.reason, 'memory grows by 0 MiB/min, CPU at 5%, 0 restarts, unhealthy for 0 s');
-  assert.equal(watch(flat, { seconds: 20 }).final.reason.slice(0, 22), 'memory not judged yet,');
+});
+
+test('nothing is ok before both memory and CPU were judged', () => {
+  const after = (seconds: number) => watch(flat, { seconds }).final;
+  assert.deepEqual(
+    [after(20), after(25), after(35)].map(({ status, reason }) => [status, reason]),
+    [
+      ['not_judged', 'not judged: too few samples yet to judge its memory and CPU'],
+      ['not_judged', 'not judged: too few samples yet to judge its memory'],
+      ['ok', 'memory grows by 0 MiB/min, CPU at 5%, 0 restarts, unhealthy for 0 s'],
+    ],
+  );
 });
 
 const busy = (percent: number): Program => ({ ...flat, cpu: () => percent });
@@ -182,8 +290,32 @@ for (const { given, program, setting, status } of [
   {
     given: 'five times the CPU of before, as on its peers',
     program: busy(200),
-    setting: { before: busy(40), peers: [busy(180)] },
+    setting: { before: busy(70), peers: [busy(180), busy(190), busy(170)] },
     status: 'ok',
+  },
+  {
+    given: 'five times the CPU of before, as on two peers',
+    program: busy(200),
+    setting: { before: busy(40), peers: [busy(180), busy(180)] },
+    status: 'regressed',
+  },
+  {
+    given: 'ten times the CPU of before, as on peers that did forty times as much',
+    program: busy(400),
+    setting: { before: busy(40), peers: [busy(1600), busy(1600), busy(1600)] },
+    status: 'regressed',
+  },
+  {
+    given: 'CPU on a first deploy as on its peers',
+    program: busy(200),
+    setting: { before: null, peers: [busy(180), busy(180), busy(180)] },
+    status: 'ok',
+  },
+  {
+    given: 'four times the CPU of its peers on a first deploy',
+    program: busy(200),
+    setting: { before: null, peers: [busy(50), busy(50), busy(50)] },
+    status: 'regressed',
   },
   {
     given: 'a burst of CPU of 20 s',
@@ -222,7 +354,8 @@ test('every limit that is passed is named', () => {
 });
 
 const SILENT = { samples: [], restarts: 0, unhealthySeconds: 0 };
-const silence = { soakStartedAtMs: 0, soak: SILENT, baseline: null, peers: [] };
+const before = series(flat, -300, -TICK_SECONDS, new SeededRandom(1));
+const silence = { soakStartedAtMs: 0, isSoakOver: false, soak: SILENT, baseline: before, peers: [] };
 
 test('a soak without telemetry of the stack is not judged', () => {
   assert.deepEqual(judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, silence, null, 7_000), {
@@ -254,7 +387,7 @@ test('samples with memory alone are judged by it, and samples with neither figur
   );
   assert.equal(
     judge((sample) => ({ ...sample, memoryMb: null })),
-    'ok',
+    'not_judged',
   );
   assert.equal(
     judge((sample) => ({ ...sample, memoryMb: null, cpuPercent: null })),
@@ -267,6 +400,38 @@ test('a regression stays, whatever comes after it', () => {
   assert.equal(final.status, 'regressed');
   const well = { ...silence, soak: series(flat, 0, 200, new SeededRandom(1)) };
   assert.equal(judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, well, final, 200_000), final);
+});
+
+test('a suspicion of what can no longer be judged stays', () => {
+  const leak = { ...silence, soak: series(growing(60), 0, 45, new SeededRandom(1)) };
+  const suspicion = judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, leak, null, 45_000);
+  const blind = series(growing(60), 0, 60, new SeededRandom(1)).samples.map((one) => ({ ...one, memoryMb: null }));
+  const later = { ...silence, soak: { ...SILENT, samples: blind } };
+  assert.equal(judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, later, suspicion, 60_000), suspicion);
+});
+
+test('memory that has not settled is news again once it is beyond a limit, and is given its whole time then', () => {
+  const judge = (seconds: number, previous: TelemetryVerdict | null): TelemetryVerdict => {
+    const soak = series(growing(60), 0, seconds, new SeededRandom(1));
+    const seen = {
+      ...silence,
+      isSoakOver: seconds >= 60,
+      soak,
+      baseline: series(holding(290), -300, -5, new SeededRandom(1)),
+    };
+    return judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, SUSTAINED_SECONDS, seen, previous, seconds * 1000);
+  };
+  const unsettled = judge(85, null);
+  const beyond = judge(95, unsettled);
+  assert.deepEqual(
+    [unsettled, beyond].map(({ status, sinceMs, figures }) => [status, sinceMs, figures['limits_exceeded']]),
+    [
+      ['watch', 85_000, 0],
+      ['watch', 95_000, 1],
+    ],
+  );
+  assert.equal(isNews(unsettled, beyond, true), true);
+  assert.equal(judge(125, beyond).status, 'regressed');
 });
 
 test('only a status that changes is news', () => {
@@ -298,4 +463,5 @@ test('one sample that is far off moves no slope', () => {
 
 test('the median of an even count lies between the middle two', () => {
   assert.deepEqual([median([]), median([3]), median([4, 1]), median([9, 1, 5])], [null, 3, 2.5, 5]);
+  assert.deepEqual([lowerMedian([]), lowerMedian([4, 1]), lowerMedian([9, 1, 5])], [null, 1, 5]);
 });
