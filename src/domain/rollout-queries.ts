@@ -45,6 +45,8 @@ export interface RolloutPreview {
   >;
   /** Rollouts that this one would end. */
   readonly supersedes: readonly string[];
+  /** What an operator should know of the rollout as a whole, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface ReplayReport {

@@ -170,6 +170,8 @@ export const rolloutPlanBodySchema = z.object({
     }),
   ),
   supersedes: z.array(z.string()),
+  /** What concerns the rollout as a whole, in sentences; an older server says nothing of it. */
+  notes: z.array(z.string()).default([]),
 });
 export type RolloutPlanBody = z.output<typeof rolloutPlanBodySchema>;
 

@@ -1,6 +1,7 @@
 /** What a soak comes to by the telemetry of its stack, and without it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { rolloutPlanBodySchema } from '../../src/wire/rollout.ts';
 import { containerBody, type JsonObject } from '../wire/telemetry-body.ts';
 import { eventOf, RolloutFleet } from './rollout-fleet.ts';
 
@@ -132,6 +133,28 @@ test('a soak is judged although most of the hosts before it say nothing of the s
   const [host] = (await fleet.rollout(id)).hosts;
   assert.equal(host?.telemetry?.reason, 'not judged: too few samples yet to judge its memory and CPU');
 });
+
+for (const { policy, notes } of [
+  {
+    policy: { soak_seconds: 39 },
+    notes: ['A soak of 39 s is too short to judge memory, which takes 40 s: hosts converge without that.'],
+  },
+  {
+    policy: { soak_seconds: 2, telemetry: 'required' },
+    notes: [
+      'A soak of 2 s is too short to judge memory, which takes 40 s: hosts soak until then, as the release requires it.',
+    ],
+  },
+  { policy: { soak_seconds: 2, telemetry: 'off' }, notes: [] },
+  { policy: { soak_seconds: 40 }, notes: [] },
+]) {
+  test(`a plan of a soak of ${policy.soak_seconds} s has ${notes.length} notes with telemetry ${policy.telemetry ?? 'judged'}`, async (context) => {
+    const fleet = await RolloutFleet.start(context, ['web-1']);
+    const release = await fleet.addRelease('1', policy);
+    const reply = await fleet.server.operator.send('POST', '/v1/rollouts/plan', { release, hosts: ['web-1'] });
+    assert.deepEqual(rolloutPlanBodySchema.parse(JSON.parse(reply.body)).notes, notes);
+  });
+}
 
 for (const { given, aheadSeconds } of [
   { given: 'that is right', aheadSeconds: 0 },

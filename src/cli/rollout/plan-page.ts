@@ -61,5 +61,6 @@ export function planSummary(plan: RolloutPlanBody, names: ReleaseNames): string[
   return [
     `${printable(release)} to ${plural(hosts.length, 'host')} in ${waves}: ${hosts.length - held - warned} ready, ${warned} with warnings, ${held} held.`,
     ...plan.supersedes.map((id) => `It would supersede rollout ${printable(id)}, which is still running.`),
+    ...plan.notes.map(printable),
   ];
 }

@@ -1,11 +1,13 @@
 /** Checks a host before a rollout reaches it: what would hold it back, and what an operator should know. */
 
-import type { RolloutPlan } from '../../domain/rollout.ts';
+import { type RolloutPlan, soakSecondsOf } from '../../domain/rollout.ts';
 import type { PreflightFinding } from '../../domain/rollout-queries.ts';
+import { formatSpan } from '../../domain/words.ts';
 import type { GateContext } from '../../rollout/gates/gate-context.ts';
 import { findHold } from '../../rollout/gates/gates.ts';
 import { describeHold, type Hold } from '../../rollout/gates/hold.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
+import { SHORTEST_JUDGED_SOAK_MS } from '../../rollout/telemetry-gate/judge-telemetry.ts';
 import { stackOf } from '../../telemetry/container-presence.ts';
 import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import type { LiveHost } from '../state/fleet.ts';
@@ -37,6 +39,16 @@ export function preflight(
   const host = attached.state.fleet.hostByName(name);
   if (host !== undefined) findings.push(...judgeHost(attached, asked, host));
   return findings;
+}
+
+/** What an operator should know of the rollout as a whole. */
+export function notesOn(asked: RolloutPlan): string[] {
+  const soakSeconds = Math.min(...asked.waves.map((_, wave) => soakSecondsOf(asked, wave)));
+  const { mode } = asked.policy.telemetry;
+  if (mode === 'off' || soakSeconds * 1000 >= SHORTEST_JUDGED_SOAK_MS) return [];
+  const end = mode === 'required' ? 'hosts soak until then, as the release requires it' : 'hosts converge without that';
+  const needed = formatSpan(SHORTEST_JUDGED_SOAK_MS / 1000);
+  return [`A soak of ${formatSpan(soakSeconds)} is too short to judge memory, which takes ${needed}: ${end}.`];
 }
 
 function judgeHost(attached: Attached, asked: RolloutPlan, host: LiveHost): PreflightFinding[] {

@@ -27,7 +27,7 @@ import { findRelease } from '../commands/releases.ts';
 import { findRollout, planRollout } from '../commands/rollouts.ts';
 import type { Attached, State } from '../state/state.ts';
 import type { Writer } from '../writer.ts';
-import { preflight } from './preflight.ts';
+import { notesOn, preflight } from './preflight.ts';
 
 const BUCKETS = ['pending', 'inFlight', 'converged', 'failed', 'left'] as const satisfies ReadonlyArray<
   keyof WaveCounts
@@ -108,6 +108,7 @@ export class CommittedRolloutQueries implements RolloutQueries {
         release: asked.release,
         waves: asked.waves.map((names) => names.map((name) => ({ name, findings: findings(name) }))),
         supersedes: superseded.map((rollout) => rollout.plan.id),
+        notes: notesOn(asked),
       };
     });
   }

@@ -111,14 +111,14 @@ describe('rollout plan', () => {
     );
     assert.equal(
       terminal.err(),
-      'shop 1.5 (9ad49925e0e3) to 3 hosts in 2 waves of 1, 2: 1 ready, 1 with warnings, 1 held.\nIt would supersede rollout ro_0, which is still running.\n',
+      'shop 1.5 (9ad49925e0e3) to 3 hosts in 2 waves of 1, 2: 1 ready, 1 with warnings, 1 held.\nIt would supersede rollout ro_0, which is still running.\nA soak of 2 s is too short to judge memory, which takes 40 s: hosts converge without that.\n',
     );
   });
 
   it('of many hosts shows those with findings', async (t) => {
     const hosts = Array.from({ length: 150 }, (_, index) => ({ name: `web-${index}`, findings: [] }));
     const found = { name: 'db-1', findings: [{ severity: 'hold' as const, message: "'db-1' is offline" }] };
-    const plan = { ...samplePlan(), waves: [{ hosts: [...hosts, found] }], supersedes: [] };
+    const plan = { ...samplePlan(), waves: [{ hosts: [...hosts, found] }], supersedes: [], notes: [] };
     const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: plan } });
     const few = await run(line);
     assert.equal(few.terminal.out(), "WAVE  HOST  VERDICT  FINDING\n   1  db-1  hold     'db-1' is offline\n");
