@@ -9,6 +9,7 @@ import { DockerClient } from './docker/docker-client.ts';
 import { EngineFollower } from './docker/engine-follower.ts';
 import { SmallFileReader } from './kernel/small-file-reader.ts';
 import type { RolloutParts } from './rollouts/start-rollouts.ts';
+import { SelfReport } from './self-report.ts';
 import { HttpClient } from './server/http-client.ts';
 import type { ServerTransport } from './server/transport.ts';
 import type { AgentSettings, RunSettings } from './settings.ts';
@@ -42,6 +43,7 @@ export async function runAgent(settings: AgentSettings, ports: AgentPorts): Prom
   warnOfPlainHttp(settings.url, log);
   const server = await HttpClient.open(settings, runtime);
   const docker = new DockerClient(settings.dockerSocketPath, runtime);
+  const self = new SelfReport(readBootId(), settings);
   try {
     return await startAgent({
       settings,
@@ -50,8 +52,9 @@ export async function runAgent(settings: AgentSettings, ports: AgentPorts): Prom
       files: nodeFileSystem,
       lock: lockStateDir,
       server,
-      ticks: collectorFor(settings, ports),
-      rollouts: settings.rollouts ? await rolloutPartsFor(settings, ports, server, docker) : null,
+      // A single tick beside an agent that runs must not speak for it.
+      ticks: collectorFor(settings, ports, settings.action === 'once' ? null : self),
+      rollouts: settings.rollouts ? await rolloutPartsFor(settings, ports, server, docker, self) : null,
       signal,
       pacing,
     });
@@ -61,7 +64,7 @@ export async function runAgent(settings: AgentSettings, ports: AgentPorts): Prom
   }
 }
 
-function collectorFor(settings: RunSettings, { log, runtime }: AgentPorts): Collector {
+function collectorFor(settings: RunSettings, { log, runtime }: AgentPorts, self: SelfReport | null): Collector {
   const reader = new SmallFileReader();
   const paths = hostPathsBelow(settings.hostRoot);
   const containers = new ContainerSampler(
@@ -78,7 +81,7 @@ function collectorFor(settings: RunSettings, { log, runtime }: AgentPorts): Coll
     runtime,
     onInspected: (view) => containers.watch(view),
   });
-  return new Collector({ host: new HostSampler(reader, paths, runtime), engine, containers, runtime, log });
+  return new Collector({ host: new HostSampler(reader, paths, runtime), engine, containers, self, runtime, log });
 }
 
 /** Loaded only where it is wanted, as {@link startAgent} does with the rest of it. */
@@ -87,6 +90,7 @@ async function rolloutPartsFor(
   { log, runtime }: AgentPorts,
   server: ServerTransport,
   docker: DockerClient,
+  self: SelfReport,
 ): Promise<RolloutParts> {
   const { hostRolloutParts } = await import('./rollouts/host-rollout-parts.ts');
   return hostRolloutParts({
@@ -97,6 +101,7 @@ async function rolloutPartsFor(
     server,
     docker,
     bootId: readBootId(),
+    self,
     log,
     runtime,
   });

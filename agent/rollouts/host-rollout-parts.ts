@@ -6,10 +6,11 @@ import type { Docker } from '../docker/docker.ts';
 import { ProjectEngine } from '../docker/project-engine.ts';
 import { type Listener, parseListeners } from '../kernel/parse-listeners.ts';
 import { SmallFileReader } from '../kernel/small-file-reader.ts';
+import type { SelfReport } from '../self-report.ts';
 import type { ServerTransport } from '../server/transport.ts';
 import type { Environment } from '../settings.ts';
 import { ComposeActivator } from './compose/compose-activator.ts';
-import type { RunDocker } from './compose/docker-cli.ts';
+import { type RunDocker, readComposeVersion } from './compose/docker-cli.ts';
 import { endOrphans } from './compose/end-orphans.ts';
 import { composeEnvironment } from './compose/environment.ts';
 import { runCommand } from './compose/run-command.ts';
@@ -32,13 +33,14 @@ export interface HostRolloutOptions {
   readonly server: ServerTransport;
   readonly docker: Docker;
   readonly bootId: string;
+  readonly self: SelfReport;
   readonly log: Log;
   readonly runtime: Runtime;
 }
 
 /** What takes up releases on this machine: Docker Compose, and probes over its network and its engine. */
 export function hostRolloutParts(options: HostRolloutOptions): RolloutParts {
-  const { dockerSocketPath, stateDir, env, docker, bootId, log, runtime } = options;
+  const { dockerSocketPath, stateDir, env, docker, bootId, self, log, runtime } = options;
   const stacksFolder = join(stateDir, 'stacks');
   const engine = new ProjectEngine(docker);
   const kernelFiles = new SmallFileReader();
@@ -60,7 +62,9 @@ export function hostRolloutParts(options: HostRolloutOptions): RolloutParts {
       endOrphans: () => endOrphans(stateDir, log, runtime),
     }),
     openCheck: systemChecks(engine, runtime),
+    composeVersion: (signal) => readComposeVersion(runDocker, signal),
     stacksFolder,
     bootId,
+    self,
   };
 }

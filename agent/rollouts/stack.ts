@@ -5,6 +5,7 @@ import type { MonotonicClock } from '../async/clock-reading.ts';
 import type { Semaphore } from '../async/semaphore.ts';
 import { WakeUp } from '../async/wake-up.ts';
 import type { FileSystem } from '../disk/file-system.ts';
+import type { SelfReport } from '../self-report.ts';
 import type { RolloutApi } from '../server/rollout-api.ts';
 import type { Activator } from './activator.ts';
 import { EventSender } from './event-sender.ts';
@@ -25,6 +26,7 @@ export interface StackCommons {
   readonly openCheck: OpenCheck;
   readonly semaphore: Semaphore;
   readonly clock: MonotonicClock;
+  readonly self: SelfReport;
   readonly log: Log;
   readonly runtime: Runtime;
   readonly signal: AbortSignal;
@@ -43,6 +45,10 @@ export async function startStack(stack: string, commons: StackCommons): Promise<
   const { files, api, views, activator, openCheck, semaphore, clock, log, runtime, signal, onUnauthorized } = commons;
   const folder = join(commons.stacksFolder, stack);
   const [workWakeUp, sendWakeUp] = [new WakeUp(runtime), new WakeUp(runtime)];
+  const noteEpoch = (): void => {
+    const { taken } = store.record;
+    if (taken !== null) commons.self.noteEpoch(stack, taken.epoch);
+  };
   const store = await StackStore.open({
     files,
     folder,
@@ -50,10 +56,12 @@ export async function startStack(stack: string, commons: StackCommons): Promise<
     clock,
     log,
     onChange: () => {
+      noteEpoch();
       workWakeUp.notify();
       sendWakeUp.notify();
     },
   });
+  noteEpoch();
   const steps = new StepRunner({ stack, activator, signal, onUnauthorized });
   const worker = new StackWorker({
     stack,

@@ -2,9 +2,11 @@
 import { messageOf } from '../../src/domain/errors.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
+import { delay } from '../../src/runtime/wait.ts';
 import { type MonotonicClock, monotonicClock } from '../async/clock-reading.ts';
 import { Semaphore } from '../async/semaphore.ts';
 import type { FileSystem } from '../disk/file-system.ts';
+import type { SelfReport } from '../self-report.ts';
 import { RolloutApi } from '../server/rollout-api.ts';
 import type { ServerTransport } from '../server/transport.ts';
 import type { Activator } from './activator.ts';
@@ -20,6 +22,10 @@ export interface RolloutParts {
   readonly stacksFolder: string;
   /** See {@link MonotonicClock}. */
   readonly bootId: string;
+  /** What Compose calls its version; null when there is none. Never rejects. */
+  readonly composeVersion: (signal: AbortSignal) => Promise<string | null>;
+  /** Told what is found out here about Compose and epochs. */
+  readonly self: SelfReport;
 }
 
 export interface RolloutsOptions extends RolloutParts {
@@ -40,6 +46,8 @@ export interface Rollouts {
 
 /** How many stacks are changed at the same time; the others wait. */
 const STACKS_AT_ONCE = 2;
+/** Somebody may install or update Compose while the agent runs. */
+const COMPOSE_CHECK_MS = 600_000;
 
 export function startRollouts(options: RolloutsOptions): Rollouts {
   const stopping = new AbortController();
@@ -59,7 +67,7 @@ export function startRollouts(options: RolloutsOptions): Rollouts {
 }
 
 async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized: () => void): Promise<void> {
-  const { server, stacksFolder, activator, openCheck, files, log, runtime, bootId } = options;
+  const { server, stacksFolder, activator, openCheck, files, log, runtime, bootId, self } = options;
   const api = new RolloutApi(server, signal);
   const host = new HostRollouts({
     files,
@@ -70,6 +78,7 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     openCheck,
     semaphore: new Semaphore(STACKS_AT_ONCE),
     clock: monotonicClock(runtime, bootId),
+    self,
     runtime,
     log,
     signal,
@@ -77,8 +86,16 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
   });
   try {
     await activator.endOrphans();
-    await host.run();
+    await Promise.all([host.run(), watchCompose(options, signal)]);
   } catch (error) {
     log.error({ reason: messageOf(error) }, 'releases are no longer taken up, because of a defect in the agent');
+  }
+}
+
+async function watchCompose({ composeVersion, self, runtime }: RolloutsOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const version = await composeVersion(signal);
+    if (!signal.aborted) self.noteCompose(version);
+    await delay(runtime, COMPOSE_CHECK_MS, signal);
   }
 }

@@ -2,6 +2,7 @@ import type { Log } from '../../src/domain/log.ts';
 import type { Runtime } from '../../src/domain/runtime.ts';
 import type { EngineFollower } from '../docker/engine-follower.ts';
 import { readContainerStats } from '../docker/engine-reader.ts';
+import type { SelfReport } from '../self-report.ts';
 import { composeTick, rememberIdentities, slimIdentity, type TickContent } from './compose-tick.ts';
 import type { EncodedTick } from './outbox/outbox-tick.ts';
 import type { ContainerSampler, ReadStats } from './sampling/container-sampler.ts';
@@ -16,6 +17,8 @@ export interface CollectorParts {
   readonly host: HostSampler;
   readonly engine: EngineFollower;
   readonly containers: ContainerSampler;
+  /** Null: ticks say nothing of the agent itself. */
+  readonly self: SelfReport | null;
   readonly runtime: Runtime;
   readonly log: Log;
 }
@@ -36,10 +39,10 @@ export class Collector implements TickSource {
   }
 
   async prime(): Promise<void> {
-    const { host, engine, containers } = this.#parts;
+    const { host, engine, containers, self } = this.#parts;
     host.prime();
     await this.#withinLimit(async (late) => {
-      await engine.settle(TICK_LIMIT_MS);
+      await Promise.all([engine.settle(TICK_LIMIT_MS), Promise.race([self?.complete, late])]);
       const readStats = this.#statsReader();
       if (readStats !== null) await containers.prime(readStats, late);
     });
@@ -50,7 +53,7 @@ export class Collector implements TickSource {
   }
 
   async #collect(late: Promise<unknown>): Promise<EncodedTick> {
-    const { host, engine, containers, runtime } = this.#parts;
+    const { host, engine, containers, self, runtime } = this.#parts;
     const startedAtMs = runtime.monotonicMs();
     await engine.settle(TICK_LIMIT_MS);
     const recordedAtMs = runtime.nowMs();
@@ -62,6 +65,7 @@ export class Collector implements TickSource {
     this.#logAsking(samples.asked);
     return this.#encode({
       recordedAtMs,
+      agent: self?.current() ?? null,
       metrics: hostSample.metrics,
       facts: { ...hostSample.facts, dockerVersion: engine.engineVersion },
       containers: views,

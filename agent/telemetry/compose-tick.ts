@@ -1,5 +1,6 @@
 import { formatInstant } from '../../src/domain/instant.ts';
 import {
+  type AgentReport,
   CONTAINER_METRICS,
   type ContainerMetrics,
   HOST_METRICS,
@@ -13,6 +14,8 @@ import type { ContainerView } from '../docker/container-view.ts';
 /** Everything one tick says. */
 export interface TickContent {
   readonly recordedAtMs: number;
+  /** Null: nothing is said of the agent itself. */
+  readonly agent: AgentReport | null;
   readonly metrics: HostMetrics;
   readonly facts: HostFacts;
   /** Null: no engine has been reached, so nothing is known about containers. */
@@ -73,6 +76,10 @@ function metricsJson<N extends string>(names: readonly N[], metrics: Record<N, n
   return `{${parts.join(',')}}`;
 }
 
+function agentJson({ version, capabilities, composeVersion, bootId, epochs }: AgentReport): string {
+  return JSON.stringify({ version, capabilities, compose_version: composeVersion, boot_id: bootId, epochs });
+}
+
 function factsJson(facts: HostFacts): string {
   return JSON.stringify({
     cpu_count: facts.cpuCount ?? undefined,
@@ -89,8 +96,8 @@ function factsJson(facts: HostFacts): string {
  * `metrics` for a container that does not run.
  */
 export function composeTick(content: TickContent, identity: IdentityJson): string {
-  const { metrics, facts, containers, containerMetrics } = content;
-  const head = `{"recorded_at":"${formatInstant(content.recordedAtMs)}","host":{"metrics":${metricsJson(HOST_METRICS, metrics)},"facts":${factsJson(facts)}}`;
+  const { agent, metrics, facts, containers, containerMetrics } = content;
+  const head = `{"recorded_at":"${formatInstant(content.recordedAtMs)}"${agent === null ? '' : `,"agent":${agentJson(agent)}`},"host":{"metrics":${metricsJson(HOST_METRICS, metrics)},"facts":${factsJson(facts)}}`;
   if (containers === null) return `${head}}`;
   const bodies = containers.map((view) => {
     const measured = containerMetrics.get(view.id);

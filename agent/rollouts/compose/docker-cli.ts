@@ -1,6 +1,7 @@
+import { objectToComposeVersion } from '../../../src/domain/compose-version.ts';
 import { NexusError } from '../../../src/domain/errors.ts';
 import type { StepLimit } from '../activator.ts';
-import { objectToComposeVersion, versionCommand } from './command.ts';
+import { versionCommand } from './command.ts';
 import type { CommandResult } from './run-command.ts';
 
 const VERSION_LIMIT_MS = 20_000;
@@ -24,4 +25,11 @@ export async function requireCompose(runDocker: RunDocker, folder: string, signa
   }
   const objection = objectToComposeVersion(stdout);
   if (objection !== null) throw new NexusError('invalid', objection, { details: { trouble: 'compose' } });
+}
+
+/** What Compose calls its version; null when there is none that answers. */
+export async function readComposeVersion(runDocker: RunDocker, signal: AbortSignal): Promise<string | null> {
+  const limit = { limitMs: VERSION_LIMIT_MS, signal };
+  const { exitCode, stdout } = await runDocker(versionCommand(), '/', limit);
+  return exitCode === 0 ? stdout.trim() : null;
 }

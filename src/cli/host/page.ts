@@ -59,6 +59,7 @@ export function renderHosts(terminal: Terminal, hosts: readonly HostBody[]): Pro
       { title: 'MEMORY', cell: (row) => memoryOf(row).share, align: 'right' },
       { title: 'DISK', cell: (row) => diskOf(row).share, align: 'right', dropOrder: 3 },
       { title: 'CONTAINERS', cell: (row) => String(row.container_count), align: 'right', dropOrder: 2 },
+      { title: 'AGENT', cell: (row) => printable(row.agent?.version ?? UNKNOWN), dropOrder: 6 },
       { title: 'LAST SEEN', cell: (row) => timeCell(terminal, row.last_seen_at, 'never') },
       { title: 'LABELS', cell: (row) => printable(formatLabels(row.labels)), shrinks: true, dropOrder: 5 },
     ],
@@ -74,6 +75,18 @@ function systemLine(host: HostBody): string {
     cpus === null ? null : plural(cpus, 'CPU'),
   ].filter((part) => part !== null);
   return parts.length === 0 ? UNKNOWN : parts.join(', ');
+}
+
+function agentLines({ agent }: HostBody): Array<[string, string]> {
+  if (agent === null) return [];
+  const { version, capabilities, compose_version: compose } = agent;
+  const canRoll = capabilities.includes('rollouts');
+  const words = capabilities.length === 0 ? 'none: it only reports' : capabilities.join(', ');
+  const missing = canRoll && compose === null ? ', but there is no Docker Compose' : '';
+  return [
+    ['Agent', `${version ?? 'of an unknown version'}${compose === null ? '' : `, with Docker Compose ${compose}`}`],
+    ['Capabilities', `${words}${missing}`],
+  ].map(([name = '', text = '']) => [name, printable(text)]);
 }
 
 function metricLines(host: HostBody): Array<[string, string]> {
@@ -107,6 +120,7 @@ export async function renderHostPage(
   const facts: Array<[string, string]> = [
     ['Last seen', timeCell(terminal, host.last_seen_at, 'never (its agent has not reported yet)')],
     ['System', systemLine(host)],
+    ...agentLines(host),
     ...metricLines(host),
     ...skewLines(host),
     ['Labels', labels === '' ? UNKNOWN : printable(labels)],

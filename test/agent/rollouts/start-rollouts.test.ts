@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DockerClient } from '../../../agent/docker/docker-client.ts';
 import { hostRolloutParts } from '../../../agent/rollouts/host-rollout-parts.ts';
 import { type Rollouts, startRollouts } from '../../../agent/rollouts/start-rollouts.ts';
+import { SelfReport } from '../../../agent/self-report.ts';
 import { HttpClient } from '../../../agent/server/http-client.ts';
 import { systemRuntime } from '../../../src/runtime/system-runtime.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
@@ -36,6 +37,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const started: Rollouts[] = [];
   const transport = await HttpClient.open({ url: server.url, token, authorityPem: null }, systemRuntime);
   const docker = new DockerClient(socketPath, systemRuntime);
+  const self = new SelfReport('boot-1', { rollouts: true });
   const start = () => {
     const parts = { server: transport, files, log, runtime: systemRuntime };
     const rollouts = startRollouts({
@@ -48,6 +50,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
         // Nothing that could really be run.
         env: { NEXUS_AGENT_DOCKER_CLI: join(folder, 'no-docker') },
         bootId: 'boot-1',
+        self,
       }),
     });
     started.push(rollouts);
@@ -61,11 +64,11 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   });
   const recordOf = (stack: string): unknown =>
     JSON.parse(readFileSync(join(stateDir, 'stacks', stack, 'stack.json'), 'utf8'));
-  return { server, files, log, start, folder, stateDir, socketPath, recordOf };
+  return { self, server, files, log, start, folder, stateDir, socketPath, recordOf };
 }
 
 test('a dispatch with an older epoch is refused, said once, and never acknowledged', async (t) => {
-  const { server, log, start, socketPath, recordOf } = await bench(t);
+  const { self, server, log, start, socketPath, recordOf } = await bench(t);
   await startEmptyEngine(t, socketPath);
   start();
   const newer = server.offer({ id: 'r9', stack: 'shop', release: V2, soakSeconds: 1, epoch: 9 });
@@ -77,6 +80,9 @@ test('a dispatch with an older epoch is refused, said once, and never acknowledg
   await sleep(2_500);
   assert.equal(refusals(), 1);
   assert.deepEqual(older.events, []);
+  await self.complete;
+  const { capabilities, composeVersion, bootId, epochs } = self.current();
+  assert.deepEqual([capabilities, composeVersion, bootId, epochs], [['rollouts'], null, 'boot-1', { shop: 9 }]);
   const { taken } = recordOf('shop') as { taken: unknown };
   assert.deepEqual(taken, { rolloutId: 'r9', epoch: 9 });
 });

@@ -21,6 +21,13 @@ const METRICS = {
 };
 const CONTENT: TickContent = {
   recordedAtMs: AT,
+  agent: {
+    version: '1.2.3',
+    capabilities: ['rollouts'],
+    composeVersion: null,
+    bootId: 'b',
+    epochs: { shop: 7 },
+  },
   metrics: {
     cpu_percent: 6.25,
     load_average: 0.5,
@@ -43,6 +50,7 @@ test('a tick is what the contract says, and the server reads it back as it was',
   const json = composeTick(CONTENT, rememberIdentities());
   assert.deepEqual(JSON.parse(json), {
     recorded_at: '2026-11-21T17:00:00.000Z',
+    agent: { version: '1.2.3', capabilities: ['rollouts'], compose_version: null, boot_id: 'b', epochs: { shop: 7 } },
     host: {
       metrics: {
         cpu_percent: 6.25,

@@ -10,6 +10,7 @@ import type { CommandResult } from '../../../../agent/rollouts/compose/run-comma
 import { systemChecks } from '../../../../agent/rollouts/probes/system-checks.ts';
 // Loaded here, so that the agent, which loads it where it is wanted, does not wait for a disk.
 import '../../../../agent/rollouts/start-rollouts.ts';
+import { SelfReport } from '../../../../agent/self-report.ts';
 import { startAgent } from '../../../../agent/start-agent.ts';
 import { composeTick, rememberIdentities } from '../../../../agent/telemetry/compose-tick.ts';
 import type { EncodedTick } from '../../../../agent/telemetry/outbox/outbox-tick.ts';
@@ -48,6 +49,7 @@ export function liveAgent(options: AgentLifeOptions): Promise<number> {
   const files = fileSystemOf(process, host.disk, host.pace);
   const server = serverTransportOf(process, network, token);
   const engine = new ProjectEngine(dockerOf(process, host.engine));
+  const self = new SelfReport(machine.bootId, { rollouts: true });
   const endOrphans = async (): Promise<void> => host.endCommands();
   return startAgent({
     settings: { action: 'run', token, intervalMs, stateDir: STATE_DIR },
@@ -56,7 +58,7 @@ export function liveAgent(options: AgentLifeOptions): Promise<number> {
     files,
     lock: noOtherAgent,
     server,
-    ticks: ticksOf(options),
+    ticks: ticksOf(options, self),
     rollouts: {
       activator: new ComposeActivator({
         stacksFolder: STACKS_FOLDER,
@@ -71,6 +73,8 @@ export function liveAgent(options: AgentLifeOptions): Promise<number> {
       openCheck: systemChecks(engine, runtime),
       stacksFolder: STACKS_FOLDER,
       bootId: machine.bootId,
+      composeVersion: async () => '2.26.1',
+      self,
     },
     signal,
   });
@@ -78,14 +82,17 @@ export function liveAgent(options: AgentLifeOptions): Promise<number> {
 
 const noOtherAgent: LockStateDir = async () => ({ release: async () => {} });
 
-function ticksOf({ host, process, onTick }: AgentLifeOptions): TickSource {
+function ticksOf({ host, process, onTick }: AgentLifeOptions, self: SelfReport): TickSource {
   const identity = rememberIdentities();
   return {
     run: async () => {},
     prime: async () => {},
     collect: async () => {
       const recordedAtMs = process.runtime.nowMs();
-      const tick = { recordedAtMs, json: Buffer.from(composeTick(observeHost(host, recordedAtMs), identity)) };
+      const tick = {
+        recordedAtMs,
+        json: Buffer.from(composeTick({ ...observeHost(host, recordedAtMs), agent: self.current() }, identity)),
+      };
       onTick(tick);
       return tick;
     },

@@ -8,7 +8,7 @@ import type { SimulatedHost } from './simulated-host.ts';
 /** A view is kept while nothing of it changes, as the real inventory does. */
 const views = new WeakMap<Container, { readonly key: string; readonly view: ContainerView }>();
 
-export function observeHost({ engine }: SimulatedHost, recordedAtMs: number): TickContent {
+export function observeHost({ engine }: SimulatedHost, recordedAtMs: number): Omit<TickContent, 'agent'> {
   const isSeen = engine.mood === 'well';
   const containers = [...engine.containers.values()];
   return {
