@@ -150,11 +150,11 @@ export function checkDispatch(plan: RolloutPlan, host: RolloutHost, epoch: numbe
 
 /** Checks a dispatch, before it is applied, against what every rollout is changing by then. */
 export function checkBudgets(fleet: FleetView, name: string): void {
-  const changing = new Set(fleet.changing());
-  if (changing.has(name)) return;
   for (const budget of fleet.budgets()) {
     const isOf = (host: string): boolean => isOfBudget(budget, fleet.host(host)?.labels ?? {});
     if (!isOf(name)) continue;
+    const changing = new Set(fleet.changing());
+    if (changing.has(name)) return;
     const count = [...changing].filter(isOf).length;
     check('I9', count < budget.maxInFlight, () => `${quote(name)} is one more than ${budgetName(budget)} allows`);
   }

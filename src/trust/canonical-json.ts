@@ -1,25 +1,45 @@
 import canonicalize from 'canonicalize';
 import { messageOf, NexusError } from '../domain/errors.ts';
 
-type Plain = string | number | boolean | null;
+/** Engines keep keys that are numbers in the order of those numbers, whatever the order in which they were set. */
+const NUMBER_LIKE = /^\d/;
 
-function isPlain(value: unknown): value is Plain {
-  return typeof value === 'string' ? value.isWellFormed() : value === null || typeof value !== 'object';
+/** A copy whose keys are in order, so that JSON.stringify makes its canonical text; undefined when the library must say. */
+function inOrder(value: unknown): unknown {
+  if (typeof value === 'string') return value.isWellFormed() ? value : undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  if (typeof value === 'boolean' || value === null) return value;
+  if (Array.isArray(value)) return listInOrder(value);
+  return typeof value === 'object' && !('toJSON' in value) ? fieldsInOrder(value) : undefined;
 }
 
-/** Nothing but an object of texts, numbers, booleans and nulls, as nearly every event is. */
-function isFlat(value: object): boolean {
-  return !Array.isArray(value) && Object.entries(value).every(([key, item]) => key.isWellFormed() && isPlain(item));
+function listInOrder(list: readonly unknown[]): unknown[] | undefined {
+  const copy: unknown[] = [];
+  for (const entry of list) {
+    const ordered = inOrder(entry);
+    if (ordered === undefined) return undefined;
+    copy.push(ordered);
+  }
+  return copy;
+}
+
+function fieldsInOrder(fields: object): object | undefined {
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(fields).sort()) {
+    const ordered = inOrder((fields as Record<string, unknown>)[key]);
+    if (ordered === undefined || NUMBER_LIKE.test(key) || key === '__proto__' || !key.isWellFormed()) return undefined;
+    copy[key] = ordered;
+  }
+  return copy;
 }
 
 /**
- * RFC 8785: the same text for the same JSON value, whatever the order of its keys. Of a flat object it is what
- * JSON.stringify makes of its keys in order. Throws `invalid` for what has none, as half of a surrogate pair.
+ * RFC 8785: the same text for the same JSON value, whatever the order of its keys. Throws `invalid` for what has none, as
+ * half of a surrogate pair.
  */
 export function canonicalText(value: unknown): string {
-  if (typeof value === 'object' && value !== null && isFlat(value)) {
-    return JSON.stringify(value, Object.keys(value).sort());
-  }
+  const ordered = inOrder(value);
+  if (ordered !== undefined) return JSON.stringify(ordered);
   try {
     return canonicalize(value) ?? '';
   } catch (error) {
