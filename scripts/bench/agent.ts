@@ -27,6 +27,8 @@ const GOALS = { ratio: 0.1, fixedMs: 3, ownMb: 22 };
 /** Containers beside which memory is read. */
 const USUAL_CONTAINERS = 20;
 const MEMORY_EVERY_MS = 5_000;
+/** How long a poll for a release is kept open. */
+const POLL_MS = 60_000;
 /** The kernel books CPU in hundredths of a second for user space (USER_HZ, the same on every Linux platform Node runs on). */
 const MS_PER_CLOCK_TICK = 10;
 const AGENT_TICKS_PER_ROUND = 10;
@@ -121,9 +123,10 @@ class TickCounter {
       request.on('end', () => {
         const url = request.url ?? '';
         if (url === '/agent/telemetry') this.#count++;
-        // A poll waits for as long as it is open: no release is ever dispatched.
-        if (url.startsWith('/v1/agent/dispatch')) return;
-        if (url === '/v1/agent/state') {
+        if (url.startsWith('/v1/agent/dispatch')) {
+          // No release is ever dispatched.
+          setTimeout(() => response.writeHead(204).end(), POLL_MS).unref();
+        } else if (url === '/v1/agent/state') {
           response.writeHead(200, { 'content-type': 'application/json' }).end('{"rollouts":[]}');
         } else {
           response.writeHead(204).end();
