@@ -9,7 +9,7 @@
  * A plain script because Node runs it before there is anything that could strip types, and because a worker receives
  * it as text: `new Worker(getAsset('bootstrap.cjs', 'utf8'), { eval: true })`.
  */
-const { getRawAsset, getAssetKeys } = require('node:sea');
+const { getAsset, getRawAsset, getAssetKeys } = require('node:sea');
 const { Script } = require('node:vm');
 
 const keys = getAssetKeys();
@@ -21,6 +21,8 @@ function choosePart() {
 }
 
 const part = choosePart();
+// Before the script is compiled: a code cache fits only a V8 with the same flags.
+if (keys.includes(`${part}.flags`)) require('node:v8').setFlagsFromString(getAsset(`${part}.flags`, 'utf8'));
 const cachedData = keys.includes(`${part}.cache`) ? Buffer.from(getRawAsset(`${part}.cache`)) : undefined;
 // The asset itself is not copied, and one byte is one character.
 const source = Buffer.from(getRawAsset(`${part}.js`)).latin1Slice();

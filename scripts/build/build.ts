@@ -3,7 +3,7 @@
  * `dist/nexus-<target>`. It needs the package registry at most, and runs without Node and without node_modules.
  */
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import * as z from 'zod';
@@ -88,6 +88,10 @@ async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable>
         commit,
       });
       assets[`${part.name}.js`] = script;
+      if (part.v8Flags !== undefined) {
+        assets[`${part.name}.flags`] = join(work, `${part.name}.flags`);
+        await writeFile(join(work, `${part.name}.flags`), part.v8Flags.join(' '));
+      }
       if (bundle.addon !== null) assets[ADDON_ASSET] = bundle.addon;
       // A code cache fits the processor family it was made on: an executable for another machine compiles as it starts.
       if (!foreign) assets[`${part.name}.cache`] = await makeCodeCache(node.path, part, script, work);
@@ -109,7 +113,12 @@ async function buildExecutable(order: ExecutableOrder = {}): Promise<Executable>
 }
 
 /** Runs a part, or only compiles it, and returns the file with V8's code cache of it. */
-async function makeCodeCache(node: string, { name, warmUp }: Part, script: string, work: string): Promise<string> {
+async function makeCodeCache(
+  node: string,
+  { name, warmUp, v8Flags = [] }: Part,
+  script: string,
+  work: string,
+): Promise<string> {
   const cache = join(work, `${name}.cache`);
   const folder = await mkdtemp(join(work, 'warm-up-'));
   const args = [
@@ -117,6 +126,7 @@ async function makeCodeCache(node: string, { name, warmUp }: Part, script: strin
     join(import.meta.dirname, 'warm-up.cjs'),
     script,
     cache,
+    v8Flags.join(' '),
     ...(warmUp?.argsIn(folder) ?? []),
   ];
   const options = { cwd: work, env: { ...warmUp?.env }, timeout: RUN_LIMIT_MS };
