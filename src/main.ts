@@ -246,7 +246,10 @@ export async function openAppliance(
         try {
           await writer.tick();
         } catch (error) {
-          log.warn({ reason: messageOf(error) }, 'the ticker could not write');
+          log.warn(
+            { reason: messageOf(error) },
+            'the server could not store what became due; it tries again at the next tick',
+          );
         }
       },
       ageHistory: (isOver) => maintenance.work(isOver),

@@ -51,7 +51,7 @@ export class Authenticator {
           authorization === undefined ? 'no Authorization header' : 'malformed, unknown, expired or revoked token',
         unlogged: known?.unlogged ?? 0,
       },
-      'identity rejected',
+      'the identity of a client was rejected',
     );
   }
 }

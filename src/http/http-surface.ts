@@ -170,7 +170,7 @@ export class HttpSurface {
     if (exchange.request.destroyed && !exchange.request.complete) return problem(400, 'the body ended too early');
     this.#log.error(
       { route: route?.path, reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
-      'a request failed on a defect',
+      'a request failed because of a defect in the server',
     );
     return problem(500, "this request failed because of a defect in Nexus: see the server's log");
   }

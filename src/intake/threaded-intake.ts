@@ -137,7 +137,10 @@ export class ThreadedIntake implements TelemetryIntake {
   #giveUp(reason: string): void {
     if (!this.#mayUseThread) return;
     this.#mayUseThread = false;
-    this.#log.error({ reason }, 'the thread that reads telemetry failed: it is read without it, more slowly');
+    this.#log.error(
+      { reason },
+      'the thread that reads telemetry failed: telemetry is now read on the main thread, which is slower',
+    );
     this.#readWaiting();
   }
 

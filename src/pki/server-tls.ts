@@ -87,7 +87,7 @@ export class ServerCertificate {
     } catch (error) {
       const reason = messageOf(error);
       if (reason !== this.#failure) {
-        this.#log.warn({ reason }, 'the TLS certificate could not be reread: the old one stays');
+        this.#log.warn({ reason }, 'the TLS certificate could not be reread: the server keeps presenting the old one');
       }
       this.#failure = reason;
     }
@@ -98,7 +98,10 @@ export class ServerCertificate {
     if (found.chainPem === this.#current.chainPem && found.keyPem === this.#current.keyPem) return;
     this.#current = found;
     for (const present of this.#followers) present(found);
-    this.#log.info({ valid_to: new X509Certificate(found.chainPem).validTo }, 'presenting a new TLS certificate');
+    this.#log.info(
+      { valid_to: new X509Certificate(found.chainPem).validTo },
+      'the server now presents a new TLS certificate',
+    );
   }
 
   /** Once a day. */

@@ -128,7 +128,10 @@ export class Forwarder {
         pauseMs = this.#limits.maxBackOffMs / 10;
         if (!(error instanceof NexusError)) {
           const stack = error instanceof Error ? error.stack : undefined;
-          this.#parts.log.error({ reason: messageOf(error), stack }, 'forwarding failed on a defect');
+          this.#parts.log.error(
+            { reason: messageOf(error), stack },
+            'forwarding failed because of a defect in the server',
+          );
         }
       }
       await delay(this.#parts.runtime, pauseMs, this.#stop.signal);
@@ -150,15 +153,18 @@ export class Forwarder {
     const { log, url } = this.#parts;
     if (verdict !== null) this.#requests[OUTCOMES[verdict.kind]] += 1;
     if (verdict?.kind === 'refused') {
-      log.warn({ url, reason: verdict.reason }, 'the remote store refused samples: they are dropped');
+      log.warn({ url, reason: verdict.reason }, 'the remote store refused samples, which are now dropped');
     }
     if (verdict?.kind === 'later' && !this.#failing) {
       this.#failing = true;
-      log.warn({ url, reason: verdict.reason }, 'the remote store does not take samples: they wait');
+      log.warn(
+        { url, reason: verdict.reason },
+        'the remote store does not accept samples: they are kept and sent later',
+      );
     }
     if (verdict?.kind === 'taken' && this.#failing) {
       this.#failing = false;
-      log.info({ url }, 'the remote store takes samples again');
+      log.info({ url }, 'the remote store accepts samples again');
     }
   }
 
@@ -238,7 +244,10 @@ export class Forwarder {
     const dropped = this.#parts.store().forwarding.trim(now - maxQueueMs, maxQueueBytes);
     this.#requests.dropped += dropped;
     if (dropped > 0)
-      log.warn({ requests: dropped }, 'the queue for the remote store is full or too old: the oldest was dropped');
+      log.warn(
+        { requests: dropped },
+        'the queue for the remote store was too long or too old, so the oldest requests were dropped',
+      );
   }
 
   #encode(store: Store, ticks: readonly StoredTick[]): Uint8Array {

@@ -81,13 +81,19 @@ export class StoreSupervisor {
   #retry(reason: string): void {
     if (this.#isClosing) return;
     if (reason !== this.#failure) {
-      this.#log.error({ reason }, 'the store cannot be used: answering 503 and trying again every second');
+      this.#log.error(
+        { reason },
+        'the store cannot be used: the server answers 503 and tries to open the store every second',
+      );
     }
     this.#failure = reason;
     this.#timer = this.#runtime.setTimer(REOPEN_MS, () => {
       this.open().catch((error: unknown) => {
         this.#user.setUnready(messageOf(error));
-        this.#log.error({ reason: messageOf(error) }, 'the store was refused: stop nexus serve and repair it');
+        this.#log.error(
+          { reason: messageOf(error) },
+          'the store cannot be opened again without help: stop nexus serve and repair it',
+        );
       });
     });
   }

@@ -204,7 +204,8 @@ export class Writer implements Commands, Readiness, OutputGate {
       this.#inbox.push({
         command: { kind: 'sweep', nowMs: this.#runtime.nowMs() },
         resolve: () => {},
-        reject: (error) => this.#log.error({ reason: messageOf(error) }, 'the last token uses could not be kept'),
+        reject: (error) =>
+          this.#log.error({ reason: messageOf(error) }, 'the times at which tokens were last used could not be stored'),
       });
     }
     while (this.#attached !== null && (this.#inbox.length > 0 || this.#work !== null)) await this.#workNow();
@@ -345,7 +346,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     if (command.kind === 'report_event' && refusal.code === 'conflict') {
       const { hostname, rolloutId, numbered } = command;
       const fields = { host: hostname, rollout_id: rolloutId, seq: numbered.seq, type: numbered.event.type };
-      this.#log.warn({ ...fields, ...refusal.details, reason: refusal.message }, 'event refused');
+      this.#log.warn({ ...fields, ...refusal.details, reason: refusal.message }, 'an event of an agent was refused');
     }
     waiting.reject(refusal);
   }
@@ -370,7 +371,7 @@ export class Writer implements Commands, Readiness, OutputGate {
       } catch (error) {
         if (error instanceof NexusError) return this.#detach(attached, error);
         const fields = { command: waiting.command.kind, reason: messageOf(error), stack: stackOf(error) };
-        this.#log.error(fields, 'a command failed on a defect');
+        this.#log.error(fields, 'a command failed because of a defect in the server');
         waiting.reject(
           new NexusError('internal', "this request failed because of a defect in Nexus: see the server's log", {
             cause: error,
@@ -403,7 +404,7 @@ export class Writer implements Commands, Readiness, OutputGate {
     if (this.#attached !== attached) return;
     this.#log.error(
       { code: error.code, reason: error.message },
-      'the store failed: answering 503 until it works again',
+      'the store failed: the server answers 503 until it works again',
     );
     this.#attached = null;
     this.#unreadyReason = error.message;

@@ -243,7 +243,7 @@ function knockFrom(server: FleetServer, localAddress: string, authorization?: st
 }
 
 function rejections(server: FleetServer): unknown[] {
-  return server.log.said('identity rejected').map(({ level, fields }) => ({ level, ...fields }));
+  return server.log.said('the identity of a client was rejected').map(({ level, fields }) => ({ level, ...fields }));
 }
 
 test('a rejected identity is logged once per address and minute, with how many there were', async (t: TestContext) => {

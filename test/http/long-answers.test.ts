@@ -122,7 +122,7 @@ test('a client that hangs up in the middle leaves nothing behind', async (t) => 
     response.destroy();
   }
   assert.equal((await server.operator.history('web-1', SPAN)).points.length, SECONDS);
-  assert.deepEqual(server.log.said('a request failed on a defect'), []);
+  assert.deepEqual(server.log.said('a request failed because of a defect in the server'), []);
 });
 
 interface Written {

@@ -43,7 +43,7 @@ test('while the store fails nothing is answered as done, and the server says so 
   assert.equal((await server.operator.send('GET', '/v1/hosts')).status, 503);
   assert.equal((await server.operatorOverTcp('GET', '/v1/hosts', admin.token)).status, 503);
   assert.equal(await server.report(token, bareTick('2026-03-01T12:00:40Z')), 503);
-  assert.equal(server.log.said('the store failed: answering 503 until it works again').length, 1);
+  assert.equal(server.log.said('the store failed: the server answers 503 until it works again').length, 1);
 
   isBroken = false;
   await server.restart();

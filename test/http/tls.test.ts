@@ -214,7 +214,10 @@ test('a renewed certificate is presented to the next connection, and the open on
   assert.equal(validTo(before), 'May  1 12:00:00 2030 GMT');
   runtime.set('2030-04-02T12:00:00Z');
   runtime.endMinute();
-  await waitUntil('the renewed certificate', () => log.said('presenting a new TLS certificate').length === 1);
+  await waitUntil(
+    'the renewed certificate',
+    () => log.said('the server now presents a new TLS certificate').length === 1,
+  );
   assert.equal(validTo(await connect()), 'Jul  1 12:00:00 2030 GMT');
   before.write('GET /readyz HTTP/1.1\r\nhost: nexus.test\r\n\r\n');
   const [piece] = (await once(before, 'data')) as [Buffer];

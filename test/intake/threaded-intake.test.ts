@@ -12,7 +12,7 @@ import { RecordingLog } from '../domain/recording-log.ts';
 import { SeededRandom } from '../domain/seeded-random.ts';
 import { bareTick, containerBody, type JsonObject, telemetryBody } from '../wire/telemetry-body.ts';
 
-const FAILED = 'the thread that reads telemetry failed: it is read without it, more slowly';
+const FAILED = 'the thread that reads telemetry failed: telemetry is now read on the main thread, which is slower';
 
 interface Bench {
   readonly intake: ThreadedIntake;

@@ -42,7 +42,7 @@ test('the own CA vouches for this machine, and its certificate is renewed after 
   assert.equal(renewed.keyPem, first.keyPem);
   assert.equal(new X509Certificate(renewed.chainPem).validTo, 'Jun 30 12:00:00 2030 GMT');
   assert.deepEqual(
-    log.said('presenting a new TLS certificate').map(({ fields }) => fields['valid_to']),
+    log.said('the server now presents a new TLS certificate').map(({ fields }) => fields['valid_to']),
     [new X509Certificate(certificate.current.chainPem).validTo],
   );
 });
@@ -83,7 +83,7 @@ test('files of another CA are reread when they change; while they do not belong 
   await certificate.reread();
   assert.deepEqual(certificate.current, { ...two, minVersion: 'TLSv1.2' });
   assert.deepEqual(presented, [certificate.current]);
-  assert.equal(log.said('the TLS certificate could not be reread: the old one stays').length, 2);
+  assert.equal(log.said('the TLS certificate could not be reread: the server keeps presenting the old one').length, 2);
 });
 
 test('a certificate that is not renewed is warned of once a day, from 14 days before its end', async () => {

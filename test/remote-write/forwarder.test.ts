@@ -176,7 +176,7 @@ test('what a store does not take waits, over restarts and compaction, and is sen
   await waitUntil('all of them', () => instants(receiver).size === 400);
   await waitUntil('an empty queue', () => server.store.forwarding.first() === undefined);
   assert.equal(receiver.samples.length, 400 * SAMPLES_PER_TICK);
-  assert.equal(server.log.said('the remote store does not take samples: they wait').length, 1);
+  assert.equal(server.log.said('the remote store does not accept samples: they are kept and sent later').length, 1);
 });
 
 test('what a store refuses is dropped with a log line, and the rest goes on', async (t) => {
@@ -188,7 +188,7 @@ test('what a store refuses is dropped with a log line, and the rest goes on', as
   await report(server, token, 1);
   await waitUntil('a refusal', () =>
     server.log
-      .said('the remote store refused samples: they are dropped')
+      .said('the remote store refused samples, which are now dropped')
       .some((line) => line.fields['reason'] === '400 no'),
   );
   receiver.status = 204;
@@ -205,7 +205,7 @@ test('the queue is bounded by size and by age: the oldest goes, with a log line'
   const limits = { putOffAfterMs: 0, maxTicks: 1, maxQueueBytes: 4_000 };
   forward(t, server, receiver.url, limits);
   await report(server, token, 50);
-  const dropped = 'the queue for the remote store is full or too old: the oldest was dropped';
+  const dropped = 'the queue for the remote store was too long or too old, so the oldest requests were dropped';
   await waitUntil('requests to be dropped', () => server.log.said(dropped).length > 0);
   await waitUntil('the rows to be put off', () => {
     const { forwarding } = server.store;
@@ -260,7 +260,7 @@ test('a store that does not answer in time is asked again, and does not hold up 
   const forwarder = forward(t, server, url, { requestLimitMs: 50 });
   await waitUntil('three attempts', () => asked >= 3);
   assert.equal(any.mock.callCount(), 0);
-  const [line] = server.log.said('the remote store does not take samples: they wait');
+  const [line] = server.log.said('the remote store does not accept samples: they are kept and sent later');
   assert.match(String(line?.fields['reason']), /no answer within 50 ms/);
 
   await forwarder.stop();
@@ -332,7 +332,7 @@ for (const engine of ENGINES) {
     const forwarder = forward(t, server, `${url}${engine.write}`);
     await waitUntil(
       'a failed attempt',
-      () => server.log.said('the remote store does not take samples: they wait').length > 0,
+      () => server.log.said('the remote store does not accept samples: they are kept and sent later').length > 0,
     );
     const child = launch();
     t.after(async () => {

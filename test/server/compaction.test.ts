@@ -32,7 +32,7 @@ async function compact(server: FleetServer): Promise<void> {
     pieces += 1;
     assert.ok(pieces < 10_000_000, 'the work comes to an end');
   });
-  const failures = server.log.said('history could not be compacted: nothing is lost, and it is tried again');
+  const failures = server.log.said('history could not be compacted; no data is lost, and compaction will be retried');
   assert.deepEqual(failures, []);
 }
 
@@ -341,7 +341,10 @@ test('a damaged chunk is reported once and left out; its time is answered from a
       ['web-1', '1m', '2026-02-28T10:00:00.000Z'],
     ],
   );
-  assert.equal(server.log.said('a chunk of history is damaged: it is left out, the rest stays readable').length, 2);
+  assert.equal(
+    server.log.said('a chunk of history is damaged: answers leave it out, and all other history stays readable').length,
+    2,
+  );
   assert.deepEqual((await server.operator.history('web-1', day)).points, left.points);
   await compact(server);
   assert.equal((await server.operator.events()).filter((event) => event.kind === 'history_damaged').length, 2);

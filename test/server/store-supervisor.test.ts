@@ -10,7 +10,7 @@ import { RecordingLog } from '../domain/recording-log.ts';
 const FULL = new NexusError('store_unavailable', 'the disk is full');
 const LOCKED = new NexusError('store_unavailable', 'another program has locked it');
 const REFUSED = new NexusError('store_refused', 'it was written by a newer Nexus');
-const UNUSABLE = 'the store cannot be used: answering 503 and trying again every second';
+const UNUSABLE = 'the store cannot be used: the server answers 503 and tries to open the store every second';
 
 /** What happens to the store, in order, with a source and a user that do as the test says. */
 class SupervisorUnderTest {
@@ -119,7 +119,10 @@ test('what no waiting mends ends the start, and later only the trying', async ()
   later.detach('the disk is full');
   await later.runtime.advance(10_000);
   assert.deepEqual(later.take(), ['claim', 'socket', 'open', 'attach', 'open', `unready: ${REFUSED.message}`]);
-  assert.equal(later.log.said('the store was refused: stop nexus serve and repair it').length, 1);
+  assert.equal(
+    later.log.said('the store cannot be opened again without help: stop nexus serve and repair it').length,
+    1,
+  );
 });
 
 test('a store that turns out to be damaged or to be gone is let go of after the statement that met it', async () => {

@@ -281,7 +281,7 @@ for (const point of ['lookup', 'commit'] as const) {
     assert.deepEqual(await outcomes(answers), ['store_unavailable', 'store_unavailable', 'store_unavailable']);
     assert.deepEqual(detachments, ['the disk is full']);
     assert.equal(closed(), 1);
-    assert.equal(log.said('the store failed: answering 503 until it works again').length, 1);
+    assert.equal(log.said('the store failed: the server answers 503 until it works again').length, 1);
 
     const reopened = openStore(dataDir, NOON_MS);
     t.after(() => reopened.close());
@@ -377,7 +377,9 @@ test('a command that fails on a defect fails alone, and leaves nothing behind', 
   );
   assert.equal(writer.unreadyReason(), null);
   assert.deepEqual(
-    log.said('a command failed on a defect').map(({ fields }) => [fields['command'], fields['reason']]),
+    log
+      .said('a command failed because of a defect in the server')
+      .map(({ fields }) => [fields['command'], fields['reason']]),
     [['add_host', 'cannot read properties of undefined']],
   );
   // What was remembered of it is gone as well: the name is free.

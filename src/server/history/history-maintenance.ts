@@ -50,7 +50,7 @@ export class HistoryMaintenance {
       this.#restUntilMs = startedAtMs + REST_AFTER_FAILURE_MS;
       const isDefect = error instanceof Error && !(error instanceof NexusError);
       const fields = { reason: messageOf(error), ...(isDefect ? { stack: error.stack } : {}) };
-      this.#log.warn(fields, 'history could not be compacted: nothing is lost, and it is tried again');
+      this.#log.warn(fields, 'history could not be compacted; no data is lost, and compaction will be retried');
       return false;
     } finally {
       this.#workedMs += this.#runtime.monotonicMs() - startedAtMs;
@@ -87,11 +87,17 @@ export class HistoryMaintenance {
         this.damage.forget(chunks);
         for (const { hostId, tier, startMs, reason } of chunks) {
           const fields = { host_number: hostId, tier, from: formatInstant(startMs), reason };
-          this.#log.error(fields, 'a chunk of history is damaged: it is left out, the rest stays readable');
+          this.#log.error(
+            fields,
+            'a chunk of history is damaged: answers leave it out, and all other history stays readable',
+          );
         }
       })
       .catch((error: unknown) => {
-        this.#log.warn({ reason: messageOf(error) }, 'damaged chunks of history could not be reported yet');
+        this.#log.warn(
+          { reason: messageOf(error) },
+          'damaged chunks of history could not be recorded in the event log; this will be retried',
+        );
       })
       .finally(() => {
         this.#isReporting = false;
