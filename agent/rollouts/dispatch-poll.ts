@@ -13,8 +13,8 @@ export interface DispatchPollOptions {
   readonly runtime: Runtime;
   /** Called with every dispatch, also with one that is offered again. */
   readonly onDispatch: (dispatch: DispatchBody) => Promise<void>;
-  /** Called whenever the server has answered. */
-  readonly onReachable: () => void;
+  /** Called whenever the server has answered; `wasAway`: it had not answered the time before. */
+  readonly onReachable: (wasAway: boolean) => void;
   readonly onUnauthorized: () => void;
 }
 
@@ -32,6 +32,7 @@ export class DispatchPoll {
   readonly #outage: OutageLog;
   /** The dispatch that is being taken up, for the log. */
   #stack = '';
+  #isAway = false;
 
   constructor(options: DispatchPollOptions) {
     this.#options = options;
@@ -63,7 +64,8 @@ export class DispatchPoll {
   /** Returns for how many milliseconds not to ask again. */
   async #turn(): Promise<number> {
     const { api, onDispatch, onReachable, onUnauthorized, runtime } = this.#options;
-    const reply = await api.poll(MAX_DISPATCH_WAIT_SECONDS);
+    // Answered at once after an outage, so that its end is noticed now and not at the end of a wait.
+    const reply = await api.poll(this.#isAway ? 0 : MAX_DISPATCH_WAIT_SECONDS);
     if (reply.kind === 'silence') return this.#failed(reply.reason);
     if (reply.status === 401) {
       onUnauthorized();
@@ -78,7 +80,8 @@ export class DispatchPoll {
     }
     this.#outage.noteSuccess();
     this.#backoff.reset();
-    onReachable();
+    onReachable(this.#isAway);
+    this.#isAway = false;
     if (dispatch === null) return PAUSE_MS * runtime.random();
     this.#stack = dispatch.stack;
     await onDispatch(dispatch);
@@ -86,6 +89,7 @@ export class DispatchPoll {
   }
 
   #failed(reason: string): number {
+    this.#isAway = true;
     this.#outage.noteFailure(reason);
     return this.#backoff.next();
   }

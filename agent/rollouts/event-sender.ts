@@ -69,8 +69,12 @@ export class EventSender {
     this.#options.wakeUp.notify();
   }
 
-  /** The server has just answered another request. */
-  noteReachable(): void {
+  /**
+   * The server has just answered another request. `wasAway`: after a time of silence, in which it may have given this host
+   * up: then a host with nothing to report must ask, as it would go on with what the server counts as failed.
+   */
+  noteReachable(wasAway: boolean): void {
+    if (wasAway) this.markStale();
     if (this.#isCutOff) this.#retry.notify();
     this.#isCutOff = false;
   }

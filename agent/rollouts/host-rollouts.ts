@@ -38,7 +38,7 @@ export class HostRollouts {
       log,
       runtime,
       onDispatch: (dispatch) => this.#take(dispatch),
-      onReachable: () => void this.#noteReachable(),
+      onReachable: (wasAway) => void this.#noteReachable(wasAway),
       onUnauthorized,
     });
     await Promise.all([this.#openAll(names), this.#openKnownToServer(), poll.run(signal)]);
@@ -118,9 +118,9 @@ export class HostRollouts {
     return starting;
   }
 
-  async #noteReachable(): Promise<void> {
+  async #noteReachable(wasAway: boolean): Promise<void> {
     for (const stack of await Promise.allSettled(this.#stacks.values())) {
-      if (stack.status === 'fulfilled') stack.value.sender.noteReachable();
+      if (stack.status === 'fulfilled') stack.value.sender.noteReachable(wasAway);
     }
   }
 

@@ -57,6 +57,8 @@ export interface FleetQueries {
     of: { readonly host?: string | null; readonly rolloutId?: string | null },
   ): Read<LogEvent[]>;
   queue(): QueueFigures;
+  /** Number of rollouts that wait for a lost host. */
+  stalledRollouts(): number;
   compaction(): CompactionFigures;
   storeSize(): StoreSize;
 }

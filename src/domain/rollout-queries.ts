@@ -23,6 +23,8 @@ export interface RolloutHostView {
   readonly host: RolloutHost;
   /** Why it is not dispatched; null once it is, or when nothing holds it any more. */
   readonly heldBy: HeldBy | null;
+  /** When the host was last heard, if it is offline and the rollout waits for it; otherwise null. */
+  readonly offlineSinceMs: number | null;
 }
 
 export interface RolloutView extends StoredRollout {

@@ -81,6 +81,10 @@ export const TROUBLE_CLASSES = [
 ] as const;
 export type TroubleClass = (typeof TROUBLE_CLASSES)[number];
 
+/** What a failure is blamed on, if not on the release: trouble that outlasted its budget, or a host that fell silent. */
+export const HOST_FAULTS = [...TROUBLE_CLASSES, 'lost'] as const;
+export type HostFault = (typeof HOST_FAULTS)[number];
+
 /** The image that a service's containers run. */
 export interface RunningImage {
   readonly service: string;
@@ -260,8 +264,8 @@ export interface RolloutHost {
     readonly failingProbes: readonly string[];
     readonly output: string;
     readonly atMs: number;
-    /** The trouble of the host or its registry that caused it; null: the release did. */
-    readonly trouble: TroubleClass | null;
+    /** What it is blamed on; null: the release. */
+    readonly trouble: HostFault | null;
     readonly evidence: readonly ServiceEvidence[];
   } | null;
   /** Why its agent did not take the last offer up; null once one is acknowledged. */
@@ -272,6 +276,11 @@ export interface RolloutHost {
   readonly images: readonly RunningImage[];
   /** The last attempt to bring back what ran before; null while none has failed, and once it is back. */
   readonly rollbackFailure: { readonly exitCode: number; readonly output: string; readonly atMs: number } | null;
+  /**
+   * It has been offline for longer than its activation may take, since `sinceMs`, and was found so at `atMs`; null until
+   * then, and once it is back.
+   */
+  readonly lost: { readonly sinceMs: number; readonly atMs: number } | null;
   /** Why it no longer takes part although it is not archived; otherwise null. */
   readonly released: string | null;
 }
@@ -352,6 +361,12 @@ export type RolloutEntry =
   | { readonly kind: 'telemetry_judged'; readonly host: string; readonly verdict: TelemetryVerdict }
   /** The host was archived and no longer takes part. */
   | { readonly kind: 'host_left'; readonly host: string }
+  /** The rollout waits for a host that is lost: its policy is to hold. `sinceMs`: when the host was last heard. */
+  | { readonly kind: 'rollout_stalled'; readonly host: string; readonly sinceMs: number }
+  /** The host is lost, and the policy is that it has failed. It goes back once it is there again. */
+  | { readonly kind: 'host_lost'; readonly host: string; readonly sinceMs: number }
+  /** A host that the rollout has stalled for is there again, and goes on. */
+  | { readonly kind: 'host_returned'; readonly host: string }
   /** Nothing more is expected of the host: an operator insists, or a newer rollout has taken it over. */
   | { readonly kind: 'host_released'; readonly host: string; readonly reason: string };
 
@@ -371,6 +386,9 @@ export const ROLLOUT_ENTRY_KINDS = [
   'host_reported',
   'telemetry_judged',
   'host_left',
+  'rollout_stalled',
+  'host_lost',
+  'host_returned',
   'host_released',
 ] as const satisfies readonly RolloutEntryKind[];
 

@@ -1,4 +1,6 @@
 /** The words that every sentence for a person shares: one way to write a name, a release, a count and a time span. */
+import { formatInstant } from './instant.ts';
+import type { HostState } from './rollout.ts';
 
 const SHORT_DIGITS = 12;
 
@@ -58,6 +60,11 @@ export function endSentence(text: string): string {
 
 export function quote(name: string): string {
   return `'${name}'`;
+}
+
+/** `is offline since …, in its activation`: a host on its way in a rollout that was last heard at `sinceMs`. */
+export function describeSilence(sinceMs: number, state: HostState): string {
+  return `is offline since ${formatInstant(sinceMs)}, in its ${state === 'soaking' ? 'soak' : 'activation'}`;
 }
 
 /** People count waves from one. */

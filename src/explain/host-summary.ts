@@ -1,7 +1,7 @@
 /** A host of a rollout in a few words, as they stand in a table beside its stage. */
 import { assertNever } from '../domain/errors.ts';
 import { TELEMETRY_PROBE } from '../domain/rollout.ts';
-import { formatSpan, quote } from '../domain/words.ts';
+import { describeSilence, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { lastLine, probesOf } from './log-entry.ts';
 import {
@@ -35,21 +35,22 @@ function isRegressing(host: RolloutHostBody): boolean {
   return host.telemetry?.status === 'watch' || host.telemetry?.status === 'regressed';
 }
 
-/** Whether a host has failed, or is about to. */
+/** Whether a host has failed, is about to, or cannot be heard while the rollout waits for it. */
 export function isTroubled(host: RolloutHostBody): boolean {
   const stage = stageOf(host);
-  if (stage === 'failed' || stage === 'reverted') return true;
+  if (stage === 'failed' || stage === 'reverted' || host.offline_since !== null) return true;
   return stage === 'soaking' && (failingProbes(host).length > 0 || isRegressing(host));
 }
 
-/** The tone of a host's stage, except that a soak with trouble in it is a warning. */
+/** The tone of a host's stage, except that one on its way with trouble is a warning. */
 export function hostTone(host: RolloutHostBody): Tone {
-  const stage = stageOf(host);
-  return stage === 'soaking' && isTroubled(host) ? 'warning' : STAGE_TONES[stage];
+  const tone = STAGE_TONES[stageOf(host)];
+  return tone === 'active' && isTroubled(host) ? 'warning' : tone;
 }
 
-/** What failed: `probe 'front' failed`, `its telemetry regressed`, or the last line that the activation printed. */
+/** What failed: `probe 'front' failed`, `its telemetry regressed`, that it was lost, or the last line that the activation printed. */
 export function failureWords(host: RolloutHostBody): string {
+  if (host.failure?.trouble === 'lost') return `it was lost: ${lastLine(host.failure.output)}`;
   const names = host.failure?.failing_probes ?? [];
   const probes = names.filter((name) => name !== TELEMETRY_PROBE).map(quote);
   const words = [
@@ -89,6 +90,10 @@ function soakNote({ nowMs }: RolloutSnapshot, host: RolloutHostBody): string {
 }
 
 function noteText(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  if (host.offline_since !== null && host.state !== 'failed') {
+    const silence = describeSilence(Date.parse(host.offline_since), host.state);
+    return host.lost_at === null ? silence : `lost: it ${silence}`;
+  }
   const stage = stageOf(host);
   switch (stage) {
     case 'pending':
@@ -105,6 +110,7 @@ function noteText(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
     case 'soaking':
       return soakNote(snapshot, host);
     case 'failed':
+      if (host.offline_since !== null) return `${failureWords(host)} · offline since ${host.offline_since}`;
       return `${failureWords(host)} · ${owesRollback(snapshot.policy, host) ? 'rolling back' : 'left running'}`;
     case 'reverted': {
       const { previous_release: previous } = host;

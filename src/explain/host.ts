@@ -1,7 +1,7 @@
 /** Why a host is where it is, in a sentence that otherwise would have to be pieced together from five places. */
 import { assertNever } from '../domain/errors.ts';
 import { TELEMETRY_PROBE } from '../domain/rollout.ts';
-import { endSentence, formatAgo, formatSpan, quote } from '../domain/words.ts';
+import { describeSilence, endSentence, formatAgo, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
 import { isUnsettled, lastLine } from './log-entry.ts';
@@ -146,6 +146,11 @@ function explainFailed(snapshot: RolloutSnapshot, host: RolloutHostBody): string
     return `${failed}; the release's policy is 'halt', so it is left running for inspection`;
   }
   const { previous_release: previous } = host;
+  if (host.offline_since !== null) {
+    const todo = previous === null ? 'removes it' : `goes back to ${nameOfDigest(snapshot, previous)}`;
+    const then = host.failure?.trouble === 'lost' ? 'once it is there again' : 'and reports that once it is back';
+    return `${failed}; it is offline since ${host.offline_since}, and ${todo} by itself ${then}`;
+  }
   const doing =
     previous === null
       ? 'removing it, because nothing ran there before'
@@ -174,8 +179,23 @@ function explainConverged(snapshot: RolloutSnapshot, host: RolloutHostBody): str
   return `converged ${sinceState(snapshot, host)}: it runs ${releaseOf(snapshot.rollout)}, its soak passed${judged}`;
 }
 
+/** What becomes of a host on its way that cannot be heard. */
+function explainOffline(snapshot: RolloutSnapshot, host: RolloutHostBody, sinceMs: number): string {
+  const { policy } = snapshot;
+  const silence = `${describeSilence(sinceMs, host.state)} of ${releaseOf(snapshot.rollout)}`;
+  if (host.lost_at !== null) {
+    return `${silence}: it is lost, so the rollout has stalled; it goes on when the host is back, or without it once 'nexus host archive ${host.name}' says that it is gone`;
+  }
+  const limit = formatSpan(policy.activationTimeoutSeconds);
+  const end = policy.onLostHost === 'fail' ? 'fails as lost' : 'is lost, which stalls the rollout,';
+  return `${silence}: it goes on when it is back, and ${end} after ${limit} of silence`;
+}
+
 function predicateOf(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {
   const stage = stageOf(host);
+  if (host.offline_since !== null && stage !== 'failed') {
+    return explainOffline(snapshot, host, Date.parse(host.offline_since));
+  }
   switch (stage) {
     case 'pending':
       return explainPending(snapshot, host);

@@ -184,6 +184,11 @@ function describeToken(data: Fields): string {
   return `${kind === undefined ? '' : `${kind} `}token ${quote(textOf(data, 'name') ?? '')} (${textOf(data, 'token_id') ?? ''})`;
 }
 
+function silentSince(data: Fields): string {
+  const since = textOf(data, 'since');
+  return since === undefined ? '' : `, silent since ${since}`;
+}
+
 function budgetOf(data: Fields): string {
   return quote(budgetName({ label: textOf(data, 'label') ?? '', value: textOf(data, 'value') ?? '' }));
 }
@@ -253,6 +258,10 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   dispatch_withdrawn: () => say('had not accepted the release, and the offer was withdrawn', 'warning'),
   host_reported: (data) => say(`reported ${JSON.stringify(data)}`),
   telemetry_judged: describeVerdict,
+  rollout_stalled: (data) =>
+    say(`is lost${silentSince(data)}: the rollout has stalled, and goes on when it is back`, 'bad'),
+  host_lost: (data) => say(`is lost${silentSince(data)}, and counts as failed`, 'bad'),
+  host_returned: () => say('is back, and goes on with the rollout', 'good'),
   host_left: () => say('was archived and left the rollout', 'warning'),
   host_released: (data) => say(`left the rollout${because(textOf(data, 'reason'))}`, 'warning'),
 };

@@ -50,12 +50,28 @@ function commonHold({ rollout }: RolloutSnapshot): string | undefined {
   return [...tally].toSorted(([, a], [, b]) => b - a)[0]?.[0];
 }
 
+/** The hosts that keep the others waiting without a word, if any. */
+function silentHosts({ rollout }: RolloutSnapshot): string {
+  const silent = rollout.hosts.filter((host) => host.offline_since !== null && host.state !== 'failed');
+  if (silent.length === 0) return '';
+  const names = listNames(silent.map(({ name }) => name));
+  return silent.some(({ lost_at }) => lost_at !== null)
+    ? ` It has stalled: it waits for ${names}, which cannot be heard.`
+    : ` It waits for ${names}, which cannot be heard.`;
+}
+
+/** `web-1, web-2 and 3 more`. */
+function listNames(names: readonly string[]): string {
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `${names.slice(0, MAX_NAMES).join(', ')}${more}`;
+}
+
 function explainActive(snapshot: RolloutSnapshot, subject: string): string {
   const { rollout, nowMs } = snapshot;
   const age = formatSpan(secondsSince(rollout.created_at, nowMs));
   const wave = waveName(rollout.current_wave, rollout.waves.length);
   const hold = rollout.counts.in_flight === 0 ? commonHold(snapshot) : undefined;
-  const stuck = hold === undefined ? '' : ` ${endSentence(`Nothing is in flight: ${hold}`)}`;
+  const stuck = hold === undefined ? silentHosts(snapshot) : ` ${endSentence(`Nothing is in flight: ${hold}`)}`;
   return `${subject} has been running for ${age} and is in ${wave}. ${standing(snapshot)} ${capitalize(formatTolerance(rollout))}.${stuck}`;
 }
 
@@ -98,8 +114,7 @@ function needsExplaining(host: RolloutHostBody): boolean {
 }
 
 function waitingText(reason: string | undefined, names: readonly string[]): string {
-  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-  const list = `(${names.slice(0, MAX_NAMES).join(', ')}${more})`;
+  const list = `(${listNames(names)})`;
   const count = plural(names.length, 'host');
   const isOne = names.length === 1;
   if (reason === undefined) return endSentence(`${count} ${isOne ? 'was' : 'were'} not touched ${list}`);

@@ -98,6 +98,10 @@ export class HttpMetrics {
         (host) => host.metrics?.network_tx_bytes ?? null,
       ),
     ];
+    this.#addMetrics(
+      () => this.#queries.stalledRollouts(),
+      [['nexus_rollouts_stalled', 'Rollouts that wait for a lost host.', (stalled) => stalled]],
+    );
     this.#addHistoryMetrics();
     this.#tellOfFeed(feed);
     if (forwarding !== undefined) this.#addForwardingMetrics(clock, forwarding);

@@ -21,7 +21,7 @@ import { presentEvent } from './present.ts';
 import { readBody, readOptionalBody, readQuery } from './read-body.ts';
 import type { Exchange, Route } from './route.ts';
 
-function presentHost({ host, heldBy }: RolloutHostView): RolloutHostBody {
+function presentHost({ host, heldBy, offlineSinceMs }: RolloutHostView): RolloutHostBody {
   return {
     name: host.name,
     state: host.state,
@@ -34,6 +34,8 @@ function presentHost({ host, heldBy }: RolloutHostView): RolloutHostBody {
     previous_release: host.previousRelease,
     soak_due_at: formatInstantOrNull(host.soakDueAtMs),
     left: host.left,
+    offline_since: formatInstantOrNull(offlineSinceMs),
+    lost_at: formatInstantOrNull(host.lost?.atMs ?? null),
     probes: host.probes.map((probe) => ({
       name: probe.name,
       mode: probe.mode,

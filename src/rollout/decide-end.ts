@@ -3,12 +3,15 @@ import { plural, quote, waveName } from '../domain/words.ts';
 import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { total } from './wave-counts.ts';
 
-/** The halt that one more failed host causes, `rollout` being as it was before that failure; null: it is tolerated. */
-export function decideHalt(rollout: RolloutState, host: string, failingProbes: readonly string[]): LaterEntry | null {
+/**
+ * The halt that one more failed host causes, `rollout` being as it was before that failure; null: it is tolerated. `cause`:
+ * of the failure, in a few words; empty where there is none to say.
+ */
+export function decideHalt(rollout: RolloutState, host: string, cause: string): LaterEntry | null {
   const failures = total(rollout.progress.waves, 'failed') + 1;
   const { failureThreshold } = rollout.plan;
   if (!isOpen(rollout.progress.status) || failures <= failureThreshold) return null;
-  const why = failingProbes.length > 0 ? ` (${failingProbes.map(quote).join(', ')})` : '';
+  const why = cause === '' ? '' : ` (${cause})`;
   const count = `${plural(failures, 'host')} failed, and failure_threshold is ${failureThreshold}`;
   return { kind: 'rollout_halted', host, reason: `${quote(host)} failed${why}: ${count}` };
 }

@@ -37,12 +37,12 @@ export function decideEvent(rollout: RolloutState, name: string, numbered: Numbe
   const objection = objectTo(host, event, rollout.plan, nowMs);
   if (objection !== null) return refuse(objection);
   const reported: LaterEntry = { kind: 'host_reported', host: name, numbered };
-  const halt = state === 'failed' ? decideHalt(rollout, name, failingProbesOf(event)) : null;
+  const halt = state === 'failed' ? decideHalt(rollout, name, causeOf(event)) : null;
   return { ok: true, entries: halt === null ? [reported] : [reported, halt] };
 }
 
-function failingProbesOf(event: AgentEvent): readonly string[] {
-  return event.type === 'failed' ? event.failingProbes : [];
+function causeOf(event: AgentEvent): string {
+  return event.type === 'failed' ? event.failingProbes.map(quote).join(', ') : '';
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What an event that was taken makes of the host that reported it. */
 import { assertNever, invariant } from '../domain/errors.ts';
+import { formatInstant } from '../domain/instant.ts';
 import {
   type AgentEvent,
   EVENT_LIMITS,
@@ -26,7 +27,15 @@ export function evolveHost(host: RolloutHost, numbered: NumberedEvent, plan: Rol
   const where = `${host.state}, last event ${host.lastSeq}${host.left ? ', left' : ''}`;
   invariant(isTaken, `${quote(host.name)} (${where}) must not take event ${seq}, ${event.type}`);
   const stateSinceMs = state === host.state ? host.stateSinceMs : atMs;
-  return { ...noteEvent(host, event, plan, atMs), state, lastSeq: seq, stateSinceMs };
+  return { ...noteEvent(host, event, plan, atMs), state, lastSeq: seq, stateSinceMs, lost: null };
+}
+
+/** A host that was lost, and has failed by that. Its words say when it was last heard, by the server's clock. */
+export function evolveLoss(host: RolloutHost, plan: RolloutPlan, sinceMs: number, atMs: number): RolloutHost {
+  const limit = `${plan.policy.activationTimeoutSeconds} s (activation_timeout_seconds)`;
+  const output = `offline since ${formatInstant(sinceMs)}, which is longer than ${limit}`;
+  const failure = { failingProbes: [], output, atMs, trouble: 'lost', evidence: [] } as const;
+  return { ...host, state: 'failed', stateSinceMs: atMs, deferral: null, failure, lost: { sinceMs, atMs } };
 }
 
 /** Everything that the event says, apart from the state it leads to. */

@@ -14,7 +14,7 @@ import type {
   RolloutStatus,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
-import { evolveHost } from './evolve-host.ts';
+import { evolveHost, evolveLoss } from './evolve-host.ts';
 import { bucketOf, isExpected, isOffered } from './host-bucket.ts';
 import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { isTakenIn } from './transitions.ts';
@@ -61,6 +61,7 @@ function pendingHost(name: string, wave: number, atMs: number): RolloutHost {
     deferral: null,
     images: [],
     rollbackFailure: null,
+    lost: null,
     released: null,
   };
 }
@@ -111,6 +112,19 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
       invariant(isExpected(rollout.plan, host), `something must be expected of ${quote(host.name)} for it to leave`);
       return moveBetween(progress, host, { ...host, left: true });
     }
+    case 'rollout_stalled': {
+      const host = silentHostOf(rollout, entry.host);
+      return moveBetween(progress, host, { ...host, lost: { sinceMs: entry.sinceMs, atMs } });
+    }
+    case 'host_lost': {
+      const host = silentHostOf(rollout, entry.host);
+      return moveBetween(progress, host, evolveLoss(host, rollout.plan, entry.sinceMs, atMs));
+    }
+    case 'host_returned': {
+      const host = hostOf(rollout, entry.host);
+      invariant(host.lost !== null, `${quote(host.name)} must be lost to return`);
+      return moveBetween(progress, host, { ...host, lost: null });
+    }
     case 'host_released': {
       const host = hostOf(rollout, entry.host);
       invariant(isExpected(rollout.plan, host), `something must be expected of ${quote(host.name)} to release it`);
@@ -149,8 +163,18 @@ function noteProven(change: Change, host: RolloutHost): Change {
 
 function quarantineFor(host: RolloutHost): RolloutEffect[] {
   invariant(host.failure !== null, `${quote(host.name)} must have failed to quarantine a release`);
-  const { failingProbes, output } = host.failure;
+  const { failingProbes, output, trouble } = host.failure;
+  // Trouble of a host or its registry speaks against no release.
+  if (trouble !== null) return [];
   return [{ kind: 'quarantine', host: host.name, failingProbes, output }];
+}
+
+/** A host that may be lost: one that is on its way, and is not lost already. */
+function silentHostOf(rollout: Evolving, name: string): RolloutHost {
+  const host = hostOf(rollout, name);
+  const mayBeLost = bucketOf(host) === 'inFlight' && !isOffered(host) && host.lost === null;
+  invariant(mayBeLost, `${quote(name)} must be on its way to be lost`);
+  return host;
 }
 
 function withStatus(progress: RolloutProgress, status: RolloutStatus, reason: string, atMs: number): Change {

@@ -9,6 +9,10 @@ import type { Quarantine } from '../domain/release.ts';
 export interface FleetHost {
   readonly status: HostStatus;
   readonly labels: Labels;
+  /** When it was last heard; null: never. */
+  readonly lastSeenAtMs: number | null;
+  /** Since when it has been silent, as far as the server has listened. */
+  readonly silentSinceMs: number;
 }
 
 export interface FleetView {

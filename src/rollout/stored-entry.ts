@@ -110,6 +110,9 @@ const entryShape = tagged<'kind', StoredEntry>('kind', {
   }),
   telemetry_judged: object({ kind: anything, host: text, verdict: verdictShape }),
   host_left: object({ kind: anything, host: text }),
+  rollout_stalled: object({ kind: anything, host: text, sinceMs: number }),
+  host_lost: object({ kind: anything, host: text, sinceMs: number }),
+  host_returned: object({ kind: anything, host: text }),
   host_released: object({ kind: anything, host: text, reason: text }),
 });
 

@@ -4,6 +4,7 @@
  */
 import { DEFAULT_POLICY, type ReleasePolicy, type TelemetryLimits } from '../domain/release.ts';
 import {
+  HOST_FAULTS,
   HOST_STATES,
   type ProbeRecord,
   ROLLOUT_STATES,
@@ -128,7 +129,7 @@ const hostShape = object<RolloutHost>({
       failingProbes: listOf(text),
       output: text,
       atMs: number,
-      trouble: nullable(troubleShape),
+      trouble: nullable(oneOf(HOST_FAULTS)),
       evidence: evidenceShape,
     }),
   ),
@@ -140,6 +141,7 @@ const hostShape = object<RolloutHost>({
   rollbackFailure: nullable(
     object<NonNullable<RolloutHost['rollbackFailure']>>({ exitCode: number, output: text, atMs: number }),
   ),
+  lost: nullable(object<NonNullable<RolloutHost['lost']>>({ sinceMs: number, atMs: number })),
   released: nullable(text),
 });
 
@@ -183,7 +185,7 @@ const POLICY_2 = adding({
 const PLAN_2 = both(within('policy', POLICY_2), adding({ waveSoakSeconds: [] }));
 const HOST_2 = both(
   within('failure', adding({ trouble: null, evidence: [] })),
-  adding({ refusal: null, deferral: null, images: [], rollbackFailure: null, released: null }),
+  adding({ refusal: null, deferral: null, images: [], rollbackFailure: null, lost: null, released: null }),
 );
 
 /** Upgrades a plan from an entry of the log, which carries no version of its own. */

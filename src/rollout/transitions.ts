@@ -51,6 +51,9 @@ const TAKEN_IN = {
   host_reported: null,
   telemetry_judged: null,
   host_left: null,
+  rollout_stalled: null,
+  host_lost: null,
+  host_returned: null,
   host_released: null,
 } as const satisfies Record<LaterEntry['kind'], readonly RolloutStatus[] | null>;
 

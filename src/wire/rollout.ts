@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { DEFAULT_ROLLOUT, HOST_STATES, ROLLOUT_LIMITS, ROLLOUT_STATES, TROUBLE_CLASSES } from '../domain/rollout.ts';
+import {
+  DEFAULT_ROLLOUT,
+  HOST_FAULTS,
+  HOST_STATES,
+  ROLLOUT_LIMITS,
+  ROLLOUT_STATES,
+  TROUBLE_CLASSES,
+} from '../domain/rollout.ts';
 import { hostNameSchema, labelsSchema } from './operator.ts';
 import { digestSchema, soakSecondsSchema } from './release.ts';
 
@@ -58,6 +65,10 @@ const rolloutHostBodySchema = z.object({
   previous_release: z.string().nullable(),
   soak_due_at: z.string().nullable(),
   left: z.boolean(),
+  /** When the host was last heard, if it is offline and the rollout waits for it. */
+  offline_since: z.string().nullable(),
+  /** When it was found lost: offline for longer than its activation may take. */
+  lost_at: z.string().nullable(),
   probes: z.array(
     z.object({
       name: z.string(),
@@ -80,8 +91,8 @@ const rolloutHostBodySchema = z.object({
       failing_probes: z.array(z.string()),
       output: z.string(),
       at: z.string(),
-      /** The trouble of the host or its registry that caused it; null: the release did. */
-      trouble: z.enum(TROUBLE_CLASSES).nullable(),
+      /** What it is blamed on; null: the release. */
+      trouble: z.enum(HOST_FAULTS).nullable(),
       /** What the failing services left behind. */
       evidence: z.array(
         z.object({

@@ -63,6 +63,8 @@ export function rolloutHost(name: string, changes: Partial<RolloutHostBody> = {}
     deferral: null,
     images: [],
     rollback_failure: null,
+    offline_since: null,
+    lost_at: null,
     released: null,
     ...changes,
   };

@@ -12,6 +12,7 @@ import {
   FRONT,
   type Given,
   HALTING,
+  POLICY,
   SOAKING,
   snapshotOf,
   verdict,
@@ -52,6 +53,58 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     { host: {}, rollout: { state: 'converged' } },
     'web-1 was not touched: the rollout converged before its turn.',
     'not touched',
+  ],
+  [
+    'offline in its activation',
+    { host: { ...ACTIVE, state: 'activating', offline_since: '2026-05-01T11:58:00.000Z' } },
+    'web-1 is offline since 2026-05-01T11:58:00.000Z, in its activation of shop 1.5 (9ad49925e0e3): it goes on when it is back, and is lost, which stalls the rollout, after 10 min of silence.',
+    'is offline since 2026-05-01T11:58:00.000Z, in its activation',
+  ],
+  [
+    'offline in its soak, where a lost host fails',
+    {
+      host: { ...SOAKING, offline_since: '2026-05-01T11:58:00.000Z' },
+      policy: { ...POLICY, onLostHost: 'fail' },
+    },
+    'web-1 is offline since 2026-05-01T11:58:00.000Z, in its soak of shop 1.5 (9ad49925e0e3): it goes on when it is back, and fails as lost after 10 min of silence.',
+    'is offline since 2026-05-01T11:58:00.000Z, in its soak',
+  ],
+  [
+    'lost in its activation',
+    {
+      host: {
+        ...ACTIVE,
+        state: 'deferred',
+        offline_since: '2026-05-01T11:50:00.000Z',
+        lost_at: '2026-05-01T12:00:00.000Z',
+      },
+    },
+    "web-1 is offline since 2026-05-01T11:50:00.000Z, in its activation of shop 1.5 (9ad49925e0e3): it is lost, so the rollout has stalled; it goes on when the host is back, or without it once 'nexus host archive web-1' says that it is gone.",
+    'lost: it is offline since 2026-05-01T11:50:00.000Z, in its activation',
+  ],
+  [
+    'failed because it was lost',
+    {
+      host: {
+        ...FAILED,
+        offline_since: '2026-05-01T11:50:00.000Z',
+        failure: {
+          failing_probes: [],
+          output: 'offline since 2026-05-01T11:50:00.000Z, which is longer than 600 s (activation_timeout_seconds)',
+          at: '2026-05-01T11:59:30.000Z',
+          trouble: 'lost',
+          evidence: [],
+        },
+      },
+    },
+    'web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: it was lost: offline since 2026-05-01T11:50:00.000Z, which is longer than 600 s (activation_timeout_seconds); it is offline since 2026-05-01T11:50:00.000Z, and goes back to shop 1.4 (4f2a9c01b7de) by itself once it is there again.',
+    'it was lost: offline since 2026-05-01T11:50:00.000Z, which is longer than 600 s (activation_timeout_seconds) · offline since 2026-05-01T11:50:00.000Z',
+  ],
+  [
+    'failed, and offline on its way back',
+    { host: { ...FAILED, previous_release: null, offline_since: '2026-05-01T11:50:00.000Z' } },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: probe 'front' failed; it is offline since 2026-05-01T11:50:00.000Z, and removes it by itself and reports that once it is back.",
+    "probe 'front' failed · offline since 2026-05-01T11:50:00.000Z",
   ],
   [
     'offered',

@@ -109,6 +109,15 @@ describe('an entry says', () => {
       'shop 1.5 (9ad49925e0e3) is no longer quarantined: it was the proxy',
     ],
     [
+      entry('rollout_stalled', { since: '2026-05-01T11:50:00.000Z' }),
+      'is lost, silent since 2026-05-01T11:50:00.000Z: the rollout has stalled, and goes on when it is back',
+    ],
+    [
+      entry('host_lost', { since: '2026-05-01T11:50:00.000Z' }),
+      'is lost, silent since 2026-05-01T11:50:00.000Z, and counts as failed',
+    ],
+    [entry('host_returned', {}), 'is back, and goes on with the rollout'],
+    [
       entry('budget_set', { label: 'rack', value: 'a', max_in_flight: 2 }),
       "the budget 'rack=a' lets at most 2 hosts change at once now",
     ],

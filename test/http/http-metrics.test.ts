@@ -148,6 +148,7 @@ async function renderForwarding(figures: ForwardingFigures | undefined): Promise
     hosts: () => [],
     queue: () => ({ depth: 0, limit: 1 }),
     compaction: () => ({ ticks: 0, chunks: 0, deletions: 0, seconds: 0, failures: 0 }),
+    stalledRollouts: () => 2,
     storeSize: () => ({ fileBytes: 0, unusedBytes: 0, logBytes: 0 }),
   };
   const clock = { nowMs: () => NOON_MS };

@@ -288,3 +288,62 @@ test('planning costs what changed, and not what there is: one place that gets fr
     assert.ok(fleet.questions <= 20, `${fleet.questions} questions with ${size} hosts`);
   }
 });
+
+const LIMIT_MS = POLICY.activationTimeoutSeconds * 1000;
+const FAILS = { ...POLICY, onLostHost: 'fail' } as const;
+const SINCE_MS = NOON_MS - LIMIT_MS;
+const STALLED = { kind: 'rollout_stalled', host: 'web-1', sinceMs: SINCE_MS } as const;
+const LOST = { kind: 'host_lost', host: 'web-1', sinceMs: SINCE_MS } as const;
+
+for (const { given, state, policy, status = 'offline', sinceMs = SINCE_MS, threshold = 0, entries } of [
+  { given: 'an offline host in its activation stalls the rollout', state: 'activating', entries: [STALLED] },
+  { given: 'an offline host that has put its activation off stalls it', state: 'deferred', entries: [STALLED] },
+  { given: 'an offline host in its soak stalls it', state: 'soaking', entries: [STALLED] },
+  { given: 'an offline host is not lost before its time', state: 'soaking', sinceMs: SINCE_MS + 1, entries: [] },
+  { given: 'a host that is online is not lost', state: 'soaking', status: 'online', entries: [] },
+  { given: 'a host that has converged is not lost', state: 'converged', entries: [] },
+  { given: 'a host that is going back is not lost', state: 'failed', threshold: 1, entries: [] },
+  {
+    given: 'a lost host fails where the policy says so, and halts the rollout',
+    state: 'activating',
+    policy: FAILS,
+    entries: [
+      LOST,
+      {
+        kind: 'rollout_halted',
+        host: 'web-1',
+        reason: "'web-1' failed (it is lost): 1 host failed, and failure_threshold is 0",
+      },
+    ],
+  },
+  {
+    given: 'a lost host within the threshold is tolerated',
+    state: 'soaking',
+    policy: FAILS,
+    threshold: 1,
+    entries: [LOST],
+  },
+] as const) {
+  test(given, () => {
+    const rollout = sampleRollout({ 'web-1': state }, { policy: policy ?? POLICY, failureThreshold: threshold });
+    const fleet = new FakeFleet();
+    fleet.statuses.set('web-1', status);
+    fleet.seenAtMs.set('web-1', sinceMs);
+    assert.deepEqual(decideHostChange(rollout, fleet, 'web-1', NOON_MS), entries);
+  });
+}
+
+test('a host is lost once, and returns once', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  const fleet = new FakeFleet();
+  fleet.statuses.set('web-1', 'offline');
+  fleet.seenAtMs.set('web-1', SINCE_MS);
+  rollout.apply(STALLED, NOON_MS);
+  assert.deepEqual(rollout.host('web-1')?.lost, { sinceMs: SINCE_MS, atMs: NOON_MS });
+  assert.deepEqual(decideHostChange(rollout, fleet, 'web-1', NOON_MS), []);
+  fleet.statuses.set('web-1', 'online');
+  assert.deepEqual(decideHostChange(rollout, fleet, 'web-1', NOON_MS), [{ kind: 'host_returned', host: 'web-1' }]);
+  rollout.apply({ kind: 'host_returned', host: 'web-1' }, NOON_MS);
+  assert.equal(rollout.host('web-1')?.lost, null);
+  assert.deepEqual(decideHostChange(rollout, fleet, 'web-1', NOON_MS), []);
+});

@@ -3,10 +3,13 @@ import type { Budget } from '../../src/domain/budget.ts';
 import type { HostStatus, Labels } from '../../src/domain/host.ts';
 import type { Quarantine } from '../../src/domain/release.ts';
 import type { FleetHost, FleetView } from '../../src/rollout/fleet-view.ts';
+import { NOON_MS } from './sample-rollout.ts';
 
 export class FakeFleet implements FleetView {
   readonly statuses = new Map<string, HostStatus>();
   readonly labels = new Map<string, Labels>();
+  /** When hosts were last heard; all others at noon. */
+  readonly seenAtMs = new Map<string, number>();
   readonly occupants = new Map<string, string>();
   /** Names of hosts that do not exist. */
   readonly unknown = new Set<string>();
@@ -20,7 +23,13 @@ export class FakeFleet implements FleetView {
   host(name: string): FleetHost | null {
     this.questions += 1;
     if (this.unknown.has(name)) return null;
-    return { status: this.statuses.get(name) ?? 'online', labels: this.labels.get(name) ?? {} };
+    const seenAtMs = this.seenAtMs.get(name) ?? NOON_MS;
+    return {
+      status: this.statuses.get(name) ?? 'online',
+      labels: this.labels.get(name) ?? {},
+      lastSeenAtMs: seenAtMs,
+      silentSinceMs: seenAtMs,
+    };
   }
 
   quarantine(): Quarantine | null {

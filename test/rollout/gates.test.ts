@@ -126,6 +126,20 @@ const ROWS: readonly Row[] = [
     reason: "wave 2 of 2 has not begun: wave 1 of 2 has not finished: 'web-1' is dispatched, and 1 more host in flight",
   },
   {
+    given: 'a later wave while the second of two hosts in flight is offline',
+    host: 'web-3',
+    plan: { waves: [['web-1', 'web-2'], ['web-3']] },
+    states: { 'web-1': 'soaking', 'web-2': 'activating' },
+    fleet: (fleet) => {
+      fleet.statuses.set('web-2', 'offline');
+      fleet.seenAtMs.set('web-2', NOON_MS - 90_000);
+    },
+    gate: 'wave',
+    reason:
+      'wave 2 of 2 has not begun: wave 1 of 2 has not finished: ' +
+      "'web-2' is offline since 2031-01-08T11:58:30.000Z, in its activation, and 1 more host in flight",
+  },
+  {
     given: 'a later wave while a live host of the one before is pending',
     host: 'web-3',
     plan: { waves: [['web-1', 'web-2'], ['web-3']] },

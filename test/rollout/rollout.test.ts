@@ -460,3 +460,37 @@ test('a released host leaves with its reason, and nothing more is expected of it
     /something must be expected of 'web-1' to release it/,
   );
 });
+
+test('a lost host has failed by its silence, and that speaks against no release', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  const lost = rollout.apply({ kind: 'host_lost', host: 'web-1', sinceMs: NOON_MS - 1000 }, NOON_MS);
+  assert.deepEqual(lost.effects, []);
+  const { state, failure } = rollout.host('web-1') ?? {};
+  assert.equal(state, 'failed');
+  assert.deepEqual(failure, {
+    failingProbes: [],
+    output: 'offline since 2031-01-08T11:59:59.000Z, which is longer than 300 s (activation_timeout_seconds)',
+    atMs: NOON_MS,
+    trouble: 'lost',
+    evidence: [],
+  });
+  const halted = rollout.apply({ kind: 'rollout_halted', host: 'web-1', reason: 'it is lost' }, NOON_MS);
+  assert.deepEqual(halted.effects, [], 'no quarantine');
+  rollout.apply({ kind: 'host_reported', host: 'web-1', numbered: numbered(2, EVENTS.rollback_completed) }, NOON_MS);
+  assert.deepEqual([rollout.host('web-1')?.state, rollout.host('web-1')?.lost], ['reverted', null]);
+});
+
+test('a host that reports is not lost any more', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  rollout.apply({ kind: 'rollout_stalled', host: 'web-1', sinceMs: NOON_MS }, NOON_MS);
+  rollout.apply({ kind: 'host_reported', host: 'web-1', numbered: numbered(2, EVENTS.activation_completed) }, NOON_MS);
+  assert.equal(rollout.host('web-1')?.lost, null);
+});
+
+for (const state of ['pending', 'failed', 'converged'] as const) {
+  test(`a host that is ${state} cannot be lost`, () => {
+    const rollout = sampleRollout({ 'web-1': state }, { failureThreshold: 1 });
+    for (const kind of ['rollout_stalled', 'host_lost'] as const)
+      assert.throws(() => rollout.apply({ kind, host: 'web-1', sinceMs: NOON_MS }, NOON_MS), /must be on its way/);
+  });
+}

@@ -115,6 +115,7 @@ export function sampleHost(state: HostState, part: Partial<RolloutHost> = {}): R
     deferral: null,
     images: [],
     rollbackFailure: null,
+    lost: null,
     released: null,
     ...part,
   };

@@ -3,7 +3,7 @@ import { budgetName } from '../../domain/budget.ts';
 import { assertNever } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import type { HostState, RolloutStatus } from '../../domain/rollout.ts';
-import { plural, quote, shortDigest, waveName } from '../../domain/words.ts';
+import { describeSilence, plural, quote, shortDigest, waveName } from '../../domain/words.ts';
 import { AFTER_LABEL, WINDOW_LABEL } from './labels.ts';
 
 /** Tagged by the gate, and within it by the kind where a gate holds for more than one reason. */
@@ -81,7 +81,14 @@ export type Hold =
 /** Why a wave does not let the next one begin. */
 export type PromotionBlock =
   | { readonly kind: 'no_such_wave' }
-  | { readonly kind: 'in_flight'; readonly host: string; readonly state: HostState; readonly others: number }
+  | {
+      readonly kind: 'in_flight';
+      readonly host: string;
+      readonly state: HostState;
+      /** When it was last heard, if it is offline; otherwise null. */
+      readonly offlineSinceMs: number | null;
+      readonly others: number;
+    }
   | { readonly kind: 'none_converged' }
   /** A live host of it that is still pending. */
   | { readonly kind: 'host_pending'; readonly host: string };
@@ -167,6 +174,8 @@ function describeBlock(block: PromotionBlock): string {
       return 'there is no such wave';
     case 'in_flight': {
       const more = block.others === 0 ? '' : `, and ${plural(block.others, 'more host')} in flight`;
+      if (block.offlineSinceMs !== null)
+        return `${quote(block.host)} ${describeSilence(block.offlineSinceMs, block.state)}${more}`;
       return `${quote(block.host)} is ${block.state === 'pending' ? 'dispatched' : block.state}${more}`;
     }
     case 'none_converged':

@@ -20,11 +20,7 @@ export function decidePromotion(rollout: RolloutState, fleet: FleetView): Promot
   const { currentWave, waves } = rollout.progress;
   const counts = waves[currentWave];
   if (counts === undefined) return refuse({ kind: 'no_such_wave' });
-  const [first] = rollout.inFlight;
-  if (first !== undefined) {
-    const state = rollout.host(first)?.state ?? 'pending';
-    return refuse({ kind: 'in_flight', host: first, state, others: rollout.inFlight.size - 1 });
-  }
+  if (rollout.inFlight.size > 0) return refuse(nameInFlight(rollout, fleet));
   if (counts.left === sizeOf(counts)) return { ok: true, skipped: [] };
   if (counts.converged === 0) return refuse({ kind: 'none_converged' });
   const pending = rollout.pending[currentWave] ?? new Set<string>();
@@ -33,6 +29,19 @@ export function decidePromotion(rollout: RolloutState, fleet: FleetView): Promot
     if (host !== null && isLive(host.status)) return refuse({ kind: 'host_pending', host: name });
   }
   return { ok: true, skipped: [...pending] };
+}
+
+/** Hosts in flight that are looked at to find one that is offline. */
+const MAX_LOOKED_AT = 64;
+
+/** Names the host that most needs to be known: one that is offline keeps the others waiting for longest. */
+function nameInFlight(rollout: RolloutState, fleet: FleetView): PromotionBlock {
+  const names = [...rollout.inFlight].slice(0, MAX_LOOKED_AT);
+  const offline = names.find((name) => fleet.host(name)?.status === 'offline');
+  const host = offline ?? names[0] ?? '';
+  const state = rollout.host(host)?.state ?? 'pending';
+  const offlineSinceMs = offline === undefined ? null : (fleet.host(offline)?.lastSeenAtMs ?? null);
+  return { kind: 'in_flight', host, state, offlineSinceMs, others: rollout.inFlight.size - 1 };
 }
 
 function refuse(blockedBy: PromotionBlock): Promotion {

@@ -1,4 +1,5 @@
 /** Reads of the fleet and its history. */
+
 import type { Container } from '../../domain/container.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { LogEvent } from '../../domain/event-log.ts';
@@ -17,6 +18,7 @@ import {
 } from '../../domain/telemetry.ts';
 import type { Token } from '../../domain/token.ts';
 import { HOST_SERIES } from '../../history/tick-block.ts';
+import type { Rollout } from '../../rollout/rollout.ts';
 import { decodeContainerMetrics, decodeHostMetrics, decodeSample } from '../../telemetry/sample-codec.ts';
 import { findHost } from '../commands/find-host.ts';
 import { describeToken } from '../commands/tokens.ts';
@@ -114,6 +116,11 @@ export class CommittedFleetQueries implements FleetQueries {
     return this.#writer.queue();
   }
 
+  stalledRollouts(): number {
+    const { index } = this.#writer.attached().state;
+    return [...index.rollouts()].filter((rollout) => hasLostHost(rollout)).length;
+  }
+
   compaction(): CompactionFigures {
     return this.#maintenance.figures;
   }
@@ -121,6 +128,11 @@ export class CommittedFleetQueries implements FleetQueries {
   storeSize(): StoreSize {
     return this.#writer.attached().store.size();
   }
+}
+
+function hasLostHost(rollout: Rollout): boolean {
+  for (const name of rollout.inFlight) if ((rollout.host(name)?.lost ?? null) !== null) return true;
+  return false;
 }
 
 function tokensOf(fleet: Fleet, hostId: number | null, { after, limit }: PageRequest<string>): Token[] {

@@ -3,7 +3,7 @@ import { type Budget, isOfBudget } from '../../domain/budget.ts';
 import type { RolloutRequest } from '../../domain/command.ts';
 import type { Read } from '../../domain/ports.ts';
 import type { StoredRollout } from '../../domain/records.ts';
-import type { WaveCounts } from '../../domain/rollout.ts';
+import type { RolloutHost, WaveCounts } from '../../domain/rollout.ts';
 import type {
   BudgetView,
   HeldBy,
@@ -20,6 +20,7 @@ import { findSuperseded } from '../../rollout/find-superseded.ts';
 import { type GateContext, gateContextOf } from '../../rollout/gates/gate-context.ts';
 import { findHold } from '../../rollout/gates/gates.ts';
 import { describeHold } from '../../rollout/gates/hold.ts';
+import { occupies } from '../../rollout/host-bucket.ts';
 import { Rollout, type TimedEntry } from '../../rollout/rollout.ts';
 import { entryOf } from '../../rollout/stored-entry.ts';
 import { findBudget } from '../commands/budgets.ts';
@@ -91,7 +92,11 @@ export class CommittedRolloutQueries implements RolloutQueries {
       const context = gateContextOf(rollout, driver.view, nowMs);
       return [...rollout.hosts.values()].map((part) => {
         const telemetry = judge.verdictOn(rollout, part) ?? part.telemetry;
-        return { host: { ...part, telemetry }, heldBy: heldBy(context, part.name) };
+        return {
+          host: { ...part, telemetry },
+          heldBy: heldBy(context, part.name),
+          offlineSinceMs: offlineSince(context, part),
+        };
       });
     });
   }
@@ -155,4 +160,9 @@ function present({ index }: State, { plan, progress }: StoredRollout): RolloutVi
 function heldBy(context: GateContext, name: string): HeldBy | null {
   const hold = findHold(context, name);
   return hold === null ? null : { gate: hold.gate, reason: describeHold(hold) };
+}
+
+function offlineSince({ rollout, fleet }: GateContext, host: RolloutHost): number | null {
+  const known = fleet.host(host.name);
+  return known?.status === 'offline' && occupies(rollout.plan, host) ? known.lastSeenAtMs : null;
 }

@@ -6,7 +6,7 @@ import { type Budget, budgetName, isOfBudget } from '../../domain/budget.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
 import type { AgentEvent, RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
-import { decideHostChange } from '../../rollout/decide-host-change.ts';
+import { decideHostChange, isNewlyLost } from '../../rollout/decide-host-change.ts';
 import { decideNext } from '../../rollout/decide-next.ts';
 import { findDeployed } from '../../rollout/find-deployed.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
@@ -37,11 +37,14 @@ interface Unsaved {
   readonly hosts: Set<string>;
 }
 
-function fleetView(fleet: Fleet, index: RolloutIndex): FleetView {
+function fleetView(fleet: Fleet, index: RolloutIndex, listeningSinceMs: number): FleetView {
   return {
     host: (name) => {
-      const stored = fleet.hostByName(name)?.stored;
-      return stored === undefined ? null : { status: stored.status, labels: stored.labels };
+      const host = fleet.hostByName(name);
+      if (host === undefined) return null;
+      const { stored, lastSeenAtMs } = host;
+      const silentSinceMs = Math.max(lastSeenAtMs ?? 0, listeningSinceMs);
+      return { status: stored.status, labels: stored.labels, lastSeenAtMs, silentSinceMs };
     },
     quarantine: (stack, release) => index.quarantine(stack, release),
     occupant: (stack, host, except) => index.occupant(stack, host, except),
@@ -62,12 +65,13 @@ export class RolloutDriver {
   /** Written at the end of the batch, so that a row that changes many times is written once. */
   readonly #unsaved = new Map<Rollout, Unsaved>();
 
-  constructor(fleet: Fleet, index: RolloutIndex, numbers: Numbers, changes: Changes) {
+  /** `listeningSinceMs`: silence before that does not count against a host. */
+  constructor(fleet: Fleet, index: RolloutIndex, numbers: Numbers, changes: Changes, listeningSinceMs: number) {
     this.#numbers = numbers;
     this.#changes = changes;
     this.#fleet = fleet;
     this.#index = index;
-    this.view = fleetView(fleet, index);
+    this.view = fleetView(fleet, index, listeningSinceMs);
     for (const rollout of index.rollouts()) this.open(rollout);
   }
 
@@ -227,7 +231,18 @@ export class RolloutDriver {
       const wakeMs = pending.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) return true;
     }
-    return false;
+    return this.#newlyLost(nowMs).next().done !== true;
+  }
+
+  /** Hosts on their way that have been silent for too long. */
+  *#newlyLost(nowMs: number): Generator<{ readonly rollout: Rollout; readonly name: string }> {
+    for (const rollout of this.#index.rollouts()) {
+      for (const name of rollout.inFlight) {
+        const [host, known] = [rollout.host(name), this.view.host(name)];
+        if (host === undefined || known === null) continue;
+        if (isNewlyLost(rollout.plan, host, known, nowMs)) yield { rollout, name };
+      }
+    }
   }
 
   /**
@@ -238,6 +253,9 @@ export class RolloutDriver {
     for (const [rollout, pending] of this.#pending) {
       const wakeMs = pending.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) this.#dirty.add(rollout);
+    }
+    for (const { rollout, name } of [...this.#newlyLost(nowMs)]) {
+      for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
     }
     this.#reconsiderChangedHosts(nowMs);
     let left = MAX_ASKED;

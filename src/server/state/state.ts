@@ -32,7 +32,7 @@ export function loadState(snapshot: Snapshot, listeningSinceMs: number): State {
   const changes = new Changes(numbers, snapshot.logHead);
   const fleet = Fleet.load(snapshot);
   const index = RolloutIndex.load(snapshot);
-  const driver = new RolloutDriver(fleet, index, numbers, changes);
+  const driver = new RolloutDriver(fleet, index, numbers, changes, listeningSinceMs);
   const judge = new SoakJudge(fleet, index, driver);
   return { fleet, index, driver, judge, numbers, changes, listeningSinceMs };
 }

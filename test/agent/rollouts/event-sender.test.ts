@@ -199,7 +199,7 @@ test('a server that is away is said once, and once that it is back', async (t) =
   run();
   await settled('its absence to be said', () => log.lines.length > 0);
   server.weather = 'up';
-  sender.noteReachable();
+  sender.noteReachable(false);
   await settled('the events', () => rollout.events.length === 2);
   assert.deepEqual(
     log.lines.filter((line) => /the server/.test(line)),
@@ -208,4 +208,19 @@ test('a server that is away is said once, and once that it is back', async (t) =
       'info the server takes the events of this stack again',
     ],
   );
+});
+
+test('a host that the server has given up meanwhile goes back, though it has nothing to report', async (t) => {
+  const { take, queue, run, settled, sender, store } = await bench(t);
+  const rollout = await take();
+  run();
+  await settled('the activation to begin', () => rollout.events.length === 2);
+  await queue(COMPLETED);
+  await store.update((record) =>
+    record.rollout === null ? record : { ...record, rollout: { ...record.rollout, phase: soaking() } },
+  );
+  await settled('the soak', () => rollout.state === 'soaking' && store.record.rollout?.outbox.length === 0);
+  rollout.state = 'failed';
+  sender.noteReachable(true);
+  await settled('it to go back', () => store.record.rollout?.phase.at === 'reverting');
 });

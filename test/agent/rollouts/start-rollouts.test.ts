@@ -200,3 +200,23 @@ test('a stack whose record cannot be read holds up no other stack', async (t) =>
   rmSync(inTheWay, { recursive: true });
   await waitUntil('it to be read', () => log.lines.includes('info the record of this stack can be read again'));
 });
+
+test('a server that was away is asked what has become of every stack', async (t) => {
+  const { server, log, start, socketPath } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  start();
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await waitUntil('it to be over', () => rollout.state === 'reverted');
+  await waitUntil('the next poll', () => server.waitingPolls === 1);
+  let asked = 0;
+  server.intercept = (_method, path) => {
+    if (path === '/v1/agent/state') asked += 1;
+    return undefined;
+  };
+  server.cut();
+  await waitUntil('its absence to be noticed', () =>
+    log.lines.some((line) => /cannot be asked for releases/.test(line)),
+  );
+  server.weather = 'up';
+  await waitUntil('the question', () => asked === 1);
+});

@@ -4,7 +4,7 @@ import { crashRows } from './pending/crashes.ts';
 import { fleetToolRows as pendingFleetToolRows } from './pending/fleet-tools.ts';
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { hostTroubleRows } from './pending/host-trouble.ts';
-import { lostHostRows } from './pending/lost-hosts.ts';
+import { engineLossRows } from './pending/lost-hosts.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { planRows } from './pending/plan.ts';
@@ -18,6 +18,7 @@ import { composeHabitRows } from './rows/compose-habits.ts';
 import { fleetRows } from './rows/fleet.ts';
 import { fleetToolRows } from './rows/fleet-tools.ts';
 import { interruptionRows } from './rows/interruption.ts';
+import { lostHostRows } from './rows/lost-hosts.ts';
 import { neighbourRows } from './rows/neighbours.ts';
 import { soakRows } from './rows/soak.ts';
 import { stackDataRows } from './rows/stack-data.ts';
@@ -29,6 +30,7 @@ export const ROWS: readonly FieldRow[] = [
   ...wayBackRows,
   ...fleetRows,
   ...fleetToolRows,
+  ...lostHostRows,
   ...neighbourRows,
   ...composeHabitRows,
   ...composeFileRows,
@@ -42,7 +44,7 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...movingTagRows,
   ...changeRows,
   ...hostTroubleRows,
-  ...lostHostRows,
+  ...engineLossRows,
   ...crashRows,
   ...telemetryRows,
   ...orderRows,
