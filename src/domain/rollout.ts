@@ -190,6 +190,8 @@ export type AgentEvent =
       readonly revertedToRelease: string | null;
       readonly exitCode: number;
       readonly completedAtMs: number;
+      /** What is as unwell as it was before the rollout; absent when nothing is. */
+      readonly outputTail?: string;
     }
   | { readonly type: 'converged'; readonly convergedAtMs: number; readonly currentRelease: string };
 
@@ -274,7 +276,10 @@ export interface RolloutHost {
   readonly deferral: { readonly class: TroubleClass | null; readonly reason: string; readonly atMs: number } | null;
   /** What its activation brought up; empty before it, and where its agent does not tell. */
   readonly images: readonly RunningImage[];
-  /** The last attempt to bring back what ran before; null while none has failed, and once it is back. */
+  /**
+   * The last attempt to bring back what ran before; null while none has failed, and once it is back. On a reverted host,
+   * what is as unwell as it was before.
+   */
   readonly rollbackFailure: { readonly exitCode: number; readonly output: string; readonly atMs: number } | null;
   /**
    * It has been offline for longer than its activation may take, since `sinceMs`, and was found so at `atMs`; null until

@@ -79,3 +79,10 @@ export function formatLabels(labels: Readonly<Record<string, string>>): string {
     .map((key) => `${key}=${labels[key]}`)
     .join(' ');
 }
+
+/** The line above the last `lines` log lines of a service: how it ended, as far as it has (`exitCode` null: it runs). */
+export function describeEnd(service: string, exitCode: number | null, oomKilled: boolean, lines: number): string {
+  const memory = oomKilled ? ' because it was out of memory' : '';
+  const end = exitCode === null ? '' : ` ended with code ${exitCode}${memory}, and`;
+  return `service ${quote(service)}${end} ${lines === 0 ? 'has printed nothing' : 'printed last:'}`;
+}

@@ -165,7 +165,9 @@ function explainReverted(snapshot: RolloutSnapshot, host: RolloutHostBody): stri
     previous === null
       ? `was rolled back ${when}: it runs nothing now, because this was its first deploy`
       : `was rolled back to ${nameOfDigest(snapshot, previous)} ${when}`;
-  return `failed on ${releaseOf(snapshot.rollout)} because ${failureAccount(host)}, and ${now}`;
+  const { rollback_failure: left } = host;
+  const unwell = left === null ? '' : `, where it is as unwell as it was before${inParentheses(lastLine(left.output))}`;
+  return `failed on ${releaseOf(snapshot.rollout)} because ${failureAccount(host)}, and ${now}${unwell}`;
 }
 
 function explainConverged(snapshot: RolloutSnapshot, host: RolloutHostBody): string {

@@ -1,6 +1,6 @@
 /** Why a rollout and its hosts are where they are, in sentences. */
 import { assertNever } from '../domain/errors.ts';
-import { endSentence, formatAgo, formatSpan, plural, waveName } from '../domain/words.ts';
+import { describeEnd, endSentence, formatAgo, formatSpan, plural, waveName } from '../domain/words.ts';
 import type { LogEventBody } from '../wire/operator.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { type ExplainedSnapshot, explainHost } from './host.ts';
@@ -159,4 +159,14 @@ export function figureLines(host: RolloutHostBody): Array<[name: string, value: 
     name.replaceAll('_', ' '),
     value === null ? 'unknown' : String(value),
   ]);
+}
+
+/** What the failing services of a host left behind: how each ended, and its last log lines. */
+export function evidenceLines({ failure }: RolloutHostBody): string[] {
+  return (failure?.evidence ?? []).flatMap(
+    ({ service, exit_code: exitCode, oom_killed: oomKilled, log_tail: tail }) => {
+      const lines = tail.split('\n').filter((line) => line.trim() !== '');
+      return [describeEnd(service, exitCode, oomKilled, lines.length), ...lines.map((line) => `  ${line}`)];
+    },
+  );
 }

@@ -11,6 +11,7 @@ import {
   soakSecondsOf,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
+import { describeEvidence } from './describe-evidence.ts';
 import { lastBytes } from './last-bytes.ts';
 import { declareProbes, noteProbe, recordStatus } from './probe-records.ts';
 import { readDeferral } from './read-deferral.ts';
@@ -58,7 +59,13 @@ function noteEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, atMs
       return { ...host, deferral: { ...readDeferral(event.reason), atMs } };
     case 'activation_failed': {
       const { trouble = null, evidence = [], stderrTail } = event;
-      const failure = { failingProbes: [], output: cut([stderrTail]), atMs, trouble, evidence: bound(evidence) };
+      const failure = {
+        failingProbes: [],
+        output: cut([describeEvidence(evidence), stderrTail]),
+        atMs,
+        trouble,
+        evidence: bound(evidence),
+      };
       return { ...host, failure, deferral: null };
     }
     case 'probe_topology_declared':
@@ -76,16 +83,23 @@ function noteEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, atMs
     }
     case 'failed': {
       const { failingProbes, evidence = [] } = event;
-      const output = outputOf(host, event);
+      const output = cut([describeEvidence(evidence), outputOf(host, event)]);
       return { ...host, failure: { failingProbes, output, atMs, trouble: null, evidence: bound(evidence) } };
     }
     case 'rollback_failed': {
       const { exitCode, outputTail } = event;
       return { ...host, rollbackFailure: { exitCode, output: cut([outputTail]), atMs } };
     }
-    case 'rollback_completed':
-      return { ...host, rollbackFailure: null };
+    case 'rollback_completed': {
+      const { exitCode, outputTail } = event;
+      return {
+        ...host,
+        rollbackFailure: outputTail === undefined ? null : { exitCode, output: cut([outputTail]), atMs },
+      };
+    }
     case 'activation_started':
+      // What it has waited for is over.
+      return { ...host, deferral: null };
     case 'converged':
       return host;
     default:
@@ -99,11 +113,12 @@ function outputOf(host: RolloutHost, event: Extract<AgentEvent, { readonly type:
     .filter((probe) => event.failingProbes.includes(probe.name) && probe.reason !== null)
     .map((probe) => `${probe.name}: ${probe.reason}`);
   if (host.telemetry?.status === 'regressed') words.push(`telemetry: ${host.telemetry.reason}`);
-  return cut(words);
+  return words.join('\n');
 }
 
-function cut(lines: readonly string[]): string {
-  return lastBytes(lines.join('\n'), EVENT_LIMITS.maxOutputBytes);
+/** The end of it: what comes last is what counts most. */
+function cut(parts: readonly string[]): string {
+  return lastBytes(parts.filter((part) => part !== '').join('\n'), EVENT_LIMITS.maxOutputBytes);
 }
 
 /** The wire bounds characters, and a row is bounded in bytes: each service keeps its share of them. */

@@ -87,6 +87,7 @@ const eventShape = tagged<'type', AgentEvent>('type', {
     revertedToRelease: nullable(text),
     exitCode: number,
     completedAtMs: number,
+    outputTail: optional(text),
   }),
   rollback_failed: object({ type: anything, exitCode: number, outputTail: text, failedAtMs: number }),
   converged: object({ type: anything, convergedAtMs: number, currentRelease: text }),

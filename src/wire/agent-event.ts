@@ -126,6 +126,8 @@ const eventSchema = z.discriminatedUnion('type', [
     reverted_to_release: release.nullable(),
     exit_code: exitCode,
     completed_at: instant,
+    /** What is as unwell as it was before the rollout. */
+    output_tail: z.string().max(EVENT_LIMITS.maxOutputBytes).nullish(),
   }),
   z.object({
     type: z.literal('rollback_failed'),
@@ -234,6 +236,7 @@ export function readEvent(event: ParsedEvent): AgentEvent {
         revertedToRelease: event.reverted_to_release,
         exitCode: event.exit_code,
         completedAtMs: event.completed_at,
+        ...(event.output_tail === null || event.output_tail === undefined ? {} : { outputTail: event.output_tail }),
       };
     case 'rollback_failed':
       return {

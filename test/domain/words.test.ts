@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  describeEnd,
   endSentence,
   formatAgo,
   formatLabels,
@@ -42,6 +43,12 @@ describe('words', () => {
     [formatAgo(90), '1 min 30 s ago'],
     [plural(0, 'host'), '0 hosts'],
     [plural(1, 'host'), '1 host'],
+    [
+      describeEnd('web', 137, true, 2),
+      "service 'web' ended with code 137 because it was out of memory, and printed last:",
+    ],
+    [describeEnd('web', 7, false, 0), "service 'web' ended with code 7, and has printed nothing"],
+    [describeEnd('web', null, false, 40), "service 'web' printed last:"],
     [quote('web-1'), "'web-1'"],
     [waveName(0, 3), 'wave 1 of 3'],
     [endSentence('it is over'), 'it is over.'],

@@ -307,6 +307,18 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     "probe 'front' failed · back on shop 1.4 (4f2a9c01b7de)",
   ],
   [
+    'reverted to a release that was unwell before',
+    {
+      host: {
+        ...FAILED,
+        state: 'reverted',
+        rollback_failure: { exit_code: 1, output: 'container shop-db-1 is unhealthy', at: '2026-05-01T11:59:30.000Z' },
+      },
+    },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) because probe 'front' failed, and was rolled back to shop 1.4 (4f2a9c01b7de) 30 s ago, where it is as unwell as it was before (container shop-db-1 is unhealthy).",
+    "probe 'front' failed · back on shop 1.4 (4f2a9c01b7de)",
+  ],
+  [
     'reverted to nothing',
     { host: { ...FAILED, state: 'reverted', previous_release: null } },
     "web-1 failed on shop 1.5 (9ad49925e0e3) because probe 'front' failed, and was rolled back 30 s ago: it runs nothing now, because this was its first deploy.",

@@ -14,14 +14,17 @@ export type ActivationState =
 
 /** A sentence about what is wrong with a container; null when nothing is. */
 export function failureReasonOf(container: ProjectContainer, isJob: boolean): string | null {
-  const { name, state, health, exitCode } = container;
+  const { name, state, health, exitCode, oomKilled } = container;
   if (state === 'running') {
     if (health !== 'unhealthy') return null;
     const said = container.healthOutput.trim();
     return `container ${name} is unhealthy${said === '' ? '' : `: ${said}`}`;
   }
   if (state === 'exited') {
-    if (exitCode !== 0) return `container ${name} has exited with code ${exitCode}`;
+    if (exitCode !== 0) {
+      const memory = oomKilled ? ', out of memory (OOMKilled)' : '';
+      return `container ${name} has exited with code ${exitCode}${memory}`;
+    }
     if (isJob) return null;
     return `container ${name} has exited with code 0; a service that is meant to end needs 'restart: "no"', or another one that depends on it with 'condition: service_completed_successfully'`;
   }

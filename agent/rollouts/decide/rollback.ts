@@ -108,7 +108,9 @@ export function bringBack(
   const left = others.map(({ name }) => `container ${name} is of another release`).join('; ');
   const next = again(up, now, bringUp);
   if (!hasFailed(up)) return { kind: 'on the way', action: next, failure: null };
-  const output = [outputOf(pull), outputOf(up), left, reason].filter((part) => part !== '').join('\n');
+  // The last line is what is shown first.
+  const summary = joinParts([left, reason, lastLineOf(outputOf(up))], '; ');
+  const output = joinParts([outputOf(pull), outputOf(up), summary], '\n');
   return { kind: 'on the way', action: next, failure: { exitCode: exitCodeOf(up), output } };
 }
 
@@ -116,6 +118,14 @@ export function bringBack(
 function leftAlone(plan: Plan, { before }: RolloutRecord): string[] {
   const ended = listEndedJobs(plan, before);
   return ended.length === plan.services.length ? [] : ended;
+}
+
+function joinParts(parts: readonly string[], separator: string): string {
+  return parts.filter((part) => part !== '').join(separator);
+}
+
+function lastLineOf(output: string): string {
+  return output.slice(output.lastIndexOf('\n') + 1);
 }
 
 function onTheWay(action: Action, tried: Tried | undefined): WayBack {

@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
 import { type ExplainedSnapshot, explainHost } from '../../explain/host.ts';
-import { deferralsOf, explainAll, explainDocument, figureLines } from '../../explain/rollout.ts';
+import { deferralsOf, evidenceLines, explainAll, explainDocument, figureLines } from '../../explain/rollout.ts';
 import type { Sentence } from '../../explain/tone.ts';
 import type { RolloutBody } from '../../wire/rollout.ts';
 import { rolloutArgument } from '../operator/arguments.ts';
@@ -53,6 +53,7 @@ async function explain(
       return;
     }
     printSentence(terminal, explainHost(snapshot, host));
+    for (const line of evidenceLines(host)) printLine(terminal, printable(`  ${line}`));
     for (const [name, value] of figureLines(host)) printLine(terminal, printable(`  ${name.padEnd(38)}${value}`));
   });
 }
@@ -61,7 +62,15 @@ export function addRolloutExplainCommand(rollout: Command, terminal: Terminal): 
   const command = rollout.command('explain').description('say why a rollout and its hosts are where they are');
   command
     .addArgument(rolloutArgument())
-    .addArgument(completedBy('host', new Argument('[host]', 'only this host, with the figures of its telemetry')));
+    .addArgument(
+      completedBy(
+        'host',
+        new Argument(
+          '[host]',
+          'only this host, with what failed services printed last and the figures of its telemetry',
+        ),
+      ),
+    );
   addOperatorFlags(command).action((id, host, flags) => explain(terminal, id, host, flags));
   command.addHelpText(
     'after',
