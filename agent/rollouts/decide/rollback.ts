@@ -120,8 +120,9 @@ function leftAlone(plan: Plan, { before }: RolloutRecord): string[] {
   return ended.length === plan.services.length ? [] : ended;
 }
 
+/** Each part once: Compose and the containers often say the same. */
 function joinParts(parts: readonly string[], separator: string): string {
-  return parts.filter((part) => part !== '').join(separator);
+  return [...new Set(parts)].filter((part) => part !== '').join(separator);
 }
 
 function lastLineOf(output: string): string {

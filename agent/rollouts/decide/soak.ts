@@ -79,7 +79,7 @@ function awaitConfirmation(
   const waitedMs = elapsedMs(phase.since, now);
   if (waitedMs < plan.confirmMs) return [{ ...wait, ms: Math.min(wait.ms, plan.confirmMs - waitedMs) }];
   const at = formatInstant(now.wallMs);
-  const reason = `the server could not be reached for ${plan.confirmMs / 1000} s after the activation (confirm_seconds)`;
+  const reason = `the host could not reach the server for ${plan.confirmMs / 1000} s after its activation (confirm_seconds)`;
   const result = {
     type: 'probe_result',
     probe: CONFIRM_PROBE,
@@ -88,7 +88,7 @@ function awaitConfirmation(
     observed_at: at,
     failure_reason: reason,
   } as const;
-  const failed = fail(rollout, plan, [CONFIRM_PROBE], waitedMs, now);
+  const failed = fail(rollout, { ...plan, onHealthFailure: 'rollback-and-halt' }, [CONFIRM_PROBE], waitedMs, now);
   // Whatever the policy says of other failures: staying would mean never to hear of the server again.
   return [
     {

@@ -35,3 +35,10 @@ export const PAGES = shell(
   'touch /ok',
   'httpd -f -p 80 -h /www & wait',
 );
+
+/** A migration that fails the second time, as its table is there already. It keeps a count of its runs in /data. */
+export const ONLY_ONCE: ServiceKeys = {
+  runs: ['sh', '-c', 'echo run >> /data/runs; test "$(wc -l < /data/runs)" -eq 1'],
+  restart: 'no',
+  healthcheck: null,
+};

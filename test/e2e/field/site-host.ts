@@ -138,8 +138,9 @@ export class SiteHost {
   }
 
   /** A network that no Compose file owns, under the row's label. */
-  async createNetwork(name: string): Promise<void> {
-    await this.docker('network', 'create', '--label', `${ROW_LABEL}=${this.#options.stack}`, name);
+  async createNetwork(name: string, subnet?: string): Promise<void> {
+    const range = subnet === undefined ? [] : ['--subnet', subnet];
+    await this.docker('network', 'create', '--label', `${ROW_LABEL}=${this.#options.stack}`, ...range, name);
   }
 
   /** A docker program that a story puts before the real one, as a shell script; the real one is `$DOCKER` in it. */

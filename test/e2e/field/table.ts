@@ -1,22 +1,24 @@
 /** All rows: those that hold, and those that wait for what they promise. */
 
-import { crashRows } from './pending/crashes.ts';
-import { fleetToolRows as pendingFleetToolRows } from './pending/fleet-tools.ts';
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
-import { hostTroubleRows } from './pending/host-trouble.ts';
 import { engineLossRows } from './pending/lost-hosts.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { planRows } from './pending/plan.ts';
+import { pullBudgetRows } from './pending/pull-budget.ts';
 import { stackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
 import { changeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
+import { backAsBeforeRows } from './rows/back-as-before.ts';
 import { composeFileRows } from './rows/compose-files.ts';
 import { composeHabitRows } from './rows/compose-habits.ts';
+import { crashRows } from './rows/crashes.ts';
+import { cutOffRows } from './rows/cut-off.ts';
 import { fleetRows } from './rows/fleet.ts';
 import { fleetToolRows } from './rows/fleet-tools.ts';
+import { hostTroubleRows } from './rows/host-trouble.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { lostHostRows } from './rows/lost-hosts.ts';
 import { neighbourRows } from './rows/neighbours.ts';
@@ -36,6 +38,10 @@ export const ROWS: readonly FieldRow[] = [
   ...composeFileRows,
   ...interruptionRows,
   ...stackDataRows,
+  ...hostTroubleRows,
+  ...crashRows,
+  ...backAsBeforeRows,
+  ...cutOffRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
@@ -43,12 +49,10 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...hardWayBackRows,
   ...movingTagRows,
   ...changeRows,
-  ...hostTroubleRows,
+  ...pullBudgetRows,
   ...engineLossRows,
-  ...crashRows,
   ...telemetryRows,
   ...orderRows,
   ...planRows,
   ...stackRows,
-  ...pendingFleetToolRows,
 ];

@@ -151,11 +151,11 @@ const ROWS: readonly Row[] = [
       containers: [container({ release: V1, health: 'unhealthy' })],
       tried: { ...READY, up: failed('container shop-web-1 is unhealthy', { attempts: 3 }) },
     },
-    expected: [reported(1, 'container shop-web-1 is unhealthy\ncontainer shop-web-1 is unhealthy')],
+    expected: [reported(1, 'container shop-web-1 is unhealthy')],
   },
   {
     name: 'said once, it is tried again after a while',
-    reported: { output: 'container shop-web-1 is unhealthy\ncontainer shop-web-1 is unhealthy', at: NOON },
+    reported: { output: 'container shop-web-1 is unhealthy', at: NOON },
     observed: {
       containers: [container({ release: V1, health: 'unhealthy' })],
       tried: { ...READY, up: failed('container shop-web-1 is unhealthy', { attempts: 3 }) },
@@ -181,7 +181,7 @@ const ROWS: readonly Row[] = [
       tried: { ...READY, up: failed('no such image', { attempts: 10, when: at(600) }) },
     },
     seconds: 600,
-    expected: [reported(1, 'no such image\nservice web has no container', 600)],
+    expected: [reported(1, 'no such image\nservice web has no container; no such image', 600)],
   },
   {
     name: 'it was as unwell before the rollout: it is back, and that it is unwell is said',
@@ -254,7 +254,7 @@ const ROWS: readonly Row[] = [
     expected: [
       reported(
         1,
-        "service 'job' did not complete successfully: exit 1\ncontainer shop-job-1 has exited with code 1; container shop-web-1 is created, not running",
+        "service 'job' did not complete successfully: exit 1\ncontainer shop-job-1 has exited with code 1; container shop-web-1 is created, not running; service 'job' did not complete successfully: exit 1",
       ),
     ],
   },

@@ -216,6 +216,70 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: 'a crash is taken in as soon as it is seen',
+    observed: { containers: [container({ restartCount: 1 })], exitCodes: new Map([['id-of-web', [7]]]) },
+    seconds: 40,
+    expected: [
+      {
+        do: 'advance',
+        phase: soaking({
+          seenRestarts: { 'id-of-web': 1 },
+          crashes: { 'id-of-web': { early: 0, late: 1, lastAt: at(40), lastExitCode: 7 } },
+        }),
+        events: [],
+      },
+    ],
+  },
+  {
+    name: 'over, but the service has crashed at its start: it has to be calm for as long as a failure lasts and 30 s',
+    phase: {
+      seenRestarts: { 'id-of-web': 1 },
+      crashes: { 'id-of-web': { early: 1, late: 0, lastAt: at(5), lastExitCode: 1 } },
+    },
+    observed: {
+      containers: [container({ restartCount: 1 })],
+      runs: new Map([['id-of-web', { restartCount: 1, startedAtMs: null, seenSince: at(5) }]]),
+    },
+    seconds: 49.5,
+    expected: [{ do: 'wait', ms: 500 }],
+  },
+  {
+    name: 'the server has not confirmed the activation, and the release lets it stay for so long',
+    phase: { confirmed: null },
+    rollout: { plan: plan({ confirmMs: 20_000 }) },
+    seconds: 19.5,
+    expected: [{ do: 'wait', ms: 500 }],
+  },
+  {
+    name: 'and no longer: the host goes back by itself, whatever the policy says of other failures',
+    phase: { confirmed: null },
+    rollout: { plan: plan({ confirmMs: 20_000, onHealthFailure: 'halt' }) },
+    seconds: 20,
+    expected: [
+      {
+        do: 'advance',
+        phase: reverting({ since: at(20) }),
+        events: [
+          {
+            type: 'probe_result',
+            probe: 'confirm',
+            mode: 'enforce',
+            status: 'fail',
+            observed_at: '2026-01-31T12:00:20.000Z',
+            failure_reason: 'the host could not reach the server for 20 s after its activation (confirm_seconds)',
+          },
+          {
+            type: 'failed',
+            failed_at: '2026-01-31T12:00:20.000Z',
+            sustained_seconds: 20,
+            failing_probes: ['confirm'],
+            policy_applied: 'rollback-and-halt',
+          },
+        ],
+      },
+    ],
+  },
+  {
     name: 'the server has seen its telemetry regress',
     rollout: { regressed: 'memory grows' },
     seconds: 3,

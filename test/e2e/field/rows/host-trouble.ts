@@ -117,32 +117,6 @@ export const hostTroubleRows: readonly FieldRow[] = [
     },
   },
   {
-    stack: 'pullbudget',
-    promise: 'at the end of the pull budget the host has failed, and the release has not',
-    story: async (site) => {
-      const v1 = await site.release('1', { web: WELL });
-      await site.deploy(v1);
-      const v2 = await site.release('2', { web: ALSO_WELL }, { policy: { pull_budget_seconds: 10 } });
-      await site.registry.fail({ kind: 'away' });
-      await site.expectBack(await site.begin(v2), v1, {
-        quarantine: false,
-        explain: /connection refused/,
-        kept: 'all',
-      });
-    },
-  },
-  {
-    stack: 'hangs',
-    promise: 'a registry that hangs uses up the pull budget, and not the good name of the release',
-    story: async (site) => {
-      const v1 = await site.release('1', { web: WELL });
-      await site.deploy(v1);
-      const v2 = await site.release('2', { web: ALSO_WELL }, { policy: { pull_budget_seconds: 10 } });
-      await site.registry.fail({ kind: 'hangs' });
-      await site.expectBack(await site.begin(v2), v1, { quarantine: false, kept: 'all' });
-    },
-  },
-  {
     stack: 'diskfull',
     promise: 'a disk without room for the image is the host’s trouble, and passes once there is room',
     engines: 'own',
@@ -156,7 +130,7 @@ export const hostTroubleRows: readonly FieldRow[] = [
   },
   {
     stack: 'porttaken',
-    promise: 'a port that another container holds puts the activation off, and the old release runs on',
+    promise: 'a port that another container holds puts the activation off before anything is touched',
     story: (site) => {
       const port = site.nextPort();
       let holder = '';
@@ -166,8 +140,7 @@ export const hostTroubleRows: readonly FieldRow[] = [
           holder = await site.host.runStranger({ name: 'porttaken-holder', ports: { [port]: 80 } });
         },
         ends: () => site.host.docker('rm', '--force', holder),
-        words: new RegExp(`port.*${port}|${port}.*port`, 'i'),
-        isFoundLate: true,
+        words: new RegExp(`port ${port} is already allocated to container porttaken-holder`),
       });
     },
   },
@@ -183,8 +156,7 @@ export const hostTroubleRows: readonly FieldRow[] = [
           stop = await site.host.listen(port);
         },
         ends: () => stop(),
-        words: new RegExp(`${port}.*address already in use|address already in use.*${port}`),
-        isFoundLate: true,
+        words: new RegExp(`${port} is taken: address already in use by a process of the host`),
       });
     },
   },
@@ -199,8 +171,7 @@ export const hostTroubleRows: readonly FieldRow[] = [
           holder = await site.host.runStranger({ name: 'nametaken-shop' });
         },
         ends: () => site.host.docker('rm', '--force', holder),
-        words: /nametaken-shop.*already in use/,
-        isFoundLate: true,
+        words: /the container name nametaken-shop is already in use/,
       });
     },
   },
@@ -332,6 +303,29 @@ export const hostTroubleRows: readonly FieldRow[] = [
       await site.deploy(v1);
       await site.host.docker('pause', (await site.host.container('web')).id);
       await site.deploy(v2, { replaced: ['web'] });
+    },
+  },
+  {
+    stack: 'foundlate',
+    promise: 'what is found to be in the way too late brings the old release back until it is gone',
+    isLong: true,
+    story: async (site) => {
+      const network = 'foundlate-front';
+      const address = '172.31.77.9';
+      await site.host.createNetwork(network, '172.31.77.0/24');
+      const top = { networks: { front: { external: true, name: network } } };
+      const web = { ...NEW_WEB, networks: { front: { ipv4_address: address } } };
+      const holder = ['--label', 'field.row=foundlate', '--network', network, '--ip', address, 'nexus-lab/busybox:1'];
+      let id = '';
+      await weathers(site, {
+        release: () => site.release('2', { web }, { top }),
+        begins: async () => {
+          id = await site.host.docker('run', '--detach', ...holder);
+        },
+        ends: () => site.host.docker('rm', '--force', id),
+        words: /address already in use/i,
+        isFoundLate: true,
+      });
     },
   },
 ];

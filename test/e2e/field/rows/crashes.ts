@@ -1,4 +1,5 @@
 /** Crash loops that are slow enough to slip through, and the evidence that a failure leaves. */
+import assert from 'node:assert/strict';
 import { shell, WELL } from '../../support/sample-stack.ts';
 import type { ServiceKeys } from '../compose-project.ts';
 import type { FieldRow } from '../row.ts';
@@ -84,6 +85,16 @@ export const crashRows: readonly FieldRow[] = [
         quarantine: /the variable LICENSE is missing/,
         explain: /code 2/,
       });
+    },
+  },
+  {
+    stack: 'rounds',
+    promise: 'a service that ends with code 0 after each round of work and is started again has not crashed',
+    story: async (site) => {
+      const rounds = { runs: shell('sleep 9 & wait $!'), healthcheck: null };
+      const v1 = await site.release('1', { web: rounds }, { policy: { soak_seconds: 13 } });
+      await site.deploy(v1);
+      assert.equal((await site.host.container('web')).restartCount, 1);
     },
   },
 ];
