@@ -338,8 +338,8 @@ export interface RolloutProgress {
   readonly currentWave: number;
   readonly waves: readonly WaveCounts[];
   /**
-   * What the first converged host ran, as repository digests by image reference: what later hosts are to run. Null before
-   * it, and where its agent does not tell. A digest is null for an image that no registry has.
+   * What the first host to run an image ran, as repository digests by image reference: what later hosts are to run. Null
+   * while no agent has told of any. A digest is null for an image that no registry has.
    */
   readonly images: Readonly<Record<string, string | null>> | null;
 }

@@ -146,19 +146,34 @@ function evolveReport(
   atMs: number,
 ): Change {
   const evolved = evolveHost(host, entry.numbered, rollout.plan, atMs);
-  const change = noteProven(moveBetween(rollout.progress, host, evolved), evolved);
+  const moved = moveBetween(rollout.progress, host, evolved);
+  const change = evolved.images === host.images ? moved : noteImages(moved, evolved);
   const failedNow = evolved.state === 'failed' && host.state !== 'failed';
   const beyond = total(change.progress.waves, 'failed') > rollout.plan.failureThreshold;
   const over = !isOpen(rollout.progress.status);
   return failedNow && beyond && over ? { ...change, effects: quarantineFor(evolved) } : change;
 }
 
-/** What the first converged host ran is what later hosts are to run. */
-function noteProven(change: Change, host: RolloutHost): Change {
+/** The images of a rollout are stored with its progress, and so with every change of it: UTF-16 code units of all. */
+const MAX_IMAGES_LENGTH = 16_384;
+
+/**
+ * What the first host to run an image ran is what every later host is to run, though a tag has moved meanwhile. The soak
+ * is not waited for: hosts of the same wave must not differ either.
+ */
+function noteImages(change: Change, host: RolloutHost): Change {
   const { progress } = change;
-  if (host.state !== 'converged' || progress.images !== null || host.images.length === 0) return change;
-  const images = Object.fromEntries(host.images.map(({ reference, repoDigest }) => [reference, repoDigest]));
-  return { ...change, progress: { ...progress, images } };
+  const images = new Map(Object.entries(progress.images ?? {}));
+  const known = images.size;
+  let left = MAX_IMAGES_LENGTH - JSON.stringify(progress.images ?? {}).length;
+  for (const { reference, repoDigest } of host.images) {
+    if (images.has(reference)) continue;
+    left -= reference.length + (repoDigest?.length ?? 0);
+    if (left < 0) break;
+    images.set(reference, repoDigest);
+  }
+  if (images.size === known) return change;
+  return { ...change, progress: { ...progress, images: Object.fromEntries(images) } };
 }
 
 function quarantineFor(host: RolloutHost): RolloutEffect[] {

@@ -259,7 +259,7 @@ export const dispatchBodySchema = z.object({
   epoch: z.number(),
   /** Present when the telemetry of the soaking host has regressed for too long: the host must fail, as by a probe. */
   regressed: z.object({ reason: z.string() }).optional(),
-  /** What the first converged host ran, as repository digests by image reference; null: no registry has that image. */
+  /** What the first host to run an image ran, as repository digests by image reference; null: no registry has that image. */
   images: z.record(z.string(), z.string().nullable()).optional(),
 });
 export type DispatchBody = z.output<typeof dispatchBodySchema>;

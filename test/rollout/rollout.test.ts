@@ -432,20 +432,32 @@ test('an entry about one host of ten thousand changes that one alone', () => {
   assert.equal(rollout.host('h1'), untouched);
 });
 
-test('what the first converged host ran is what later hosts are to run', () => {
-  const rollout = Rollout.create(samplePlan({ waves: [['web-1', 'web-2']] }), NOON_MS);
-  const converge = (host: string, images: readonly RunningImage[]): void => {
+test('what the first host to run an image ran is what later hosts are to run', () => {
+  const rollout = Rollout.create(samplePlan({ waves: [['web-1', 'web-2', 'web-3']] }), NOON_MS);
+  const activate = (host: string, images: readonly RunningImage[]): void => {
     rollout.apply({ kind: 'host_dispatched', host, epoch: 1 }, NOON_MS);
     rollout.apply(report(host, 1, 'dispatch_ack'), NOON_MS);
+    assert.deepEqual(rollout.host(host)?.images, []);
     const completed = { ...EVENTS.activation_completed, images };
     rollout.apply({ kind: 'host_reported', host, numbered: numbered(2, completed) }, NOON_MS);
-    rollout.apply(report(host, 3, 'converged'), NOON_MS + SOAK_MS);
+  };
+  const image = (reference: string, repoDigest: string | null): RunningImage => {
+    return { service: 'web', reference, imageId: TARGET, repoDigest };
   };
   assert.equal(rollout.progress.images, null);
-  converge('web-1', IMAGES);
-  assert.deepEqual(rollout.progress.images, { 'nginx:1': OTHER, 'built-here': null });
-  converge('web-2', [{ service: 'web', reference: 'nginx:1', imageId: TARGET, repoDigest: TARGET }]);
-  assert.deepEqual(rollout.progress.images, { 'nginx:1': OTHER, 'built-here': null });
+  activate('web-1', IMAGES);
+  assert.deepEqual(rollout.progress.images, { 'nginx:1': OTHER, 'built-here': null }, 'the soak is not waited for');
+  activate('web-2', [image('nginx:1', TARGET), image('built-here', TARGET), image('__proto__', OTHER)]);
+  assert.deepEqual(Object.entries(rollout.progress.images ?? {}), [
+    ['nginx:1', OTHER],
+    ['built-here', null],
+    ['__proto__', OTHER],
+  ]);
+  const long = Array.from({ length: 200 }, (_, index) => image(`${index}`.padStart(500, 'x'), OTHER));
+  activate('web-3', long);
+  assert.equal(Object.keys(rollout.progress.images ?? {}).length, 31, 'as many as the progress has room for');
+  rollout.apply(report('web-1', 3, 'failed'), NOON_MS);
+  assert.equal(rollout.progress.images?.['nginx:1'], OTHER);
 });
 
 test('a released host leaves with its reason, and nothing more is expected of it', () => {
