@@ -17,9 +17,20 @@ export function readLabel(text: string): [key: string, value: string] {
   return label;
 }
 
-/** The labels of a repeated flag; the last value of a key counts. Throws `usage`. */
+/** The labels of a repeated flag. No host has two values for one key: that is refused, not guessed. Throws `usage`. */
 export function readLabels(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(texts.map(readLabel));
+  const labels = new Map<string, string>();
+  for (const [key, value] of texts.map(readLabel)) {
+    const before = labels.get(key) ?? value;
+    if (before !== value) {
+      throw new NexusError(
+        'usage',
+        `${key}=${before} and ${key}=${value} contradict each other: a label has one value.`,
+      );
+    }
+    labels.set(key, value);
+  }
+  return Object.fromEntries(labels);
 }
 
 /** The changes of `host label`: `role=web` sets, `role-` deletes (null). The same key twice is refused, not guessed. */

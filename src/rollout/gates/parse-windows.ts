@@ -1,12 +1,17 @@
 /**
- * Parses maintenance windows as operators write them: `[Mon,Tue-Fri ]HH:MM-HH:MM` in UTC, several separated by `;`. A
- * window that ends before it begins passes midnight and belongs to the day it begins on. Without days it is daily.
+ * Parses maintenance windows as operators write them: `[Mon,Tue-Fri ]HH:MM-HH:MM[ ZONE]`, several separated by `;`. The
+ * zone is one of the IANA database, such as `Europe/Berlin`; without one the times are UTC. A window that ends before it
+ * begins passes midnight and belongs to the day it begins on. Without days it is daily.
  */
+import { zoneOffsetMinutes } from './zone-offset.ts';
+
 export interface Window {
-  /** Minutes since Monday 00:00 UTC, 0–10,079. */
+  /** Minutes since Monday 00:00 in its zone, 0–10,079. */
   readonly startMinute: number;
   /** 1–1,440. */
   readonly minutes: number;
+  /** Null: UTC. */
+  readonly zone: string | null;
 }
 
 export type ParsedWindows =
@@ -14,7 +19,7 @@ export type ParsedWindows =
   | { readonly ok: false; readonly why: string };
 
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
-const WINDOW = /^(?:([a-z,\s-]+?)\s+)?(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})$/;
+const WINDOW = /^(?:([a-z,\s-]+?)\s+)?(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})(?:\s+([a-z][\w/+-]*))?$/i;
 const DAY_MINUTES = 1440;
 const WEEK_MINUTES = 7 * DAY_MINUTES;
 /** The epoch was a Thursday. */
@@ -24,8 +29,12 @@ export function parseWindows(text: string): ParsedWindows {
   const windows: Window[] = [];
   for (const part of text.split(';')) {
     const written = part.trim();
-    const match = WINDOW.exec(written.toLowerCase());
+    const match = WINDOW.exec(written);
     if (match === null) return { ok: false, why: `'${written}' is not a window` };
+    const zone = match[6] ?? null;
+    if (zone !== null && zoneOffsetMinutes(zone, 0) === null) {
+      return { ok: false, why: `'${zone}' is not a time zone` };
+    }
     const days = parseDays(match[1]);
     if (days === undefined) return { ok: false, why: `'${match[1]}' is not a list of days` };
     const start = minuteOf(match[2], match[3]);
@@ -35,25 +44,39 @@ export function parseWindows(text: string): ParsedWindows {
     }
     if (start === end) return { ok: false, why: `'${written}' ends at the time it begins` };
     const minutes = end > start ? end - start : end + DAY_MINUTES - start;
-    for (const day of days) windows.push({ startMinute: day * DAY_MINUTES + start, minutes });
+    for (const day of days) windows.push({ startMinute: day * DAY_MINUTES + start, minutes, zone });
   }
   return { ok: true, windows };
 }
 
 export function isWithin(windows: readonly Window[], nowMs: number): boolean {
-  const now = minuteOfWeek(nowMs);
-  return windows.some(({ startMinute, minutes }) => modulo(now - startMinute, WEEK_MINUTES) < minutes);
+  return windows.some(({ startMinute, minutes, zone }) => {
+    return modulo(minuteOfWeek(nowMs, zone) - startMinute, WEEK_MINUTES) < minutes;
+  });
 }
 
 /** When the next window begins. One that begins in the current minute counts as a week away. */
 export function nextOpeningMs(windows: readonly Window[], nowMs: number): number {
-  const now = minuteOfWeek(nowMs);
-  const waits = windows.map(({ startMinute }) => modulo(startMinute - now - 1, WEEK_MINUTES) + 1);
-  return (Math.floor(nowMs / 60_000) + Math.min(...waits)) * 60_000;
+  return Math.min(...windows.map((window) => openingMs(window, nowMs)));
 }
 
-function minuteOfWeek(ms: number): number {
-  return modulo(Math.floor(ms / 60_000) + EPOCH_MINUTE, WEEK_MINUTES);
+function openingMs({ startMinute, zone }: Window, nowMs: number): number {
+  const wait = modulo(startMinute - minuteOfWeek(nowMs, zone) - 1, WEEK_MINUTES) + 1;
+  const [now, offset] = [Math.floor(nowMs / 60_000), offsetOf(nowMs, zone)];
+  const guess = now + wait;
+  // Clocks may be put forward or back before then.
+  const opening = guess + offset - offsetOf(guess * 60_000, zone);
+  if (opening > now) return opening * 60_000;
+  // It has begun in the hour that is had twice.
+  return (opening + WEEK_MINUTES) * 60_000;
+}
+
+function offsetOf(ms: number, zone: string | null): number {
+  return zone === null ? 0 : (zoneOffsetMinutes(zone, ms) ?? 0);
+}
+
+function minuteOfWeek(ms: number, zone: string | null): number {
+  return modulo(Math.floor(ms / 60_000) + offsetOf(ms, zone) + EPOCH_MINUTE, WEEK_MINUTES);
 }
 
 /** `24:00` is the end of the day. */
@@ -62,12 +85,12 @@ function minuteOf(hours: string | undefined, minutes: string | undefined): numbe
   return Number(minutes) > 59 || minute > DAY_MINUTES ? undefined : minute;
 }
 
-/** `mon,wed-fri`; a range may pass the end of the week. */
+/** `Mon,Wed-Fri`, in any case; a range may pass the end of the week. */
 function parseDays(text: string | undefined): Set<number> | undefined {
   const days = new Set<number>();
   if (text === undefined) return new Set(DAYS.keys());
   for (const part of text.split(',')) {
-    const [from, to, ...more] = part.split('-').map((name) => DAYS.indexOf(name.trim()));
+    const [from, to, ...more] = part.split('-').map((name) => DAYS.indexOf(name.trim().toLowerCase()));
     const last = to ?? from;
     if (from === undefined || last === undefined || from < 0 || last < 0 || more.length > 0) return undefined;
     for (let day = from; ; day = (day + 1) % 7) {

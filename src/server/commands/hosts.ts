@@ -1,9 +1,11 @@
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { NewLogEvent } from '../../domain/event-log.ts';
-import { type Labels, MAX_LABELS } from '../../domain/host.ts';
+import { isHostName, type Labels, MAX_LABELS } from '../../domain/host.ts';
 import type { StoredHost } from '../../domain/records.ts';
 import { NO_FACTS } from '../../domain/telemetry.ts';
+import { AFTER_LABEL, WINDOW_LABEL } from '../../rollout/gates/labels.ts';
+import { parseWindows } from '../../rollout/gates/parse-windows.ts';
 import { type LiveHost, summarize } from '../state/fleet.ts';
 import type { State } from '../state/state.ts';
 import { findHost } from './find-host.ts';
@@ -19,12 +21,33 @@ function log(
   state.changes.log({ atMs: nowMs, kind, host: host.stored.name, rolloutId: null, data });
 }
 
+/** Labels that gates read must be readable when they are set: a typing error would hold the host's rollouts. Throws `invalid`. */
+function requireReadable(labels: Readonly<Record<string, string | null>>): void {
+  const windows = labels[WINDOW_LABEL] ?? null;
+  const parsed = windows === null ? null : parseWindows(windows);
+  if (parsed !== null && !parsed.ok) {
+    throw new NexusError(
+      'invalid',
+      `the label '${WINDOW_LABEL}' cannot be read: ${parsed.why}. Write for example Sat,Sun 22:00-04:00 or Mon-Fri 01:00-05:00 Europe/Berlin, several separated by ';'`,
+    );
+  }
+  const names = (labels[AFTER_LABEL] ?? '').split(',').map((item) => item.trim());
+  const bad = names.find((name) => name !== '' && !name.includes('=') && !isHostName(name));
+  if (bad !== undefined) {
+    throw new NexusError(
+      'invalid',
+      `the label '${AFTER_LABEL}' cannot be read: '${bad}' is neither the name of a host nor KEY=VALUE`,
+    );
+  }
+}
+
 export function addHost(state: State, command: CommandOf<'add_host'>): Outcomes['add_host'] {
   const taken = state.fleet.hostByName(command.name);
   if (taken !== undefined) {
     const why = taken.stored.status === 'archived' ? ' by an archived host, whose history it keeps' : '';
     throw new NexusError('conflict', `the name '${command.name}' is taken${why}: choose another name`);
   }
+  requireReadable(command.labels);
   const stored: StoredHost = {
     id: state.numbers.next('host'),
     name: command.name,
@@ -67,6 +90,7 @@ export function updateHost(state: State, command: CommandOf<'update_host'>): Out
   if (host.stored.status === 'archived') {
     throw new NexusError('conflict', `host '${command.name}' is archived for good and cannot be changed`);
   }
+  if (command.labels !== null) requireReadable(command.labels);
   const labels = command.labels === null ? host.stored.labels : mergeLabels(host.stored.labels, command.labels);
   if (Object.keys(labels).length > MAX_LABELS) {
     throw new NexusError(

@@ -6,8 +6,11 @@ import { NexusError } from '../../../src/domain/errors.ts';
 const isUsage = (error: unknown): boolean => error instanceof NexusError && error.code === 'usage';
 
 describe('labels', () => {
-  it('of --label are KEY=VALUE, the last of a key counting', () => {
-    assert.deepEqual(readLabels(['role=web', 'url=a=b', 'empty=', 'role=db']), { role: 'db', url: 'a=b', empty: '' });
+  it('of --label are KEY=VALUE', () => {
+    assert.deepEqual(readLabels(['role=web', 'url=a=b', 'empty=', 'role=web']), { role: 'web', url: 'a=b', empty: '' });
+  });
+  it('cannot have two values', () => {
+    assert.throws(() => readLabels(['n=1', 'm=1', 'n=2']), /n=1 and n=2 contradict each other: a label has one value/);
   });
   it('named like parts of an object are labels like others', () => {
     assert.deepEqual(Object.entries(readLabels(['__proto__=x'])), [['__proto__', 'x']]);
