@@ -25,8 +25,7 @@ export interface ProjectContainer {
   readonly imageId: string;
 }
 
-/** The label that says which release a container belongs to. */
-export const RELEASE_LABEL = 'nexus.release';
+export { RELEASE_LABEL } from '../../src/domain/container.ts';
 /** Labels that Compose sets itself. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
 export const SERVICE_LABEL = 'com.docker.compose.service';

@@ -1,3 +1,4 @@
+import { RELEASE_LABEL } from '../../src/domain/container.ts';
 import { formatInstant } from '../../src/domain/instant.ts';
 import {
   type AgentReport,
@@ -24,8 +25,8 @@ export interface TickContent {
   readonly containerMetrics: ReadonlyMap<string, ContainerMetrics>;
 }
 
-/** The labels that name a container's stack and service; they stay when there is no room for all labels. */
-const ESSENTIAL_LABELS = ['com.docker.compose.project', 'com.docker.compose.service'];
+/** The labels that name a container's stack, service and release; they stay when there is no room for all labels. */
+const ESSENTIAL_LABELS = ['com.docker.compose.project', 'com.docker.compose.service', RELEASE_LABEL];
 
 /** Writes a container's identity as the start of its JSON object, without the closing brace. */
 export type IdentityJson = (view: ContainerView) => string;

@@ -10,3 +10,6 @@ export interface Container {
   readonly lastSeenAtMs: number;
   readonly removedAtMs: number | null;
 }
+
+/** Set by agents on every container that they deploy: the digest of its release. */
+export const RELEASE_LABEL = 'nexus.release';

@@ -43,7 +43,12 @@ export interface RolloutPreview {
   readonly stack: string;
   readonly release: string;
   readonly waves: ReadonlyArray<
-    ReadonlyArray<{ readonly name: string; readonly findings: readonly PreflightFinding[] }>
+    ReadonlyArray<{
+      readonly name: string;
+      /** The digest of what rollouts have brought there last; null: nothing of the stack, as far as they know. */
+      readonly runs: string | null;
+      readonly findings: readonly PreflightFinding[];
+    }>
   >;
   /** Rollouts that this one would end. */
   readonly supersedes: readonly string[];

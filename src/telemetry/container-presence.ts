@@ -36,6 +36,11 @@ export function stackOf(identity: ContainerIdentity): string | null {
   return identity.labels[COMPOSE_PROJECT_LABEL] ?? null;
 }
 
+/** Whether `docker compose run` started it, so that it is not part of what is deployed. */
+export function isOneOff(identity: ContainerIdentity): boolean {
+  return identity.labels['com.docker.compose.oneoff'] === 'True';
+}
+
 /** Whether a running container was started again: the engine's `started_at` texts differ then. */
 export function hasRestarted(before: ContainerIdentity, now: ContainerIdentity): boolean {
   return before.startedAt !== null && now.startedAt !== null && before.startedAt !== now.startedAt;

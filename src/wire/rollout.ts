@@ -175,6 +175,8 @@ export const rolloutPlanBodySchema = z.object({
       hosts: z.array(
         z.object({
           name: z.string(),
+          /** The digest of what runs there now; null: nothing. An older server does not tell. */
+          runs: z.string().nullable().optional(),
           findings: z.array(z.object({ severity: z.enum(['hold', 'warning']), message: z.string() })),
         }),
       ),

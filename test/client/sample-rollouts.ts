@@ -116,11 +116,15 @@ export function samplePlan(): RolloutPlanBody {
     stack: 'shop',
     release: SHOP_1_5,
     waves: [
-      { hosts: [{ name: 'web-1', findings: [] }] },
+      { hosts: [{ name: 'web-1', runs: SHOP_1_4, findings: [] }] },
       {
         hosts: [
-          { name: 'web-2', findings: [{ severity: 'hold', message: "'web-2' is offline" }] },
-          { name: 'web-3', findings: [{ severity: 'warning', message: '900 MB of its disk are free' }] },
+          { name: 'web-2', runs: null, findings: [{ severity: 'hold', message: "'web-2' is offline" }] },
+          {
+            name: 'web-3',
+            runs: SHOP_1_5,
+            findings: [{ severity: 'warning', message: '900 MB of its disk are free' }],
+          },
         ],
       },
     ],

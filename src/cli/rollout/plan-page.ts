@@ -14,15 +14,31 @@ interface PlanRow {
   readonly wave: string;
   readonly host: string;
   readonly finding: Finding | null;
+  /** What becomes of what runs there; empty for a further finding about the same host. */
+  readonly change: string;
 }
 
-function rowsOf(plan: RolloutPlanBody, all: boolean): PlanRow[] {
+function rowsOf(plan: RolloutPlanBody, names: ReleaseNames, all: boolean): PlanRow[] {
   return plan.waves.flatMap(({ hosts }, index) =>
-    hosts.flatMap(({ name, findings }): PlanRow[] => {
-      if (findings.length === 0) return all ? [{ wave: String(index + 1), host: name, finding: null }] : [];
-      return findings.map((finding) => ({ wave: String(index + 1), host: name, finding }));
+    hosts.flatMap((host): PlanRow[] => {
+      const { name, findings } = host;
+      const row = { wave: String(index + 1), host: name, change: changeOf(plan, host, names) };
+      if (findings.length === 0) return all ? [{ ...row, finding: null }] : [];
+      return findings.map((finding, place) => ({ ...row, finding, change: place === 0 ? row.change : '' }));
     }),
   );
+}
+
+function changeOf({ stack, release }: RolloutPlanBody, { runs }: PlannedHost, names: ReleaseNames): string {
+  if (runs === undefined) return '';
+  if (runs === release) return 'already runs it';
+  if (runs === null) return 'first deploy';
+  const [before, after] = [runs, release].map(
+    (digest) => names.get(digest) ?? releaseName({ stack, version: null, digest }),
+  );
+  const [short, other] = [before, after].map((name = '') => name.replace(/ \([0-9a-f]+\)$/, ''));
+  // Two releases may have the same version.
+  return short === other ? `${before} → ${after}` : `${short} → ${other}`;
 }
 
 function verdictCell(terminal: Terminal, { finding }: PlanRow): string {
@@ -31,8 +47,13 @@ function verdictCell(terminal: Terminal, { finding }: PlanRow): string {
 }
 
 /** Wave by wave, host by host; `all` includes hosts without findings. Empty where no host is left to show. */
-export async function renderPlan(terminal: Terminal, plan: RolloutPlanBody, all: boolean): Promise<string> {
-  const rows = rowsOf(plan, all);
+export async function renderPlan(
+  terminal: Terminal,
+  plan: RolloutPlanBody,
+  names: ReleaseNames,
+  all: boolean,
+): Promise<string> {
+  const rows = rowsOf(plan, names, all);
   if (rows.length === 0) return '';
   return renderTable<PlanRow>(
     terminal,
@@ -41,6 +62,7 @@ export async function renderPlan(terminal: Terminal, plan: RolloutPlanBody, all:
       { title: 'HOST', cell: (row) => printable(row.host), shrinks: true },
       { title: 'VERDICT', cell: (row) => verdictCell(terminal, row) },
       { title: 'FINDING', cell: (row) => printable(row.finding?.message ?? ''), shrinks: true },
+      { title: 'CHANGE', cell: (row) => printable(row.change), shrinks: true },
     ],
     rows,
   );

@@ -7,7 +7,6 @@ import type { RolloutHost, WaveCounts } from '../../domain/rollout.ts';
 import type {
   BudgetView,
   HeldBy,
-  PreflightFinding,
   ReleaseView,
   ReplayReport,
   RolloutHostView,
@@ -107,13 +106,13 @@ export class CommittedRolloutQueries implements RolloutQueries {
       const asked = planRollout(attached.state, request, 0, nowMs);
       const superseded = findSuperseded(asked, index.rollouts());
       const context = gateContextOf(Rollout.create(asked, nowMs), driver.view, nowMs);
-      const findings = (name: string): PreflightFinding[] => preflight(attached, context, name, superseded);
+      const { waves, uninspected } = preflight(attached, context, superseded);
       return {
         stack: asked.stack,
         release: asked.release,
-        waves: asked.waves.map((names) => names.map((name) => ({ name, findings: findings(name) }))),
+        waves,
         supersedes: superseded.map((rollout) => rollout.plan.id),
-        notes: notesOn(asked),
+        notes: notesOn(asked, uninspected),
       };
     });
   }

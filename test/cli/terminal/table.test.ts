@@ -62,9 +62,9 @@ describe('the hosts', () => {
     assert.equal(
       await plain(renderHosts(memoryTerminal(), [sampleHost(), pendingHost('web-2')])),
       [
-        'HOST   STATUS     CPU  LOAD             MEMORY             DISK  CONTAINERS  LAST SEEN                 LABELS',
-        'web-1  online   12.3%  0.50  1.0 GiB / 4.0 GiB  10 GiB / 40 GiB           1  2026-05-01T11:59:48.000Z  role=web',
-        'web-2  pending      –     –                  –                –           0  never',
+        'HOST   STATUS     CPU  LOAD             MEMORY             DISK  CONTAINERS  AGENT  LAST SEEN                 LABELS',
+        'web-1  online   12.3%  0.50  1.0 GiB / 4.0 GiB  10 GiB / 40 GiB           1  1.0.0  2026-05-01T11:59:48.000Z  role=web',
+        'web-2  pending      –     –                  –                –           0  –      never',
       ].join('\n'),
     );
   });
@@ -122,10 +122,12 @@ describe('the page of a host', () => {
     const page = await plain(
       renderHostPage(memoryTerminal(), sampleHost({ clock_skew_ms: -90_000 }), [sampleContainer()]),
     );
-    assert.deepEqual(page.split('\n').slice(0, 12), [
+    assert.deepEqual(page.split('\n').slice(0, 14), [
       'web-1  online',
       '  Last seen      2026-05-01T11:59:48.000Z',
       '  System         Debian GNU/Linux 12, Docker 26.1.5, 4 CPUs',
+      '  Agent          1.0.0, with Docker Compose 2.40.0',
+      '  Capabilities   rollouts',
       '  CPU            12.3%, load 0.50',
       '  Memory         1.0 GiB / 4.0 GiB (25.0%)',
       '  Disk           10 GiB / 40 GiB (25.0%)',
