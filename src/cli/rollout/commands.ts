@@ -77,7 +77,7 @@ function addReadingCommands(rollout: Command, terminal: Terminal): void {
   addOperatorFlags(follow.addArgument(rolloutArgument())).action((id, flags) => watch(terminal, id, flags));
   follow.addHelpText(
     'after',
-    '\nIt draws a live view on a terminal, prints a line per change to a pipe, and prints only the final document with --json.\nIt ends once the rollout has ended, nothing is in flight and every failed host is rolled back.\nExit codes: 0 converged, 1 ended otherwise.',
+    '\nIt draws a live view on a terminal, prints a line per change to a pipe, and prints only the final document with --json.\nIt ends once the rollout has ended, nothing is in flight and every failed host is rolled back.\nCtrl-C ends the watching, and the rollout goes on.\nExit codes: 0 converged, 1 ended otherwise, 130 Ctrl-C.',
   );
   addExamples(follow, [
     ['nexus rollout watch latest', 'Watch the newest rollout'],

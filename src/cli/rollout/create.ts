@@ -4,20 +4,25 @@ import { releaseOf } from '../../explain/snapshot.ts';
 import { releaseArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, withClient } from '../operator/operator-command.ts';
-import { findDigest } from '../operator/release-reference.ts';
+import { findDigest, findRelease } from '../operator/release-reference.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
+import { checkPlan } from './check-plan.ts';
 import { addRequestFlags, type RequestFlags, readRequest } from './request.ts';
 
 interface CreateFlags extends RequestFlags {
   readonly watch?: true;
+  readonly yes?: true;
 }
 
 async function createRollout(terminal: Terminal, wanted: string, flags: CreateFlags): Promise<void> {
   // Wrong usage is reported before the server is asked.
-  const request = readRequest(flags);
+  const asked = readRequest(flags);
   await withClient(flags, terminal, async (client) => {
-    const rollout = await client.createRollout({ ...request, release: await findDigest(client, wanted) });
+    const release = await findRelease(client, wanted);
+    const request = { ...asked, release: release.digest };
+    await checkPlan(terminal, client, release, request, flags.yes === true);
+    const rollout = await client.createRollout(request);
     if (flags.json && !flags.watch) return printJson(terminal, rollout);
     if (!flags.json) {
       const size = `${plural(rollout.counts.hosts, 'host')} in ${plural(rollout.waves.length, 'wave')}`;
@@ -50,18 +55,22 @@ async function planRollout(terminal: Terminal, wanted: string, flags: PlanFlags)
       import('../operator/release-names.ts'),
     ]);
     const showAll = flags.all === true || countPlanned(plan) <= MAX_PLAN_HOSTS;
-    const table = await renderPlan(terminal, plan, showAll);
+    const names = await loadReleaseNames(client);
+    const table = await renderPlan(terminal, plan, names, showAll);
     if (table !== '') printLine(terminal, table);
-    for (const line of planSummary(plan, await loadReleaseNames(client))) printNote(terminal, line);
+    for (const line of planSummary(plan, names)) printNote(terminal, line);
     if (!showAll) printNote(terminal, 'Not shown: hosts without findings. To show all: --all');
   });
 }
 
 export function addRolloutCreateCommands(rollout: Command, terminal: Terminal): void {
   const create = rollout.command('create').description('bring a release to hosts, wave by wave, and print the id');
-  addRequestFlags(create.addArgument(releaseArgument())).option(
-    '--watch',
-    "follow it to its end, as 'nexus rollout watch' does",
+  addRequestFlags(create.addArgument(releaseArgument()))
+    .option('--watch', "follow it to its end, as 'nexus rollout watch' does")
+    .option('--yes', 'end a running rollout of the stack even if this one could not begin yet');
+  create.addHelpText(
+    'after',
+    "\nIt prints what 'nexus rollout plan' finds. A quarantined release is refused. A rollout of the same stack that still\nruns on any of the hosts is ended, unless all hosts of the first wave would be held. Ctrl-C ends --watch, not the rollout.",
   );
   addOperatorFlags(create).action((wanted, flags: CreateFlags) => createRollout(terminal, wanted, flags));
   addExamples(create, [

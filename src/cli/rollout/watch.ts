@@ -10,6 +10,7 @@ import { entryLine } from '../event/entry-line.ts';
 import type { OperatorFlags } from '../operator/operator-command.ts';
 import { asOutage, OutageNotice } from '../operator/outage.ts';
 import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
+import { onInterrupt } from '../terminal/on-interrupt.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
 import { RolloutLogFollower } from './follow-log.ts';
@@ -139,7 +140,7 @@ function closingNotes({ context, terminal }: Watch, rollout: RolloutBody): strin
 /**
  * Watches until the rollout has ended, nothing is in flight and every failed host is rolled back: a live view on a
  * terminal, lines in a pipe, only the final rollout with `--json`. Ends with 0 for a rollout that converged and with 1
- * for every other.
+ * for every other. Ctrl-C ends the watching with 130, and not the rollout.
  */
 export async function watchRollout(
   terminal: Terminal,
@@ -147,6 +148,10 @@ export async function watchRollout(
   id: string,
   flags: OperatorFlags,
 ): Promise<void> {
+  using _interrupt = onInterrupt(terminal, [
+    `The rollout goes on. To follow it again: nexus rollout watch ${id}`,
+    `To stop it: nexus rollout pause ${id}, or nexus rollout abort ${id}`,
+  ]);
   const first = await client.getRollout(id);
   const context = await loadContext(client, first);
   const watch: Watch = { terminal, client, id, context };

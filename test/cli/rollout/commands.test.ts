@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RolloutBody } from '../../../src/wire/rollout.ts';
+import type { RolloutBody, RolloutPlanBody } from '../../../src/wire/rollout.ts';
 import type { FakeAnswer } from '../../client/fake-api.ts';
 import {
   logEntry,
@@ -10,6 +10,7 @@ import {
   SENT_MANIFEST,
   SHOP_1_5,
   samplePlan,
+  sampleQuarantine,
   sampleRelease,
   sampleRollout,
   summaryOf,
@@ -42,8 +43,24 @@ function reading(
   };
 }
 
+function crowdedPlan(): RolloutPlanBody {
+  const held = { severity: 'hold', message: 'its agent takes no releases' } as const;
+  const hosts = ['web-2', 'web-3', 'web-4', 'web-5'].map((name) => ({ name, runs: null, findings: [held] }));
+  const first = {
+    name: 'web-1',
+    runs: SHOP_1_5,
+    findings: [{ severity: 'warning', message: 'port 80 is taken' } as const],
+  };
+  return { ...samplePlan(), waves: [{ hosts: [first] }, { hosts }], supersedes: [], notes: [] };
+}
+
 describe('rollout create', () => {
-  const routes = { ...RELEASES, 'POST /v1/rollouts': { status: 201, body: ROLLOUT } };
+  const ready = { ...samplePlan(), waves: [{ hosts: [{ name: 'a', findings: [] }] }], supersedes: [], notes: [] };
+  const routes = {
+    ...RELEASES,
+    'POST /v1/rollouts/plan': { body: ready },
+    'POST /v1/rollouts': { status: 201, body: ROLLOUT },
+  };
   const line = ['rollout', 'create', 'shop@1.5', '--selector', 'role=web', 'zone=a', '--waves', '1,100%'];
 
   it('sends the request and puts the id alone on stdout', async (t) => {
@@ -62,15 +79,80 @@ describe('rollout create', () => {
     });
   });
 
-  it('takes a whole digest without looking it up', async (t) => {
+  it('sends the same request to the plan first', async (t) => {
     const { api, run } = await operate(t, routes);
     const { terminal } = await run(['rollout', 'create', SHOP_1_5, '--host', 'a', '--host', 'b', '--json']);
     assert.deepEqual(JSON.parse(terminal.out()), ROLLOUT);
     assert.equal(terminal.err(), '');
+    const request = { release: SHOP_1_5, hosts: ['a', 'b'] };
     assert.deepEqual(
-      api.seen.map((request) => request.body),
-      [{ release: SHOP_1_5, hosts: ['a', 'b'] }],
+      api.seen.map(({ path, body }) => [path.split('?', 1)[0], body]),
+      [
+        ['/v1/releases', undefined],
+        ['/v1/rollouts/plan', request],
+        ['/v1/rollouts', request],
+      ],
     );
+  });
+
+  it('says what the plan finds, holds first, and hosts that share a finding in one line', async (t) => {
+    const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: crowdedPlan() } });
+    const { code, terminal } = await run(line);
+    assert.equal(code, 0);
+    assert.deepEqual(terminal.err().split('\n').slice(0, 4), [
+      'web-2, web-3, web-4 and 1 other would be held: its agent takes no releases',
+      'web-1: port 80 is taken',
+      '1 host already runs it.',
+      'Started the rollout of shop 1.5 (9ad49925e0e3) to 2 hosts in 2 waves:',
+    ]);
+  });
+
+  it('leaves many findings to the plan', async (t) => {
+    const hosts = Array.from({ length: 30 }, (_, index) => ({
+      name: `web-${index}`,
+      findings: [{ severity: 'hold' as const, message: `'web-${index}' is offline` }],
+    }));
+    const plan = { ...crowdedPlan(), waves: [{ hosts }] };
+    const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: plan } });
+    assert.match(
+      (await run(line)).terminal.err(),
+      /web-9' is offline\nThere are 20 further findings\. .* rollout plan/,
+    );
+  });
+
+  it('refuses a quarantined release', async (t) => {
+    const releases = [sampleRelease({ quarantine: sampleQuarantine() })];
+    const { api, run } = await operate(t, { ...routes, 'GET /v1/releases': { body: { releases, next_cursor: null } } });
+    const { code, terminal } = await run([...line, '--yes']);
+    assert.deepEqual([code, terminal.out()], [1, '']);
+    assert.match(
+      terminal.err(),
+      /^error: shop 1\.5 \(9ad49925e0e3\) is quarantined: probe 'front' failed on web-1 in rollout ro_1\. Once you know why: nexus release lift 9ad49925e0e3 --reason TEXT$/m,
+    );
+    assert.equal(api.seen.length, 1);
+  });
+
+  it('ends no rollout for one that could not begin, unless it is told to', async (t) => {
+    const held = { name: 'web-2', findings: [{ severity: 'hold' as const, message: "'web-2' is offline" }] };
+    const waves = [{ hosts: [held] }, { hosts: [{ name: 'web-1', findings: [] }] }];
+    const plan = { ...samplePlan(), waves, notes: [] };
+    const { api, run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: plan } });
+    const { code, terminal } = await run(line);
+    assert.deepEqual([code, terminal.out()], [1, '']);
+    assert.equal(
+      terminal.err(),
+      "web-2 would be held: 'web-2' is offline\nerror: this would end rollout ro_0, which still runs, although web-2 would be held and nothing could begin. Resolve that first, or insist with --yes.\n",
+    );
+    assert.equal(
+      api.seen.some(({ path }) => path === '/v1/rollouts'),
+      false,
+    );
+    assert.equal((await run([...line, '--yes'])).code, 0);
+  });
+
+  it('ends a rollout for one of which only some hosts are held', async (t) => {
+    const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: samplePlan() } });
+    assert.equal((await run(line)).code, 0);
   });
 
   it('with --watch follows it to its end', async (t) => {
@@ -102,10 +184,10 @@ describe('rollout plan', () => {
     assert.equal(
       terminal.out(),
       [
-        'WAVE  HOST   VERDICT  FINDING',
-        '   1  web-1  ready',
-        "   2  web-2  hold     'web-2' is offline",
-        '   2  web-3  warning  900 MB of its disk are free',
+        'WAVE  HOST   VERDICT  FINDING                      CHANGE',
+        '   1  web-1  ready                                 shop 1.4 → shop 1.5',
+        "   2  web-2  hold     'web-2' is offline           first deploy",
+        '   2  web-3  warning  900 MB of its disk are free  already runs it',
         '',
       ].join('\n'),
     );
@@ -121,7 +203,10 @@ describe('rollout plan', () => {
     const plan = { ...samplePlan(), waves: [{ hosts: [...hosts, found] }], supersedes: [], notes: [] };
     const { run } = await operate(t, { ...routes, 'POST /v1/rollouts/plan': { body: plan } });
     const few = await run(line);
-    assert.equal(few.terminal.out(), "WAVE  HOST  VERDICT  FINDING\n   1  db-1  hold     'db-1' is offline\n");
+    assert.equal(
+      few.terminal.out(),
+      "WAVE  HOST  VERDICT  FINDING            CHANGE\n   1  db-1  hold     'db-1' is offline\n",
+    );
     assert.match(
       few.terminal.err(),
       /151 hosts in one wave: 150 ready, 0 with warnings, 1 held\.\nNot shown: hosts without findings.*--all/,

@@ -1,5 +1,9 @@
 /** `rollout watch` against an API that moves on from one question to the next. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import type { LogEventBody } from '../../../src/wire/operator.ts';
 import type { RolloutBody } from '../../../src/wire/rollout.ts';
@@ -173,4 +177,22 @@ describe('on a terminal', () => {
     assert.deepEqual(changes, ['soaking', 'failed', 'reverted']);
     assert.match(terminal.err(), /^Rollout ro_1 .* was halted/);
   });
+});
+
+it('ends at Ctrl-C, and says that the rollout does not', async (t) => {
+  const { data } = await tell(t, [{ rollout: soaking, events: BEGINNING }], 'events');
+  const entry = path.resolve(import.meta.dirname, '../../../bin/nexus.ts');
+  const child = spawn(process.execPath, [entry, 'rollout', 'watch', 'ro_1', '--data', data], { env: {} });
+  const errors = text(child.stderr);
+  // It follows by now.
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'exit')) as [number];
+  assert.deepEqual(
+    [code, await errors],
+    [
+      130,
+      '\nThe rollout goes on. To follow it again: nexus rollout watch ro_1\nTo stop it: nexus rollout pause ro_1, or nexus rollout abort ro_1\n',
+    ],
+  );
 });

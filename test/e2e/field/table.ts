@@ -4,7 +4,6 @@ import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { engineLossRows } from './pending/lost-hosts.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
-import { planRows } from './pending/plan.ts';
 import { pullBudgetRows } from './pending/pull-budget.ts';
 import { stackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
@@ -22,6 +21,7 @@ import { hostTroubleRows } from './rows/host-trouble.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { lostHostRows } from './rows/lost-hosts.ts';
 import { neighbourRows } from './rows/neighbours.ts';
+import { planRows } from './rows/plan.ts';
 import { soakRows } from './rows/soak.ts';
 import { stackDataRows } from './rows/stack-data.ts';
 import { wayBackRows } from './rows/way-back.ts';
@@ -36,6 +36,7 @@ export const ROWS: readonly FieldRow[] = [
   ...neighbourRows,
   ...composeHabitRows,
   ...composeFileRows,
+  ...planRows,
   ...interruptionRows,
   ...stackDataRows,
   ...hostTroubleRows,
@@ -53,6 +54,5 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...engineLossRows,
   ...telemetryRows,
   ...orderRows,
-  ...planRows,
   ...stackRows,
 ];
