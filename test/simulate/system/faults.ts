@@ -191,7 +191,7 @@ export const FAULTS: readonly Fault[] = [
       machine.correctWall();
     };
   }),
-  ofHost('the network is cut', 3, 60_000, ({ name }, random, { network }) => {
+  ofHost('the network is cut', 3, 3 * MINUTE_MS, ({ name }, random, { network }) => {
     network.cut(name, random.pick(DIRECTIONS));
     return () => network.mend(name);
   }),
