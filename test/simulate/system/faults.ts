@@ -79,6 +79,12 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'the server is restored from a backup',
+    weight: 0.7,
+    maxMs: MINUTE_MS,
+    begin: (world) => world.backUpServer(),
+  },
+  {
     name: "the server's disk fails",
     weight: 1,
     maxMs: 20_000,
@@ -142,7 +148,7 @@ export const FAULTS: readonly Fault[] = [
   }),
   ofHost('the disk is lost', 1, 60_000, (host, _random, { kept }) => {
     host.wipeDisk();
-    kept.diskLost(host.name);
+    kept.forget(host.name);
     return () => host.start();
   }),
   ofHost('the disk is full', 1, 60_000, ({ disk }) => {

@@ -124,7 +124,7 @@ export class Operators {
     }
     for (const { name, status, labels } of (await this.hosts()) ?? []) {
       const window = labels['maintenance-window'];
-      const isLost = this.#world.hosts.some((host) => host.name === name && host.isLost);
+      const isLost = this.#world.hosts.some((host) => host.name === name && host.isGone);
       if (isLost && status !== 'archived') await this.#ask('DELETE', `/v1/hosts/${name}`);
       if (isLost) continue;
       if (status === 'archived' || window === undefined || window === LONG_WINDOW) continue;

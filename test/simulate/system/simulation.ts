@@ -189,7 +189,7 @@ class Simulation {
     const archived = new Set(hosts.filter(({ status }) => status === 'archived').map(({ name }) => name));
     for (const { name, status } of hosts) {
       if (status !== 'online' && status !== 'archived') {
-        if (world.host(name).isLost) await this.#operators.settleEverything();
+        if (world.host(name).isGone) await this.#operators.settleEverything();
         return `${name} is ${status}`;
       }
       if (status === 'archived') continue;

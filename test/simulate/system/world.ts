@@ -48,6 +48,7 @@ export class World {
   readonly #shape: Shape;
   /** How often something happened that a set of simulations must come across. */
   readonly met = new Map<string, number>();
+  #hasBackup = false;
   #failure: unknown;
 
   constructor(seed: number, shape: Shape, onLine: ((line: string) => void) | null) {
@@ -197,10 +198,30 @@ export class World {
     this.observe(() => this.oracle.checkChange(host, project, release));
   }
 
+  /**
+   * Backs the server up. What this returns kills the server, restores the backup and starts the server again. Null while
+   * there is a backup already, or a host is under way: an agent that has come to its end does not tell a server again
+   * that has forgotten it.
+   */
+  backUpServer(): (() => void) | null {
+    const isBusy = this.oracle.rolloutIds.some((id) => this.oracle.owing(id).length > 0);
+    if (this.#hasBackup || isBusy) return null;
+    this.#hasBackup = true;
+    const goBack = [this.server.backUp(), this.oracle.remember(), this.promises.remember(), this.follower.remember()];
+    return () => {
+      this.#hasBackup = false;
+      this.server.kill();
+      for (const restore of goBack) restore();
+      for (const { name } of this.hosts) this.kept.forget(name);
+      this.server.start();
+    };
+  }
+
   /** After a cut of power. */
   #checkDisk({ name, machine, disk }: SimulatedHost): void {
     this.kept.checkRecords(name, disk);
-    if (!disk.hasRefused) checkOutbox(name, disk, this.promises.agesOf(name, machine.monotonicMs()));
+    if (disk.hasRefused) return;
+    checkOutbox(name, disk, this.promises.agesOf(name, machine.monotonicMs()), this.promises.lossesOf(name));
   }
 
   #cameUp(host: SimulatedHost, project: string, release: string | null): void {

@@ -64,6 +64,11 @@ export class SimulatedHost {
     return this.#isLost;
   }
 
+  /** Nothing comes of it any more. A server that was restored may still expect it. */
+  get isGone(): boolean {
+    return this.#isLost || this.#isRetired;
+  }
+
   get agentProcess(): SimulatedProcess | null {
     return this.#agent?.process ?? null;
   }

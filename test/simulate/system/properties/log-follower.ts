@@ -42,6 +42,15 @@ export class LogFollower {
     return this.#world.server.machine.monotonicMs();
   }
 
+  /** What this returns lets it go on from here, as the log of a restored server does. */
+  remember(): () => void {
+    const newest = Math.max(0, ...this.#committedAtMs.keys());
+    return () => {
+      for (const id of [...this.#committedAtMs.keys()]) if (id > newest) this.#committedAtMs.delete(id);
+      this.#lastId = Math.min(this.#lastId, newest);
+    };
+  }
+
   /** Everything has been handed over. */
   checkEnd(): void {
     const newest = Math.max(0, ...this.#committedAtMs.keys());

@@ -81,15 +81,17 @@ const ROLLOUT_KINDS: ReadonlySet<string> = new Set(ROLLOUT_ENTRY_KINDS);
 
 export class LogOracle {
   readonly #around: Surroundings;
-  readonly #shadows = new Map<string, Shadow>();
-  readonly #hosts = new Map<string, { status: string; labels: Readonly<Record<string, string>> }>();
-  readonly #quarantined = new Set<string>();
+  #shadows = new Map<string, Shadow>();
+  #hosts = new Map<string, { status: string; labels: Readonly<Record<string, string>> }>();
+  #quarantined = new Set<string>();
   /** Quarantines that an operator has lifted: what failed before no longer asks for one. */
-  readonly #lifted = new Set<string>();
-  readonly #epochs = new Map<string, number>();
+  #lifted = new Set<string>();
+  #epochs = new Map<string, number>();
   readonly #touched = new Set<string>();
   /** What is to run on a stack of a host, by what last came to an end there; null: nothing. */
-  readonly #settled = new Map<string, string | null>();
+  #settled = new Map<string, string | null>();
+  /** Stacks of hosts of which a restored server does not know what has happened, until they take up a dispatch. */
+  readonly #uncertain = new Set<string>();
   #lastId = 0;
 
   constructor(around: Surroundings) {
@@ -109,9 +111,38 @@ export class LogOracle {
 
   /** Whether bringing up `release` leads back to what ran before the newest dispatch that the host has taken up. */
   isWayBack(host: string, stack: string, release: string): boolean {
+    if (this.#uncertain.has(`${host} ${stack}`)) return false;
     const newest = this.#newestTakenUp(host, stack);
     // A release that is rolled out where it runs already goes forward: it may pull what its names stand for by now.
     return newest?.part.previous === release && newest.plan.release !== release;
+  }
+
+  /** What this returns takes it back to now, as the log of a server that is restored from a backup goes back. */
+  remember(): () => void {
+    const known = structuredClone({
+      shadows: this.#shadows,
+      hosts: this.#hosts,
+      quarantined: this.#quarantined,
+      lifted: this.#lifted,
+      epochs: this.#epochs,
+      settled: this.#settled,
+    });
+    const lastId = this.#lastId;
+    return () => {
+      for (const [id, { plan, hosts }] of this.#shadows) {
+        for (const [name, { lastSeq }] of hosts) {
+          const isKnown = known.shadows.get(id)?.hosts.get(name)?.lastSeq === lastSeq;
+          if (!isKnown) this.#uncertain.add(`${name} ${plan.stack}`);
+        }
+      }
+      this.#shadows = known.shadows;
+      this.#hosts = known.hosts;
+      this.#quarantined = known.quarantined;
+      this.#lifted = known.lifted;
+      this.#epochs = known.epochs;
+      this.#settled = known.settled;
+      this.#lastId = lastId;
+    };
   }
 
   /** Hosts from which something is still to come in a rollout. */
@@ -210,6 +241,7 @@ export class LogOracle {
    * back to what ran before.
    */
   checkChange(host: string, stack: string, release: string | null): void {
+    if (this.#uncertain.has(`${host} ${stack}`)) return;
     const newest = this.#newestTakenUp(host, stack);
     const what = release === null ? `takes ${stack} away` : `brings up ${release.slice(0, 19)} of ${stack}`;
     assert(newest !== undefined, `${host} ${what}, and has taken up no dispatch`);
@@ -245,6 +277,7 @@ export class LogOracle {
 
   /** What the server says of a host is what runs there. */
   #checkRunning(host: string, stack: string): void {
+    if (this.#uncertain.has(`${host} ${stack}`)) return;
     const running = [...this.#around.runningOn(host, stack)];
     const what = `what runs of ${stack} on ${host}`;
     const settled = this.#settled.get(`${host} ${stack}`);
@@ -373,6 +406,7 @@ export class LogOracle {
         assert.equal(status, 'active');
         assert(host.offered, `${name} acknowledged an offer that was withdrawn`);
         host.previous = event.currentRelease;
+        this.#uncertain.delete(key);
         break;
       case 'activation_completed':
         assert.equal(event.observedRelease, plan.release);

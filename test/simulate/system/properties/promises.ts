@@ -130,10 +130,32 @@ export class Promises implements Wiretap {
     return new Map([...open].map(([recordedAtMs, takenAtMs]) => [recordedAtMs, monotonicMs - takenAtMs]));
   }
 
+  /** How many ticks the agent has reported as lost. */
+  lossesOf(host: string): number {
+    return this.#sent(host).reportedLosses;
+  }
+
   /** Ticks that are still on their way, beyond those that were reported as lost. */
   owed(host: string): number {
     const { open, reportedLosses } = this.#sent(host);
     return Math.max(0, open.size - reportedLosses);
+  }
+
+  /** What this returns takes back every promise that was given after now: the server is restored from a backup. */
+  remember(): () => void {
+    const [committed, events, epochs] = structuredClone([this.#committed, this.#events, this.#epochs] as const);
+    const archived = new Set(this.#archived);
+    const acknowledged = new Map([...this.#ticks].map(([host, ticks]) => [host, new Set(ticks.acknowledged)]));
+    return () => {
+      replace(this.#committed, committed);
+      replace(this.#events, events);
+      replace(this.#epochs, epochs);
+      for (const host of [...this.#archived]) if (!archived.has(host)) this.#archived.delete(host);
+      for (const [host, ticks] of this.#ticks) {
+        const before = acknowledged.get(host) ?? new Set();
+        for (const tick of [...ticks.acknowledged]) if (!before.has(tick)) ticks.acknowledged.delete(tick);
+      }
+    };
   }
 
   /** Everything that was ever acknowledged is there, once. */
@@ -205,6 +227,11 @@ export class Promises implements Wiretap {
     const committed = this.#committed.get(`${rolloutId} ${host}`)?.epoch ?? 0;
     assert(epoch <= committed, `${host} is told of epoch ${epoch} of ${rolloutId}, and ${committed} is committed`);
   }
+}
+
+function replace<K, V>(map: Map<K, V>, by: ReadonlyMap<K, V>): void {
+  map.clear();
+  for (const [key, value] of by) map.set(key, value);
 }
 
 interface SentEvent {

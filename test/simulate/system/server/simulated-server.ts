@@ -38,7 +38,7 @@ export class SimulatedServer {
   readonly pace: StorePace = { slowness: 1, failing: 'nothing' };
   readonly #options: ServerOptions;
   /** What is on disk; it outlives every life of the server. */
-  readonly #durable = createMemoryStore();
+  #durable = createMemoryStore();
   /** Their numbers, by name. */
   readonly #hosts = new Map<string, number>();
   /** When the ticks of each host that came to disk were recorded. */
@@ -123,6 +123,16 @@ export class SimulatedServer {
   kill(): void {
     this.#isWanted = false;
     this.#life?.process.kill();
+  }
+
+  /** Copies what is durable now. What this returns puts the copy in its place, while the server does not run. */
+  backUp(): () => void {
+    const backup = createMemoryStore({ image: this.#durable.image() });
+    return () => {
+      this.#durable = backup;
+      this.#ticks.clear();
+      for (const { id, name } of backup.hosts()) this.#ticks.set(id, new Set(this.ticksOf(name)));
+    };
   }
 
   /** SIGTERM: it finishes what it has taken, and ends. */
