@@ -50,7 +50,7 @@ export function defaultMaxUnhealthySeconds(soakSeconds: number, sustainedFailure
 }
 
 export interface ReleasePolicy {
-  /** From the ack to `activation_completed`; then the activation has failed. */
+  /** From the first change to what runs to `activation_completed`; then the activation has failed. */
   readonly activationTimeoutSeconds: number;
   readonly soakSeconds: number;
   /** An `enforce` probe that fails for longer has failed the host. */

@@ -103,6 +103,9 @@ const CONTENT_FLAGS = [
   'activationTimeout',
   'sustainedFailure',
   'onFailure',
+  'pullBudget',
+  'confirm',
+  'rerunJobs',
   'telemetry',
   'maxRestarts',
   'maxMemoryGrowth',
@@ -138,7 +141,8 @@ function addContentFlags(command: Command): Command {
 }
 
 function addPolicyFlags(command: Command): Command {
-  const { activationTimeoutSeconds, soakSeconds, sustainedFailureSeconds, onHealthFailure, telemetry } = DEFAULT_POLICY;
+  const { activationTimeoutSeconds, soakSeconds, sustainedFailureSeconds, pullBudgetSeconds } = DEFAULT_POLICY;
+  const { onHealthFailure, telemetry } = DEFAULT_POLICY;
   const seconds = (count: number) => ({ default: durationFlag(count) });
   const number = (count: number) => ({ default: String(count) });
   return command
@@ -146,7 +150,7 @@ function addPolicyFlags(command: Command): Command {
     .addOption(
       option(
         '--activation-timeout <duration>',
-        'how long pulling and starting may take',
+        'how long starting may take, once the images are there',
         seconds(activationTimeoutSeconds),
       ),
     )
@@ -164,6 +168,19 @@ function addPolicyFlags(command: Command): Command {
       ]),
     )
     .addOption(
+      option(
+        '--pull-budget <duration>',
+        'how long images may take to arrive, and trouble of a host or a registry may last',
+        seconds(pullBudgetSeconds),
+      ),
+    )
+    .addOption(
+      option('--confirm <duration>', 'how long a host may be cut off from the server before it goes back by itself', {
+        default: 'for ever',
+      }),
+    )
+    .addOption(option('--rerun-jobs', 'run the ended jobs of the earlier release again on the way back to it'))
+    .addOption(
       option('--telemetry <mode>', 'how telemetry counts during the soak', { default: telemetry.mode }).choices([
         'judged',
         'required',
@@ -171,11 +188,9 @@ function addPolicyFlags(command: Command): Command {
       ]),
     )
     .addOption(
-      option(
-        '--max-restarts <count>',
-        'how often a container may restart during the soak',
-        number(telemetry.maxRestarts),
-      ),
+      option('--max-restarts <count>', 'how often a container may restart during the soak', {
+        default: 'twice in its first 30 s, for the database that is not up yet',
+      }),
     )
     .addOption(
       option(

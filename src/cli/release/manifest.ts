@@ -14,6 +14,9 @@ export interface ManifestFlags extends ProbeFlags {
   readonly activationTimeout?: string;
   readonly sustainedFailure?: string;
   readonly onFailure?: 'halt' | 'rollback-and-halt';
+  readonly pullBudget?: string;
+  readonly confirm?: string;
+  readonly rerunJobs?: boolean;
   readonly telemetry?: 'judged' | 'required' | 'off';
   readonly maxRestarts?: string;
   readonly maxMemoryGrowth?: string;
@@ -45,6 +48,11 @@ function readPolicyFlags(flags: ManifestFlags): ManifestBody['policy'] {
     ...field('soak_seconds', '--soak', flags.soak, readDurationOrZero),
     ...field('sustained_failure_seconds', '--sustained-failure', flags.sustainedFailure, readDurationOrZero),
     ...(flags.onFailure === undefined ? {} : { on_health_failure: flags.onFailure }),
+    ...field('pull_budget_seconds', '--pull-budget', flags.pullBudget, readDurationOrZero),
+    ...field('confirm_seconds', '--confirm', flags.confirm, readDurationOrZero),
+    ...(flags.rerunJobs === true ? { rerun_jobs_on_rollback: true } : {}),
+    // The agent counts crashes, and the server's telemetry every restart: what is allowed counts for both.
+    ...field('max_restarts', '--max-restarts', flags.maxRestarts, readNumber),
     ...(flags.telemetry === undefined ? {} : { telemetry: flags.telemetry }),
     ...(Object.keys(limits).length === 0 ? {} : { telemetry_limits: limits }),
   };

@@ -52,6 +52,7 @@ describe('release create', () => {
         soak_seconds: 90,
         sustained_failure_seconds: 15,
         on_health_failure: 'halt',
+        max_restarts: 0,
         telemetry: 'required',
         telemetry_limits: {
           max_restarts: 0,

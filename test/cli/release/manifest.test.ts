@@ -108,7 +108,10 @@ describe('a manifest', () => {
     [{ sustainedFailure: '45s' }, { sustained_failure_seconds: 45 }],
     [{ onFailure: 'halt' }, { on_health_failure: 'halt' }],
     [{ telemetry: 'required' }, { telemetry: 'required' }],
-    [{ maxRestarts: '0' }, { telemetry_limits: { ...DEFAULT_LIMITS, max_restarts: 0 } }],
+    [{ maxRestarts: '5' }, { max_restarts: 5, telemetry_limits: { ...DEFAULT_LIMITS, max_restarts: 5 } }],
+    [{ pullBudget: '2h' }, { pull_budget_seconds: 7_200 }],
+    [{ confirm: '90s' }, { confirm_seconds: 90 }],
+    [{ rerunJobs: true }, { rerun_jobs_on_rollback: true }],
     [
       { maxMemoryGrowth: '1.5', maxCpuRatio: '2', minCpuPercent: '10', maxUnhealthy: '1m' },
       {

@@ -1,7 +1,6 @@
 /** All rows: those that hold, and those that wait for what they promise. */
 
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
-import { engineLossRows } from './pending/lost-hosts.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { pullBudgetRows } from './pending/pull-budget.ts';
@@ -15,6 +14,7 @@ import { composeFileRows } from './rows/compose-files.ts';
 import { composeHabitRows } from './rows/compose-habits.ts';
 import { crashRows } from './rows/crashes.ts';
 import { cutOffRows } from './rows/cut-off.ts';
+import { engineLossRows } from './rows/engine-loss.ts';
 import { fleetRows } from './rows/fleet.ts';
 import { fleetToolRows } from './rows/fleet-tools.ts';
 import { hostTroubleRows } from './rows/host-trouble.ts';
@@ -43,6 +43,7 @@ export const ROWS: readonly FieldRow[] = [
   ...crashRows,
   ...backAsBeforeRows,
   ...cutOffRows,
+  ...engineLossRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
@@ -51,7 +52,6 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...movingTagRows,
   ...changeRows,
   ...pullBudgetRows,
-  ...engineLossRows,
   ...telemetryRows,
   ...orderRows,
   ...stackRows,
