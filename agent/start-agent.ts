@@ -10,7 +10,7 @@ import type { ServerTransport } from './server/transport.ts';
 import type { RunSettings } from './settings.ts';
 import { DEFAULT_PACING, Delivery, type DeliveryEnd, type DeliveryPacing } from './telemetry/delivery.ts';
 import { type OpenedOutbox, openMemoryOutbox, openOutbox } from './telemetry/outbox/open-outbox.ts';
-import { tickOffsetMs, untilNextTickMs } from './telemetry/plan-ticks.ts';
+import { TickPace } from './telemetry/tick-pace.ts';
 import type { TickSource } from './telemetry/tick-source.ts';
 
 /** Everything of the world that an agent touches. */
@@ -36,8 +36,6 @@ export const AGENT_EXIT = { done: 0, undelivered: 1, unauthorized: 3 } as const;
 
 /** The first tick's CPU figures are measured over this long. */
 const FIRST_INTERVAL_MS = 1_000;
-/** A timer may fire this much before the clock agrees. */
-const EARLY_TIMER_MS = 20;
 
 /**
  * The agent, on whatever it is given as the world. Runs until `signal` aborts (0), the server refuses the token (3) or,
@@ -63,10 +61,11 @@ export async function startAgent(parts: AgentParts): Promise<number> {
   let rollouts: Rollouts | null = null;
   try {
     if (settings.action === 'once') return await runOnce(delivery, parts);
-    rollouts = await openRollouts(parts);
+    const pace = new TickPace(runtime, settings.intervalMs, settings.token);
+    rollouts = await openRollouts(parts, pace);
     void rollouts?.ended.then(refuse);
     const delivering = delivery.run(stop).then(refuse);
-    await Promise.all([tickForEver(delivery, parts, stop), delivering]);
+    await Promise.all([tickForEver(delivery, parts, pace, stop), delivering]);
     return isRefused ? explainUnauthorized(log) : AGENT_EXIT.done;
   } finally {
     signal.removeEventListener('abort', end);
@@ -89,22 +88,26 @@ async function openOutboxFor(parts: AgentParts): Promise<OpenedOutbox> {
 }
 
 /** Loaded only where it is wanted: with its schemas it costs more memory than all of telemetry. */
-async function openRollouts({ rollouts, server, files, log, runtime }: AgentParts): Promise<Rollouts | null> {
+async function openRollouts(parts: AgentParts, pace: TickPace): Promise<Rollouts | null> {
+  const { rollouts, server, files, log, runtime } = parts;
   if (rollouts === null) return null;
   const { startRollouts } = await import('./rollouts/start-rollouts.ts');
-  return startRollouts({ ...rollouts, server, files, log, runtime });
+  const onSoak = (stack: string, isSoaking: boolean) => pace.noteSoak(stack, isSoaking);
+  return startRollouts({ ...rollouts, server, files, log, runtime, onSoak });
 }
 
-async function tickForEver(delivery: Delivery, parts: AgentParts, signal: AbortSignal): Promise<void> {
-  const { ticks, runtime } = parts;
-  const { token, intervalMs } = parts.settings;
-  const offsetMs = tickOffsetMs(token, intervalMs);
+async function tickForEver(
+  delivery: Delivery,
+  { ticks, runtime }: AgentParts,
+  pace: TickPace,
+  signal: AbortSignal,
+): Promise<void> {
   await ticks.prime();
   // The first tick does not wait for its place on the clock: a host that starts is online at once.
   await delay(runtime, FIRST_INTERVAL_MS, signal);
   while (!signal.aborted) {
     delivery.offer(await ticks.collect());
-    await delay(runtime, untilNextTickMs(runtime.nowMs(), intervalMs, offsetMs, EARLY_TIMER_MS), signal);
+    await pace.untilNext(signal);
   }
 }
 

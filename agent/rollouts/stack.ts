@@ -31,6 +31,8 @@ export interface StackCommons {
   readonly runtime: Runtime;
   readonly signal: AbortSignal;
   readonly onUnauthorized: () => void;
+  /** Called whenever the record of a stack changes. */
+  readonly onSoak: (stack: string, isSoaking: boolean) => void;
 }
 
 /** One stack at work: its record, the loop that changes what runs, and the one that reports. */
@@ -49,6 +51,7 @@ export async function startStack(stack: string, commons: StackCommons): Promise<
     const { taken } = store.record;
     if (taken !== null) commons.self.noteEpoch(stack, taken.epoch);
   };
+  const noteSoak = (): void => commons.onSoak(stack, store.record.rollout?.phase.at === 'soaking');
   const store = await StackStore.open({
     files,
     folder,
@@ -57,11 +60,13 @@ export async function startStack(stack: string, commons: StackCommons): Promise<
     log,
     onChange: () => {
       noteEpoch();
+      noteSoak();
       workWakeUp.notify();
       sendWakeUp.notify();
     },
   });
   noteEpoch();
+  noteSoak();
   const steps = new StepRunner({ stack, activator, signal, onUnauthorized });
   const worker = new StackWorker({
     stack,

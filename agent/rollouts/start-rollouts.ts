@@ -33,6 +33,8 @@ export interface RolloutsOptions extends RolloutParts {
   readonly files: FileSystem;
   readonly log: Log;
   readonly runtime: Runtime;
+  /** Called whenever the record of a stack changes. */
+  readonly onSoak: (stack: string, isSoaking: boolean) => void;
 }
 
 export type RolloutsEnd = 'stopped' | 'unauthorized';
@@ -67,7 +69,7 @@ export function startRollouts(options: RolloutsOptions): Rollouts {
 }
 
 async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized: () => void): Promise<void> {
-  const { server, stacksFolder, activator, openCheck, files, log, runtime, bootId, self } = options;
+  const { server, stacksFolder, activator, openCheck, files, log, runtime, bootId, self, onSoak } = options;
   const api = new RolloutApi(server, signal);
   const host = new HostRollouts({
     files,
@@ -83,6 +85,7 @@ async function run(options: RolloutsOptions, signal: AbortSignal, onUnauthorized
     log,
     signal,
     onUnauthorized,
+    onSoak,
   });
   try {
     await activator.endOrphans();

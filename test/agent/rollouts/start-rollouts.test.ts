@@ -39,7 +39,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   const docker = new DockerClient(socketPath, systemRuntime);
   const self = new SelfReport('boot-1', { rollouts: true });
   const start = () => {
-    const parts = { server: transport, files, log, runtime: systemRuntime };
+    const parts = { server: transport, files, log, runtime: systemRuntime, onSoak: () => {} };
     const rollouts = startRollouts({
       ...parts,
       ...hostRolloutParts({
