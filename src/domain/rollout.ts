@@ -247,7 +247,7 @@ export interface RolloutHost {
   readonly name: string;
   readonly wave: number;
   readonly state: HostState;
-  /** The host was archived, or released by an operator or another rollout, and no longer takes part. */
+  /** The host was archived, or dropped by an operator or another rollout, and no longer takes part. */
   readonly left: boolean;
   /** Rises with every dispatch of the stack to the host; null until it is dispatched, and when that is withdrawn. */
   readonly epoch: number | null;
@@ -271,7 +271,13 @@ export interface RolloutHost {
     readonly evidence: readonly ServiceEvidence[];
   } | null;
   /** Why its agent did not take the last offer up; null once one is acknowledged. */
-  readonly refusal: { readonly reason: string; readonly detail: string; readonly atMs: number } | null;
+  readonly refusal: {
+    readonly reason: string;
+    readonly detail: string;
+    readonly atMs: number;
+    /** Offers that were refused one after the other. */
+    readonly count: number;
+  } | null;
   /** The trouble that it waits for to pass; `class`: null where its agent names none that is known here. */
   readonly deferral: { readonly class: TroubleClass | null; readonly reason: string; readonly atMs: number } | null;
   /** What its activation brought up; empty before it, and where its agent does not tell. */
@@ -287,7 +293,7 @@ export interface RolloutHost {
    */
   readonly lost: { readonly sinceMs: number; readonly atMs: number } | null;
   /** Why it no longer takes part although it is not archived; otherwise null. */
-  readonly released: string | null;
+  readonly dropped: string | null;
 }
 
 /** `ro_`, then the time and 32 random bits: ids sort by age, and two of one millisecond differ. */
@@ -342,6 +348,8 @@ export interface RolloutProgress {
    * while no agent has told of any. A digest is null for an image that no registry has.
    */
   readonly images: Readonly<Record<string, string | null>> | null;
+  /** Hosts that the release itself has failed, not trouble of theirs. */
+  readonly releaseFailures: number;
 }
 
 /** Everything that changes a rollout. Folding its entries, beginning with `rollout_created`, gives the stored state. */
@@ -373,7 +381,7 @@ export type RolloutEntry =
   /** A host that the rollout has stalled for is there again, and goes on. */
   | { readonly kind: 'host_returned'; readonly host: string }
   /** Nothing more is expected of the host: an operator insists, or a newer rollout has taken it over. */
-  | { readonly kind: 'host_released'; readonly host: string; readonly reason: string };
+  | { readonly kind: 'host_dropped'; readonly host: string; readonly reason: string };
 
 export type RolloutEntryKind = RolloutEntry['kind'];
 
@@ -394,7 +402,7 @@ export const ROLLOUT_ENTRY_KINDS = [
   'rollout_stalled',
   'host_lost',
   'host_returned',
-  'host_released',
+  'host_dropped',
 ] as const satisfies readonly RolloutEntryKind[];
 
 /**

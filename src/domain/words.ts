@@ -1,6 +1,6 @@
 /** The words that every sentence for a person shares: one way to write a name, a release, a count and a time span. */
 import { formatInstant } from './instant.ts';
-import type { HostState } from './rollout.ts';
+import type { HostState, TroubleClass } from './rollout.ts';
 
 const SHORT_DIGITS = 12;
 
@@ -85,4 +85,22 @@ export function describeEnd(service: string, exitCode: number | null, oomKilled:
   const memory = oomKilled ? ' because it was out of memory' : '';
   const end = exitCode === null ? '' : ` ended with code ${exitCode}${memory}, and`;
   return `service ${quote(service)}${end} ${lines === 0 ? 'has printed nothing' : 'printed last:'}`;
+}
+
+const TROUBLES: Readonly<Record<TroubleClass, string>> = {
+  registry: 'trouble with its registry',
+  credentials: 'missing credentials for its registry',
+  disk: 'a full disk',
+  port: 'a port that is taken',
+  name: 'a name that is taken',
+  network: 'trouble with its networks or volumes',
+  compose: 'trouble with Docker Compose',
+  engine: 'trouble with its Docker Engine',
+  foreign_project: 'a project of that name that Nexus has not deployed',
+  queue: 'other stacks that are changed first',
+};
+
+/** What kept a host from its release, as an object: `trouble with its registry`. */
+export function describeTrouble(trouble: TroubleClass): string {
+  return TROUBLES[trouble];
 }

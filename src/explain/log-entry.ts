@@ -263,7 +263,7 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   host_lost: (data) => say(`is lost${silentSince(data)}, and counts as failed`, 'bad'),
   host_returned: () => say('is back, and goes on with the rollout', 'good'),
   host_left: () => say('was archived and left the rollout', 'warning'),
-  host_released: (data) => say(`left the rollout${because(textOf(data, 'reason'))}`, 'warning'),
+  host_dropped: (data) => say(`left the rollout${because(textOf(data, 'reason'))}`, 'warning'),
 };
 
 /** Looks up own properties only, because a name from outside may be 'constructor'. */

@@ -83,7 +83,7 @@ function presentHost({ host, heldBy, offlineSinceMs }: RolloutHostView): Rollout
             output: host.rollbackFailure.output,
             at: formatInstant(host.rollbackFailure.atMs),
           },
-    released: host.released,
+    dropped: host.dropped,
   };
 }
 
@@ -146,8 +146,10 @@ export function rolloutRoutes(
   const steer = async (exchange: Exchange, order: RolloutOrder): Promise<Answer> => {
     const id = exchange.params['id'] ?? '';
     const idSeed = seedOf(runtime);
-    const { rollbacks } = await commands.submit({ kind: 'steer_rollout', id, order, idSeed, nowMs: exchange.nowMs });
-    return show(exchange, 200, id, order.kind === 'abort' ? { rollbacks } : {});
+    const outcome = await commands.submit({ kind: 'steer_rollout', id, order, idSeed, nowMs: exchange.nowMs });
+    const { rollbacks, notRolledBack } = outcome;
+    const isAbort = order.kind === 'abort' || order.kind === 'drop_host';
+    return show(exchange, 200, id, isAbort ? { rollbacks, not_rolled_back: notRolledBack } : {});
   };
   return [
     {
@@ -231,13 +233,17 @@ export function rolloutRoutes(
       path: '/v1/rollouts/:id/abort',
       access: 'operator',
       scope: 'deploy',
-      summary: 'End a rollout; with `rollback`, new rollouts bring the hosts it touched back to what they ran before.',
+      summary:
+        'End a rollout; with `rollback`, new rollouts bring the hosts it touched back to what they ran before. ' +
+        'With `force` and `host`, only expect nothing more of that host.',
       requestSchema: abortRolloutSchema,
       answerSchema: abortedRolloutBodySchema,
       status: 200,
       async handle(exchange) {
         const body = await readOptionalBody(exchange, abortRolloutSchema);
-        return steer(exchange, { kind: 'abort', reason: body.reason ?? '', rollback: body.rollback ?? false });
+        const { reason = '', rollback = false, host } = body;
+        if (host !== undefined) return steer(exchange, { kind: 'drop_host', host, reason });
+        return steer(exchange, { kind: 'abort', reason, rollback });
       },
     },
     {

@@ -8,7 +8,7 @@ import {
   type RolloutPlan,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
-import { decideHalt } from './decide-end.ts';
+import { decideHalt, type FailureCause } from './decide-end.ts';
 import { type Decision, refuse } from './decision.ts';
 import { failingEnforced } from './probe-records.ts';
 import type { LaterEntry, RolloutState } from './rollout-state.ts';
@@ -29,7 +29,7 @@ export function decideEvent(rollout: RolloutState, name: string, numbered: Numbe
   }
   if (seq <= host.lastSeq) return refuse(`event ${seq} must have a higher number than the last one, ${host.lastSeq}`);
   if (host.left) {
-    const why = host.released === null ? 'is archived' : `was released (${host.released})`;
+    const why = host.dropped === null ? 'is archived' : `was dropped (${host.dropped})`;
     return refuse(`${quote(name)} ${why} and no longer takes part`);
   }
   const state = nextState(host.state, event.type);
@@ -37,12 +37,13 @@ export function decideEvent(rollout: RolloutState, name: string, numbered: Numbe
   const objection = objectTo(host, event, rollout.plan, nowMs);
   if (objection !== null) return refuse(objection);
   const reported: LaterEntry = { kind: 'host_reported', host: name, numbered };
-  const halt = state === 'failed' ? decideHalt(rollout, name, causeOf(event)) : null;
+  const halt = state === 'failed' ? decideHalt(rollout, host, causeOf(event)) : null;
   return { ok: true, entries: halt === null ? [reported] : [reported, halt] };
 }
 
-function causeOf(event: AgentEvent): string {
-  return event.type === 'failed' ? event.failingProbes.map(quote).join(', ') : '';
+function causeOf(event: AgentEvent): FailureCause {
+  const trouble = event.type === 'activation_failed' ? (event.trouble ?? null) : null;
+  return { trouble, failingProbes: event.type === 'failed' ? event.failingProbes : [] };
 }
 
 /**

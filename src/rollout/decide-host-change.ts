@@ -35,10 +35,11 @@ export function isNewlyLost({ policy }: RolloutPlan, host: RolloutHost, known: F
   return nowMs - known.silentSinceMs >= policy.activationTimeoutSeconds * 1000;
 }
 
-function lose(rollout: RolloutState, { name, stateSinceMs }: RolloutHost, { lastSeenAtMs }: FleetHost): LaterEntry[] {
+function lose(rollout: RolloutState, host: RolloutHost, { lastSeenAtMs }: FleetHost): LaterEntry[] {
+  const { name, stateSinceMs } = host;
   const sinceMs = lastSeenAtMs ?? stateSinceMs;
   if (rollout.plan.policy.onLostHost === 'hold') return [{ kind: 'rollout_stalled', host: name, sinceMs }];
   const lost: LaterEntry = { kind: 'host_lost', host: name, sinceMs };
-  const halt = decideHalt(rollout, name, 'it is lost');
+  const halt = decideHalt(rollout, host, { trouble: 'lost', failingProbes: [] });
   return halt === null ? [lost] : [lost, halt];
 }

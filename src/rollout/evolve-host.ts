@@ -46,7 +46,8 @@ function noteEvent(host: RolloutHost, event: AgentEvent, plan: RolloutPlan, atMs
       return { ...host, previousRelease: event.currentRelease, refusal: null };
     case 'dispatch_refused': {
       const { reason, detail } = event;
-      return { ...host, epoch: null, dispatchedAtMs: null, refusal: { reason, detail, atMs } };
+      const count = (host.refusal?.count ?? 0) + 1;
+      return { ...host, epoch: null, dispatchedAtMs: null, refusal: { reason, detail, atMs, count } };
     }
     case 'activation_completed':
       return {

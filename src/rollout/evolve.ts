@@ -19,6 +19,7 @@ import { bucketOf, isExpected, isOffered } from './host-bucket.ts';
 import { isOpen, type LaterEntry, type RolloutState } from './rollout-state.ts';
 import { isTakenIn } from './transitions.ts';
 import { moveHost, NO_COUNTS, total } from './wave-counts.ts';
+import { hasWitness } from './witness.ts';
 
 /** What an entry changes. What it does not change is the same object as before. */
 export interface Change {
@@ -36,7 +37,15 @@ export function evolveCreation(plan: RolloutPlan, atMs: number): Change {
   const hosts = plan.waves.flatMap((names, wave) => names.map((name) => pendingHost(name, wave, atMs)));
   const waves = plan.waves.map((names) => ({ ...NO_COUNTS, pending: names.length }));
   return {
-    progress: { status: 'active', statusSinceMs: atMs, reason: '', currentWave: 0, waves, images: null },
+    progress: {
+      status: 'active',
+      statusSinceMs: atMs,
+      reason: '',
+      currentWave: 0,
+      waves,
+      images: null,
+      releaseFailures: 0,
+    },
     hosts,
     effects: [],
   };
@@ -62,7 +71,7 @@ function pendingHost(name: string, wave: number, atMs: number): RolloutHost {
     images: [],
     rollbackFailure: null,
     lost: null,
-    released: null,
+    dropped: null,
   };
 }
 
@@ -82,7 +91,7 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
     case 'rollout_converged':
       return withStatus(progress, 'converged', '', atMs);
     case 'rollout_halted': {
-      const effects = quarantineFor(hostOf(rollout, entry.host));
+      const effects = quarantineFor(progress, hostOf(rollout, entry.host));
       return { ...withStatus(progress, 'halted', entry.reason, atMs), effects };
     }
     case 'wave_promoted':
@@ -125,10 +134,10 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
       invariant(host.lost !== null, `${quote(host.name)} must be lost to return`);
       return moveBetween(progress, host, { ...host, lost: null });
     }
-    case 'host_released': {
+    case 'host_dropped': {
       const host = hostOf(rollout, entry.host);
-      invariant(isExpected(rollout.plan, host), `something must be expected of ${quote(host.name)} to release it`);
-      return moveBetween(progress, host, { ...host, left: true, released: entry.reason });
+      invariant(isExpected(rollout.plan, host), `something must be expected of ${quote(host.name)} to drop it`);
+      return moveBetween(progress, host, { ...host, left: true, dropped: entry.reason });
     }
     default:
       return assertNever(entry);
@@ -136,8 +145,8 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
 }
 
 /**
- * A failure beyond the threshold quarantines the release. While the rollout is open, its halt does that; once it has
- * ended (because an operator aborted it, for example), the failure itself does.
+ * A failure beyond the threshold quarantines the release, provided that it has a witness. While the rollout is open, its
+ * halt does that; once it has ended (because an operator aborted it, for example), the failure itself does.
  */
 function evolveReport(
   rollout: Evolving,
@@ -146,12 +155,19 @@ function evolveReport(
   atMs: number,
 ): Change {
   const evolved = evolveHost(host, entry.numbered, rollout.plan, atMs);
-  const moved = moveBetween(rollout.progress, host, evolved);
-  const change = evolved.images === host.images ? moved : noteImages(moved, evolved);
-  const failedNow = evolved.state === 'failed' && host.state !== 'failed';
+  const changed = moveBetween(rollout.progress, host, evolved);
+  const moved = evolved.images === host.images ? changed : noteImages(changed, evolved);
+  if (evolved.state !== 'failed' || host.state === 'failed') return moved;
+  const change = noteFailure(moved, evolved);
   const beyond = total(change.progress.waves, 'failed') > rollout.plan.failureThreshold;
   const over = !isOpen(rollout.progress.status);
-  return failedNow && beyond && over ? { ...change, effects: quarantineFor(evolved) } : change;
+  return beyond && over ? { ...change, effects: quarantineFor(change.progress, evolved) } : change;
+}
+
+function noteFailure(change: Change, { failure }: RolloutHost): Change {
+  if (failure?.trouble !== null) return change;
+  const { progress } = change;
+  return { ...change, progress: { ...progress, releaseFailures: progress.releaseFailures + 1 } };
 }
 
 /** The images of a rollout are stored with its progress, and so with every change of it: UTF-16 code units of all. */
@@ -176,11 +192,10 @@ function noteImages(change: Change, host: RolloutHost): Change {
   return { ...change, progress: { ...progress, images: Object.fromEntries(images) } };
 }
 
-function quarantineFor(host: RolloutHost): RolloutEffect[] {
+function quarantineFor(progress: RolloutProgress, host: RolloutHost): RolloutEffect[] {
   invariant(host.failure !== null, `${quote(host.name)} must have failed to quarantine a release`);
   const { failingProbes, output, trouble } = host.failure;
-  // Trouble of a host or its registry speaks against no release.
-  if (trouble !== null) return [];
+  if (trouble !== null || !hasWitness(progress, host, progress.releaseFailures)) return [];
   return [{ kind: 'quarantine', host: host.name, failingProbes, output }];
 }
 

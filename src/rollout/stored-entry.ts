@@ -114,7 +114,7 @@ const entryShape = tagged<'kind', StoredEntry>('kind', {
   rollout_stalled: object({ kind: anything, host: text, sinceMs: number }),
   host_lost: object({ kind: anything, host: text, sinceMs: number }),
   host_returned: object({ kind: anything, host: text }),
-  host_released: object({ kind: anything, host: text, reason: text }),
+  host_dropped: object({ kind: anything, host: text, reason: text }),
 });
 
 function storedEntryOf(entry: RolloutEntry): StoredEntry {

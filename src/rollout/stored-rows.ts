@@ -82,6 +82,7 @@ const progressShape = object<RolloutProgress>({
   currentWave: wholeNumber,
   waves: listOf(counts),
   images: nullable(recordOf(nullable(text))),
+  releaseFailures: wholeNumber,
 });
 
 export const probeModeShape = oneOf(['enforce', 'observe']);
@@ -133,7 +134,9 @@ const hostShape = object<RolloutHost>({
       evidence: evidenceShape,
     }),
   ),
-  refusal: nullable(object<NonNullable<RolloutHost['refusal']>>({ reason: text, detail: text, atMs: number })),
+  refusal: nullable(
+    object<NonNullable<RolloutHost['refusal']>>({ reason: text, detail: text, atMs: number, count: wholeNumber }),
+  ),
   deferral: nullable(
     object<NonNullable<RolloutHost['deferral']>>({ class: nullable(troubleShape), reason: text, atMs: number }),
   ),
@@ -142,7 +145,7 @@ const hostShape = object<RolloutHost>({
     object<NonNullable<RolloutHost['rollbackFailure']>>({ exitCode: number, output: text, atMs: number }),
   ),
   lost: nullable(object<NonNullable<RolloutHost['lost']>>({ sinceMs: number, atMs: number })),
-  released: nullable(text),
+  dropped: nullable(text),
 });
 
 type Fields = Parameters<FormStep['forward']>[0];
@@ -185,8 +188,17 @@ const POLICY_2 = adding({
 const PLAN_2 = both(within('policy', POLICY_2), adding({ waveSoakSeconds: [] }));
 const HOST_2 = both(
   within('failure', adding({ trouble: null, evidence: [] })),
-  adding({ refusal: null, deferral: null, images: [], rollbackFailure: null, lost: null, released: null }),
+  adding({ refusal: null, deferral: null, images: [], rollbackFailure: null, lost: null, dropped: null }),
 );
+
+/** Before, every failure was the release's. */
+const PROGRESS_2: FormStep = {
+  forward: (fields) => {
+    const waves = Array.isArray(fields['waves']) ? (fields['waves'] as readonly WaveCounts[]) : [];
+    return { ...fields, images: null, releaseFailures: waves.reduce((sum, { failed }) => sum + failed, 0) };
+  },
+  back: adding({ images: null, releaseFailures: 0 }).back,
+};
 
 /** Upgrades a plan from an entry of the log, which carries no version of its own. */
 export function upgradePlan(plan: unknown): unknown {
@@ -203,7 +215,7 @@ export function upgradePlan(plan: unknown): unknown {
 export const PLAN_ROW = new StoredForm<RolloutPlan>('plan of a rollout', planShape, [MARKED, PLAN_2]);
 export const PROGRESS_ROW = new StoredForm<RolloutProgress>('progress of a rollout', progressShape, [
   MARKED,
-  adding({ images: null }),
+  PROGRESS_2,
 ]);
 export const HOST_ROW = new StoredForm<RolloutHost>('host of a rollout', hostShape, [MARKED, HOST_2]);
 export const POLICY_ROW = new StoredForm<ReleasePolicy>('policy of a release', policyShape, [MARKED, POLICY_2]);

@@ -54,7 +54,7 @@ const TAKEN_IN = {
   rollout_stalled: null,
   host_lost: null,
   host_returned: null,
-  host_released: null,
+  host_dropped: null,
 } as const satisfies Record<LaterEntry['kind'], readonly RolloutStatus[] | null>;
 
 export function isTakenIn(status: RolloutStatus, kind: LaterEntry['kind']): boolean {

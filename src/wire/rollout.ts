@@ -44,11 +44,24 @@ export const createRolloutSchema = z
 export type CreateRolloutBody = z.input<typeof createRolloutSchema>;
 
 /** `POST /v1/rollouts/{id}/abort`. */
-export const abortRolloutSchema = z.strictObject({
-  reason: z.string().max(1000).optional(),
-  /** Also roll the touched hosts back to what they ran before, by new rollouts. */
-  rollback: z.boolean().optional(),
-});
+export const abortRolloutSchema = z
+  .strictObject({
+    reason: z.string().max(1000).optional(),
+    /** Also roll the touched hosts back to what they ran before, by new rollouts. */
+    rollback: z.boolean().optional(),
+    /** Only expect nothing more of this host, whatever its agent is doing. The rollout goes on without it. */
+    host: hostNameSchema.optional(),
+    /** Goes with `host`: the host may be left between two releases. */
+    force: z.literal(true).optional(),
+  })
+  .refine((body) => (body.host === undefined) === (body.force === undefined), {
+    message: "must be true when 'host' is given, and left out when it is not",
+    path: ['force'],
+  })
+  .refine((body) => body.host === undefined || body.rollback !== true, {
+    message: "cannot be combined with 'host'",
+    path: ['rollback'],
+  });
 export type AbortRolloutBody = z.input<typeof abortRolloutSchema>;
 
 const holdSchema = z.object({ gate: z.string(), reason: z.string() });
@@ -120,7 +133,7 @@ const rolloutHostBodySchema = z.object({
   /** The last attempt to bring back what ran before. */
   rollback_failure: z.object({ exit_code: z.number(), output: z.string(), at: z.string() }).nullable(),
   /** Why it no longer takes part although it is not archived. */
-  released: z.string().nullable(),
+  dropped: z.string().nullable(),
 });
 export type RolloutHostBody = z.output<typeof rolloutHostBodySchema>;
 
@@ -156,8 +169,12 @@ export const rolloutBodySchema = rolloutSummaryBodySchema.extend({
 });
 export type RolloutBody = z.output<typeof rolloutBodySchema>;
 
-/** `rollbacks`: the rollouts that bring the touched hosts back to what they ran before. */
-export const abortedRolloutBodySchema = rolloutBodySchema.extend({ rollbacks: z.array(z.string()) });
+export const abortedRolloutBodySchema = rolloutBodySchema.extend({
+  /** The rollouts that bring the touched hosts back to what they ran before. */
+  rollbacks: z.array(z.string()),
+  /** Touched hosts that none of them brings back. */
+  not_rolled_back: z.array(z.object({ host: z.string(), reason: z.string() })),
+});
 export type AbortedRolloutBody = z.output<typeof abortedRolloutBodySchema>;
 
 export const rolloutListBodySchema = z.object({

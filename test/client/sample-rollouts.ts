@@ -65,7 +65,7 @@ export function rolloutHost(name: string, changes: Partial<RolloutHostBody> = {}
     rollback_failure: null,
     offline_since: null,
     lost_at: null,
-    released: null,
+    dropped: null,
     ...changes,
   };
 }

@@ -207,7 +207,10 @@ test('a host that went back is through', () => {
 test('an offer that the agent refuses is withdrawn with its reason, and forgotten once one is acknowledged', () => {
   const refused = take(sampleHost('pending'), EVENTS.dispatch_refused);
   assert.deepEqual([refused.state, refused.epoch, refused.dispatchedAtMs], ['pending', null, null]);
-  assert.deepEqual(refused.refusal, { reason: 'epoch', detail: 'its epoch 1 is lower than 7', atMs: NOON_MS });
+  const detail = 'its epoch 1 is lower than 7';
+  assert.deepEqual(refused.refusal, { reason: 'epoch', detail, atMs: NOON_MS, count: 1 });
+  const again = take({ ...refused, epoch: 8 }, EVENTS.dispatch_refused, NOON_MS + 1);
+  assert.deepEqual([again.refusal?.count, again.refusal?.atMs], [2, NOON_MS + 1]);
   assert.match(refusal(refused, EVENTS.dispatch_refused) ?? '', /^nothing is offered to 'web-1'/);
   assert.equal(take({ ...refused, epoch: 8 }, EVENTS.dispatch_ack).refusal, null);
 });
@@ -266,10 +269,10 @@ test('a rollback that fails is kept until what ran before is back', () => {
   assert.deepEqual([back.state, back.rollbackFailure], ['reverted', null]);
 });
 
-test('nothing is taken from a host that was released, and the reason is named', () => {
-  const host = sampleHost('failed', { left: true, released: 'rollout r2 has taken it over' });
+test('nothing is taken from a host that was dropped, and the reason is named', () => {
+  const host = sampleHost('failed', { left: true, dropped: 'rollout r2 has taken it over' });
   assert.equal(
     refusal(host, EVENTS.rollback_completed),
-    "'web-1' was released (rollout r2 has taken it over) and no longer takes part",
+    "'web-1' was dropped (rollout r2 has taken it over) and no longer takes part",
   );
 });

@@ -71,6 +71,7 @@ test('folding the log from empty gives the stored rows, byte for byte, and so do
       { pending: 1, inFlight: 0, converged: 0, failed: 0, left: 1 },
     ],
     images: null,
+    releaseFailures: 0,
   });
 });
 
@@ -460,16 +461,16 @@ test('what the first host to run an image ran is what later hosts are to run', (
   assert.equal(rollout.progress.images?.['nginx:1'], OTHER);
 });
 
-test('a released host leaves with its reason, and nothing more is expected of it', () => {
+test('a dropped host leaves with its reason, and nothing more is expected of it', () => {
   const rollout = sampleRollout({ 'web-1': 'failed' }, { failureThreshold: 1 });
   const reason = 'rollout r2 has taken it over';
-  rollout.apply({ kind: 'host_released', host: 'web-1', reason }, NOON_MS);
-  const { left, released, state } = rollout.host('web-1') ?? {};
-  assert.deepEqual([left, released, state], [true, reason, 'failed']);
+  rollout.apply({ kind: 'host_dropped', host: 'web-1', reason }, NOON_MS);
+  const { left, dropped, state } = rollout.host('web-1') ?? {};
+  assert.deepEqual([left, dropped, state], [true, reason, 'failed']);
   assert.equal(rollout.progress.waves[0]?.failed, 1);
   assert.throws(
-    () => rollout.apply({ kind: 'host_released', host: 'web-1', reason }, NOON_MS),
-    /something must be expected of 'web-1' to release it/,
+    () => rollout.apply({ kind: 'host_dropped', host: 'web-1', reason }, NOON_MS),
+    /something must be expected of 'web-1' to drop it/,
   );
 });
 

@@ -116,7 +116,7 @@ export function sampleHost(state: HostState, part: Partial<RolloutHost> = {}): R
     images: [],
     rollbackFailure: null,
     lost: null,
-    released: null,
+    dropped: null,
     ...part,
   };
 }

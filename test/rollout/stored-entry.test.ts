@@ -29,7 +29,7 @@ const ENTRIES: readonly RolloutEntry[] = [
   ),
   { kind: 'telemetry_judged', host: 'web-1', verdict: VERDICT },
   { kind: 'host_left', host: 'web-1' },
-  { kind: 'host_released', host: 'web-1', reason: 'rollout r2 has taken it over' },
+  { kind: 'host_dropped', host: 'web-1', reason: 'rollout r2 has taken it over' },
   ...[
     { ...EVENTS.dispatch_ack, agentEpoch: 7 },
     { ...EVENTS.activation_completed, images: IMAGES },

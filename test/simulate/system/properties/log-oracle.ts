@@ -24,6 +24,10 @@ interface ShadowHost {
   soakDueMs: number;
   previous: string | null;
   verdict: string;
+  /** The release is to blame for its failure. */
+  blames: boolean;
+  /** Its last attempt to go back has failed. */
+  stuck: boolean;
   readonly failing: Set<string>;
 }
 
@@ -32,6 +36,8 @@ interface Shadow {
   readonly hosts: Map<string, ShadowHost>;
   status: string;
   wave: number;
+  /** The release must be quarantined: enough hosts, or one and a witness, have said so. */
+  isCondemned: boolean;
 }
 
 /** What the oracle may look at outside of the log. */
@@ -56,6 +62,7 @@ const MAX_DRIFT = 0.002;
 const LEGAL = new Map(
   [
     'pending dispatch_ack activating',
+    'pending dispatch_refused pending',
     'activating activation_started activating',
     'activating activation_completed soaking',
     'activating activation_deferred deferred',
@@ -70,6 +77,7 @@ const LEGAL = new Map(
     'soaking failed failed',
     'soaking converged converged',
     'failed rollback_completed reverted',
+    'failed rollback_failed failed',
   ].map((line) => {
     const [from, type, to] = line.split(' ');
     return [`${from} ${type}`, to ?? ''];
@@ -223,6 +231,11 @@ export class LogOracle {
         assert.equal(this.#hosts.get(entry.host)?.status, 'archived');
         host.left = true;
         break;
+      case 'host_dropped':
+        assert(host !== undefined && !host.left, 'a host is dropped once');
+        assert(!OPEN.has(shadow.status), `${entry.host} is taken over from a rollout that is ${shadow.status}`);
+        host.left = true;
+        break;
     }
   }
 
@@ -287,10 +300,13 @@ export class LogOracle {
     // It has failed and is left for inspection: half of it may run.
     const { plan, part } = newest;
     assert.equal(part.state, 'failed', `${host} is ${part.state} in ${plan.id}`);
-    for (const release of running) assert([plan.release, part.previous].includes(release), `${what}: ${release}`);
+    // One that was taken over from has left its own release behind, where the newer one failed before it touched anything.
+    const left = [...this.#shadows.values()].filter(({ hosts }) => hosts.get(host)?.left === true);
+    const known = new Set([plan.release, part.previous, ...left.map((other) => other.plan.release)]);
+    for (const release of running) assert(known.has(release), `${what}: ${release}`);
   }
 
-  #checkAtRest(id: string, { plan, hosts, status }: Shadow): void {
+  #checkAtRest(id: string, { plan, hosts, status, isCondemned }: Shadow): void {
     let inFlight = 0;
     let failed = 0;
     for (const [name, host] of hosts) {
@@ -300,13 +316,10 @@ export class LogOracle {
       assert(!isStale, `${name} still has an offer of a rollout that is ${status}`);
     }
     assert(inFlight <= plan.maxInFlight, `${inFlight} hosts in flight, and max_in_flight is ${plan.maxInFlight}`);
-    if (failed <= plan.failureThreshold) return;
-    assert(!OPEN.has(status), `${failed} failed, and ${id} goes on`);
+    if (failed > plan.failureThreshold) assert(!OPEN.has(status), `${failed} failed, and ${id} goes on`);
     const key = `${plan.stack} ${plan.release}`;
-    assert(
-      this.#quarantined.has(key) || this.#lifted.has(key),
-      `${failed} failed, and ${plan.release} is not quarantined`,
-    );
+    const isKept = this.#quarantined.has(key) || this.#lifted.has(key);
+    assert(isKept || !isCondemned, `${failed} failed, and ${plan.release} is not quarantined`);
   }
 
   #created(id: string, plan: RolloutPlan): void {
@@ -323,6 +336,8 @@ export class LogOracle {
           soakDueMs: Infinity,
           previous: null,
           verdict: 'none',
+          blames: false,
+          stuck: false,
           failing: new Set(),
         });
       }
@@ -333,7 +348,7 @@ export class LogOracle {
         assert(host.left || !hosts.has(name), `${name} is in two open rollouts, ${other} and ${id}`);
       }
     }
-    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0 });
+    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0, isCondemned: false });
   }
 
   #dispatched(shadow: Shadow, name: string, host: ShadowHost, epoch: number, atMs: number): void {
@@ -353,7 +368,8 @@ export class LogOracle {
     }
     for (const other of this.#shadows.values()) {
       const busy = other !== shadow && other.plan.stack === plan.stack ? other.hosts.get(name) : undefined;
-      assert(busy === undefined || !isBusy(other.plan, busy), `${name} is dispatched while it is at work`);
+      const isFree = busy === undefined || !isBusy(other.plan, busy) || yields(other.status, busy);
+      assert(isFree, `${name} is dispatched while it is at work`);
     }
     const key = `${plan.stack} ${name}`;
     assert(epoch > (this.#epochs.get(key) ?? 0), `epoch ${epoch} of ${name} does not rise`);
@@ -399,7 +415,8 @@ export class LogOracle {
     if (next === 'activating') this.#settled.delete(`${name} ${shadow.plan.stack}`);
   }
 
-  #note({ plan, status }: Shadow, name: string, host: ShadowHost, event: AgentEvent, arrivedAtMs: number): void {
+  #note(shadow: Shadow, name: string, host: ShadowHost, event: AgentEvent, arrivedAtMs: number): void {
+    const { plan, status } = shadow;
     const key = `${name} ${plan.stack}`;
     switch (event.type) {
       case 'dispatch_ack':
@@ -423,6 +440,14 @@ export class LogOracle {
       case 'failed':
       case 'activation_failed':
         this.#settled.delete(key);
+        host.blames = event.type === 'failed' || event.trouble === undefined;
+        if (host.blames) shadow.isCondemned ||= isCondemned(shadow, host);
+        break;
+      case 'dispatch_refused':
+        host.offered = false;
+        break;
+      case 'rollback_failed':
+        host.stuck = true;
         break;
       case 'rollback_completed':
         this.#settled.set(key, event.revertedToRelease);
@@ -455,9 +480,23 @@ function checkConverged({ hosts, plan }: Shadow): void {
   assert(failed <= plan.failureThreshold && (failed === 0 || converged > 0), 'failures read as converged');
 }
 
+/** Whether the failure of this host, with those before it, is enough against the release. */
+function isCondemned({ plan, hosts }: Shadow, host: ShadowHost): boolean {
+  const all = [...hosts.values()];
+  const blaming = all.filter(({ blames }) => blames).length;
+  const others = all.filter((other) => other !== host && other.wave === host.wave && !other.left);
+  const isWitnessed = blaming > 1 || others.length === 0 || ['watch', 'regressed'].includes(host.verdict);
+  return blaming > plan.failureThreshold && isWitnessed;
+}
+
 function isInFlight(host: ShadowHost): boolean {
   if (host.left) return false;
   return host.state === 'pending' ? host.offered : ['activating', 'deferred', 'soaking'].includes(host.state);
+}
+
+/** A newer rollout may take it over: its agent has nothing in hand. */
+function yields(status: string, host: ShadowHost): boolean {
+  return !OPEN.has(status) && (['soaking', 'deferred'].includes(host.state) || host.stuck);
 }
 
 function isBusy(plan: RolloutPlan, host: ShadowHost): boolean {
