@@ -5,7 +5,7 @@ import { stackSchema } from '../../src/wire/release.ts';
 import { Backoff, OutageLog } from '../async/retry-loop.ts';
 import { makeDirectory } from '../disk/make-directory.ts';
 import { noteCondition } from './decide/compare-services.ts';
-import { judgeOffer } from './decide/judge-offer.ts';
+import { judgeOffer, type OfferVerdict } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
 import { DispatchPoll } from './dispatch-poll.ts';
 import { noteRegression } from './record/advance-record.ts';
@@ -18,11 +18,13 @@ const MAX_BACKOFF_MS = 30_000;
 /** After a failure of this host itself, such as a disk that is read-only. */
 const HOST_FAILURE_MS = 30_000;
 
+type OfferRefusal = Extract<OfferVerdict, { readonly kind: 'refuse' }>;
+
 /** All stacks of this host, and the dispatches that arrive for them. */
 export class HostRollouts {
   readonly #commons: StackCommons;
   readonly #stacks = new Map<string, Promise<Stack>>();
-  /** The last dispatch that was refused, so that each is logged once. */
+  /** The last dispatch that was refused, so that each is reported once. */
   #refused = '';
 
   constructor(commons: StackCommons) {
@@ -140,9 +142,9 @@ export class HostRollouts {
         sender.markStale();
         return;
       case 'refuse':
-        if (this.#refused !== `${rollout_id} ${epoch}`)
-          log.warn({ ...fields, reason: verdict.reason }, 'a dispatch is refused');
-        this.#refused = `${rollout_id} ${epoch}`;
+        if (this.#refused === `${rollout_id} ${epoch}`) return;
+        log.warn({ ...fields, reason: verdict.reason }, 'a dispatch is refused');
+        if (await this.#refuse(dispatch, verdict)) this.#refused = `${rollout_id} ${epoch}`;
         return;
       case 'take': {
         const containers = await activator.containers(stack);
@@ -155,5 +157,28 @@ export class HostRollouts {
       default:
         return assertNever(verdict);
     }
+  }
+
+  /**
+   * Tells the server why a dispatch is refused, and with which epoch this host would take the next one. Returns whether
+   * the server has answered for it; one that does not know such an event says so as well.
+   */
+  async #refuse(dispatch: DispatchBody, refusal: OfferRefusal): Promise<boolean> {
+    const { api, views } = this.#commons;
+    const { rollout_id: rolloutId } = dispatch;
+    const refreshed = await views.refresh();
+    if (refreshed.kind !== 'known') return false;
+    const { hostname, rollouts } = refreshed.state;
+    const view = rollouts.find((one) => one.rollout_id === rolloutId);
+    if (view === undefined) return true;
+    const event = {
+      type: 'dispatch_refused',
+      seq: view.last_event_seq + 1,
+      reason: refusal.code,
+      detail: refusal.reason,
+      agent_epoch: refusal.epoch,
+    };
+    const reply = await api.report(hostname, rolloutId, event);
+    return reply.kind !== 'silence' && reply.status < 500;
   }
 }

@@ -110,7 +110,16 @@ export interface RolloutRequest {
 export type RolloutOrder =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
-  | { readonly kind: 'abort'; readonly reason: string; readonly rollback: boolean };
+  | { readonly kind: 'abort'; readonly reason: string; readonly rollback: boolean }
+  /** Expects nothing more of one host, whatever its agent is doing. The rollout goes on without it. */
+  | { readonly kind: 'drop_host'; readonly host: string; readonly reason: string };
+
+/** A host that an abort with rollback leaves as it is. */
+export interface NotRolledBack {
+  readonly host: string;
+  /** A sentence without its subject, the host, and without its full stop. */
+  readonly reason: string;
+}
 
 export interface Outcomes {
   /** Whether anything was stored: false for a duplicate. */
@@ -131,7 +140,11 @@ export interface Outcomes {
   remove_budget: { readonly budget: Budget };
   create_rollout: { readonly id: string };
   /** `rollbacks`: ids of the rollouts that an abort with rollback has created. */
-  steer_rollout: { readonly id: string; readonly rollbacks: readonly string[] };
+  steer_rollout: {
+    readonly id: string;
+    readonly rollbacks: readonly string[];
+    readonly notRolledBack: readonly NotRolledBack[];
+  };
   /** `applied`: false for a duplicate. */
   report_event: { readonly applied: boolean };
   report_damage: { readonly reported: number };

@@ -1,7 +1,7 @@
 /** A host of a rollout in a few words, as they stand in a table beside its stage. */
 import { assertNever } from '../domain/errors.ts';
 import { TELEMETRY_PROBE } from '../domain/rollout.ts';
-import { describeSilence, formatSpan, quote } from '../domain/words.ts';
+import { describeSilence, describeTrouble, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
 import { lastLine, probesOf } from './log-entry.ts';
 import {
@@ -48,6 +48,14 @@ export function hostTone(host: RolloutHostBody): Tone {
   return tone === 'active' && isTroubled(host) ? 'warning' : tone;
 }
 
+/** What a host waits for: `trouble with its registry (it answers 429)`. */
+export function describeDeferral(deferral: RolloutHostBody['deferral']): string {
+  if (deferral === null) return 'trouble that it does not name';
+  const { class: trouble, reason } = deferral;
+  if (trouble === null) return reason;
+  return reason === '' ? describeTrouble(trouble) : `${describeTrouble(trouble)} (${lastLine(reason)})`;
+}
+
 /** What failed: `probe 'front' failed`, `its telemetry regressed`, that it was lost, or the last line that the activation printed. */
 export function failureWords(host: RolloutHostBody): string {
   if (host.failure?.trouble === 'lost') return `it was lost: ${lastLine(host.failure.output)}`;
@@ -59,6 +67,10 @@ export function failureWords(host: RolloutHostBody): string {
   ];
   if (words.length > 0) return words.join(' and ');
   const line = lastLine(host.failure?.output ?? '');
+  const trouble = host.failure?.trouble ?? null;
+  if (trouble !== null) {
+    return `${describeTrouble(trouble)} lasted too long, for which the release is not to blame${line === '' ? '' : `: ${line}`}`;
+  }
   return line === '' ? 'the activation failed' : `the activation failed: ${line}`;
 }
 
@@ -89,6 +101,13 @@ function soakNote({ nowMs }: RolloutSnapshot, host: RolloutHostBody): string {
   return [soak, ...(troubles.length > 0 ? troubles : calm)].join(' · ');
 }
 
+function afterFailure(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  if (host.left) return host.dropped ?? 'archived';
+  if (!owesRollback(snapshot.policy, host)) return 'left running';
+  const { rollback_failure: stuck } = host;
+  return stuck === null ? 'rolling back' : `cannot be rolled back for now: ${lastLine(stuck.output)}`;
+}
+
 function noteText(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   if (host.offline_since !== null && host.state !== 'failed') {
     const silence = describeSilence(Date.parse(host.offline_since), host.state);
@@ -106,19 +125,19 @@ function noteText(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
     case 'activating':
       return 'pulling images and starting containers';
     case 'deferred':
-      return 'deferred by its agent, which will try again';
+      return `waits because of ${describeDeferral(host.deferral)}`;
     case 'soaking':
       return soakNote(snapshot, host);
     case 'failed':
       if (host.offline_since !== null) return `${failureWords(host)} · offline since ${host.offline_since}`;
-      return `${failureWords(host)} · ${owesRollback(snapshot.policy, host) ? 'rolling back' : 'left running'}`;
+      return `${failureWords(host)} · ${afterFailure(snapshot, host)}`;
     case 'reverted': {
       const { previous_release: previous } = host;
       const now = previous === null ? 'runs nothing now (first deploy)' : `back on ${nameOfDigest(snapshot, previous)}`;
       return `${failureWords(host)} · ${now}`;
     }
     case 'left':
-      return 'archived';
+      return host.dropped ?? 'archived';
     case 'converged':
       return '';
     default:

@@ -3,7 +3,7 @@ import { assertNever } from '../domain/errors.ts';
 import { TELEMETRY_PROBE } from '../domain/rollout.ts';
 import { describeSilence, endSentence, formatAgo, formatSpan, quote } from '../domain/words.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
-import { enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
+import { describeDeferral, enforcedProbes, failingProbes, failureWords, hostTone } from './host-summary.ts';
 import { isUnsettled, lastLine } from './log-entry.ts';
 import {
   hasEnded,
@@ -16,11 +16,6 @@ import {
   stageOf,
 } from './snapshot.ts';
 import type { Sentence } from './tone.ts';
-
-export interface ExplainedSnapshot extends RolloutSnapshot {
-  /** Why hosts deferred their activation, by host: only the log knows. */
-  readonly deferrals: ReadonlyMap<string, string>;
-}
 
 /** How long a host has been in its state. */
 function inState(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
@@ -50,6 +45,9 @@ function explainPending(snapshot: RolloutSnapshot, host: RolloutHostBody): strin
 
 function explainOffered(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const since = host.dispatched_at === null ? '' : ` ${formatAgo(secondsSince(host.dispatched_at, snapshot.nowMs))}`;
+  if (host.refusal !== null) {
+    return `was offered ${releaseOf(snapshot.rollout)} again${since}, after its agent did not accept the offer before: ${host.refusal.detail}`;
+  }
   return `was offered ${releaseOf(snapshot.rollout)}${since}, but its agent has not accepted it yet: it will once 'nexus agent --rollouts' runs there and reaches the server`;
 }
 
@@ -63,9 +61,10 @@ function explainActivating(snapshot: RolloutSnapshot, host: RolloutHostBody): st
   return `has been activating ${releaseOf(snapshot.rollout)} for ${inState(snapshot, host)}: its agent is pulling images and starting containers; ${deadline}`;
 }
 
-function explainDeferred(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {
-  const reason = inParentheses(snapshot.deferrals.get(host.name) ?? '');
-  return `deferred the activation of ${releaseOf(snapshot.rollout)} ${sinceState(snapshot, host)}${reason} and will try again by itself`;
+function explainDeferred(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
+  const budget = formatSpan(snapshot.policy.pullBudgetSeconds);
+  const deferred = `deferred the activation of ${releaseOf(snapshot.rollout)} ${sinceState(snapshot, host)}`;
+  return `${deferred} because of ${describeDeferral(host.deferral)}, and tries again by itself for at most ${budget}`;
 }
 
 /** What an enforced probe leads to unless it passes again. */
@@ -142,14 +141,23 @@ function failureAccount(host: RolloutHostBody): string {
 
 function explainFailed(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const failed = `failed on ${releaseOf(snapshot.rollout)} ${sinceState(snapshot, host)}: ${failureAccount(host)}`;
+  if (host.left) {
+    return `${failed}; ${host.dropped === null ? 'it has been archived since' : `the rollout gave it up${inParentheses(host.dropped)}`}`;
+  }
   if (!owesRollback(snapshot.policy, host)) {
     return `${failed}; the release's policy is 'halt', so it is left running for inspection`;
   }
-  const { previous_release: previous } = host;
+  const { previous_release: previous, rollback_failure: stuck } = host;
   if (host.offline_since !== null) {
     const todo = previous === null ? 'removes it' : `goes back to ${nameOfDigest(snapshot, previous)}`;
     const then = host.failure?.trouble === 'lost' ? 'once it is there again' : 'and reports that once it is back';
     return `${failed}; it is offline since ${host.offline_since}, and ${todo} by itself ${then}`;
+  }
+  if (stuck !== null) {
+    const goal = previous === null ? 'could not remove it' : `could not bring back ${nameOfDigest(snapshot, previous)}`;
+    const since = formatAgo(secondsSince(stuck.at, snapshot.nowMs));
+    const ways = `a newer release may take the host over, and 'nexus rollout abort ${snapshot.rollout.id} --force --host ${host.name}' gives it up`;
+    return `${failed}; its agent ${goal} ${since}${inParentheses(lastLine(stuck.output))} and keeps trying; ${ways}`;
   }
   const doing =
     previous === null
@@ -193,7 +201,7 @@ function explainOffline(snapshot: RolloutSnapshot, host: RolloutHostBody, sinceM
   return `${silence}: it goes on when it is back, and ${end} after ${limit} of silence`;
 }
 
-function predicateOf(snapshot: ExplainedSnapshot, host: RolloutHostBody): string {
+function predicateOf(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const stage = stageOf(host);
   if (host.offline_since !== null && stage !== 'failed') {
     return explainOffline(snapshot, host, Date.parse(host.offline_since));
@@ -216,13 +224,15 @@ function predicateOf(snapshot: ExplainedSnapshot, host: RolloutHostBody): string
     case 'converged':
       return explainConverged(snapshot, host);
     case 'left':
-      return `was archived while it was ${host.state}, so nothing more is expected of it`;
+      return host.dropped === null
+        ? `was archived while it was ${host.state}, so nothing more is expected of it`
+        : `was ${host.state} when the rollout gave it up${inParentheses(host.dropped)}`;
     default:
       return assertNever(stage);
   }
 }
 
 /** One sentence, beginning with the host's name. */
-export function explainHost(snapshot: ExplainedSnapshot, host: RolloutHostBody): Sentence {
+export function explainHost(snapshot: RolloutSnapshot, host: RolloutHostBody): Sentence {
   return { text: endSentence(`${host.name} ${predicateOf(snapshot, host)}`), tone: hostTone(host) };
 }

@@ -1,10 +1,8 @@
 /** Why a rollout and its hosts are where they are, in sentences. */
 import { assertNever } from '../domain/errors.ts';
 import { describeEnd, endSentence, formatAgo, formatSpan, plural, waveName } from '../domain/words.ts';
-import type { LogEventBody } from '../wire/operator.ts';
 import type { RolloutHostBody } from '../wire/rollout.ts';
-import { type ExplainedSnapshot, explainHost } from './host.ts';
-import { agentEventOf, textOf } from './log-entry.ts';
+import { explainHost } from './host.ts';
 import {
   countsOf,
   formatCounts,
@@ -20,17 +18,6 @@ import type { Sentence } from './tone.ts';
 
 /** Names that a sentence lists before it only counts. */
 const MAX_NAMES = 5;
-
-/** Why hosts deferred their activation, from the rollout's log: the latest reason counts. */
-export function deferralsOf(entries: readonly LogEventBody[]): Map<string, string> {
-  const reasons = new Map<string, string>();
-  for (const entry of entries) {
-    const event = agentEventOf(entry);
-    const reason = event?.type === 'activation_deferred' ? textOf(event.fields, 'reason') : undefined;
-    if (entry.host !== null && reason !== undefined) reasons.set(entry.host, reason);
-  }
-  return reasons;
-}
 
 function standing({ rollout }: RolloutSnapshot): string {
   return `Hosts: ${formatCounts(countsOf(rollout))}.`;
@@ -110,7 +97,7 @@ export function explainRollout(snapshot: RolloutSnapshot): Sentence {
 /** Whether an operator may have to act on a host: it has neither converged nor merely waits for its turn. */
 function needsExplaining(host: RolloutHostBody): boolean {
   const stage = stageOf(host);
-  return stage !== 'converged' && stage !== 'left' && stage !== 'pending';
+  return stage !== 'converged' && stage !== 'pending' && (stage !== 'left' || host.dropped !== null);
 }
 
 function waitingText(reason: string | undefined, names: readonly string[]): string {
@@ -136,13 +123,13 @@ function explainWaiting(snapshot: RolloutSnapshot): Sentence[] {
 }
 
 /** Every sentence about a rollout: its own, then those of the hosts that need one. */
-export function explainAll(snapshot: ExplainedSnapshot): Sentence[] {
+export function explainAll(snapshot: RolloutSnapshot): Sentence[] {
   const hosts = snapshot.rollout.hosts.filter(needsExplaining);
   return [explainRollout(snapshot), ...hosts.map((host) => explainHost(snapshot, host)), ...explainWaiting(snapshot)];
 }
 
 /** As `GET /v1/rollouts/{id}` answers, with an `explanation` of the rollout and of each host that has not converged. */
-export function explainDocument(snapshot: ExplainedSnapshot, only: RolloutHostBody | undefined) {
+export function explainDocument(snapshot: RolloutSnapshot, only: RolloutHostBody | undefined) {
   const hosts = snapshot.rollout.hosts.filter((host) =>
     only === undefined ? stageOf(host) !== 'converged' : host === only,
   );

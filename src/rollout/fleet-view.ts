@@ -20,7 +20,7 @@ export interface FleetView {
   host(name: string): FleetHost | null;
   /** Null: the release may run. */
   quarantine(stack: string, release: string): Quarantine | null;
-  /** The id of the rollout, other than `except`, that is still working on the stack on this host (see `occupies`). */
+  /** The id of the rollout, other than `except`, that is still working on the stack on this host (see `occupies` and `yieldsToNewer`). */
   occupant(stack: string, host: string, except: string): string | null;
   /** Names of the hosts that any rollout of any stack is still working on. */
   changing(): Iterable<string>;

@@ -56,7 +56,7 @@ describe('NexusClient asks about releases and rollouts', () => {
       'POST',
       '/v1/rollouts/ro_1/abort',
       { rollback: true, reason: 'x' },
-      { ...ROLLOUT, rollbacks: ['ro_2'] },
+      { ...ROLLOUT, rollbacks: ['ro_2'], not_rolled_back: [{ host: 'web-1', reason: 'ran nothing before' }] },
     ],
     [
       'readRolloutEvents',

@@ -139,11 +139,73 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'deferred',
     {
-      host: { ...ACTIVE, state: 'deferred', state_since: '2026-05-01T11:59:00.000Z' },
-      deferrals: new Map([['web-1', 'the registry does not answer']]),
+      host: {
+        ...ACTIVE,
+        state: 'deferred',
+        state_since: '2026-05-01T11:59:00.000Z',
+        deferral: { class: 'registry', reason: 'Pulling web\nit answers 429', at: '2026-05-01T11:59:00.000Z' },
+      },
     },
-    'web-1 deferred the activation of shop 1.5 (9ad49925e0e3) 1 min ago (the registry does not answer) and will try again by itself.',
-    'deferred by its agent, which will try again',
+    'web-1 deferred the activation of shop 1.5 (9ad49925e0e3) 1 min ago because of trouble with its registry (it answers 429), and tries again by itself for at most 30 min.',
+    'waits because of trouble with its registry (it answers 429)',
+  ],
+  [
+    'deferred for a reason of no known class',
+    {
+      host: {
+        ...ACTIVE,
+        state: 'deferred',
+        state_since: '2026-05-01T11:59:00.000Z',
+        deferral: { class: null, reason: 'the moon is full', at: '2026-05-01T11:59:00.000Z' },
+      },
+    },
+    'web-1 deferred the activation of shop 1.5 (9ad49925e0e3) 1 min ago because of the moon is full, and tries again by itself for at most 30 min.',
+    'waits because of the moon is full',
+  ],
+  [
+    'offered again after a refusal',
+    {
+      host: {
+        ...ACTIVE,
+        refusal: { reason: 'epoch', detail: 'its epoch 3 is lower than 7', at: '2026-05-01T11:59:10.000Z' },
+      },
+    },
+    'web-1 was offered shop 1.5 (9ad49925e0e3) again 40 s ago, after its agent did not accept the offer before: its epoch 3 is lower than 7.',
+    'offered, not accepted by its agent yet',
+  ],
+  [
+    'failed by trouble of its own',
+    {
+      host: {
+        ...FAILED,
+        failure: {
+          failing_probes: [],
+          output: 'Pulling\nconnection refused\n',
+          at: '2026-05-01T11:59:30.000Z',
+          trouble: 'registry',
+          evidence: [],
+        },
+      },
+    },
+    'web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: trouble with its registry lasted too long, for which the release is not to blame: connection refused; its agent is rolling back to shop 1.4 (4f2a9c01b7de), and has not reported the result yet.',
+    'trouble with its registry lasted too long, for which the release is not to blame: connection refused · rolling back',
+  ],
+  [
+    'failed, and the rollback fails as well',
+    {
+      host: {
+        ...FAILED,
+        rollback_failure: { exit_code: 1, output: 'Pulling\nno such image', at: '2026-05-01T11:59:50.000Z' },
+      },
+    },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: probe 'front' failed; its agent could not bring back shop 1.4 (4f2a9c01b7de) 10 s ago (no such image) and keeps trying; a newer release may take the host over, and 'nexus rollout abort ro_1 --force --host web-1' gives it up.",
+    "probe 'front' failed · cannot be rolled back for now: no such image",
+  ],
+  [
+    'given up',
+    { host: { ...FAILED, left: true, dropped: 'moved away' } },
+    "web-1 failed on shop 1.5 (9ad49925e0e3) 30 s ago: probe 'front' failed; the rollout gave it up (moved away).",
+    "probe 'front' failed · moved away",
   ],
   [
     'soaking without probes or telemetry',

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ReleasePolicy } from '../../src/domain/release.ts';
-import { deferralsOf, explainAll, explainDocument, explainRollout, figureLines } from '../../src/explain/rollout.ts';
+import { explainAll, explainDocument, explainRollout, figureLines } from '../../src/explain/rollout.ts';
 import { isSettled } from '../../src/explain/snapshot.ts';
 import type { Sentence, Tone } from '../../src/explain/tone.ts';
 import type { RolloutBody, RolloutHostBody } from '../../src/wire/rollout.ts';
-import { reported, rolloutHost } from '../client/sample-rollouts.ts';
+import { rolloutHost } from '../client/sample-rollouts.ts';
 import { FAILED, HALTING, POLICY, SOAKING, snapshotOf, verdict } from './sample-snapshots.ts';
 
 const texts = (sentences: readonly Sentence[]): string[] => sentences.map(({ text }) => text);
@@ -120,16 +120,7 @@ describe('a rollout is settled', () => {
   }
 });
 
-describe('what only the log knows', () => {
-  it('is why a host deferred its activation: the last reason counts', () => {
-    const events = [
-      reported(1, 1, 'web-1', { type: 'activation_deferred', reason: 'disk is full' }),
-      reported(2, 2, 'web-2', { type: 'dispatch_ack' }),
-      reported(3, 3, 'web-1', { type: 'activation_deferred', reason: 'registry is away' }),
-    ];
-    assert.deepEqual([...deferralsOf(events)], [['web-1', 'registry is away']]);
-  });
-
+describe('figures', () => {
   it('the figures behind a verdict are shown as they are named', () => {
     const telemetry = { ...verdict('ok', 'x'), figures: { memory_growth_mb_per_minute: 0.2, peers_cpu_percent: null } };
     assert.deepEqual(figureLines(rolloutHost('a', { telemetry })), [

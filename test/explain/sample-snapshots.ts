@@ -1,6 +1,6 @@
 /** Rollouts and hosts at noon, as the API answers them. */
 import { DEFAULT_POLICY, DEFAULT_TELEMETRY_LIMITS, type ReleasePolicy } from '../../src/domain/release.ts';
-import type { ExplainedSnapshot } from '../../src/explain/host.ts';
+import type { RolloutSnapshot } from '../../src/explain/snapshot.ts';
 import type { RolloutBody, RolloutHostBody } from '../../src/wire/rollout.ts';
 import { SHOP_1_4, sampleRollout } from '../client/sample-rollouts.ts';
 
@@ -24,16 +24,14 @@ export interface Given {
   readonly host: Partial<RolloutHostBody>;
   readonly rollout?: Partial<RolloutBody>;
   readonly policy?: ReleasePolicy;
-  readonly deferrals?: ReadonlyMap<string, string>;
 }
 
-export function snapshotOf(given: Omit<Given, 'host'>, hosts: readonly RolloutHostBody[]): ExplainedSnapshot {
+export function snapshotOf(given: Omit<Given, 'host'>, hosts: readonly RolloutHostBody[]): RolloutSnapshot {
   return {
     rollout: sampleRollout(hosts, given.rollout),
     policy: given.policy ?? POLICY,
     releaseNames: new Map([[SHOP_1_4, 'shop 1.4 (4f2a9c01b7de)']]),
     nowMs: NOON_MS,
-    deferrals: given.deferrals ?? new Map(),
   };
 }
 

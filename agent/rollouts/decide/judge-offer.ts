@@ -1,4 +1,5 @@
 /** Decides whether a dispatch is taken up. */
+import { assertNever } from '../../../src/domain/errors.ts';
 import type { DispatchBody } from '../../../src/wire/agent-event.ts';
 import type { RolloutRecord, StackRecord } from '../record/stack-record.ts';
 
@@ -10,12 +11,29 @@ export type OfferVerdict =
   | { readonly kind: 'over' }
   /** Another rollout of this stack is not over here: ask the server whether it still exists. */
   | { readonly kind: 'busy' }
-  | { readonly kind: 'refuse'; readonly reason: string };
+  /** `epoch`: the highest that this host has taken up. */
+  | { readonly kind: 'refuse'; readonly code: 'epoch'; readonly reason: string; readonly epoch: number };
 
-/** Nothing has been done for it yet, or its way back has failed and the server knows: a newer release may succeed. */
+/**
+ * Whether a newer release may begin at once. The server offers one only after the rollout before has ended, so nothing is
+ * gained by waiting for the end of its soak or of its trouble. A way back is gone on with until it has failed, and the
+ * server knows.
+ */
 function mayBeReplaced({ phase, outbox }: RolloutRecord): boolean {
-  if (phase.at === 'offered') return true;
-  return phase.at === 'reverting' && phase.reported !== null && outbox.length === 0;
+  switch (phase.at) {
+    case 'offered':
+    case 'deferred':
+    case 'resuming':
+    case 'soaking':
+      return true;
+    case 'reverting':
+      return phase.reported !== null && outbox.length === 0;
+    case 'activating':
+    case 'closed':
+      return false;
+    default:
+      return assertNever(phase);
+  }
 }
 
 /** Epochs rise with every dispatch of a stack to a host, so a lower one was superseded. */
@@ -27,12 +45,15 @@ export function judgeOffer(
   if (taken !== null && offer.epoch < taken.epoch) {
     return {
       kind: 'refuse',
+      code: 'epoch',
+      epoch: taken.epoch,
       reason: `its epoch ${offer.epoch} is lower than ${taken.epoch}, that of rollout ${taken.rolloutId}, which this host has already taken up`,
     };
   }
   if (taken !== null && offer.epoch === taken.epoch) {
     if (offer.rollout_id !== taken.rolloutId) {
-      return { kind: 'refuse', reason: `its epoch ${offer.epoch} already belongs to rollout ${taken.rolloutId}` };
+      const reason = `its epoch ${offer.epoch} already belongs to rollout ${taken.rolloutId}`;
+      return { kind: 'refuse', code: 'epoch', epoch: taken.epoch, reason };
     }
     return rollout === null ? { kind: 'over' } : { kind: 'known' };
   }

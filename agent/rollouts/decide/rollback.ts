@@ -40,8 +40,10 @@ export function decideRollback(
         });
   }
   const project = readProject(containers);
-  // A mix of releases is not left alone even when it was there before.
-  if (!phase.touched && project.kind !== 'mixed') return [complete(releaseOf(project), 0, null, now)];
+  // What ran before may be gone although nothing was touched: this rollout may have taken over from an unfinished one.
+  if (!phase.touched && (project.kind === 'foreign' || isOnly(project, rollout.fallback))) {
+    return [complete(releaseOf(project), 0, null, now)];
+  }
   if (project.kind === 'foreign') {
     // Either way back would remove containers that Nexus has not deployed.
     if (project.releases.length === 0) return [complete(null, 0, null, now)];
@@ -132,6 +134,11 @@ function lastLineOf(output: string): string {
 function onTheWay(action: Action, tried: Tried | undefined): WayBack {
   const failure = hasFailed(tried) ? { exitCode: exitCodeOf(tried), output: outputOf(tried) } : null;
   return { kind: 'on the way', action, failure };
+}
+
+/** Whether this release runs, or nothing for null, and no container of another one. */
+function isOnly(project: ProjectState, release: string | null): boolean {
+  return project.kind !== 'mixed' && releaseOf(project) === release;
 }
 
 function releaseOf(project: ProjectState): string | null {

@@ -11,8 +11,8 @@ export interface PriorRelease {
 }
 
 /**
- * Records a dispatch with its acknowledgement. Where it takes over from a way back that did not succeed, that one's goal
- * is what this one goes back to if need be, and not the failed release that may run meanwhile.
+ * Records a dispatch with its acknowledgement. Where it takes over from a rollout that is not through, this one goes back
+ * to what ran before that one if need be, and not to the unproven release that may run meanwhile.
  */
 export function takeOffer(
   record: StackRecord,
@@ -20,14 +20,14 @@ export function takeOffer(
   found: PriorRelease,
   now: ClockReading,
 ): StackRecord {
-  const stuck = record.rollout?.phase.at === 'reverting' ? record.rollout : null;
-  const fallback = stuck === null ? found.release : stuck.fallback;
+  const replaced = record.rollout?.phase.at === 'offered' ? null : record.rollout;
+  const fallback = replaced === null ? found.release : replaced.fallback;
   const rollout: RolloutRecord = {
     id: offer.rollout_id,
     release: offer.release,
     epoch: offer.epoch,
     fallback,
-    before: stuck === null ? found.containers : stuck.before,
+    before: replaced === null ? found.containers : replaced.before,
     soakMs: Math.round(offer.soak_seconds * 1000),
     plan: null,
     regressed: null,

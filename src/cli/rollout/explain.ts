@@ -1,8 +1,9 @@
 import { Argument, type Command } from 'commander';
 import type { NexusClient } from '../../client/nexus-client.ts';
 import { NexusError } from '../../domain/errors.ts';
-import { type ExplainedSnapshot, explainHost } from '../../explain/host.ts';
-import { deferralsOf, evidenceLines, explainAll, explainDocument, figureLines } from '../../explain/rollout.ts';
+import { explainHost } from '../../explain/host.ts';
+import { evidenceLines, explainAll, explainDocument, figureLines } from '../../explain/rollout.ts';
+import type { RolloutSnapshot } from '../../explain/snapshot.ts';
 import type { Sentence } from '../../explain/tone.ts';
 import type { RolloutBody } from '../../wire/rollout.ts';
 import { rolloutArgument } from '../operator/arguments.ts';
@@ -12,19 +13,11 @@ import { addOperatorFlags, type OperatorFlags } from '../operator/operator-comma
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, type Terminal } from '../terminal/terminal.ts';
 import { paintTone } from '../terminal/tone-style.ts';
-import { logPages } from './log.ts';
 import { withRollout } from './with-rollout.ts';
 
-async function loadSnapshot(client: NexusClient, terminal: Terminal, rollout: RolloutBody): Promise<ExplainedSnapshot> {
+async function loadSnapshot(client: NexusClient, terminal: Terminal, rollout: RolloutBody): Promise<RolloutSnapshot> {
   const { loadContext, snapshotOf } = await import('./snapshot.ts');
-  const deferrals = new Map<string, string>();
-  // Only the log knows why a host deferred its activation, and it is long: it is read where there is such a host.
-  if (rollout.hosts.some((host) => host.state === 'deferred')) {
-    for await (const events of logPages(client, rollout.id, { after: 0 })) {
-      for (const [host, reason] of deferralsOf(events)) deferrals.set(host, reason);
-    }
-  }
-  return { ...snapshotOf(await loadContext(client, rollout), rollout, terminal.runtime.nowMs()), deferrals };
+  return snapshotOf(await loadContext(client, rollout), rollout, terminal.runtime.nowMs());
 }
 
 function printSentence(terminal: Terminal, { text, tone }: Sentence): void {

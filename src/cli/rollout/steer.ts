@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { NexusError } from '../../domain/errors.ts';
 import { plural, quote } from '../../domain/words.ts';
 import { rolloutArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, type OperatorFlags } from '../operator/operator-command.ts';
+import { option } from '../operator/option.ts';
 import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
 import { printable } from '../terminal/printable.ts';
 import { printJson, printLine, printNote, type Terminal } from '../terminal/terminal.ts';
@@ -33,9 +35,12 @@ async function resumeRollout(terminal: Terminal, wanted: string, flags: Operator
 interface AbortFlags extends OperatorFlags {
   readonly rollback?: true;
   readonly reason?: string;
+  readonly force?: true;
+  readonly host?: string;
 }
 
 async function abortRollout(terminal: Terminal, wanted: string, flags: AbortFlags): Promise<void> {
+  if (flags.host !== undefined || flags.force !== undefined) return dropHost(terminal, wanted, flags);
   const body = {
     ...(flags.rollback === undefined ? {} : { rollback: true }),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
@@ -52,8 +57,11 @@ async function abortRollout(terminal: Terminal, wanted: string, flags: AbortFlag
         `Rollout ${printable(rollback)} rolls hosts back. To follow it: nexus rollout watch ${rollback}`,
       );
     }
-    if (flags.rollback && rollout.rollbacks.length === 0) {
-      printNote(terminal, 'There is nothing to roll back: no host that it touched ran another release before.');
+    for (const { host, reason } of rollout.not_rolled_back) {
+      printLine(terminal, printable(`${quote(host)} is not rolled back: it ${reason}.`));
+    }
+    if (flags.rollback && rollout.rollbacks.length === 0 && rollout.not_rolled_back.length === 0) {
+      printNote(terminal, 'There is nothing to roll back: it has touched no host.');
     }
     if (!flags.rollback && hosts > pending) {
       printNote(
@@ -61,6 +69,19 @@ async function abortRollout(terminal: Terminal, wanted: string, flags: AbortFlag
         'The hosts that it touched keep what they run. To bring them back, roll the previous release out to them.',
       );
     }
+  });
+}
+
+async function dropHost(terminal: Terminal, wanted: string, flags: AbortFlags): Promise<void> {
+  const { host, force, rollback, reason } = flags;
+  if (host === undefined || force === undefined || rollback !== undefined) {
+    throw new NexusError('usage', '--force and --host go together, and without --rollback: the host is left as it is.');
+  }
+  await withRollout(flags, terminal, wanted, async (client, id) => {
+    const rollout = await client.abortRollout(id, { force, host, ...(reason === undefined ? {} : { reason }) });
+    if (flags.json) return printJson(terminal, rollout);
+    printLine(terminal, printable(`${id} expects nothing more of ${quote(host)}.`));
+    printNote(terminal, 'It may be left between two releases. Roll out a release that it is to run.');
   });
 }
 
@@ -100,11 +121,17 @@ export function addRolloutSteerCommands(rollout: Command, terminal: Terminal): v
   const abort = rollout.command('abort').description('end a rollout for good').addArgument(rolloutArgument());
   abort
     .option('--rollback', 'also bring the hosts that it touched back to what they ran before, by new rollouts')
-    .option('--reason <text>', 'why it is aborted; the log keeps it');
+    .option('--reason <text>', 'why it is aborted; the log keeps it')
+    .option('--force', 'with --host: give up on that host only, whatever its agent is doing')
+    .addOption(option('--host <name>', 'the host that --force gives up', { completion: 'host' }));
   addOperatorFlags(abort).action((id, flags: AbortFlags) => abortRollout(terminal, id, flags));
   addExamples(abort, [
     ["nexus rollout abort latest --reason 'wrong config'", 'End it, and leave updated hosts as they are'],
     ['nexus rollout abort latest --rollback', 'End it, and roll updated hosts back'],
+    [
+      'nexus rollout abort latest --force --host web-1',
+      'Wait no longer for a host that can neither finish nor be rolled back',
+    ],
   ]);
 
   const replay = rollout

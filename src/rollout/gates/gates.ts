@@ -6,7 +6,8 @@
  * 2. the release must not be dispatched any more;
  * 3. the host cannot be reached;
  * 4. another rollout is still changing the host, which may take any time;
- * 5. its turn has not come: its wave, then the hosts before it, then its maintenance window;
+ * 5. its turn has not come: its wave, then the hosts before it, then its maintenance window, and at last the time after
+ *    which an agent that refused an offer is asked again;
  * 6. only a free place is missing: in a budget of its labels, then in flight. These gates are last because a host that
  *    waits for something else takes up no place, and must not be said to wait for one.
  *
@@ -24,6 +25,7 @@ import { checkMaxInFlight } from './max-in-flight.ts';
 import { checkOrdering } from './ordering.ts';
 import { checkOtherRollout } from './other-rollout.ts';
 import { checkQuarantine } from './quarantine.ts';
+import { checkRefused } from './refused.ts';
 import { checkStatus } from './status.ts';
 import { checkSuperseded } from './superseded.ts';
 import { checkWave } from './wave.ts';
@@ -37,6 +39,7 @@ const STANDING_GATES: readonly Gate[] = [
   { scope: 'host', check: checkWave },
   { scope: 'host', check: checkOrdering },
   { scope: 'host', check: checkMaintenanceWindow },
+  { scope: 'host', check: checkRefused },
 ];
 
 const GATES: readonly Gate[] = [

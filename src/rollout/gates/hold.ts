@@ -76,6 +76,13 @@ export type Hold =
       readonly first: string;
       readonly others: number;
     }
+  | {
+      readonly gate: 'refused';
+      readonly host: string;
+      /** A sentence of its agent. */
+      readonly detail: string;
+      readonly againAtMs: number;
+    }
   | { readonly gate: 'max_in_flight'; readonly inFlight: number; readonly maxInFlight: number };
 
 /** Why a wave does not let the next one begin. */
@@ -130,6 +137,10 @@ export function describeHold(hold: Hold): string {
       return describeInvalid(WINDOW_LABEL, hold.host, `${hold.why}; write it like 'Mon-Fri 22:00-04:00', in UTC`);
     case 'budget':
       return describeBudget(hold);
+    case 'refused': {
+      const again = `it is offered again at ${formatInstant(hold.againAtMs)}`;
+      return `the agent of ${quote(hold.host)} did not accept the release: ${hold.detail}; ${again}`;
+    }
     case 'max_in_flight':
       return `${plural(hold.inFlight, 'host')} in flight, and max_in_flight is ${hold.maxInFlight}`;
     default:

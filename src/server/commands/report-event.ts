@@ -1,7 +1,7 @@
 import type { CommandOf, Outcomes } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import type { Lookup } from '../../domain/lookups.ts';
-import type { NumberedEvent, RolloutHost } from '../../domain/rollout.ts';
+import type { AgentEvent, NumberedEvent, RolloutHost } from '../../domain/rollout.ts';
 import { classifySeq } from '../../rollout/classify-seq.ts';
 import { decideEvent } from '../../rollout/decide-event.ts';
 import { Rollout } from '../../rollout/rollout.ts';
@@ -66,8 +66,16 @@ export function reportEvent(
   if (numbered.event.type === 'converged') state.judge.judgeLast(rollout, part, nowMs, found);
   const decision = decideEvent(rollout, name, numbered, nowMs);
   if (!decision.ok) throw refusal(part, decision.refusal);
+  noteEpoch(state, rollout, name, numbered.event);
   for (const entry of decision.entries) state.driver.apply(rollout, entry, nowMs);
+  if (numbered.event.type === 'dispatch_ack') state.driver.takeOver(rollout, name, nowMs);
   return { applied: true };
+}
+
+/** Before the event is applied: a refused offer is made again with an epoch beyond the agent's. */
+function noteEpoch({ driver }: State, rollout: Rollout, name: string, event: AgentEvent): void {
+  const epoch = event.type === 'dispatch_ack' || event.type === 'dispatch_refused' ? event.agentEpoch : undefined;
+  if (epoch !== undefined) driver.noteEpoch(rollout.plan.stack, name, epoch);
 }
 
 function refusal(part: RolloutHost, detail: string): NexusError {

@@ -255,12 +255,10 @@ function applyFacts({ changes }: State, host: LiveHost, reported: HostFacts): vo
 }
 
 /** Epochs that the agent has taken up and this server has not given out, after a restored backup, are gone beyond. */
-function applyAgent({ index, changes }: State, host: LiveHost, reported: AgentReport): void {
+function applyAgent({ index, driver, changes }: State, host: LiveHost, reported: AgentReport): void {
   const { epochs, ...agent } = reported;
   for (const [stack, epoch] of Object.entries(epochs)) {
-    if (index.hasReleaseOf(stack) && index.noteEpoch(stack, host.stored.name, epoch)) {
-      changes.write({ kind: 'save_epoch', stack, host: host.stored.name, epoch });
-    }
+    if (index.hasReleaseOf(stack)) driver.noteEpoch(stack, host.stored.name, epoch);
   }
   if (isSameAgent(host.stored.agent, agent)) return;
   host.stored = { ...host.stored, agent };

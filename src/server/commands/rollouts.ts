@@ -1,11 +1,12 @@
-import type { CommandOf, Outcomes, RolloutRequest } from '../../domain/command.ts';
+import type { CommandOf, NotRolledBack, Outcomes, RolloutOrder, RolloutRequest } from '../../domain/command.ts';
 import { NexusError } from '../../domain/errors.ts';
 import { matchesAll } from '../../domain/host.ts';
 import type { Lookup } from '../../domain/lookups.ts';
 import type { RolloutRows } from '../../domain/records.ts';
 import { type RolloutPlan, rolloutIdOf } from '../../domain/rollout.ts';
-import { formatLabels } from '../../domain/words.ts';
-import { decideCommand } from '../../rollout/decide-command.ts';
+import { formatLabels, releaseName, shortDigest } from '../../domain/words.ts';
+import { decideCommand, decideDrop } from '../../rollout/decide-command.ts';
+import type { Decision } from '../../rollout/decision.ts';
 import { layOutWaves } from '../../rollout/lay-out-waves.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import type { LookupCache } from '../state/lookup-cache.ts';
@@ -87,33 +88,69 @@ export function steerRollout(
   found: LookupCache,
 ): Outcomes['steer_rollout'] {
   const rollout = findRollout(state, command.id, (rolloutId) => found.get({ kind: 'rollout', rolloutId }));
-  const reason = command.order.kind === 'abort' ? command.order.reason || 'aborted by an operator' : '';
-  const decision = decideCommand(rollout.progress.status, command.order.kind, reason);
+  const { order, nowMs } = command;
+  const decision = decideOrder(rollout, order);
   if (!decision.ok)
     throw new NexusError('conflict', decision.refusal, { details: { current_state: rollout.progress.status } });
-  const rollbacks =
-    command.order.kind === 'abort' && command.order.rollback ? planRollbacks(state, rollout, command) : [];
-  for (const entry of decision.entries) state.driver.apply(rollout, entry, command.nowMs);
-  for (const asked of rollbacks) state.driver.create(asked, command.nowMs);
-  return { id: command.id, rollbacks: rollbacks.map((asked) => asked.id) };
+  const { plans, notRolledBack } =
+    order.kind === 'abort' && order.rollback ? planRollbacks(state, rollout, command) : NO_ROLLBACKS;
+  for (const entry of decision.entries) state.driver.apply(rollout, entry, nowMs);
+  for (const asked of plans) state.driver.create(asked, nowMs);
+  return { id: command.id, rollbacks: plans.map((asked) => asked.id), notRolledBack };
 }
+
+/** Throws `not_found` for a host that is not part of the rollout. */
+function decideOrder(rollout: Rollout, order: RolloutOrder): Decision {
+  const { status } = rollout.progress;
+  if (order.kind !== 'drop_host') {
+    return decideCommand(status, order.kind, order.kind === 'abort' ? order.reason || 'aborted by an operator' : '');
+  }
+  const host = rollout.host(order.host);
+  if (host === undefined) {
+    throw new NexusError('not_found', `rollout ${rollout.plan.id} has no host '${order.host}'`);
+  }
+  return decideDrop(rollout.plan, host, order.reason || 'an operator insists');
+}
+
+interface Rollbacks {
+  readonly plans: readonly RolloutPlan[];
+  readonly notRolledBack: readonly NotRolledBack[];
+}
+
+const NO_ROLLBACKS: Rollbacks = { plans: [], notRolledBack: [] };
 
 /**
  * Plans the rollouts that bring back what each touched host ran before: one for each earlier release, in a single wave.
- * A host that ran nothing before keeps what it has.
+ * A host for which that cannot be done is named, and keeps no other host from going back.
  */
-function planRollbacks(state: State, rollout: Rollout, { idSeed, nowMs }: CommandOf<'steer_rollout'>): RolloutPlan[] {
+function planRollbacks(state: State, rollout: Rollout, { idSeed, nowMs }: CommandOf<'steer_rollout'>): Rollbacks {
   const byRelease = new Map<string, string[]>();
+  const notRolledBack: NotRolledBack[] = [];
   for (const host of rollout.hosts.values()) {
-    const touched = host.state !== 'pending' && host.state !== 'reverted' && !host.left;
-    const { previousRelease } = host;
-    if (!touched || previousRelease === null || previousRelease === rollout.plan.release) continue;
-    byRelease.set(previousRelease, [...(byRelease.get(previousRelease) ?? []), host.name]);
+    if (host.state === 'pending' || host.state === 'reverted' || host.left) continue;
+    const { name, previousRelease } = host;
+    const reason = whyNotBack(state, rollout.plan, previousRelease);
+    if (reason !== null) notRolledBack.push({ host: name, reason });
+    else if (previousRelease !== null) {
+      byRelease.set(previousRelease, [...(byRelease.get(previousRelease) ?? []), name]);
+    }
   }
-  return [...byRelease].map(([release, names], index) => {
+  const plans = [...byRelease].map(([release, names], index) => {
     const waves = [{ percent: 100 }];
     const { maxInFlight } = rollout.plan;
     const request = { release, hosts: { names }, waves, maxInFlight, failureThreshold: names.length };
     return planRollout(state, request, idSeed + index, nowMs);
   });
+  return { plans, notRolledBack };
+}
+
+/** `before`: what the agent has told of its host. It may be anything that a label can say. */
+function whyNotBack({ index }: State, { stack, release }: RolloutPlan, before: string | null): string | null {
+  if (before === null) return 'ran nothing of this stack before';
+  if (before === release) return 'ran this release before already';
+  const known = index.release(before);
+  if (known === undefined) return `ran release ${shortDigest(before)} before, which this server does not know`;
+  if (known.stack !== stack) return `ran ${releaseName(known)} before, which belongs to another stack`;
+  if (index.quarantine(stack, before) !== null) return `ran ${releaseName(known)} before, which is quarantined`;
+  return null;
 }

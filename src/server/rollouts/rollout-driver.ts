@@ -11,11 +11,11 @@ import { decideNext } from '../../rollout/decide-next.ts';
 import { findDeployed } from '../../rollout/find-deployed.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
 import type { FleetView } from '../../rollout/fleet-view.ts';
-import { occupies } from '../../rollout/host-bucket.ts';
+import { occupies, yieldsToNewer } from '../../rollout/host-bucket.ts';
 import { checkBudgets, checkOnlyOpen } from '../../rollout/invariants.ts';
 import { PendingHosts } from '../../rollout/pending-hosts.ts';
 import { Rollout } from '../../rollout/rollout.ts';
-import type { LaterEntry } from '../../rollout/rollout-state.ts';
+import { isOpen, type LaterEntry } from '../../rollout/rollout-state.ts';
 import { logEventOf } from '../../rollout/stored-entry.ts';
 import type { Changes } from '../state/changes.ts';
 import type { Fleet } from '../state/fleet.ts';
@@ -104,19 +104,21 @@ export class RolloutDriver {
     if (entry.kind === 'host_dispatched') checkBudgets(this.view, entry.host);
     const concerned = 'host' in entry ? rollout.host(entry.host) : undefined;
     const wasOccupied = concerned !== undefined && occupies(rollout.plan, concerned);
+    const wasOpen = isOpen(rollout.progress.status);
     const change = rollout.apply(entry, nowMs);
     this.#log(id, entry, nowMs);
+    if (wasOpen && !isOpen(rollout.progress.status)) {
+      for (const name of rollout.occupied) this.#freeStack(rollout, name);
+    }
     for (const host of change.hosts) {
       unsaved.hosts.add(host.name);
       this.#pending.get(rollout)?.noteChange(host);
+      if (yieldsToNewer(rollout.progress.status, host)) this.#freeStack(rollout, host.name);
       if (!wasOccupied || occupies(rollout.plan, host)) continue;
       this.#freeStack(rollout, host.name);
       this.#freePlaces(host.name);
     }
-    if (entry.kind === 'host_dispatched') {
-      this.#index.noteEpoch(stack, entry.host, entry.epoch);
-      this.#changes.write({ kind: 'save_epoch', stack, host: entry.host, epoch: entry.epoch });
-    }
+    if (entry.kind === 'host_dispatched') this.noteEpoch(stack, entry.host, entry.epoch);
     if (entry.kind === 'host_reported') this.#noteDeployed(rollout, entry.host, entry.numbered.event, nowMs);
     for (const effect of change.effects) this.#carryOut(rollout, effect, nowMs);
     this.#dirty.add(rollout);
@@ -130,6 +132,22 @@ export class RolloutDriver {
     const deployment = { stack, host, release, rolloutId, sinceMs: nowMs };
     this.#index.putDeployment(deployment);
     this.#changes.write({ kind: 'save_deployment', deployment });
+  }
+
+  /** The agent has acknowledged the offer of this rollout, so it has dropped the host's part in every earlier one. */
+  takeOver(rollout: Rollout, name: string, nowMs: number): void {
+    for (const other of this.#index.rolloutsOfHost(name)) {
+      const host = other.host(name);
+      if (other === rollout || other.plan.stack !== rollout.plan.stack || host === undefined) continue;
+      if (!occupies(other.plan, host)) continue;
+      const reason = `rollout ${rollout.plan.id} has taken it over`;
+      this.apply(other, { kind: 'host_dropped', host: name, reason }, nowMs);
+    }
+  }
+
+  /** Goes beyond an epoch that the host's agent knows: an earlier database may have given it out. */
+  noteEpoch(stack: string, host: string, epoch: number): void {
+    if (this.#index.noteEpoch(stack, host, epoch)) this.#changes.write({ kind: 'save_epoch', stack, host, epoch });
   }
 
   #unsavedOf(rollout: Rollout): Unsaved {
@@ -192,7 +210,7 @@ export class RolloutDriver {
     this.touchStack(stack);
   }
 
-  /** The rollout no longer occupies the stack on this host: other rollouts that wait for it are planned again. */
+  /** The rollout no longer keeps others from the stack on this host: those that wait for it are planned again. */
   #freeStack(rollout: Rollout, name: string): void {
     for (const other of this.#index.rolloutsOfHost(name)) {
       if (other === rollout || other.plan.stack !== rollout.plan.stack) continue;

@@ -4,7 +4,7 @@ import type { Deployment } from '../../domain/deployment.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
 import type { Release } from '../../domain/release.ts';
 import type { Snapshot } from '../../domain/store.ts';
-import { isExpected, occupies } from '../../rollout/host-bucket.ts';
+import { isExpected, occupies, yieldsToNewer } from '../../rollout/host-bucket.ts';
 import { Rollout } from '../../rollout/rollout.ts';
 import { isOpen } from '../../rollout/rollout-state.ts';
 
@@ -150,12 +150,13 @@ export class RolloutIndex {
     });
   }
 
-  /** The rollout, other than `except`, that occupies the stack on this host. */
+  /** The rollout, other than `except`, that occupies the stack on this host and does not yield to a newer one. */
   occupant(stack: string, name: string, except: string): string | null {
     for (const rollout of this.rolloutsOfHost(name)) {
       if (rollout.plan.id === except || rollout.plan.stack !== stack) continue;
       const host = rollout.host(name);
-      if (host !== undefined && occupies(rollout.plan, host)) return rollout.plan.id;
+      if (host === undefined || !occupies(rollout.plan, host)) continue;
+      if (!yieldsToNewer(rollout.progress.status, host)) return rollout.plan.id;
     }
     return null;
   }

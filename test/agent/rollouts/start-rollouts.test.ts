@@ -67,7 +67,7 @@ async function bench(t: TestContext, token = FAKE_TOKEN) {
   return { self, server, files, log, start, folder, stateDir, socketPath, recordOf };
 }
 
-test('a dispatch with an older epoch is refused, said once, and never acknowledged', async (t) => {
+test('a dispatch with an older epoch is refused, reported once, and never acknowledged', async (t) => {
   const { self, server, log, start, socketPath, recordOf } = await bench(t);
   await startEmptyEngine(t, socketPath);
   start();
@@ -79,7 +79,8 @@ test('a dispatch with an older epoch is refused, said once, and never acknowledg
   // It goes on being offered meanwhile.
   await sleep(2_500);
   assert.equal(refusals(), 1);
-  assert.deepEqual(older.events, []);
+  const detail = 'its epoch 8 is lower than 9, that of rollout r9, which this host has already taken up';
+  assert.deepEqual(older.events, [{ type: 'dispatch_refused', seq: 1, reason: 'epoch', detail, agent_epoch: 9 }]);
   await self.complete;
   const { capabilities, composeVersion, bootId, epochs } = self.current();
   assert.deepEqual([capabilities, composeVersion, bootId, epochs], [['rollouts'], null, 'boot-1', { shop: 9 }]);

@@ -299,10 +299,10 @@ describe('rollout explain', () => {
     soak_due_at: '2026-05-01T12:00:30.000Z',
     telemetry,
   });
-  const deferred = rolloutHost('web-4', { state: 'deferred', wave: 1, epoch: 2 });
+  const deferral = { class: 'disk', reason: 'no space left on device', at: '2026-05-01T11:58:00.000Z' } as const;
+  const deferred = rolloutHost('web-4', { state: 'deferred', wave: 1, epoch: 2, deferral });
   const rollout = sampleRollout([...HOSTS, soaking, deferred], { current_wave: 1, soak_seconds: 90 });
-  const events = [reported(9, 1, 'web-4', { type: 'activation_deferred', reason: 'disk is full' })];
-  const routes = reading(rollout, { body: { events, next: 9 } });
+  const routes = reading(rollout);
 
   it('says one sentence for the rollout and one for each host that needs one', async (t) => {
     const { run } = await operate(t, routes);
@@ -311,7 +311,7 @@ describe('rollout explain', () => {
     assert.deepEqual(terminal.out().split('\n'), [
       'Rollout ro_1 of shop 1.5 (9ad49925e0e3) has been running for 2 min and is in wave 2 of 2. Hosts: 1 converged, 2 in flight, 1 pending. The first failure halts it.',
       'web-3 has been soaking shop 1.5 (9ad49925e0e3) for 1 min: 30 s of its 1 min 30 s soak remain; no probe is enforced; its telemetry has been beyond a limit for 10 s (memory grows by 80 MiB/min), which keeps it from converging and fails the host after 15 s.',
-      'web-4 deferred the activation of shop 1.5 (9ad49925e0e3) 2 min ago (disk is full) and will try again by itself.',
+      'web-4 deferred the activation of shop 1.5 (9ad49925e0e3) 2 min ago because of a full disk (no space left on device), and tries again by itself for at most 30 min.',
       "1 host is waiting (web-2): 'web-2' is offline: it follows when it is back.",
       '',
     ]);
@@ -337,7 +337,7 @@ describe('rollout explain', () => {
       [
         [
           'web-4',
-          'web-4 deferred the activation of shop 1.5 (9ad49925e0e3) 2 min ago (disk is full) and will try again by itself.',
+          'web-4 deferred the activation of shop 1.5 (9ad49925e0e3) 2 min ago because of a full disk (no space left on device), and tries again by itself for at most 30 min.',
         ],
       ],
     );
@@ -405,9 +405,12 @@ describe('rollout pause, resume and abort', () => {
     assert.equal((await run(['rollout', 'resume', 'latest'])).terminal.out(), 'Resumed ro_1: 1 host pending.\n');
   });
 
-  const aborted = (rollbacks: readonly string[]) => ({
+  const aborted = (
+    rollbacks: readonly string[],
+    notRolledBack: ReadonlyArray<{ host: string; reason: string }> = [],
+  ) => ({
     ...found,
-    'POST /v1/rollouts/ro_1/abort': { body: { ...ROLLOUT, rollbacks } },
+    'POST /v1/rollouts/ro_1/abort': { body: { ...ROLLOUT, rollbacks, not_rolled_back: notRolledBack } },
   });
 
   it('abort leaves what was touched, and says so', async (t) => {
@@ -424,7 +427,34 @@ describe('rollout pause, resume and abort', () => {
     assert.match(terminal.out(), /^Rollout ro_2 rolls hosts back\. To follow it: nexus rollout watch ro_2$/m);
     assert.deepEqual(api.seen.at(-1)?.body, { rollback: true });
     const json = await run(['rollout', 'abort', 'ro_1', '--rollback', '--json']);
-    assert.deepEqual(JSON.parse(json.terminal.out()), { ...ROLLOUT, rollbacks: ['ro_2'] });
+    assert.deepEqual(JSON.parse(json.terminal.out()), { ...ROLLOUT, rollbacks: ['ro_2'], not_rolled_back: [] });
+  });
+
+  it('abort --rollback names the hosts that stay as they are, and why', async (t) => {
+    const { run } = await operate(t, aborted([], [{ host: 'web-1', reason: 'ran nothing of this stack before' }]));
+    const { terminal } = await run(['rollout', 'abort', 'ro_1', '--rollback']);
+    assert.match(terminal.out(), /^'web-1' is not rolled back: it ran nothing of this stack before\.$/m);
+  });
+
+  it('abort --force gives up one host', async (t) => {
+    const { api, run } = await operate(t, aborted([]));
+    const { code, terminal } = await run([
+      'rollout',
+      'abort',
+      'ro_1',
+      '--force',
+      '--host',
+      'web-1',
+      '--reason',
+      'moved',
+    ]);
+    assert.deepEqual([code, terminal.out()], [0, "ro_1 expects nothing more of 'web-1'.\n"]);
+    assert.deepEqual(api.seen.at(-1)?.body, { force: true, host: 'web-1', reason: 'moved' });
+    for (const flags of [['--force'], ['--host', 'web-1'], ['--force', '--host', 'web-1', '--rollback']]) {
+      const refused = await run(['rollout', 'abort', 'ro_1', ...flags]);
+      assert.equal(refused.code, 2, flags.join(' '));
+      assert.match(refused.terminal.err(), /--force and --host go together, and without --rollback/);
+    }
   });
 
   it('of a rollout that is over exit 1 with the reason', async (t) => {

@@ -70,9 +70,15 @@ for (const [name, current, offer, expected] of [
   ],
   [
     'a newer one, while the last is under way',
-    record(rollout(soaking(), { id: 'r1', epoch: 6 })),
+    record(rollout(activating(), { id: 'r1', epoch: 6 })),
     OFFER,
     { kind: 'busy' },
+  ],
+  [
+    'a newer one, while the last only soaks',
+    record(rollout(soaking(), { id: 'r1', epoch: 6 })),
+    OFFER,
+    { kind: 'take' },
   ],
   ['the one that is worked on', record(rollout(soaking())), OFFER, { kind: 'known' }],
   ['the one that is over', record(null, { taken: { rolloutId: 'r2', epoch: 7 } }), OFFER, { kind: 'over' }],
@@ -86,13 +92,18 @@ for (const [name, current, offer, expected] of [
     'an older one',
     record(null, { taken: { rolloutId: 'r3', epoch: 8 } }),
     OFFER,
-    { kind: 'refuse', reason: 'its epoch 7 is lower than 8, that of rollout r3, which this host has already taken up' },
+    {
+      kind: 'refuse',
+      code: 'epoch',
+      epoch: 8,
+      reason: 'its epoch 7 is lower than 8, that of rollout r3, which this host has already taken up',
+    },
   ],
   [
     'another one with the same epoch',
     record(null, { taken: { rolloutId: 'r1', epoch: 7 } }),
     OFFER,
-    { kind: 'refuse', reason: 'its epoch 7 already belongs to rollout r1' },
+    { kind: 'refuse', code: 'epoch', epoch: 7, reason: 'its epoch 7 already belongs to rollout r1' },
   ],
 ] as const) {
   test(`an offer: ${name}`, () => {
