@@ -22,6 +22,7 @@ import { HistoryMaintenance } from './server/history/history-maintenance.ts';
 import { TokenIdentities } from './server/identities.ts';
 import { CommittedFleetQueries } from './server/queries/fleet-queries.ts';
 import { CommittedRolloutQueries } from './server/queries/rollout-queries.ts';
+import { CommittedStackQueries } from './server/queries/stack-queries.ts';
 import { HostDispatches } from './server/rollouts/dispatches.ts';
 import { StoreSupervisor } from './server/store-supervisor.ts';
 import { Writer } from './server/writer.ts';
@@ -214,6 +215,7 @@ export async function openAppliance(
     telemetry: intake,
     queries: new CommittedFleetQueries(writer, maintenance),
     rollouts: new CommittedRolloutQueries(writer),
+    stacks: new CommittedStackQueries(writer),
     feed,
     dispatches,
     identities: new TokenIdentities(writer),

@@ -12,6 +12,7 @@ import { createRootCommand } from './root-command.ts';
 import { addBackupCommand } from './server/backup.ts';
 import { addExportCommand } from './server/export.ts';
 import { addServeCommand } from './server/serve.ts';
+import { addStackCommands } from './stack/commands.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { addTokenCommands } from './token/commands.ts';
 
@@ -33,6 +34,7 @@ export function createProgram(terminal: Terminal): Command {
   addTokenCommands(program, terminal);
   addReleaseCommands(program, terminal);
   addRolloutCommands(program, terminal);
+  addStackCommands(program, terminal);
   addBudgetCommands(program, terminal);
   addEventCommands(program, terminal);
   addLogCommands(program, terminal);

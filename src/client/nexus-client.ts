@@ -70,6 +70,16 @@ import {
   rolloutListBodySchema,
   rolloutPlanBodySchema,
 } from '../wire/rollout.ts';
+import {
+  type HostStacksBody,
+  hostStacksBodySchema,
+  type StackBody,
+  type StackListBody,
+  stackBodySchema,
+  stackListBodySchema,
+  type UndoneStackBody,
+  undoneStackBodySchema,
+} from '../wire/stack.ts';
 import { ApiConnection, type ConnectionOptions } from './api-connection.ts';
 import type { ApiTarget } from './api-target.ts';
 
@@ -124,6 +134,10 @@ function releasePath(digest: string): string {
 
 function budgetPath(label: string, value: string): string {
   return `/v1/budgets/${encodeURIComponent(`${label}=${value}`)}`;
+}
+
+function stackPath(name: string): string {
+  return `/v1/stacks/${encodeURIComponent(name)}`;
 }
 
 function rolloutPath(id: string): string {
@@ -286,6 +300,24 @@ export class NexusClient {
 
   removeBudget(label: string, value: string): Promise<BudgetBody> {
     return this.#connection.send({ method: 'DELETE', path: budgetPath(label, value) }, budgetBodySchema);
+  }
+
+  /** In the order of their names. */
+  listStacks(): Promise<StackListBody> {
+    return this.#connection.send({ method: 'GET', path: '/v1/stacks' }, stackListBodySchema);
+  }
+
+  getStack(name: string): Promise<StackBody> {
+    return this.#connection.send({ method: 'GET', path: stackPath(name) }, stackBodySchema);
+  }
+
+  listStacksOfHost(name: string): Promise<HostStacksBody> {
+    return this.#connection.send({ method: 'GET', path: `${hostPath(name)}/stacks` }, hostStacksBodySchema);
+  }
+
+  /** Brings every host that the newest rollout of the stack has changed back to the release before. */
+  undoStack(name: string): Promise<UndoneStackBody> {
+    return this.#connection.send({ method: 'POST', path: `${stackPath(name)}/undo` }, undoneStackBodySchema);
   }
 
   createRollout(body: CreateRolloutBody): Promise<RolloutBody> {

@@ -76,6 +76,8 @@ export type Command =
       readonly idSeed: number;
       readonly nowMs: number;
     }
+  /** Brings a stack back to the release before. `idSeed`: 32 random bits for the ids of the rollouts that do it. */
+  | { readonly kind: 'undo_stack'; readonly stack: string; readonly idSeed: number; readonly nowMs: number }
   | {
       readonly kind: 'report_event';
       readonly identity: AgentIdentity;
@@ -144,6 +146,11 @@ export interface Outcomes {
     readonly id: string;
     readonly rollbacks: readonly string[];
     readonly notRolledBack: readonly NotRolledBack[];
+  };
+  /** `notUndone`: the hosts that none of the rollouts reaches. */
+  undo_stack: {
+    readonly rollouts: readonly string[];
+    readonly notUndone: readonly NotRolledBack[];
   };
   /** `applied`: false for a duplicate. */
   report_event: { readonly applied: boolean };

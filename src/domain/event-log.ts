@@ -11,6 +11,8 @@ export const EVENT_KINDS = [
   'host_archived',
   'container_unhealthy',
   'container_recovered',
+  'drift_detected',
+  'drift_resolved',
   'token_created',
   'token_rotated',
   'token_revoked',

@@ -221,6 +221,15 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
     say(`was archived, and ${plural(listOf(data, 'revoked_tokens').length, 'token')} revoked`, 'muted'),
   container_unhealthy: (data) => say(`container ${quote(textOf(data, 'name') ?? '')} became unhealthy`, 'bad'),
   container_recovered: (data) => say(`container ${quote(textOf(data, 'name') ?? '')} is healthy again`, 'good'),
+  drift_detected: (data, names) =>
+    say(
+      `no longer runs ${releaseOf(data, names)} as it was deployed: ${listOf(data, 'findings').join('; ')}`,
+      'warning',
+    ),
+  drift_resolved: (data, names) =>
+    Object.hasOwn(data, 'replaced_by')
+      ? say(`a rollout has replaced ${releaseOf(data, names)}, which had drifted`)
+      : say(`runs ${releaseOf(data, names)} as it was deployed again`, 'good'),
   token_created: (data) => say(`${describeToken(data)} was created`),
   token_rotated: (data) => say(`${describeToken(data)} replaced ${textOf(data, 'replaces') ?? 'an older one'}`),
   token_revoked: (data) => say(`${describeToken(data)} was revoked`, 'muted'),

@@ -9,6 +9,7 @@ import type { Log } from '../domain/log.ts';
 import type { Commands, FleetQueries, Identities, OutputGate, Readiness, TelemetryIntake } from '../domain/ports.ts';
 import type { RolloutQueries } from '../domain/rollout-queries.ts';
 import type { Runtime } from '../domain/runtime.ts';
+import type { StackQueries } from '../domain/stack-queries.ts';
 import type { AdminIdentity } from '../domain/token.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { type Answer, json } from './answer.ts';
@@ -28,6 +29,7 @@ import { releaseRoutes } from './release-routes.ts';
 import { requireScope } from './require-scope.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import type { Exchange, Method, Route } from './route.ts';
+import { stackRoutes } from './stack-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 import { telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
@@ -42,6 +44,7 @@ export interface SurfaceParts {
   readonly telemetry: TelemetryIntake;
   readonly queries: FleetQueries;
   readonly rollouts: RolloutQueries;
+  readonly stacks: StackQueries;
   readonly feed: Feed;
   readonly dispatches: Dispatches;
   readonly identities: Identities;
@@ -79,6 +82,7 @@ export class HttpSurface {
       ...agentRolloutRoutes(parts.commands, parts.dispatches),
       ...releaseRoutes(parts.commands, parts.rollouts),
       ...budgetRoutes(parts.commands, parts.rollouts),
+      ...stackRoutes(parts.commands, parts.stacks, parts.runtime),
       ...rolloutRoutes(parts.commands, parts.rollouts, parts.queries, parts.runtime),
       ...streamRoutes(parts.feed),
       ...operationsRoutes(parts.readiness, this.#metrics),

@@ -19,6 +19,7 @@ import {
 import { type Answer, json } from './answer.ts';
 import { presentEvent } from './present.ts';
 import { readBody, readOptionalBody, readQuery } from './read-body.ts';
+import { rolloutSeed } from './rollout-seed.ts';
 import type { Exchange, Route } from './route.ts';
 
 function presentHost({ host, heldBy, offlineSinceMs }: RolloutHostView): RolloutHostBody {
@@ -112,11 +113,6 @@ function presentSummary({ plan, progress, counts, version }: RolloutView): Rollo
   };
 }
 
-/** 32 random bits, for the ids of rollouts. */
-function seedOf(runtime: Runtime): number {
-  return Buffer.from(runtime.randomBytes(4)).readUInt32BE();
-}
-
 async function readRequest(exchange: Exchange): Promise<RolloutRequest> {
   const body = await readBody(exchange, createRolloutSchema);
   return {
@@ -145,7 +141,7 @@ export function rolloutRoutes(
   };
   const steer = async (exchange: Exchange, order: RolloutOrder): Promise<Answer> => {
     const id = exchange.params['id'] ?? '';
-    const idSeed = seedOf(runtime);
+    const idSeed = rolloutSeed(runtime);
     const outcome = await commands.submit({ kind: 'steer_rollout', id, order, idSeed, nowMs: exchange.nowMs });
     const { rollbacks, notRolledBack } = outcome;
     const isAbort = order.kind === 'abort' || order.kind === 'drop_host';
@@ -163,7 +159,7 @@ export function rolloutRoutes(
       status: 201,
       async handle(exchange) {
         const request = await readRequest(exchange);
-        const idSeed = seedOf(runtime);
+        const idSeed = rolloutSeed(runtime);
         const { id } = await commands.submit({ kind: 'create_rollout', ...request, idSeed, nowMs: exchange.nowMs });
         return show(exchange, 201, id);
       },

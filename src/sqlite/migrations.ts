@@ -228,6 +228,8 @@ export const MIGRATIONS: readonly string[] = [
     ON CONFLICT (stack, host) DO UPDATE SET release_digest = excluded.release_digest,
       rollout_id = excluded.rollout_id, since_ms = excluded.since_ms;
   `,
+  // What was seen to run once a deployment was over, and how that has changed since, as JSON; null: not seen yet.
+  'ALTER TABLE deployments ADD COLUMN watch TEXT;',
 ];
 
 /** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */

@@ -110,8 +110,11 @@ contract('a budget is loaded as it was last set, until it is removed', async (st
 });
 
 contract('what runs of a stack on a host is loaded as it was last told', async (store) => {
-  const web = { stack: 'shop', host: 'web-1', release: null, rolloutId: 'ro_1', sinceMs: NOON_MS };
-  const other = { ...web, host: 'web-0', release: 'sha256:1' };
+  const unwatched = { baseline: null, drift: null };
+  const web = { stack: 'shop', host: 'web-1', release: null, rolloutId: 'ro_1', sinceMs: NOON_MS, ...unwatched };
+  const baseline = { db: { containers: 1, image: 'db:1' }, web: { containers: 2, image: 'web:1' } };
+  const drift = { sinceMs: NOON_MS + 1, findings: ["service 'db' has no container any more"] };
+  const other = { ...web, host: 'web-0', release: 'sha256:1', baseline, drift };
   await store.commit([
     { kind: 'save_deployment', deployment: { ...web, release: 'sha256:1' } },
     { kind: 'save_deployment', deployment: other },

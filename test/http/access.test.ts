@@ -75,11 +75,15 @@ const LEAST_SCOPES: ReadonlyArray<readonly [scope: AdminScope, method: string, p
   ['read', 'GET', '/v1/rollouts/r/events'],
   ['read', 'POST', '/v1/rollouts/plan'],
   ['read', 'POST', '/v1/rollouts/r/replay'],
+  ['read', 'GET', '/v1/stacks'],
+  ['read', 'GET', '/v1/stacks/web'],
+  ['read', 'GET', '/v1/hosts/web-1/stacks'],
   ['read', 'GET', '/v1/budgets'],
   ['read', 'GET', '/v1/budgets/rack=a'],
   ['deploy', 'POST', '/v1/releases'],
   ['deploy', 'POST', '/v1/releases/sha256:0/lift'],
   ['deploy', 'DELETE', '/v1/releases/sha256:0'],
+  ['deploy', 'POST', '/v1/stacks/web/undo'],
   ['deploy', 'POST', '/v1/rollouts'],
   ['deploy', 'POST', '/v1/rollouts/r/pause'],
   ['deploy', 'POST', '/v1/rollouts/r/resume'],
@@ -130,7 +134,7 @@ test('the table of scopes names every operator route', async (t) => {
     (pattern) => !LEAST_SCOPES.some((row) => pattern.test(row.slice(0, 3).join(' ').split('?', 1)[0] ?? '')),
   );
   assert.deepEqual(unnamed, []);
-  assert.equal(described.length, 36);
+  assert.equal(described.length, 40);
 });
 
 test('a rotated token keeps its scope, and the log names it', async (t) => {

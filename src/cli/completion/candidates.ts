@@ -1,6 +1,6 @@
 /** The completions of names that the server knows. */
 import type { NexusClient } from '../../client/nexus-client.ts';
-import { shortDigest } from '../../domain/words.ts';
+import { plural, shortDigest } from '../../domain/words.ts';
 import { releaseOf } from '../../explain/snapshot.ts';
 import type { ReleaseBody } from '../../wire/release.ts';
 import { LATEST } from '../operator/rollout-reference.ts';
@@ -32,6 +32,11 @@ export async function releaseNames(client: NexusClient, onlyQuarantined: boolean
   return releases
     .filter((release) => !onlyQuarantined || release.quarantine !== null)
     .flatMap((release) => releaseCandidates(release, releases));
+}
+
+export async function stackNames(client: NexusClient): Promise<Candidate[]> {
+  const { stacks } = await client.listStacks();
+  return stacks.map(({ stack, hosts }) => ({ word: stack, description: plural(hosts, 'host') }));
 }
 
 export async function rolloutIds(client: NexusClient): Promise<Candidate[]> {

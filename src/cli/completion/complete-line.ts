@@ -6,7 +6,7 @@ import { type OperatorFlags, openClient } from '../operator/operator-command.ts'
 import { commandLineWords } from '../terminal/command-line-words.ts';
 import { printable } from '../terminal/printable.ts';
 import { printLine, type Terminal } from '../terminal/terminal.ts';
-import { type Candidate, hostNames, releaseNames, rolloutIds } from './candidates.ts';
+import { type Candidate, hostNames, releaseNames, rolloutIds, stackNames } from './candidates.ts';
 
 type Offer =
   | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }
@@ -110,6 +110,8 @@ async function valuesOf(target: Argument | Option, position: Position, terminal:
       return askServer(position, terminal, (client) => releaseNames(client, source === 'quarantined-release'));
     case 'rollout':
       return askServer(position, terminal, rolloutIds);
+    case 'stack':
+      return askServer(position, terminal, stackNames);
     case 'directory':
       return { kind: 'directories' };
     case 'file':

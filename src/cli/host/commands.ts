@@ -62,10 +62,13 @@ async function showHost(terminal: Terminal, name: string, flags: OperatorFlags):
   await withClient(flags, terminal, async (client) => {
     const host = await client.getHost(name);
     if (flags.json) return printJson(terminal, host);
-    const { containers } = await client.listContainers(name);
+    const [{ containers }, { stacks }] = await Promise.all([
+      client.listContainers(name),
+      client.listStacksOfHost(name),
+    ]);
     const present = containers.filter((container) => container.removed_at === null);
     const { renderHostPage } = await import('./page.ts');
-    printLine(terminal, await renderHostPage(terminal, host, present));
+    printLine(terminal, await renderHostPage(terminal, host, stacks, present));
   });
 }
 

@@ -1,6 +1,8 @@
 import { formatLabels, formatSpan, plural } from '../../domain/words.ts';
 import { HOST_STATUS_TONES } from '../../explain/fleet.ts';
 import type { ContainerBody, HostBody } from '../../wire/operator.ts';
+import type { StackHostBody } from '../../wire/stack.ts';
+import { renderStacksOfHost } from '../stack/page.ts';
 import { printable } from '../terminal/printable.ts';
 import {
   formatBytes,
@@ -110,10 +112,11 @@ function skewLines(host: HostBody): Array<[string, string]> {
   return [['Clock', `${skew} ${direction} the server's: check the host's time synchronization`]];
 }
 
-/** A host on a page: its facts, its latest metrics, and its containers. */
+/** A host on a page: its facts, its latest metrics, its stacks, and its containers. */
 export async function renderHostPage(
   terminal: Terminal,
   host: HostBody,
+  stacks: readonly StackHostBody[],
   containers: readonly ContainerBody[],
 ): Promise<string> {
   const labels = formatLabels(host.labels);
@@ -132,6 +135,7 @@ export async function renderHostPage(
     `${paint(terminal, 'bold', printable(host.name))}  ${statusCell(terminal, host)}`,
     ...renderFacts(facts),
   ];
+  if (stacks.length > 0) page.push('', await renderStacksOfHost(terminal, stacks));
   if (containers.length > 0) page.push('', await renderContainers(terminal, containers));
   return page.join('\n');
 }

@@ -16,6 +16,10 @@ export function releaseArgument(source: 'release' | 'quarantined-release' = 'rel
   return completedBy(source, new Argument('<release>', forms));
 }
 
+export function stackArgument(): Argument {
+  return completedBy('stack', new Argument('<stack>', 'name of the stack'));
+}
+
 export function rolloutArgument(): Argument {
   return completedBy('rollout', new Argument('<id>', "id of the rollout, the beginning of one, or 'latest'"));
 }

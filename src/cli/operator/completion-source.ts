@@ -1,7 +1,7 @@
 import type { Argument, Option } from 'commander';
 
 /** What a shell offers for a value: names that the server knows, or files of this machine. Commander knows fixed choices. */
-export type CompletionSource = 'host' | 'release' | 'quarantined-release' | 'rollout' | 'directory' | 'file';
+export type CompletionSource = 'host' | 'stack' | 'release' | 'quarantined-release' | 'rollout' | 'directory' | 'file';
 
 const sources = new WeakMap<Argument | Option, CompletionSource>();
 

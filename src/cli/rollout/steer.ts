@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { NexusError } from '../../domain/errors.ts';
 import { plural, quote } from '../../domain/words.ts';
-import { rolloutArgument } from '../operator/arguments.ts';
+import { rolloutArgument, stackArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
-import { addOperatorFlags, type OperatorFlags } from '../operator/operator-command.ts';
+import { addOperatorFlags, type OperatorFlags, withClient } from '../operator/operator-command.ts';
 import { option } from '../operator/option.ts';
 import { CommandEnd, EXIT_FAILED } from '../terminal/exit-code.ts';
 import { printable } from '../terminal/printable.ts';
@@ -85,6 +85,20 @@ async function dropHost(terminal: Terminal, wanted: string, flags: AbortFlags): 
   });
 }
 
+async function undoStack(terminal: Terminal, stack: string, flags: OperatorFlags): Promise<void> {
+  const undone = await withClient(flags, terminal, (client) => client.undoStack(stack));
+  if (flags.json) return printJson(terminal, undone);
+  for (const { host, reason } of undone.not_undone) {
+    printNote(terminal, printable(`Not undone: ${quote(host)} ${reason}.`));
+  }
+  for (const id of undone.rollouts) {
+    printLine(terminal, `Rollout ${printable(id)} goes back. To follow it: nexus rollout watch ${printable(id)}`);
+  }
+  if (undone.rollouts.length > 0) return;
+  printNote(terminal, `There is nothing to undo. To see what runs: nexus stack show ${printable(stack)}`);
+  throw new CommandEnd(EXIT_FAILED);
+}
+
 async function replayRollout(terminal: Terminal, wanted: string, flags: OperatorFlags): Promise<void> {
   await withRollout(flags, terminal, wanted, async (client, id) => {
     const report = await client.replayRollout(id);
@@ -132,6 +146,20 @@ export function addRolloutSteerCommands(rollout: Command, terminal: Terminal): v
       'nexus rollout abort latest --force --host web-1',
       'Wait no longer for a host that can neither finish nor be rolled back',
     ],
+  ]);
+
+  const undo = rollout
+    .command('undo')
+    .description('bring every host that the newest rollout of a stack has changed back to the release before')
+    .addArgument(stackArgument());
+  addOperatorFlags(undo).action((stack, flags) => undoStack(terminal, stack, flags));
+  undo.addHelpText(
+    'after',
+    "\nIt goes back by new rollouts, one for each release that ran before, all hosts at once. While the newest rollout is\nnot over, use 'nexus rollout abort ID --rollback'. Exit codes: 0 started, 1 there is nothing to undo.",
+  );
+  addExamples(undo, [
+    ['nexus rollout undo shop', 'Go back to the release before, on every host that had one'],
+    ["nexus rollout undo shop --json | jq -r '.not_undone[].host'", 'Print the hosts that stay as they are'],
   ]);
 
   const replay = rollout

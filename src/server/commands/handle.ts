@@ -15,6 +15,7 @@ import { backFill, lookupsOfBackFill, lookupsOfTick, reportTick } from './report
 import { createRollout, lookupsOfSteering, steerRollout } from './rollouts.ts';
 import { lookupsOfSweep, sweep } from './sweep.ts';
 import { createAdminToken, createAgentToken, revokeToken, rotateToken } from './tokens.ts';
+import { lookupsOfUndo, undoStack } from './undo-stack.ts';
 
 /** The answer to a command. It may leave only after the command's writes are committed. */
 export type CommandAnswer =
@@ -45,6 +46,8 @@ export function lookups(state: State, command: Command, found: LookupCache): rea
       return lookupsOfBackFill(state, command);
     case 'report_event':
       return lookupsOfEvent(state, command, found);
+    case 'undo_stack':
+      return lookupsOfUndo(state, command);
     case 'steer_rollout':
       return lookupsOfSteering(state, command);
     case 'sweep':
@@ -118,6 +121,8 @@ function outcomeOf(state: State, command: Command, found: LookupCache): Outcomes
       return createRollout(state, command);
     case 'steer_rollout':
       return steerRollout(state, command, found);
+    case 'undo_stack':
+      return undoStack(state, command, found);
     case 'report_damage':
       return reportDamage(state, command);
     case 'sweep':

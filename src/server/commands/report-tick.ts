@@ -26,7 +26,9 @@ import {
   stackOf,
 } from '../../telemetry/container-presence.ts';
 import { statusOnTick } from '../../telemetry/host-status.ts';
+import { observeStacks } from '../../telemetry/observe-stacks.ts';
 import { assembleSample, encodeSample } from '../../telemetry/sample-codec.ts';
+import { watchDeployments } from '../rollouts/watch-deployments.ts';
 import { type LiveHost, lastSeenAtMs, noteClock, noteIncident, noteLatest } from '../state/fleet.ts';
 import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
@@ -116,8 +118,10 @@ export function reportTick(
   const { tick, nowMs } = command;
   const live = isLatest(host, tick);
   if (isStored(host, tick, found)) return { stored: false };
-  if (live && !isSteady(host, tick)) {
+  const steady = isSteady(host, tick);
+  if (live && !steady) {
     for (const change of observe(host, tick)) applyChange(state, host, change, tick, nowMs, found);
+    host.stacks = observeStacks(tick.reports());
   }
   const ids = idsOf(state, host, tick, found);
   const sample = assembleSample(tick.host, ids, tick.containers?.blocks ?? NO_BLOCKS);
@@ -134,6 +138,7 @@ export function reportTick(
   host.lastSeenAtMs = Math.max(host.lastSeenAtMs ?? 0, nowMs);
   noteClock(host, recordedAtMs - nowMs, nowMs);
   applyStatus(state, host, nowMs);
+  if (live && tick.containers !== null) watchDeployments(state, host, steady, nowMs);
   return { stored: true };
 }
 

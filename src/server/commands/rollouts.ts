@@ -144,8 +144,15 @@ function planRollbacks(state: State, rollout: Rollout, { idSeed, nowMs }: Comman
   return { plans, notRolledBack };
 }
 
-/** `before`: what the agent has told of its host. It may be anything that a label can say. */
-function whyNotBack({ index }: State, { stack, release }: RolloutPlan, before: string | null): string | null {
+/**
+ * Why a host cannot go back from a release to what it ran before, or null. `before`: what the agent has told of its host. It may
+ * be anything that a label can say.
+ */
+export function whyNotBack(
+  { index }: State,
+  { stack, release }: Pick<RolloutPlan, 'stack' | 'release'>,
+  before: string | null,
+): string | null {
   if (before === null) return 'ran nothing of this stack before';
   if (before === release) return 'ran this release before already';
   const known = index.release(before);

@@ -3,6 +3,7 @@
  * `src/rollout` makes the decisions; this file only carries them out.
  */
 import { type Budget, budgetName, isOfBudget } from '../../domain/budget.ts';
+import { NOT_WATCHED } from '../../domain/deployment.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
 import type { AgentEvent, RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
@@ -129,7 +130,13 @@ export class RolloutDriver {
     const release = findDeployed(event, plan);
     const known = this.#index.deployment(stack, host);
     if (release === undefined || known?.release === release) return;
-    const deployment = { stack, host, release, rolloutId, sinceMs: nowMs };
+    const deployment = { stack, host, release, rolloutId, sinceMs: nowMs, ...NOT_WATCHED };
+    if (known !== undefined && known.drift !== null) {
+      const data = { stack, release: known.release, replaced_by: release };
+      this.#changes.log({ atMs: nowMs, kind: 'drift_resolved', host, rolloutId, data });
+    }
+    const live = this.#fleet.hostByName(host);
+    if (live !== undefined) live.awaitsBaseline = true;
     this.#index.putDeployment(deployment);
     this.#changes.write({ kind: 'save_deployment', deployment });
   }

@@ -4,6 +4,7 @@ import type { Host } from '../../domain/host.ts';
 import type { StoredHost, StoredTick, StoredToken } from '../../domain/records.ts';
 import type { HostSnapshot, Snapshot } from '../../domain/store.ts';
 import type { KnownContainer } from '../../telemetry/container-presence.ts';
+import type { ObservedStack } from '../../telemetry/observe-stacks.ts';
 import { decodeHostMetrics } from '../../telemetry/sample-codec.ts';
 import { LatestTick } from './latest-tick.ts';
 
@@ -49,6 +50,10 @@ export interface LiveHost {
   readonly containers: Map<string, KnownContainer>;
   /** The list of the latest live tick with containers since the server started; null before the first. */
   listing: Listing | null;
+  /** What that list says about each stack; empty before it. */
+  stacks: ReadonlyMap<string, ObservedStack>;
+  /** Whether a deployment may not have been compared with a tick since it was over. */
+  awaitsBaseline: boolean;
   /** The latest incidents, oldest first. They do not survive a restart of the server. */
   readonly incidents: StackIncident[];
   /** How its clock went, oldest first. After a restart of the server this begins with its latest tick. */
@@ -155,6 +160,8 @@ export class Fleet {
       tickCount: 0,
       containers: new Map(),
       listing: null,
+      stacks: new Map(),
+      awaitsBaseline: true,
       incidents: [],
       clocks: [],
     };

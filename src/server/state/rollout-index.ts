@@ -24,7 +24,8 @@ export class RolloutIndex {
   readonly #rollouts = new Map<string, Rollout>();
   readonly #byHost = new Map<string, Set<Rollout>>();
   readonly #epochs = new Map<string, number>();
-  readonly #deployments = new Map<string, Deployment>();
+  /** By host, then by stack. */
+  readonly #deployments = new Map<string, Map<string, Deployment>>();
 
   static load(snapshot: Snapshot): RolloutIndex {
     const index = new RolloutIndex();
@@ -61,15 +62,22 @@ export class RolloutIndex {
 
   /** Undefined where no rollout has touched the stack on this host. */
   deployment(stack: string, host: string): Deployment | undefined {
-    return this.#deployments.get(place(stack, host));
+    return this.#deployments.get(host)?.get(stack);
   }
 
-  deployments(): Iterable<Deployment> {
-    return this.#deployments.values();
+  *deployments(): Generator<Deployment> {
+    for (const stacks of this.#deployments.values()) yield* stacks.values();
+  }
+
+  /** All that a host has. */
+  deploymentsOf(host: string): Iterable<Deployment> {
+    return this.#deployments.get(host)?.values() ?? [];
   }
 
   putDeployment(deployment: Deployment): void {
-    this.#deployments.set(place(deployment.stack, deployment.host), deployment);
+    const { host, stack } = deployment;
+    const stacks = this.#deployments.get(host) ?? new Map<string, Deployment>();
+    this.#deployments.set(host, stacks.set(stack, deployment));
   }
 
   quarantine(stack: string, release: string): StoredQuarantine | null {

@@ -120,7 +120,7 @@ describe('the containers', () => {
 describe('the page of a host', () => {
   it('says what the host is, how it does and what runs there', async () => {
     const page = await plain(
-      renderHostPage(memoryTerminal(), sampleHost({ clock_skew_ms: -90_000 }), [sampleContainer()]),
+      renderHostPage(memoryTerminal(), sampleHost({ clock_skew_ms: -90_000 }), [], [sampleContainer()]),
     );
     assert.deepEqual(page.split('\n').slice(0, 14), [
       'web-1  online',
@@ -142,7 +142,7 @@ describe('the page of a host', () => {
   });
 
   it('of a host that never reported says so', async () => {
-    const page = await plain(renderHostPage(memoryTerminal(), pendingHost('web-2'), []));
+    const page = await plain(renderHostPage(memoryTerminal(), pendingHost('web-2'), [], []));
     assert.match(page, /Last seen {6}never \(its agent has not reported yet\)/);
     assert.doesNotMatch(page, /CPU|CONTAINER/);
   });

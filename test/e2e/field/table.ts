@@ -4,7 +4,7 @@ import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { orderRows } from './pending/orders.ts';
 import { pullBudgetRows } from './pending/pull-budget.ts';
-import { stackRows } from './pending/stacks.ts';
+import { pendingStackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
 import { changeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
@@ -24,6 +24,7 @@ import { neighbourRows } from './rows/neighbours.ts';
 import { planRows } from './rows/plan.ts';
 import { soakRows } from './rows/soak.ts';
 import { stackDataRows } from './rows/stack-data.ts';
+import { stackRows } from './rows/stacks.ts';
 import { wayBackRows } from './rows/way-back.ts';
 
 export const ROWS: readonly FieldRow[] = [
@@ -44,6 +45,7 @@ export const ROWS: readonly FieldRow[] = [
   ...backAsBeforeRows,
   ...cutOffRows,
   ...engineLossRows,
+  ...stackRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
@@ -54,5 +56,5 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...pullBudgetRows,
   ...telemetryRows,
   ...orderRows,
-  ...stackRows,
+  ...pendingStackRows,
 ];
