@@ -95,9 +95,17 @@ export function listServices(model: ComposeModel): Plan['services'] {
     ),
   );
   return Object.entries(model.services)
-    .filter(([, { scale, deploy }]) => (deploy?.replicas ?? scale) !== 0)
-    .map(([name, service]) => ({ name, isJob: awaited.has(name) || endsByItself(service) }))
+    .filter(([, service]) => replicasOf(service) > 0)
+    .map(([name, service]) => {
+      const isJob = awaited.has(name) || endsByItself(service);
+      const replicas = replicasOf(service);
+      return { name, isJob, ...(replicas === 1 ? {} : { replicas }) };
+    })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function replicasOf({ deploy, scale }: Service): number {
+  return deploy?.replicas ?? scale ?? 1;
 }
 
 /** Whether the service says that ending with code 0 is fine. Leaving `restart` out says nothing: it is the default. */

@@ -31,6 +31,16 @@ export function failureReasonOf(container: ProjectContainer, isJob: boolean): st
   return `container ${name} is ${state}, not running`;
 }
 
+/** A sentence about a service that has fewer containers than it is to have; null when it has enough. */
+export function describeMissing(
+  { name, replicas = 1 }: Plan['services'][number],
+  deployed: readonly ProjectContainer[],
+): string | null {
+  const count = deployed.filter(({ service }) => service === name).length;
+  if (count >= replicas) return null;
+  return count === 0 ? `service ${name} has no container` : `service ${name} has ${count} of ${replicas} containers`;
+}
+
 export function judgeActivation(
   containers: readonly ProjectContainer[],
   plan: Pick<Plan, 'services'>,
@@ -44,9 +54,8 @@ export function judgeActivation(
       reason: `containers of another release: ${others.map(({ name }) => name).join(', ')}`,
     };
   }
-  const present = new Set(deployed.map(({ service }) => service));
-  const missing = plan.services.filter(({ name }) => !present.has(name)).map(({ name }) => name);
-  if (missing.length > 0) return { kind: 'incomplete', reason: `services without a container: ${missing.join(', ')}` };
+  const missing = plan.services.flatMap((service) => describeMissing(service, deployed) ?? []);
+  if (missing.length > 0) return { kind: 'incomplete', reason: missing.join('; ') };
 
   const jobs = new Set(plan.services.filter(({ isJob }) => isJob).map(({ name }) => name));
   const reasons = deployed.flatMap((container) => failureReasonOf(container, jobs.has(container.service)) ?? []);

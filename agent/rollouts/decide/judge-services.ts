@@ -9,7 +9,7 @@ import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { PhaseAt, Plan, ProbeState } from '../record/stack-record.ts';
 import { crashReason } from './crashes.ts';
-import { failureReasonOf } from './judge-activation.ts';
+import { describeMissing, failureReasonOf } from './judge-activation.ts';
 import type { ProbeReading } from './observed.ts';
 import { deployedContainers } from './read-project.ts';
 import type { Runs } from './watch-runs.ts';
@@ -83,7 +83,7 @@ export function readServices(
 }
 
 function failureReasonsOf(
-  { name, isJob }: Plan['services'][number],
+  service: Plan['services'][number],
   soak: PhaseAt<'soaking'>,
   plan: Plan,
   release: string,
@@ -91,12 +91,13 @@ function failureReasonsOf(
   runs: Runs,
   now: ClockReading,
 ): string[] {
-  const own = deployed.filter(({ service }) => service === name);
-  if (own.length === 0) return [`service ${name} no longer has a container`];
-  return own.flatMap((container) => {
+  const own = deployed.filter((container) => container.service === service.name);
+  if (own.length === 0) return [`service ${service.name} no longer has a container`];
+  const reasons = own.flatMap((container) => {
     if (container.release !== release) return [`container ${container.name} no longer belongs to this release`];
-    return failureReasonOf(container, isJob) ?? restartFailureReason(container, soak, plan, runs, now) ?? [];
+    return failureReasonOf(container, service.isJob) ?? restartFailureReason(container, soak, plan, runs, now) ?? [];
   });
+  return [describeMissing(service, deployed) ?? [], reasons].flat();
 }
 
 /** Start-up apart, a service does not crash in its soak; one that has just restarted is not taken for well yet. */

@@ -46,8 +46,13 @@ const plan = z
     /** A host that cannot reach the server for so long after its activation goes back; 0: it does not. */
     confirmMs: z.number().default(DEFAULT_POLICY.confirmSeconds * 1000),
     probes: z.array(customProbe).readonly(),
-    /** Services that are to run. `isJob`: it is meant to end by itself, with exit code 0. */
-    services: z.array(z.object({ name: z.string(), isJob: z.boolean() }).readonly()).readonly(),
+    /**
+     * Services that are to run. `isJob`: it is meant to end by itself, with exit code 0. `replicas`: how many containers it
+     * has, where that is not one.
+     */
+    services: z
+      .array(z.object({ name: z.string(), isJob: z.boolean(), replicas: z.number().optional() }).readonly())
+      .readonly(),
   })
   .readonly();
 /** How a release is brought up and judged. */

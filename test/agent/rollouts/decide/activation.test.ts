@@ -25,6 +25,7 @@ const FRESH = activating();
 /** `up` may begin, and its time has. */
 const TOUCHED = activating({ touched: true, workSince: NOON });
 const OLD = container({ release: V1 });
+const TWO_REPLICAS = plan({ services: [{ name: 'web', isJob: false, replicas: 2 }] });
 const READY = { prepare: succeeded(), pull: succeeded(), check: succeeded() };
 
 interface Row {
@@ -188,6 +189,26 @@ const ROWS: readonly Row[] = [
             type: 'activation_failed',
             exit_code: 1,
             stderr_tail: 'container shop-web-1 is unhealthy\ncontainer shop-web-1 is unhealthy: connection refused',
+            failed_at: NOON_TEXT,
+          },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'up succeeded, but one of two containers is gone',
+    phase: TOUCHED,
+    rollout: { plan: TWO_REPLICAS },
+    observed: { plan: TWO_REPLICAS, containers: [container()], tried: { ...READY, up: succeeded() } },
+    expected: [
+      {
+        do: 'advance',
+        phase: { at: 'reverting', touched: true, since: NOON },
+        events: [
+          {
+            type: 'activation_failed',
+            exit_code: 0,
+            stderr_tail: 'service web has 1 of 2 containers',
             failed_at: NOON_TEXT,
           },
         ],

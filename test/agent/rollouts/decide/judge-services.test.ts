@@ -47,6 +47,8 @@ test('more services than the server takes probes are one probe', () => {
 
 interface Row {
   readonly name: string;
+  /** How many it is to have; default 1. */
+  readonly replicas?: number;
   readonly containers: readonly ProjectContainer[];
   /** Null: it passes. Undefined: nothing is said. */
   readonly reason: string | null | undefined;
@@ -78,6 +80,12 @@ const ROWS: readonly Row[] = [
     name: 'it waits to be restarted',
     containers: [container({ state: 'restarting', exitCode: 1 })],
     reason: 'container shop-web-1 is restarting, not running',
+  },
+  {
+    name: 'one of its three containers is gone',
+    containers: [container({ name: 'shop-web-1' }), container({ name: 'shop-web-3' })],
+    replicas: 3,
+    reason: 'service web has 2 of 3 containers',
   },
   { name: 'it is gone', containers: [], reason: 'service web no longer has a container' },
   {
@@ -130,9 +138,10 @@ const ROWS: readonly Row[] = [
 for (const row of ROWS) {
   test(`a service: ${row.name}`, () => {
     const runs = watchRuns(new Map(), row.containers, row.runSince ?? NOON);
+    const service = { name: 'web', isJob: false, replicas: row.replicas };
     const [reading] = readServices(
       soaking({ crashes: row.crashes ?? {} }),
-      plan(),
+      plan({ services: [service] }),
       V2,
       row.containers,
       runs,
