@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { parseInstant } from '../../src/domain/instant.ts';
 import {
+  CONFIG_HASH_LABEL,
   ONE_OFF_LABEL,
   type ProjectContainer,
   RELEASE_LABEL,
@@ -14,6 +15,7 @@ const inspectionSchema = z.object({
   Id: z.string().min(1),
   Name: z.string(),
   Image: z.string().default(''),
+  Created: z.string().default(''),
   RestartCount: z.number().default(0),
   State: z.object({
     Status: z.enum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
@@ -55,8 +57,10 @@ export function parseProjectContainer(input: unknown): ProjectContainer | null {
     exitCode: data.State.ExitCode,
     oomKilled: data.State.OOMKilled,
     restartCount: data.RestartCount,
+    createdAtMs: parseInstant(data.Created) ?? 0,
     startedAtMs: startedAtMs > 0 ? startedAtMs : null,
     replaces: labels[REPLACE_LABEL] ?? null,
     imageId: data.Image,
+    configHash: labels[CONFIG_HASH_LABEL] ?? null,
   };
 }

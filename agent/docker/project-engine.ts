@@ -15,6 +15,11 @@ const REMOVE_LIMIT_MS = 30_000;
 
 const imageSchema = z.object({ Id: z.string().min(1), RepoDigests: z.array(z.string()).nullish() });
 const infoSchema = z.object({ SystemTime: z.string(), Swarm: z.object({ LocalNodeState: z.string() }).nullish() });
+const networkSchema = z.object({
+  Id: z.string().min(1),
+  Labels: z.record(z.string(), z.string()).nullish(),
+  Containers: z.record(z.string(), z.object({ Name: z.string().default('') })).nullish(),
+});
 const createdSchema = z.object({ Id: z.string().min(1) });
 const execSchema = z.object({ Running: z.boolean(), ExitCode: z.number().nullable() });
 
@@ -22,6 +27,14 @@ export interface LocalImage {
   readonly id: string;
   /** It came from a registry, which may have a newer one. */
   readonly isFromRegistry: boolean;
+}
+
+export interface EngineNetwork {
+  readonly id: string;
+  /** The Compose project that made it; null: none did. */
+  readonly project: string | null;
+  /** Running containers on it. */
+  readonly attached: readonly { readonly id: string; readonly name: string }[];
 }
 
 export interface ExecResult {
@@ -115,6 +128,25 @@ export class ProjectEngine {
 
   async rename(id: string, name: string): Promise<void> {
     await this.#demand({ method: 'POST', path: `/containers/${id}/rename?${new URLSearchParams({ name })}` }, 404);
+  }
+
+  /** A network by name; null when it is not there. */
+  async network(name: string): Promise<EngineNetwork | null> {
+    const reply = await this.#docker.call({ method: 'GET', path: `/networks/${encodeURIComponent(name)}` });
+    if (reply.status === 404) return null;
+    const { data } = networkSchema.safeParse(jsonOf(reply));
+    if (data === undefined) throw unreadable(`network ${name}`, reply);
+    const attached = Object.entries(data.Containers ?? {}).map(([id, { Name }]) => ({ id, name: Name }));
+    return { id: data.Id, project: data.Labels?.[PROJECT_LABEL] ?? null, attached };
+  }
+
+  /** Removes a network, from which running containers are taken off first; one that is already gone is fine. */
+  async removeNetwork({ id, attached }: EngineNetwork): Promise<void> {
+    for (const container of attached) {
+      const body = { Container: container.id, Force: true };
+      await this.#demand({ method: 'POST', path: `/networks/${id}/disconnect`, body }, 404);
+    }
+    await this.#demand({ method: 'DELETE', path: `/networks/${id}` }, 404);
   }
 
   /** Prepares a command in a running container; returns its id. */

@@ -11,5 +11,8 @@ export interface Container {
   readonly removedAtMs: number | null;
 }
 
-/** Set by agents on every container that they deploy: the digest of its release. */
+/**
+ * Set by agents on every container that they deploy: the digest of the release that it was made for. Later releases that
+ * do not change its service leave it as it is.
+ */
 export const RELEASE_LABEL = 'nexus.release';

@@ -229,7 +229,8 @@ suite('an agent with --rollouts', { skip, concurrency: 3 }, () => {
     const v1 = server.publish(manifest('cut', '1', services({ graceSeconds: 3 })));
     await reaches(offer(server, 'cut', v1), 'converged');
 
-    const v2 = server.publish(manifest('cut', '2', services({ graceSeconds: 3 })));
+    const changed = { graceSeconds: 3, extra: ['environment: {VERSION: "2"}'] };
+    const v2 = server.publish(manifest('cut', '2', services(changed)));
     const rollout = offer(server, 'cut', v2, 60);
     const begun = async (release: string): Promise<boolean> =>
       (await readStack(engine, 'cut')).some(

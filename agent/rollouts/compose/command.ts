@@ -18,6 +18,11 @@ export function configCommand(files: ProjectFiles): string[] {
   return [...projectArguments(files), 'config', '--format', 'json'];
 }
 
+/** Prints how Compose identifies the definition of each service: a container that was made from another one is replaced. */
+export function hashCommand(files: ProjectFiles): string[] {
+  return [...projectArguments(files), 'config', '--hash', '*'];
+}
+
 /** Pulls the images of `services` by their pull policies. */
 export function pullCommand(files: ProjectFiles, services: readonly string[]): string[] {
   return [...projectArguments(files), 'pull', '--quiet', ...services];

@@ -12,13 +12,24 @@ import type { Trouble } from '../decide/classify-trouble.ts';
 import type { ExitCodes } from '../decide/crashes.ts';
 import { findFallback } from '../decide/read-project.ts';
 import type { Plan } from '../record/stack-record.ts';
-import { downCommand, pullCommand, upCommand } from './command.ts';
+import { findChangedNetworks } from './changed-networks.ts';
+import {
+  chooseLabels,
+  findCandidates,
+  type LabelChoice,
+  parseHashes,
+  refersToOthers,
+  type ServiceHashes,
+  type ServiceLabels,
+} from './choose-labels.ts';
+import { downCommand, hashCommand, pullCommand, upCommand } from './command.ts';
+import { attribute, type DeploymentRecord, readDeployment, writeDeployment } from './deployment-record.ts';
 import type { RunDocker } from './docker-cli.ts';
 import { findObstacle, readNeeds } from './find-obstacle.ts';
 import { needsPull, splitReference } from './image-pins.ts';
-import { labelServices, listImages } from './model.ts';
+import { type ComposeModel, labelServices, listImages } from './model.ts';
 import { planCleanUp } from './plan-clean-up.ts';
-import { ReleaseCache } from './release-cache.ts';
+import { type PreparedRelease, ReleaseCache } from './release-cache.ts';
 import { locateRelease, type ProjectFile } from './release-folder.ts';
 import type { CommandResult } from './run-command.ts';
 import { StackFiles } from './stack-files.ts';
@@ -55,8 +66,9 @@ export class ComposeActivator implements Activator {
     return this.#options.endOrphans();
   }
 
-  containers(stack: string): Promise<readonly ProjectContainer[]> {
-    return this.#options.engine.containers(stack);
+  async containers(stack: string): Promise<readonly ProjectContainer[]> {
+    const { engine, files } = this.#options;
+    return attribute(await engine.containers(stack), await readDeployment(files, this.#folderOf(stack)));
   }
 
   async prepare(stack: string, release: string, limit: StepLimit): Promise<Plan> {
@@ -69,7 +81,7 @@ export class ComposeActivator implements Activator {
     const { model, files, sources, shipped } = await cache.prepare(release, limit);
     if (onlyMissing) await this.#restoreNames(stack, release);
     else await this.#requireSources(stack, sources, shipped);
-    await cache.writeDeployed(release, labelServices(model, release));
+    await cache.writeDeployed(release, labelServices(model, {}));
     const images = listImages(model);
     const services: string[] = [];
     for (const image of images) {
@@ -101,16 +113,24 @@ export class ComposeActivator implements Activator {
     { afresh, except }: Parameters<Activator['up']>[2],
     limit: StepLimit,
   ): Promise<StepOutcome> {
+    const { engine, files: disk } = this.#options;
+    const folder = this.#folderOf(stack);
     const cache = this.#cacheOf(stack);
-    const { model, files, plan, sources, shipped } = await cache.prepare(release, limit);
+    const prepared = await cache.prepare(release, limit);
+    const { model, files, plan, sources, shipped } = prepared;
     await this.#cleanUp(stack, afresh);
+    const state = { containers: await engine.containers(stack), deployment: await readDeployment(disk, folder) };
+    const running = state.deployment?.release ?? findFallback(attribute(state.containers, null));
+    await this.#layOut(stack, release, running, sources, shipped);
+    const replacedNetworks = await this.#replaceNetworks(stack, running, model);
+    const labels = await this.#chooseLabels(stack, release, prepared, state, replacedNetworks, limit);
+    await cache.writeDeployed(release, labelServices(model, labelsOf(labels)));
+    await writeDeployment(disk, folder, { version: 1, release, services: labels });
     await this.#removeOthers(stack, release, except);
-    await this.#layOut(stack, release, sources, shipped);
-    await cache.writeDeployed(release, labelServices(model, release));
     const waitSeconds = Math.max(1, Math.floor((limit.limitMs - WAIT_MARGIN_MS) / 1000));
     const services = plan.services.map(({ name }) => name).filter((name) => !except.includes(name));
     const command = upCommand(files, waitSeconds, except.length === 0 ? [] : services);
-    return outcomeOf(await this.#options.runDocker(command, this.#folderOf(stack), limit));
+    return outcomeOf(await this.#options.runDocker(command, folder, limit));
   }
 
   async down(stack: string, limit: StepLimit): Promise<StepOutcome> {
@@ -159,16 +179,79 @@ export class ComposeActivator implements Activator {
   async #layOut(
     stack: string,
     release: string,
+    running: string | null,
     sources: readonly StackSource[],
     shipped: ReadonlyMap<string, ProjectFile>,
   ): Promise<void> {
     const place = this.#filesOf(stack);
-    const running = findFallback(await this.containers(stack));
     const mayHaveData = running === null ? await this.#cacheOf(stack).list() : [running];
     const oldProjects = mayHaveData.map((one) => locateRelease(this.#folderOf(stack), one).oldProject);
     await place.adopt(release, sources, oldProjects);
     await place.makeDevices(release, sources);
     await place.layOut(release, shippedBelow(shipped, sources));
+  }
+
+  /**
+   * Removes the networks that the release defines otherwise than the one that runs, and returns their names in the Compose
+   * file: Docker cannot change them. Their containers are made again, as their services are not left alone.
+   */
+  async #replaceNetworks(stack: string, running: string | null, model: ComposeModel): Promise<ReadonlySet<string>> {
+    const { engine, log } = this.#options;
+    const before = running === null ? null : await this.#cacheOf(stack).readModel(running);
+    const changed = before === null ? [] : findChangedNetworks(before, model);
+    for (const { name } of changed) {
+      const network = await engine.network(name);
+      if (network === null || network.project !== stack) continue;
+      const own = new Set((await engine.containers(stack)).map(({ id }) => id));
+      const others = network.attached.filter(({ id }) => !own.has(id)).map((container) => container.name);
+      if (others.length > 0) {
+        throw new NexusError(
+          'conflict',
+          `the release changes the network ${name}, which has to be made again for that, and containers of others are on it: ${others.join(', ')}. Take them off it, or give the changed network another name`,
+        );
+      }
+      log.info({ stack, network: name }, 'the release changes this network: it is made again');
+      await engine.removeNetwork(network);
+    }
+    return new Set(changed.map(({ key }) => key));
+  }
+
+  /** Which label each service gets, so that what does not change is left alone. */
+  async #chooseLabels(
+    stack: string,
+    release: string,
+    { model, files }: PreparedRelease,
+    state: Pick<LabelChoice, 'containers' | 'deployment'>,
+    replacedNetworks: ReadonlySet<string>,
+    limit: StepLimit,
+  ): Promise<DeploymentRecord['services']> {
+    const hash = async (labels: ServiceLabels): Promise<ServiceHashes> => {
+      await this.#cacheOf(stack).writeDeployed(release, labelServices(model, labels));
+      const { exitCode, output, stdout } = await this.#runDocker(stack, hashCommand(files), limit);
+      if (exitCode !== 0) throw new NexusError('conflict', output, { details: { exit_code: exitCode } });
+      return parseHashes(stdout);
+    };
+    const candidates = findCandidates(model, state.containers);
+    const hashes = Object.keys(candidates).length === 0 ? {} : await hash(candidates);
+    const bareHashes = Object.values(model.services).some(refersToOthers) ? await hash({}) : {};
+    const images: Record<string, string | null> = {};
+    for (const { service, reference } of listImages(model)) {
+      images[service] = (await this.#options.engine.image(reference))?.id ?? null;
+    }
+    const labels = chooseLabels({ ...state, model, release, candidates, hashes, bareHashes, images, replacedNetworks });
+    return Object.fromEntries(
+      Object.entries(labels).map(([service, label]) => [service, { label, hash: bareHashes[service] ?? null }]),
+    );
+  }
+
+  /** Runs a command in the stack's folder. */
+  async #runDocker(
+    stack: string,
+    args: readonly string[],
+    limit: StepLimit,
+  ): Promise<StepOutcome & { readonly stdout: string }> {
+    const result = await this.#options.runDocker(args, this.#folderOf(stack), limit);
+    return { ...outcomeOf(result), stdout: result.stdout };
   }
 
   /** Remembers which image each name refers to: a tag may have moved by the time of a rollback to this release. */
@@ -195,7 +278,7 @@ export class ComposeActivator implements Activator {
   /** Removes containers of other releases from services that are left alone: what they did is done. */
   async #removeOthers(stack: string, release: string, services: readonly string[]): Promise<void> {
     const { engine } = this.#options;
-    for (const container of services.length === 0 ? [] : await engine.containers(stack)) {
+    for (const container of services.length === 0 ? [] : await this.containers(stack)) {
       if (services.includes(container.service) && container.release !== release && !container.isOneOff) {
         await engine.remove(container.id);
       }
@@ -217,6 +300,10 @@ async function listMissing(names: readonly string[], has: (name: string) => Prom
   const missing: string[] = [];
   for (const name of names) if (!(await has(name))) missing.push(name);
   return missing;
+}
+
+function labelsOf(services: DeploymentRecord['services']): ServiceLabels {
+  return Object.fromEntries(Object.entries(services).map(([service, { label }]) => [service, label]));
 }
 
 function outcomeOf({ exitCode, errorTail, stdout }: CommandResult): StepOutcome {

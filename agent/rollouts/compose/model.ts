@@ -30,6 +30,11 @@ const serviceSchema = z.looseObject({
   volumes: z.array(mountSchema).nullish(),
   configs: z.array(fileUseSchema).nullish(),
   secrets: z.array(fileUseSchema).nullish(),
+  networks: z.record(z.string(), z.unknown()).nullish(),
+  network_mode: z.string().nullish(),
+  ipc: z.string().nullish(),
+  pid: z.string().nullish(),
+  volumes_from: z.array(z.string()).nullish(),
   depends_on: z.record(z.string(), z.looseObject({ condition: z.string().optional() })).nullish(),
   deploy: z
     .looseObject({
@@ -74,15 +79,20 @@ export function parseComposeModel(text: string): ComposeModel {
 }
 
 /**
- * Labels every service with the release. Bringing the same release up again leaves its containers alone, because the
- * labels are the same. Profiles were applied when the project was resolved, and would hide services now.
+ * Labels every service with a release, or with none where `labels` has none for it. Profiles were applied when the
+ * project was resolved, and would hide services now.
  */
-export function labelServices(model: ComposeModel, release: string): ComposeModel {
+export function labelServices(model: ComposeModel, labels: Readonly<Record<string, string>>): ComposeModel {
   const services = Object.entries(model.services).map(([name, { profiles: _, ...service }]) => {
-    const labels = { ...service.labels, [RELEASE_LABEL]: release };
-    return [name, { ...service, labels }] as const;
+    const { [RELEASE_LABEL]: __, ...others } = service.labels ?? {};
+    const own = Object.hasOwn(labels, name) ? { ...others, [RELEASE_LABEL]: labels[name] } : others;
+    return [name, Object.keys(own).length === 0 ? withoutLabels(service) : { ...service, labels: own }] as const;
   });
   return { ...model, services: Object.fromEntries(services) };
+}
+
+function withoutLabels({ labels: _, ...service }: Service): Service {
+  return service;
 }
 
 /** The services that are to have containers, by name. */

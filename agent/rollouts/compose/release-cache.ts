@@ -74,6 +74,13 @@ export class ReleaseCache {
     };
   }
 
+  /** What a release on disk was resolved to; null when it is not there. Its relative paths lead anywhere. */
+  async readModel(digest: string): Promise<ComposeModel | null> {
+    const place = locateRelease(this.#options.folder, digest);
+    const old = { ...place, resolved: join(place.folder, OLD_RESOLVED_NAME) };
+    return (await this.#readResolved(place)) ?? (await this.#readResolved(old));
+  }
+
   /** Writes the project as Compose is to bring it up. */
   async writeDeployed(digest: string, model: ComposeModel): Promise<void> {
     const { files, folder } = this.#options;

@@ -54,9 +54,11 @@ export function container(changes: Partial<ProjectContainer> = {}): ProjectConta
     exitCode: 0,
     oomKilled: false,
     restartCount: 0,
+    createdAtMs: NOON.wallMs - 600_000,
     startedAtMs: NOON.wallMs - 600_000,
     replaces: null,
     imageId: 'sha256:image',
+    configHash: 'hash',
     ...changes,
   };
 }

@@ -103,7 +103,8 @@ function isCommand(spec: ServiceSpec): spec is readonly string[] {
   return Array.isArray(spec);
 }
 
-function definitionOf(keys: Readonly<Record<string, unknown>>): string {
+/** How many containers there are changes none of them. */
+function definitionOf({ scale: _, ...keys }: Readonly<Record<string, unknown>>): string {
   return createHash('sha256').update(JSON.stringify(keys)).digest('hex').slice(0, 8);
 }
 

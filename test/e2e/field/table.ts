@@ -6,7 +6,7 @@ import { orderRows } from './pending/orders.ts';
 import { pullBudgetRows } from './pending/pull-budget.ts';
 import { pendingStackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
-import { changeRows } from './pending/what-changes.ts';
+import { unappliedChangeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
 import { backAsBeforeRows } from './rows/back-as-before.ts';
@@ -26,6 +26,7 @@ import { soakRows } from './rows/soak.ts';
 import { stackDataRows } from './rows/stack-data.ts';
 import { stackRows } from './rows/stacks.ts';
 import { wayBackRows } from './rows/way-back.ts';
+import { changeRows } from './rows/what-changes.ts';
 
 export const ROWS: readonly FieldRow[] = [
   ...activationRows,
@@ -46,13 +47,14 @@ export const ROWS: readonly FieldRow[] = [
   ...cutOffRows,
   ...engineLossRows,
   ...stackRows,
+  ...changeRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
 export const PENDING_ROWS: readonly FieldRow[] = [
   ...hardWayBackRows,
   ...movingTagRows,
-  ...changeRows,
+  ...unappliedChangeRows,
   ...pullBudgetRows,
   ...telemetryRows,
   ...orderRows,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { NexusClient } from '../../../src/client/nexus-client.ts';
 import type { HostState } from '../../../src/domain/rollout.ts';
 import type { ManifestBody } from '../../../src/wire/release.ts';
@@ -219,26 +220,18 @@ export async function requireWhole(
   releases: readonly ReleaseTraits[],
 ): Promise<string | null> {
   const containers = await readStack(engine, stack);
-  const [first] = containers;
-  if (first === undefined) return null;
-  const release = releases.find(({ digest }) => digest === first.release);
-  assert.ok(release !== undefined, `${name} runs ${first.release}, which nobody has rolled out`);
-  assert.deepEqual(
-    containers.map((container) => ({
-      name: container.name,
-      state: container.state,
-      release: container.release,
-      image: container.imageId,
-    })),
-    Object.keys(release.images)
+  if (containers.length === 0) return null;
+  // A release leaves alone what it does not change, so labels of earlier releases may be among those of its containers.
+  const seen = containers.map(({ name: container, state, imageId: image }) => ({ name: container, state, image }));
+  const whole = ({ images }: ReleaseTraits) =>
+    Object.keys(images)
       .sort()
-      .map((service) => ({
-        name: `${stack}-${service}-1`,
-        state: 'running',
-        release: release.digest,
-        image: release.images[service],
-      })),
-    `${name} runs ${release.name}, whole and alone`,
-  );
+      .map((service) => ({ name: `${stack}-${service}-1`, state: 'running', image: images[service] }));
+  const labels = new Set(containers.map((container) => container.release));
+  const release =
+    releases.find((one) => labels.has(one.digest) && isDeepStrictEqual(seen, whole(one))) ??
+    releases.findLast(({ digest }) => labels.has(digest));
+  assert.ok(release !== undefined, `${name} runs ${[...labels].join()}, which nobody has rolled out`);
+  assert.deepEqual(seen, whole(release), `${name} runs ${release.name}, whole and alone`);
   return release.name;
 }

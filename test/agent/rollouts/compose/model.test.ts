@@ -32,8 +32,10 @@ const PROJECT = {
   volumes: { data: { name: 'shop_data' } },
 };
 
-test('every service is labelled, whatever it said itself; everything else stays as it was resolved', () => {
-  const labelled = labelServices(parseComposeModel(JSON.stringify(PROJECT)), V2);
+test('services are labelled as they are to be, whatever they said; everything else stays as it was resolved', () => {
+  const services = Object.keys(PROJECT.services).filter((name) => name !== 'db');
+  const all = Object.fromEntries(services.map((name) => [name, V2]));
+  const labelled = labelServices(parseComposeModel(JSON.stringify(PROJECT)), all);
   const labels = { 'nexus.release': V2 };
   assert.deepEqual(labelled, {
     ...PROJECT,
@@ -48,7 +50,7 @@ test('every service is labelled, whatever it said itself; everything else stays 
       backup: { ...PROJECT.services.backup, labels },
       retry: { ...PROJECT.services.retry, labels },
       none: { ...PROJECT.services.none, labels },
-      db: { ...PROJECT.services.db, labels },
+      db: PROJECT.services.db,
     },
   });
 });

@@ -203,7 +203,7 @@ const ROWS: readonly Row[] = [
     expected: [
       {
         do: 'advance',
-        phase: { at: 'reverting', touched: true, since: NOON },
+        phase: reverting({ touched: true }),
         events: [
           {
             type: 'activation_failed',

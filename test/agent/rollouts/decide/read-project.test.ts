@@ -42,6 +42,7 @@ test('a container as the engine tells it', () => {
     Id: 'c1',
     Name: '/shop-web-1',
     Image: 'sha256:abc',
+    Created: NOON_TEXT,
     RestartCount: 2,
     State: {
       Status: 'running',
@@ -56,6 +57,7 @@ test('a container as the engine tells it', () => {
         'com.docker.compose.service': 'web',
         'com.docker.compose.oneoff': 'False',
         'com.docker.compose.replace': 'old',
+        'com.docker.compose.config-hash': 'hash',
       },
     },
   };
@@ -71,9 +73,11 @@ test('a container as the engine tells it', () => {
     exitCode: 0,
     oomKilled: true,
     restartCount: 2,
+    createdAtMs: NOON.wallMs,
     startedAtMs: NOON.wallMs,
     replaces: 'old',
     imageId: 'sha256:abc',
+    configHash: 'hash',
   });
 });
 

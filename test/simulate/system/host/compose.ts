@@ -5,9 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  CONFIG_HASH_LABEL,
   ONE_OFF_LABEL,
   PROJECT_LABEL,
-  RELEASE_LABEL,
   REPLACE_LABEL,
   SERVICE_LABEL,
 } from '../../../../agent/docker/project-container.ts';
@@ -64,7 +64,6 @@ class CommandFailure extends Error {
   }
 }
 
-const CONFIG_LABEL = 'com.docker.compose.config-hash';
 const LOOK_MS = 400;
 
 /** Runs `docker <args>` to its end. Never settles when the process is killed. */
@@ -121,6 +120,7 @@ class ComposeCommand {
       case 'version':
         return '2.30.3\n';
       case 'config':
+        if (this.#args.rest.includes('--hash')) return this.#hashes();
         return JSON.stringify({ name: this.#args.project, ...this.#readFile() });
       case 'pull':
         return this.#pull();
@@ -141,6 +141,11 @@ class ComposeCommand {
     } catch (error) {
       throw new CommandFailure(15, `yaml: ${messageOf(error)}`);
     }
+  }
+
+  #hashes(): string {
+    const lines = Object.entries(this.#readFile().services).map(([name, service]) => `${name} ${hashOf(service)}`);
+    return `${lines.join('\n')}\n`;
   }
 
   async #pull(): Promise<string> {
@@ -170,7 +175,7 @@ class ComposeCommand {
         throw new CommandFailure(1, `network ${name} declared as external, but could not be found`);
       }
     }
-    const release = Object.values(services)[0]?.labels?.[RELEASE_LABEL] ?? null;
+    const release = releaseOf(this.#args.file ?? '');
     watcher.onUp(project, release);
     for (const orphan of engine.ofProject(project)) {
       if ((orphan.spec.labels[SERVICE_LABEL] ?? '') in services) continue;
@@ -179,7 +184,7 @@ class ComposeCommand {
     }
     const running: Container[] = [];
     for (const [name, service] of Object.entries(services)) {
-      if (chosen.length === 0 || chosen.includes(name)) running.push(await this.#converge(name, service));
+      if (chosen.length === 0 || chosen.includes(name)) running.push(await this.#converge(name, service, release));
     }
     for (const container of running) {
       await engine.attend(this.#process);
@@ -192,23 +197,27 @@ class ComposeCommand {
     return '';
   }
 
+  async #converge(name: string, service: ComposeService, release: string | null): Promise<Container> {
+    const container = await this.#containerOf(name, service, release);
+    container.broughtUpBy = release;
+    return container;
+  }
+
   /** The one container of a service, made anew when what it is made of has changed. */
-  async #converge(name: string, service: ComposeService): Promise<Container> {
+  async #containerOf(name: string, service: ComposeService, release: string | null): Promise<Container> {
     const { engine } = this.#parts;
     const { project } = this.#args;
     await engine.attend(this.#process);
     const image = engine.image(service.image);
     if (image === undefined) throw new CommandFailure(1, `Error response from daemon: No such image: ${service.image}`);
-    const hash = createHash('sha256')
-      .update(`${JSON.stringify(service)} ${image.id}`)
-      .digest('hex');
+    const hash = hashOf(service);
     const spec: ContainerSpec = {
       labels: {
         ...service.labels,
         [PROJECT_LABEL]: project,
         [SERVICE_LABEL]: name,
         [ONE_OFF_LABEL]: 'False',
-        [CONFIG_LABEL]: hash,
+        [CONFIG_HASH_LABEL]: hash,
       },
       image: service.image,
       imageId: image.id,
@@ -218,13 +227,11 @@ class ComposeCommand {
     const finalName = `${project}-${name}-1`;
     const known = engine.ofProject(project).filter(({ spec: { labels } }) => labels[SERVICE_LABEL] === name);
     const [old] = known;
-    if (old === undefined) return this.#create(finalName, spec);
-    if (old.spec.labels[CONFIG_LABEL] === hash) return old;
+    if (old === undefined) return this.#create(finalName, spec, release);
+    if (old.spec.labels[CONFIG_HASH_LABEL] === hash && old.spec.imageId === image.id) return old;
     // Compose v2 replaces a container in these steps, and may be cut off between any two of them.
-    const made = await this.#create(`${old.id.slice(0, 12)}_${finalName}`, {
-      ...spec,
-      labels: { ...spec.labels, [REPLACE_LABEL]: old.id },
-    });
+    const replacing = { ...spec, labels: { ...spec.labels, [REPLACE_LABEL]: old.id } };
+    const made = await this.#create(`${old.id.slice(0, 12)}_${finalName}`, replacing, release);
     await engine.attend(this.#process);
     old.stop(143);
     await engine.attend(this.#process);
@@ -235,11 +242,13 @@ class ComposeCommand {
     return made;
   }
 
-  async #create(name: string, spec: ContainerSpec): Promise<Container> {
+  async #create(name: string, spec: ContainerSpec, release: string | null): Promise<Container> {
     const { engine } = this.#parts;
     await engine.attend(this.#process);
     if (engine.hasName(name)) throw nameTaken(name);
-    return engine.create(name, spec);
+    const container = engine.create(name, spec);
+    container.broughtUpBy = release;
+    return container;
   }
 
   #requirePresent({ id }: Container): void {
@@ -278,6 +287,16 @@ class ComposeCommand {
     }
     return '';
   }
+}
+
+function hashOf(service: ComposeService): string {
+  return createHash('sha256').update(JSON.stringify(service)).digest('hex');
+}
+
+/** The release whose file it is, by the folder that an agent keeps it in. */
+function releaseOf(file: string): string | null {
+  const hex = /\/releases\/([0-9a-f]{64})\//.exec(file)?.[1];
+  return hex === undefined ? null : `sha256:${hex}`;
 }
 
 function nameTaken(name: string): CommandFailure {

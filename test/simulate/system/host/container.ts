@@ -35,6 +35,10 @@ export class Container {
   restartCount = 0;
   /** Of its earlier runs and of this one, once it has ended. */
   readonly exitCodes: number[] = [];
+  /** The release of the last `up` that has made it, or has left it as it is. */
+  broughtUpBy: string | null = null;
+  /** By its host's wall clock. */
+  readonly createdAtMs: number;
   /** By its host's wall clock; null: it never ran. */
   startedAtMs: number | null = null;
   readonly #behaviour: Behaviour;
@@ -52,6 +56,7 @@ export class Container {
     this.#behaviour = behaviour;
     this.#machine = machine;
     this.#random = machine.random;
+    this.createdAtMs = Math.floor(machine.wallMs());
     this.#madeAtMs = machine.queue.nowMs;
     this.#showsAfterMs = this.#random.between(1_000, SHOWS_WITHIN_MS);
   }

@@ -225,11 +225,13 @@ function notFound(what: string): EngineAnswer {
 }
 
 /** As `GET /containers/{id}/json` has it. */
-function inspect({ id, name, spec, state, health, exitCode, restartCount, startedAtMs }: Container): unknown {
+function inspect(container: Container): unknown {
+  const { id, name, spec, state, health, exitCode, restartCount, createdAtMs, startedAtMs } = container;
   return {
     Id: id,
     Name: `/${name}`,
     Image: spec.imageId,
+    Created: new Date(createdAtMs).toISOString(),
     RestartCount: restartCount,
     State: {
       Status: state,

@@ -78,10 +78,10 @@ export class SimulatedHost {
     return { engine: this.engine, disk: this.disk, images, watcher };
   }
 
-  /** What runs of a stack: the releases that its containers carry. */
+  /** What runs of a stack: the releases that its containers were last brought up for. */
   releasesOf(stack: string): Set<string> {
-    const labels = this.engine.ofProject(stack).map(({ spec }) => spec.labels[RELEASE_LABEL]);
-    return new Set(labels.filter((label) => label !== undefined));
+    const releases = this.engine.ofProject(stack).map(({ broughtUpBy }) => broughtUpBy);
+    return new Set(releases.filter((release) => release !== null));
   }
 
   /** The images that the containers of a stack are made of, by service. */
