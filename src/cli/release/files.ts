@@ -119,23 +119,27 @@ export class FileCollection {
     const { mode, size } = await stat(absolute);
     this.#require(this.#bytes + size <= RELEASE_LIMITS.maxManifestBytes, path);
     const bytes = await readFile(absolute);
-    this.#bytes += bytes.length;
-    this.files.set(path, describeFile(bytes, mode & 0o777));
+    const file = describeFile(bytes, mode & 0o777);
+    // As it is counted in the manifest, where bytes that are not text take a third more.
+    this.#bytes += Buffer.byteLength(JSON.stringify({ [path]: file }));
+    this.#require(this.#bytes <= RELEASE_LIMITS.maxManifestBytes, path);
+    this.files.set(path, file);
     this.#require(this.files.size <= RELEASE_LIMITS.maxFiles, path);
   }
 
-  /** A folder with all that is in it. Throws the system's error, and `invalid` for what no release can contain. */
-  async addFolder(path: string): Promise<void> {
+  /** A folder with all that is in it, but for `without`. Throws the system's error, and `invalid` for what no release can contain. */
+  async addFolder(path: string, without: ReadonlySet<string> = new Set()): Promise<void> {
     const names = (await readdir(join(this.#root, path))).sort();
     for (const name of names) {
       const inside = path === '' ? name : `${path}/${name}`;
+      if (without.has(inside)) continue;
       const real = await realpath(join(this.#root, inside)).catch(() => null);
       const found = real === null ? null : await stat(real);
       const isBelow = real !== null && isInside(await realpath(this.#root), real);
       if (isBelow && found?.isFile() === true) await this.addFile(inside);
       // A link to a folder above would be followed for ever.
       else if (isBelow && found?.isDirectory() === true && !isInside(real, await realpath(join(this.#root, path))))
-        await this.addFolder(inside);
+        await this.addFolder(inside, without);
       else {
         const what = isBelow
           ? 'is neither a file nor a folder'

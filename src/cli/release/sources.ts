@@ -28,55 +28,87 @@ export interface ReleaseSources {
   readonly notes: readonly string[];
 }
 
-/** Adds what the project needs, and returns what is wrong and what should be known. */
-async function addNeeds(
-  collection: FileCollection,
-  directory: string,
-  needs: readonly Need[],
-): Promise<{ readonly notes: string[] }> {
+interface FoundNeed extends Need {
+  /** Its path inside the release; leads out of it where it is outside. */
+  readonly inside: string;
+  readonly is: 'missing' | 'file' | 'folder' | 'other';
+}
+
+async function findNeed(directory: string, need: Need): Promise<FoundNeed> {
+  const found = await statOrNull(need.path);
+  const is = found === null ? 'missing' : found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
+  return { ...need, inside: relative(directory, need.path).split(sep).join('/'), is };
+}
+
+/** Containers write to it, so it belongs to the stack on each host and is never part of a release by itself. */
+function isData({ kind, is, inside }: FoundNeed): boolean {
+  return kind === 'writable mount' && (is !== 'file' || inside.startsWith('..'));
+}
+
+function overlap(a: string, b: string): boolean {
+  return isInside(a, b) || isInside(b, a);
+}
+
+/** What is wrong with a need; null where the release can have it. */
+function objectTo({ kind, written, inside, is }: FoundNeed): string | null {
+  const isMount = kind === 'mount' || kind === 'writable mount';
+  if (is === 'missing') {
+    const loss = kind === 'mount' ? ': every host would mount an empty folder instead' : '';
+    return `names ${quote(written)}, which does not exist${loss}`;
+  }
+  if (inside.startsWith('..')) {
+    return `names ${quote(written)}, which is not in the folder of the Compose file: move it there, or give hosts one of their own by an absolute path`;
+  }
+  return is === 'file' || (is === 'folder' && isMount) ? null : `names ${quote(written)}, which is not a file`;
+}
+
+/** What the operator should know of a file that becomes part of the release. */
+function noteOn({ kind, written, at }: FoundNeed): string[] {
+  if (kind === 'writable mount') {
+    return [
+      `${quote(written)} (${at}) is writable and part of the release: what a container writes into it is gone with the next release. To say that none does, mount it with ':ro'.`,
+    ];
+  }
+  if (!at.startsWith('secrets.')) return [];
+  return [
+    `${quote(written)} (${at}) becomes part of the release, which every operator and every agent can read. To keep it on the hosts, name it there by an absolute path.`,
+  ];
+}
+
+/** Adds what the project needs, and returns notes. Throws `invalid` with all that is wrong. */
+async function addNeeds(collection: FileCollection, directory: string, needs: readonly Need[]): Promise<string[]> {
+  const found = await Promise.all(needs.map((need) => findNeed(directory, need)));
+  const data = found.filter(isData);
+  const isShared = ({ kind, is, path }: FoundNeed): boolean =>
+    kind === 'mount' && is !== 'file' && data.some((other) => isInside(other.path, path));
   const errors: Array<{ path: string; message: string }> = [];
-  const notes: string[] = [];
-  for (const { path, written, at, kind } of needs) {
-    const found = await statOrNull(path);
-    const isWritable = kind === 'writable mount';
-    if (found === null && (isWritable || kind === 'optional')) continue;
-    const inside = relative(directory, path).split(sep).join('/');
-    // A folder of data: it belongs to the stack on each host, and is never part of a release.
-    if (isWritable && (found?.isDirectory() === true || !isInside(directory, path))) {
-      if (collection.files.has(inside) || [...collection.files.keys()].some((name) => name.startsWith(`${inside}/`)))
-        continue;
-      if (found?.isDirectory() === true && (await readdir(path)).length > 0) {
-        notes.push(
+  const notes = new Set<string>();
+  for (const need of found) {
+    const { kind, written, at, inside, is, path } = need;
+    if (isData(need)) {
+      const isNamed = [...collection.files.keys()].some((name) => overlap(name, inside));
+      if (is === 'folder' && !isNamed && (await readdir(path)).length > 0) {
+        notes.add(
           `${quote(written)} (${at}) is writable, so each host has a folder of its own there, and what is in it here stays here. To ship it, mount it with ':ro' or add --file ${inside}.`,
         );
       }
-    } else if (found === null) {
-      const loss = kind === 'mount' ? ': every host would mount an empty folder instead' : '';
-      errors.push({ path: at, message: `names ${quote(written)}, which does not exist${loss}` });
-    } else if (!isInside(directory, path)) {
-      errors.push({
-        path: at,
-        message: `names ${quote(written)}, which is not in the folder of the Compose file: move it there, or give hosts one of their own by an absolute path`,
-      });
-    } else if (found.isDirectory() && (kind === 'mount' || isWritable)) {
-      await collection.addFolder(inside);
-    } else if (!found.isFile()) {
-      errors.push({ path: at, message: `names ${quote(written)}, which is not a file` });
-    } else {
-      await collection.addFile(inside);
-      if (isWritable) {
-        notes.push(
-          `${quote(written)} (${at}) is writable and part of the release: what a container writes into it is gone with the next release. To say that none does, mount it with ':ro'.`,
-        );
-      }
+      continue;
     }
+    // Another service fills it.
+    if (isShared(need) || (kind === 'optional' && is === 'missing')) continue;
+    const objection = objectTo(need);
+    if (objection !== null) {
+      errors.push({ path: at, message: objection });
+      continue;
+    }
+    if (is === 'folder') await collection.addFolder(inside, new Set(data.map((other) => other.inside)));
+    else await collection.addFile(inside);
+    for (const note of noteOn(need)) notes.add(note);
   }
-  if (errors.length > 0) {
-    throw new NexusError('invalid', 'the release would not have all that its Compose file needs', {
-      details: { errors },
-    });
-  }
-  return { notes };
+  if (errors.length === 0) return [...notes];
+  throw new NexusError('invalid', 'the release would not have all that its Compose file needs', {
+    details: { errors },
+  });
 }
 
 /**
@@ -106,7 +138,7 @@ export async function readSources(
     });
     return bytes === undefined ? undefined : (decode(bytes) ?? '');
   });
-  const { notes } = await addNeeds(collection, directory, project.needs);
+  const notes = await addNeeds(collection, directory, project.needs);
   const overrides = addOverrides(collection, directory, sources.slice(1));
   return {
     compose: sources[0]?.text ?? '',

@@ -83,6 +83,9 @@ export const TAKEN: readonly TakenRow[] = [
       conf: { text: 'c', mode: 0o664 },
     },
     ships: { key: { text: 'hush', mode: '0600' }, conf: 'c' },
+    notes: [
+      /^'\.\/key' \(secrets\.key\.file\) becomes part of the release, which every operator and every agent can read\./,
+    ],
   },
   {
     what: 'what no service uses stays behind',
@@ -102,6 +105,27 @@ export const TAKEN: readonly TakenRow[] = [
     notes: [
       /^'\.\/data' \(services\.web\.volumes\) is writable, so each host has a folder of its own there.*--file data\.$/,
     ],
+  },
+  {
+    what: 'a folder that another service fills stays on the hosts, whether it is here or not',
+    files: {
+      'compose.yaml':
+        `services: {web: {${WEB}, volumes: ["./static:/s:ro", "./cache/img:/i:ro"]}, ` +
+        'app: {image: app, volumes: ["./static:/s", "./cache:/c"]}}\n',
+      'static/app.js': 'x',
+    },
+    ships: {},
+    notes: [/^'\.\/static' \(services\.app\.volumes\) is writable/],
+  },
+  {
+    what: 'a whole project that is mounted read-only, without its data',
+    files: {
+      'compose.yaml': YAML('volumes: [".:/app:ro", "./data:/app/data"]'),
+      'app.js': 'a',
+      'data/orders.db': 'x',
+    },
+    ships: { 'app.js': 'a', 'compose.yaml': YAML('volumes: [".:/app:ro", "./data:/app/data"]') },
+    notes: [/^'\.\/data' \(services\.web\.volumes\) is writable/],
   },
   {
     what: 'a folder that is mounted writable is shipped when --file says so',
