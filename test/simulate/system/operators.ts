@@ -110,6 +110,11 @@ export class Operators {
     await this.#ask('PATCH', `/v1/hosts/${name}`, { labels: { tier: null, after: null, ...this.#labels(name) } });
   }
 
+  /** Whichever it is: the server is to refuse what is needed. */
+  async removeRelease(random: SeededRandom): Promise<void> {
+    await this.#ask('DELETE', `/v1/releases/${random.pick([...this.#world.releases.keys()])}`);
+  }
+
   async liftQuarantine(): Promise<void> {
     const known = await this.#ask('GET', '/v1/releases');
     if (known === null) return;

@@ -129,6 +129,11 @@ class Simulation {
       const deed = weighted(random, DEEDS, ([weight]) => weight);
       world.later(random.between(5_000, lengthMs), () => deed[1](this.#operators));
     }
+    // From a source of their own, so that other deeds and faults are what they would be without them.
+    const removals = world.random('removals');
+    for (let count = removals.chance(0.3) ? removals.between(1, 4) : 0; count > 0; count -= 1) {
+      world.later(removals.between(10_000, lengthMs), () => this.#operators.removeRelease(removals));
+    }
     const faults = random.chance(0.1) ? 0 : random.between(1, 12 + world.hosts.length / 3);
     for (let count = faults; count > 0; count -= 1) {
       const fault = weighted(random, FAULTS, ({ weight }) => weight);

@@ -167,6 +167,7 @@ export class LogOracle {
     if (event.rolloutId !== null && ROLLOUT_KINDS.has(event.kind)) return this.#observeRollout(event.rolloutId, event);
     const { kind, host, data } = event;
     const key = `${data['stack']} ${data['release']}`;
+    if (kind === 'release_removed') this.#removed(String(data['stack']), String(data['release']));
     if (kind === 'release_quarantined') this.#quarantined.add(key);
     if (kind === 'quarantine_lifted') {
       this.#quarantined.delete(key);
@@ -180,6 +181,23 @@ export class LogOracle {
     else if (kind === 'host_offline') known.status = 'offline';
     else if (kind === 'host_recovered') known.status = 'online';
     else if (kind === 'host_archived') known.status = 'archived';
+  }
+
+  /** Nothing runs it, and nothing may still bring it to a host. */
+  #removed(stack: string, release: string): void {
+    for (const [key, settled] of this.#settled) {
+      const [host = '', of] = key.split(' ');
+      if (of !== stack || settled !== release || this.#uncertain.has(key)) continue;
+      assert.equal(this.#hosts.get(host)?.status, 'archived', `${release} is removed, and runs on ${host}`);
+    }
+    for (const { plan, status, hosts } of this.#shadows.values()) {
+      if (plan.stack !== stack) continue;
+      assert(!(OPEN.has(status) && plan.release === release), `${release} is removed in the midst of ${plan.id}`);
+      for (const [name, host] of hosts) {
+        const isNeeded = [plan.release, host.previous].includes(release) && isBusy(plan, host);
+        assert(!isNeeded, `${release} is removed, and ${name} of ${plan.id} may still need it`);
+      }
+    }
   }
 
   #observeRollout(id: string, event: LogEvent): void {
