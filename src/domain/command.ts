@@ -86,6 +86,8 @@ export type Command =
       readonly numbered: NumberedEvent;
       readonly nowMs: number;
     }
+  /** The wall clock was set, or the machine slept: it has moved by `byMs` more than the monotonic clock. */
+  | { readonly kind: 'note_clock_step'; readonly byMs: number; readonly nowMs: number }
   /** Chunks of history that were found damaged by a read. */
   | { readonly kind: 'report_damage'; readonly chunks: readonly DamagedChunk[]; readonly nowMs: number }
   /** Sent by the ticker: marks silent hosts as offline, stores uses of tokens, begins a round of soak judgement. */
@@ -154,6 +156,7 @@ export interface Outcomes {
   };
   /** `applied`: false for a duplicate. */
   report_event: { readonly applied: boolean };
+  note_clock_step: { readonly restarted: number };
   report_damage: { readonly reported: number };
   sweep: { readonly wentOffline: number };
 }

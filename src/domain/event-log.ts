@@ -23,6 +23,7 @@ export const EVENT_KINDS = [
   'budget_set',
   'budget_removed',
   'history_damaged',
+  'clock_stepped',
   ...ROLLOUT_ENTRY_KINDS,
 ] as const;
 

@@ -380,6 +380,11 @@ export type RolloutEntry =
   | { readonly kind: 'host_lost'; readonly host: string; readonly sinceMs: number }
   /** A host that the rollout has stalled for is there again, and goes on. */
   | { readonly kind: 'host_returned'; readonly host: string }
+  /**
+   * The soak begins again, because the server's wall clock was set, and what was measured by it does not fit together any
+   * more. `byMs`: by how much; null where that is not known.
+   */
+  | { readonly kind: 'soak_restarted'; readonly host: string; readonly byMs: number | null }
   /** Nothing more is expected of the host: an operator insists, or a newer rollout has taken it over. */
   | { readonly kind: 'host_dropped'; readonly host: string; readonly reason: string };
 
@@ -402,6 +407,7 @@ export const ROLLOUT_ENTRY_KINDS = [
   'rollout_stalled',
   'host_lost',
   'host_returned',
+  'soak_restarted',
   'host_dropped',
 ] as const satisfies readonly RolloutEntryKind[];
 

@@ -184,6 +184,11 @@ function describeToken(data: Fields): string {
   return `${kind === undefined ? '' : `${kind} `}token ${quote(textOf(data, 'name') ?? '')} (${textOf(data, 'token_id') ?? ''})`;
 }
 
+/** `2 h ahead`, `3 s back`. */
+function formatStep(byMs: number): string {
+  return `${formatSpan(Math.abs(byMs) / 1000)} ${byMs < 0 ? 'back' : 'ahead'}`;
+}
+
 function silentSince(data: Fields): string {
   const since = textOf(data, 'since');
   return since === undefined ? '' : `, silent since ${since}`;
@@ -250,6 +255,7 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
     return say(`the budget ${budgetOf(data)} lets at most ${hosts} change at once now`);
   },
   budget_removed: (data) => say(`the budget ${budgetOf(data)} was removed`),
+  clock_stepped: (data) => say(`the server's clock was set ${formatStep(numberOf(data, 'by_ms') ?? 0)}`, 'warning'),
   history_damaged: (data) =>
     say(
       `history (${textOf(data, 'tier') ?? ''}) from ${textOf(data, 'from') ?? ''} is damaged and left out${because(textOf(data, 'reason'))}`,
@@ -270,6 +276,11 @@ const KINDS: Readonly<Record<EventKind, Describe>> = {
   rollout_stalled: (data) =>
     say(`is lost${silentSince(data)}: the rollout has stalled, and goes on when it is back`, 'bad'),
   host_lost: (data) => say(`is lost${silentSince(data)}, and counts as failed`, 'bad'),
+  soak_restarted: (data) => {
+    const byMs = numberOf(data, 'by_ms');
+    const step = byMs === undefined ? 'was set' : `was set ${formatStep(byMs)}`;
+    return say(`soaks from the beginning again: the server's clock ${step}`, 'warning');
+  },
   host_returned: () => say('is back, and goes on with the rollout', 'good'),
   host_left: () => say('was archived and left the rollout', 'warning'),
   host_dropped: (data) => say(`left the rollout${because(textOf(data, 'reason'))}`, 'warning'),

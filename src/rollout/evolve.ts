@@ -5,13 +5,14 @@
  * the state it finds cannot have been logged, and stops the process.
  */
 import { assertNever, invariant } from '../domain/errors.ts';
-import type {
-  RolloutEffect,
-  RolloutEntry,
-  RolloutHost,
-  RolloutPlan,
-  RolloutProgress,
-  RolloutStatus,
+import {
+  type RolloutEffect,
+  type RolloutEntry,
+  type RolloutHost,
+  type RolloutPlan,
+  type RolloutProgress,
+  type RolloutStatus,
+  soakSecondsOf,
 } from '../domain/rollout.ts';
 import { quote } from '../domain/words.ts';
 import { evolveHost, evolveLoss } from './evolve-host.ts';
@@ -133,6 +134,13 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
       const host = hostOf(rollout, entry.host);
       invariant(host.lost !== null, `${quote(host.name)} must be lost to return`);
       return moveBetween(progress, host, { ...host, lost: null });
+    }
+    case 'soak_restarted': {
+      const host = hostOf(rollout, entry.host);
+      invariant(host.state === 'soaking' && !host.left, `${quote(host.name)} must be soaking to begin again`);
+      const soakDueAtMs = atMs + soakSecondsOf(rollout.plan, host.wave) * 1000;
+      const telemetry = host.telemetry?.status === 'regressed' ? host.telemetry : null;
+      return moveBetween(progress, host, { ...host, soakDueAtMs, telemetry });
     }
     case 'host_dropped': {
       const host = hostOf(rollout, entry.host);

@@ -114,6 +114,7 @@ const entryShape = tagged<'kind', StoredEntry>('kind', {
   rollout_stalled: object({ kind: anything, host: text, sinceMs: number }),
   host_lost: object({ kind: anything, host: text, sinceMs: number }),
   host_returned: object({ kind: anything, host: text }),
+  soak_restarted: object({ kind: anything, host: text, byMs: nullable(number) }),
   host_dropped: object({ kind: anything, host: text, reason: text }),
 });
 

@@ -54,6 +54,7 @@ const TAKEN_IN = {
   rollout_stalled: null,
   host_lost: null,
   host_returned: null,
+  soak_restarted: null,
   host_dropped: null,
 } as const satisfies Record<LaterEntry['kind'], readonly RolloutStatus[] | null>;
 

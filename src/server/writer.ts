@@ -22,6 +22,7 @@ import type { Commands, OutputGate, Readiness } from '../domain/ports.ts';
 import type { Runtime, Timer } from '../domain/runtime.ts';
 import type { Store } from '../domain/store.ts';
 import type { Write } from '../domain/writes.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { advance, type CommandAnswer, handle, lookups } from './commands/handle.ts';
 import { isSweepDue } from './commands/sweep.ts';
 import type { Effect } from './state/changes.ts';
@@ -65,6 +66,7 @@ export class Writer implements Commands, Readiness, OutputGate {
   readonly #runtime: Runtime;
   readonly #log: Log;
   readonly #inbox: Waiting[] = [];
+  readonly #clockSteps: ClockSteps;
   readonly #followers: Array<(committed: Committed) => void> = [];
   readonly #onAttached: Array<() => void> = [];
   #attached: Attached | null = null;
@@ -85,6 +87,7 @@ export class Writer implements Commands, Readiness, OutputGate {
 
   constructor(runtime: Runtime, log: Log) {
     this.#runtime = runtime;
+    this.#clockSteps = new ClockSteps(runtime);
     this.#log = log;
   }
 
@@ -194,8 +197,9 @@ export class Writer implements Commands, Readiness, OutputGate {
   /** Stores what time alone has changed, if anything. */
   async tick(): Promise<void> {
     if (this.#attached === null || this.#unreadyReason !== null) return;
+    const hasStepped = this.#noteClockStep();
     const nowMs = this.#runtime.nowMs();
-    if (isSweepDue(this.#attached.state, nowMs)) await this.submit({ kind: 'sweep', nowMs });
+    if (hasStepped || isSweepDue(this.#attached.state, nowMs)) await this.submit({ kind: 'sweep', nowMs });
   }
 
   /** Handles the waiting commands, takes no others, and closes the store. */
@@ -252,6 +256,7 @@ export class Writer implements Commands, Readiness, OutputGate {
   }
 
   async #workOnBatch(): Promise<void> {
+    this.#noteClockStep();
     const batch = this.#inbox.splice(0, WRITER_LIMITS.maxBatch);
     const attached = this.#attached;
     if (attached === null) return this.#refuse(batch, this.#unready());
@@ -266,6 +271,27 @@ export class Writer implements Commands, Readiness, OutputGate {
     } finally {
       this.#batch = [];
     }
+  }
+
+  /** Has the next batch mend a step of the wall clock before anything else. Returns whether there was one. */
+  #noteClockStep(): boolean {
+    const byMs = this.#clockSteps.take();
+    // A store that is attached later begins with the clock as it is then.
+    if (byMs === 0 || this.#attached === null) return false;
+    const nowMs = this.#runtime.nowMs();
+    this.#log.warn(
+      { by_ms: byMs },
+      'the wall clock was set, or this machine slept: silence does not count, and soaks begin again',
+    );
+    // Commands that have waited may carry a time from before the step.
+    const waiting = this.#inbox.splice(0).map((one) => ({ ...one, command: restamp(one.command, byMs, nowMs) }));
+    const reject = (error: unknown): void =>
+      this.#log.error({ reason: messageOf(error) }, 'the step of the clock could not be mended');
+    const step: Waiting = { command: { kind: 'note_clock_step', byMs, nowMs }, resolve: () => {}, reject };
+    this.#inbox.push(step, ...waiting);
+    this.#commandMs += byMs;
+    this.#schedule();
+    return true;
   }
 
   /**
@@ -390,7 +416,7 @@ export class Writer implements Commands, Readiness, OutputGate {
       const snapshot = store.load();
       const loaded = snapshot instanceof Promise ? await snapshot : snapshot;
       if (this.#attached !== before) return null;
-      this.#attached = { store, state: loadState(loaded, before.state.listeningSinceMs) };
+      this.#attached = { store, state: loadState(loaded, this.#runtime.nowMs()) };
       return this.#attached;
     } catch (error) {
       const failure =
@@ -421,6 +447,12 @@ export class Writer implements Commands, Readiness, OutputGate {
   #refuse(waiting: readonly Waiting[], error: NexusError): void {
     for (const { reject } of waiting) reject(error);
   }
+}
+
+/** The command with its time by the clock as it is after the step, if it came before. */
+function restamp(command: Command, byMs: number, nowMs: number): Command {
+  const movedMs = command.nowMs + byMs;
+  return Math.abs(movedMs - nowMs) < Math.abs(command.nowMs - nowMs) ? { ...command, nowMs: movedMs } : command;
 }
 
 function stackOf(error: unknown): string | undefined {

@@ -34,6 +34,11 @@ export class SettableRuntime implements Runtime {
     this.#monotonicMs += seconds * 1000;
   }
 
+  /** Somebody sets the wall clock; no time has passed. */
+  stepWall(seconds: number): void {
+    this.#nowMs += seconds * 1000;
+  }
+
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer {
     return systemRuntime.setTimer(delayMs, callback, options);
   }

@@ -116,6 +116,12 @@ describe('an entry says', () => {
       entry('host_lost', { since: '2026-05-01T11:50:00.000Z' }),
       'is lost, silent since 2026-05-01T11:50:00.000Z, and counts as failed',
     ],
+    [
+      entry('soak_restarted', { by_ms: -7_200_000 }),
+      "soaks from the beginning again: the server's clock was set 2 h back",
+    ],
+    [entry('soak_restarted', { by_ms: null }), "soaks from the beginning again: the server's clock was set"],
+    [entry('clock_stepped', { by_ms: 90_000 }), "the server's clock was set 1 min 30 s ahead"],
     [entry('host_returned', {}), 'is back, and goes on with the rollout'],
     [
       entry('budget_set', { label: 'rack', value: 'a', max_in_flight: 2 }),

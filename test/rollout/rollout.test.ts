@@ -507,3 +507,26 @@ for (const state of ['pending', 'failed', 'converged'] as const) {
       assert.throws(() => rollout.apply({ kind, host: 'web-1', sinceMs: NOON_MS }, NOON_MS), /must be on its way/);
   });
 }
+
+test('a soak that begins again lasts for its whole time, and is judged anew', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' }, { waveSoakSeconds: [10] });
+  const watch = { status: 'watch', sinceMs: NOON_MS, reason: 'memory', figures: {} } as const;
+  rollout.apply({ kind: 'telemetry_judged', host: 'web-1', verdict: watch }, NOON_MS);
+  rollout.apply({ kind: 'soak_restarted', host: 'web-1', byMs: -7_200_000 }, NOON_MS - 7_200_000);
+  const { soakDueAtMs, telemetry } = rollout.host('web-1') ?? {};
+  assert.deepEqual([soakDueAtMs, telemetry], [NOON_MS - 7_200_000 + 10_000, null]);
+});
+
+test('a soak that has regressed does not begin again', () => {
+  const rollout = sampleRollout({ 'web-1': 'soaking' });
+  const verdict = { status: 'regressed', sinceMs: NOON_MS, reason: 'memory', figures: {} } as const;
+  rollout.apply({ kind: 'telemetry_judged', host: 'web-1', verdict }, NOON_MS);
+  rollout.apply({ kind: 'soak_restarted', host: 'web-1', byMs: null }, NOON_MS);
+  assert.deepEqual(rollout.host('web-1')?.telemetry, verdict);
+});
+
+test('only a soaking host begins its soak again', () => {
+  const rollout = sampleRollout({ 'web-1': 'activating' });
+  const restart = () => rollout.apply({ kind: 'soak_restarted', host: 'web-1', byMs: 1 }, NOON_MS);
+  assert.throws(restart, /must be soaking/);
+});

@@ -7,6 +7,7 @@ import type { Effect } from '../state/changes.ts';
 import type { LookupCache } from '../state/lookup-cache.ts';
 import type { State } from '../state/state.ts';
 import { removeBudget, setBudget } from './budgets.ts';
+import { noteClockStep } from './clock-step.ts';
 import { addHost, archiveHost, updateHost } from './hosts.ts';
 import { addRelease, liftQuarantine, removeRelease } from './releases.ts';
 import { reportDamage } from './report-damage.ts';
@@ -121,6 +122,8 @@ function outcomeOf(state: State, command: Command, found: LookupCache): Outcomes
       return createRollout(state, command);
     case 'steer_rollout':
       return steerRollout(state, command, found);
+    case 'note_clock_step':
+      return noteClockStep(state, command);
     case 'undo_stack':
       return undoStack(state, command, found);
     case 'report_damage':

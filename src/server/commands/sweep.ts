@@ -10,9 +10,9 @@ import { saveToken } from './tokens.ts';
 
 const USES_KEPT_EVERY_MS = 60_000;
 
-function isSilent({ listeningSinceMs }: State, { stored, lastSeenAtMs }: LiveHost, nowMs: number): boolean {
+function isSilent({ listening }: State, { stored, lastSeenAtMs }: LiveHost, nowMs: number): boolean {
   const { status, offlineAfterSeconds } = stored;
-  return hasGoneSilent({ status, offlineAfterSeconds, lastSeenAtMs }, listeningSinceMs, nowMs);
+  return hasGoneSilent({ status, offlineAfterSeconds, lastSeenAtMs }, listening.sinceMs, nowMs);
 }
 
 /** Whether a sweep would change anything. An idle server therefore commits nothing. */

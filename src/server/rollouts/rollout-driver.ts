@@ -6,7 +6,15 @@ import { type Budget, budgetName, isOfBudget } from '../../domain/budget.ts';
 import { NOT_WATCHED } from '../../domain/deployment.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { StoredQuarantine } from '../../domain/records.ts';
-import type { AgentEvent, RolloutEffect, RolloutEntry, RolloutPlan, RolloutProgress } from '../../domain/rollout.ts';
+import {
+  type AgentEvent,
+  type RolloutEffect,
+  type RolloutEntry,
+  type RolloutHost,
+  type RolloutPlan,
+  type RolloutProgress,
+  soakSecondsOf,
+} from '../../domain/rollout.ts';
 import { decideHostChange, isNewlyLost } from '../../rollout/decide-host-change.ts';
 import { decideNext } from '../../rollout/decide-next.ts';
 import { findDeployed } from '../../rollout/find-deployed.ts';
@@ -20,6 +28,7 @@ import { isOpen, type LaterEntry } from '../../rollout/rollout-state.ts';
 import { logEventOf } from '../../rollout/stored-entry.ts';
 import type { Changes } from '../state/changes.ts';
 import type { Fleet } from '../state/fleet.ts';
+import type { Listening } from '../state/listening.ts';
 import type { Numbers } from '../state/numbers.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
 
@@ -38,13 +47,13 @@ interface Unsaved {
   readonly hosts: Set<string>;
 }
 
-function fleetView(fleet: Fleet, index: RolloutIndex, listeningSinceMs: number): FleetView {
+function fleetView(fleet: Fleet, index: RolloutIndex, listening: Listening): FleetView {
   return {
     host: (name) => {
       const host = fleet.hostByName(name);
       if (host === undefined) return null;
       const { stored, lastSeenAtMs } = host;
-      const silentSinceMs = Math.max(lastSeenAtMs ?? 0, listeningSinceMs);
+      const silentSinceMs = Math.max(lastSeenAtMs ?? 0, listening.sinceMs);
       return { status: stored.status, labels: stored.labels, lastSeenAtMs, silentSinceMs };
     },
     quarantine: (stack, release) => index.quarantine(stack, release),
@@ -63,16 +72,16 @@ export class RolloutDriver {
   readonly #index: RolloutIndex;
   readonly #pending = new Map<Rollout, PendingHosts>();
   readonly #dirty = new Set<Rollout>();
+  #hasCheckedSoaks = false;
   /** Written at the end of the batch, so that a row that changes many times is written once. */
   readonly #unsaved = new Map<Rollout, Unsaved>();
 
-  /** `listeningSinceMs`: silence before that does not count against a host. */
-  constructor(fleet: Fleet, index: RolloutIndex, numbers: Numbers, changes: Changes, listeningSinceMs: number) {
+  constructor(fleet: Fleet, index: RolloutIndex, numbers: Numbers, changes: Changes, listening: Listening) {
     this.#numbers = numbers;
     this.#changes = changes;
     this.#fleet = fleet;
     this.#index = index;
-    this.view = fleetView(fleet, index, listeningSinceMs);
+    this.view = fleetView(fleet, index, listening);
     for (const rollout of index.rollouts()) this.open(rollout);
   }
 
@@ -279,6 +288,10 @@ export class RolloutDriver {
       const wakeMs = pending.nextWakeMs();
       if (wakeMs !== null && wakeMs <= nowMs) this.#dirty.add(rollout);
     }
+    if (!this.#hasCheckedSoaks) {
+      this.#hasCheckedSoaks = true;
+      this.#restartEndlessSoaks(nowMs);
+    }
     for (const { rollout, name } of [...this.#newlyLost(nowMs)]) {
       for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
     }
@@ -293,6 +306,33 @@ export class RolloutDriver {
       }
     }
     this.#save();
+  }
+
+  /** Begins every soak again after a step of the wall clock. Returns how many. */
+  restartSoaks(byMs: number, nowMs: number): number {
+    const soaking = [...this.#soaking()];
+    for (const { rollout, host } of soaking) {
+      this.apply(rollout, { kind: 'soak_restarted', host: host.name, byMs }, nowMs);
+    }
+    return soaking.length;
+  }
+
+  /** Begins soaks again that would last for longer than they can: the clock was set back while no server was running. */
+  #restartEndlessSoaks(nowMs: number): void {
+    for (const { rollout, host } of [...this.#soaking()]) {
+      const latestMs = nowMs + soakSecondsOf(rollout.plan, host.wave) * 1000;
+      if ((host.soakDueAtMs ?? 0) <= latestMs) continue;
+      this.apply(rollout, { kind: 'soak_restarted', host: host.name, byMs: null }, nowMs);
+    }
+  }
+
+  *#soaking(): Generator<{ readonly rollout: Rollout; readonly host: RolloutHost }> {
+    for (const rollout of this.#index.rollouts()) {
+      for (const name of rollout.inFlight) {
+        const host = rollout.host(name);
+        if (host?.state === 'soaking') yield { rollout, host };
+      }
+    }
   }
 
   #reconsiderChangedHosts(nowMs: number): void {

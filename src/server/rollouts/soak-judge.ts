@@ -57,16 +57,23 @@ export class SoakJudge {
   readonly #index: RolloutIndex;
   readonly #driver: RolloutDriver;
   readonly #baselines = new WeakMap<Rollout, Map<string, StackSeries | null>>();
-  readonly #peers = new WeakMap<Rollout, Kept<readonly StackSeries[]>>();
-  readonly #verdicts = new WeakMap<Rollout, Map<string, LastVerdict>>();
+  #peers = new WeakMap<Rollout, Kept<readonly StackSeries[]>>();
+  #verdicts = new WeakMap<Rollout, Map<string, LastVerdict>>();
   /** Hosts of the current round that are still to be judged. */
   readonly #queue: Queued[] = [];
-  #roundAtMs = 0;
+  #roundAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(fleet: Fleet, index: RolloutIndex, driver: RolloutDriver) {
     this.#fleet = fleet;
     this.#index = index;
     this.#driver = driver;
+  }
+
+  /** The wall clock was set: what was judged by it before does not stand any more. */
+  forgetTimes(): void {
+    this.#peers = new WeakMap();
+    this.#verdicts = new WeakMap();
+    this.#roundAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Soaking hosts whose verdict may have changed. */

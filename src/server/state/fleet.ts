@@ -101,10 +101,11 @@ export class Fleet {
   /** Names of hosts whose status or labels have changed since their rollouts were last reconsidered. */
   readonly changedHosts = new Set<string>();
 
-  static load(snapshot: Snapshot): Fleet {
+  /** `nowMs`: nothing was heard later than that, even if the wall clock has been set back since. */
+  static load(snapshot: Snapshot, nowMs: number): Fleet {
     const fleet = new Fleet();
     for (const token of snapshot.tokens) fleet.putToken(token);
-    for (const host of snapshot.hosts) fleet.#loadHost(host);
+    for (const host of snapshot.hosts) fleet.#loadHost(host, nowMs);
     for (const container of snapshot.containers) {
       const host = fleet.hostByNumber(container.hostId);
       const { id, fingerprint, unhealthy, lastSeenAtMs, missingSinceMs: sinceMs } = container;
@@ -114,17 +115,27 @@ export class Fleet {
     return fleet;
   }
 
-  #loadHost({ host: stored, newestMs, latest, latestWithContainers }: HostSnapshot): void {
+  #loadHost({ host: stored, newestMs, latest, latestWithContainers }: HostSnapshot, nowMs: number): void {
     const host = this.addHost(stored);
     host.newestMs = newestMs ?? 0;
     if (latest === null) return;
     host.latest = new LatestTick().take(latest);
-    host.lastSeenAtMs = latest.receivedAtMs;
+    host.lastSeenAtMs = Math.min(latest.receivedAtMs, nowMs);
     noteClock(host, latest.recordedAtMs - latest.receivedAtMs, latest.receivedAtMs);
     if (latestWithContainers === latest) host.latestWithContainers = host.latest;
     else if (latestWithContainers !== null) host.latestWithContainers = new LatestTick().take(latestWithContainers);
     const token = this.#tokensByNumber.get(latest.tokenNumber);
     if (token !== undefined) token.lastUsedAtMs = Math.max(token.lastUsedAtMs ?? 0, latest.receivedAtMs);
+  }
+
+  /** The wall clock was set by `byMs`: what was `n` seconds ago before is so again. */
+  shiftTimes(byMs: number): void {
+    this.usesKeptAtMs += byMs;
+    for (const host of this.#hosts.values()) {
+      if (host.lastSeenAtMs !== null) host.lastSeenAtMs += byMs;
+      const shifted = host.incidents.map((incident) => ({ ...incident, atMs: incident.atMs + byMs }));
+      host.incidents.splice(0, host.incidents.length, ...shifted);
+    }
   }
 
   hosts(): Iterable<LiveHost> {

@@ -3,6 +3,7 @@ import { RolloutDriver } from '../rollouts/rollout-driver.ts';
 import { SoakJudge } from '../rollouts/soak-judge.ts';
 import { Changes } from './changes.ts';
 import { Fleet } from './fleet.ts';
+import type { Listening } from './listening.ts';
 import { Numbers } from './numbers.ts';
 import { RolloutIndex } from './rollout-index.ts';
 
@@ -17,8 +18,7 @@ export interface State {
   readonly judge: SoakJudge;
   readonly numbers: Numbers;
   readonly changes: Changes;
-  /** Since when commands have been taken without a break. Silence before that does not count against a host. */
-  readonly listeningSinceMs: number;
+  readonly listening: Listening;
 }
 
 /** A store and the state that was loaded from it. */
@@ -30,9 +30,10 @@ export interface Attached {
 export function loadState(snapshot: Snapshot, listeningSinceMs: number): State {
   const numbers = new Numbers(snapshot.numbers);
   const changes = new Changes(numbers, snapshot.logHead);
-  const fleet = Fleet.load(snapshot);
+  const listening: Listening = { sinceMs: listeningSinceMs };
+  const fleet = Fleet.load(snapshot, listeningSinceMs);
   const index = RolloutIndex.load(snapshot);
-  const driver = new RolloutDriver(fleet, index, numbers, changes, listeningSinceMs);
+  const driver = new RolloutDriver(fleet, index, numbers, changes, listening);
   const judge = new SoakJudge(fleet, index, driver);
-  return { fleet, index, driver, judge, numbers, changes, listeningSinceMs };
+  return { fleet, index, driver, judge, numbers, changes, listening };
 }
