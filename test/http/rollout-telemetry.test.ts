@@ -220,3 +220,25 @@ for (const { given, liars } of [
     assert.deepEqual([verdict?.status, verdict?.figures['memory_growth_mb_per_minute']], ['regressed', 120]);
   });
 }
+
+for (const { by, agent, status } of [
+  { by: 'an agent that counts crashes itself', agent: { version: '1.2.0' }, status: 'ok' },
+  { by: 'an older agent', agent: null, status: 'regressed' },
+]) {
+  test(`a container that restarts all the time under ${by} is ${status}`, async (context) => {
+    const fleet = await RolloutFleet.start(context, ['web-1']);
+    const release = await fleet.addRelease('1', { soak_seconds: 60, sustained_failure_seconds: 15 });
+    const { id } = await fleet.createRollout(release, ['web-1']);
+    await fleet.bring('web-1', id, release, 'soaking');
+    for (let second = 0; second < 50; second += 5) {
+      const startedAt = new Date(fleet.server.clock.nowMs()).toISOString();
+      const [container] = using(50);
+      await fleet.report('web-1', { agent, containers: [{ ...container, started_at: startedAt }] });
+      fleet.server.clock.advance(5);
+      await fleet.server.tick();
+    }
+    const verdict = await verdictOn(fleet, id);
+    assert.equal(verdict?.status, status, verdict?.reason);
+    assert.ok((verdict?.figures['restarts'] ?? 0) > 2, 'more restarts than the release allows');
+  });
+}

@@ -1,5 +1,6 @@
 /** Gathers the telemetry of soaking hosts and lets the core judge it. */
 import type { Lookup } from '../../domain/lookups.ts';
+import type { TelemetryLimits } from '../../domain/release.ts';
 import { type RolloutHost, soakSecondsOf, type TelemetryVerdict } from '../../domain/rollout.ts';
 import { bucketOf } from '../../rollout/host-bucket.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
@@ -49,6 +50,15 @@ interface Soaking {
 interface Queued {
   readonly rolloutId: string;
   readonly name: string;
+}
+
+/**
+ * An agent that tells what it is judges restarts itself, by `max_restarts` of the policy and by exit codes, which telemetry
+ * does not have: a service that ends well after each round of work restarts all the time.
+ */
+function limitsOf({ rollout, host }: Soaking): TelemetryLimits {
+  const { telemetry } = rollout.plan.policy;
+  return host.stored.agent === null ? telemetry : { ...telemetry, maxRestarts: Number.POSITIVE_INFINITY };
 }
 
 /** Judges soaks. A host that has reported nothing since its last verdict is not judged again. */
@@ -186,9 +196,9 @@ export class SoakJudge {
 
   #newVerdict(soaking: Soaking, nowMs: number, found: LookupCache): TelemetryVerdict {
     const { rollout, part, host } = soaking;
-    const { telemetry: limits, sustainedFailureSeconds } = rollout.plan.policy;
     const seen = this.#gather(soaking, nowMs, new SeriesReader(found));
-    const verdict = judgeTelemetry(limits, sustainedFailureSeconds, seen, part.telemetry, nowMs);
+    const { sustainedFailureSeconds } = rollout.plan.policy;
+    const verdict = judgeTelemetry(limitsOf(soaking), sustainedFailureSeconds, seen, part.telemetry, nowMs);
     const verdicts = this.#verdicts.get(rollout) ?? new Map<string, LastVerdict>();
     const { tickCount } = host;
     this.#verdicts.set(rollout, verdicts.set(part.name, { tickCount, isSoakOver: seen.isSoakOver, verdict }));
