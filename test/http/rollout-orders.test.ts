@@ -1,7 +1,7 @@
 /** Orders in the middle of a rollout: they act at once, and say for which hosts they cannot. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { abortedRolloutBodySchema } from '../../src/wire/rollout.ts';
+import { abortedRolloutBodySchema, rolloutPlanBodySchema } from '../../src/wire/rollout.ts';
 import { eventOf, RolloutFleet } from './rollout-fleet.ts';
 
 const LONG = { soak_seconds: 3600 };
@@ -56,8 +56,12 @@ test('an abort with rollback offers the release before at once, and takes the ho
 
 test('a fixed release is offered while the one before still soaks', async (context) => {
   const { fleet, first, second } = await startWithTwo(context);
-  await soak(fleet, second, first);
+  const { id: soaking } = await soak(fleet, second, first);
   const fixed = await fleet.addRelease('3');
+  const plan = await fleet.server.operator.send('POST', '/v1/rollouts/plan', { release: fixed, hosts: ['web-1'] });
+  const { waves, supersedes } = rolloutPlanBodySchema.parse(JSON.parse(plan.body));
+  const holds = waves[0]?.hosts[0]?.findings.filter(({ severity }) => severity === 'hold');
+  assert.deepEqual([supersedes, holds], [[soaking], []]);
   const { id } = await fleet.createRollout(fixed, ['web-1']);
   assert.equal((await fleet.poll('web-1'))?.rollout_id, id);
 });

@@ -16,6 +16,7 @@ import type {
 } from '../../domain/rollout-queries.ts';
 import type { PageRequest } from '../../domain/store.ts';
 import { findSuperseded } from '../../rollout/find-superseded.ts';
+import type { FleetView } from '../../rollout/fleet-view.ts';
 import { type GateContext, gateContextOf } from '../../rollout/gates/gate-context.ts';
 import { findHold } from '../../rollout/gates/gates.ts';
 import { describeHold } from '../../rollout/gates/hold.ts';
@@ -105,7 +106,8 @@ export class CommittedRolloutQueries implements RolloutQueries {
       const { index, driver } = attached.state;
       const asked = planRollout(attached.state, request, 0, nowMs);
       const superseded = findSuperseded(asked, index.rollouts());
-      const context = gateContextOf(Rollout.create(asked, nowMs), driver.view, nowMs);
+      const view = withoutRollouts(driver.view, superseded);
+      const context = gateContextOf(Rollout.create(asked, nowMs), view, nowMs);
       const { waves, uninspected } = preflight(attached, context, superseded);
       return {
         stack: asked.stack,
@@ -144,6 +146,18 @@ function presentBudget({ fleet, index }: State, budget: Budget): BudgetView {
   const changing = new Set(index.changing());
   const isOf = (name: string): boolean => isOfBudget(budget, fleet.hostByName(name)?.stored.labels ?? {});
   return { budget, changing: [...changing].filter(isOf).sort() };
+}
+
+/** The fleet once these rollouts have ended: they finish with a host soon, or yield it at once. */
+function withoutRollouts(view: FleetView, ended: readonly Rollout[]): FleetView {
+  const ids = new Set(ended.map(({ plan }) => plan.id));
+  return {
+    ...view,
+    occupant: (stack, host, except) => {
+      const occupant = view.occupant(stack, host, except);
+      return occupant !== null && ids.has(occupant) ? null : occupant;
+    },
+  };
 }
 
 /** Throws `not_found`. */
