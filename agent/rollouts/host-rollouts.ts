@@ -169,7 +169,8 @@ export class HostRollouts {
     const refreshed = await views.refresh();
     if (refreshed.kind !== 'known') return false;
     const { hostname, rollouts } = refreshed.state;
-    const view = rollouts.find((one) => one.rollout_id === rolloutId);
+    // An offer that was withdrawn meanwhile needs no answer.
+    const view = rollouts.find((one) => one.rollout_id === rolloutId && one.epoch === dispatch.epoch);
     if (view === undefined) return true;
     const event = {
       type: 'dispatch_refused',

@@ -15,6 +15,8 @@ export interface Dispatch {
   readonly epoch: number;
   /** Why the soaking release is to be failed: the server's telemetry gate found a regression. Otherwise null. */
   readonly regressed: string | null;
+  /** Of this host in this rollout; 0 unless it has refused an offer before. */
+  readonly lastEventSeq: number;
   /** As in `RolloutProgress`: the bytes to run. */
   readonly images: Readonly<Record<string, string | null>> | null;
 }

@@ -25,6 +25,7 @@ function presentDispatch(dispatch: Dispatch): DispatchBody {
     soak_seconds: dispatch.soakSeconds,
     epoch: dispatch.epoch,
     ...(dispatch.regressed === null ? {} : { regressed: { reason: dispatch.regressed } }),
+    ...(dispatch.lastEventSeq === 0 ? {} : { last_event_seq: dispatch.lastEventSeq }),
     ...(dispatch.images === null ? {} : { images: dispatch.images }),
   };
 }

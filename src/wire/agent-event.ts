@@ -259,6 +259,8 @@ export const dispatchBodySchema = z.object({
   epoch: z.number(),
   /** Present when the telemetry of the soaking host has regressed for too long: the host must fail, as by a probe. */
   regressed: z.object({ reason: z.string() }).optional(),
+  /** Present when the host has reported events of this rollout already: it has refused an offer before. */
+  last_event_seq: z.number().optional(),
   /** What the first host to run an image ran, as repository digests by image reference; null: no registry has that image. */
   images: z.record(z.string(), z.string().nullable()).optional(),
 });

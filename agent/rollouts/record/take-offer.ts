@@ -32,11 +32,13 @@ export function takeOffer(
     plan: null,
     regressed: null,
     isSilent: false,
-    nextSeq: 1,
+    nextSeq: (offer.last_event_seq ?? 0) + 1,
     outbox: [],
     phase: { at: 'offered' },
   };
-  const ack = { type: 'dispatch_ack', current_release: fallback, received_at: formatInstant(now.wallMs) } as const;
+  const received = formatInstant(now.wallMs);
+  const { epoch } = offer;
+  const ack = { type: 'dispatch_ack', current_release: fallback, received_at: received, agent_epoch: epoch } as const;
   return {
     ...record,
     taken: { rolloutId: offer.rollout_id, epoch: offer.epoch },

@@ -23,7 +23,8 @@ function dispatchOf(rollout: Rollout, name: string): Dispatch | null {
   const soakSeconds = soakSecondsOf(rollout.plan, host.wave);
   const regressed = hasRegressed ? (host.telemetry?.reason ?? null) : null;
   const { images } = rollout.progress;
-  return { rolloutId, stack, release, soakSeconds, epoch: host.epoch, regressed, images };
+  const { epoch, lastSeq: lastEventSeq } = host;
+  return { rolloutId, stack, release, soakSeconds, epoch, regressed, lastEventSeq, images };
 }
 
 /** The host's part in every rollout that was dispatched to it and expects something from it. */

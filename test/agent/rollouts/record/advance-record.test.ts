@@ -48,11 +48,28 @@ test('an offer is noted with its acknowledgement, and what ran', () => {
       regressed: null,
       isSilent: false,
       nextSeq: 2,
-      outbox: [{ type: 'dispatch_ack', current_release: V1, received_at: NOON_TEXT, seq: 1 }],
+      outbox: [{ type: 'dispatch_ack', current_release: V1, received_at: NOON_TEXT, agent_epoch: 7, seq: 1 }],
       phase: { at: 'offered' },
     },
   });
 });
+
+test('an offer that follows a refused one is acknowledged with the next number', () => {
+  const found = { release: null, containers: [] };
+  const { rollout: taken } = takeOffer(record(null), { ...OFFER, last_event_seq: 1 }, found, NOON);
+  assert.deepEqual([taken?.outbox.map(({ seq }) => seq), taken?.nextSeq], [[2], 3]);
+});
+
+for (const [name, phase] of [
+  ['a soak', soaking()],
+  ['a way back that has failed', { ...reverting(), reported: { output: 'no such image', at: NOON } }],
+] as const) {
+  test(`an offer that takes over from ${name} goes back to what ran before it, if need be`, () => {
+    const current = record(rollout(phase, { id: 'r1', epoch: 6, fallback: V1, before: [WELL_BEFORE] }));
+    const next = takeOffer(current, { ...OFFER, release: V3 }, { release: V2, containers: [] }, NOON).rollout;
+    assert.deepEqual([next?.fallback, next?.before, next?.phase], [V1, [WELL_BEFORE], { at: 'offered' }]);
+  });
+}
 
 for (const [name, current, offer, expected] of [
   ['the first one', record(null), OFFER, { kind: 'take' }],
