@@ -2,8 +2,6 @@
 
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
-import { orderRows } from './pending/orders.ts';
-import { pullBudgetRows } from './pending/pull-budget.ts';
 import { pendingStackRows } from './pending/stacks.ts';
 import { telemetryRows } from './pending/telemetry.ts';
 import { unappliedChangeRows } from './pending/what-changes.ts';
@@ -21,10 +19,13 @@ import { hostTroubleRows } from './rows/host-trouble.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { lostHostRows } from './rows/lost-hosts.ts';
 import { neighbourRows } from './rows/neighbours.ts';
+import { orderRows } from './rows/orders.ts';
 import { planRows } from './rows/plan.ts';
+import { pullBudgetRows } from './rows/pull-budget.ts';
 import { soakRows } from './rows/soak.ts';
 import { stackDataRows } from './rows/stack-data.ts';
 import { stackRows } from './rows/stacks.ts';
+import { stuckRollbackRows } from './rows/stuck-rollbacks.ts';
 import { wayBackRows } from './rows/way-back.ts';
 import { changeRows } from './rows/what-changes.ts';
 
@@ -48,6 +49,9 @@ export const ROWS: readonly FieldRow[] = [
   ...engineLossRows,
   ...stackRows,
   ...changeRows,
+  ...orderRows,
+  ...pullBudgetRows,
+  ...stuckRollbackRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
@@ -55,8 +59,6 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...hardWayBackRows,
   ...movingTagRows,
   ...unappliedChangeRows,
-  ...pullBudgetRows,
   ...telemetryRows,
-  ...orderRows,
   ...pendingStackRows,
 ];

@@ -62,6 +62,29 @@ export const fleetRows: readonly FieldRow[] = [
     },
   },
   {
+    stack: 'oneword',
+    promise: 'the word of one host of several halts the rollout, and does not quarantine the release',
+    hosts: 2,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      const flagged = { runs: WELL, volumes: ['flags:/flags'], environment: { VERSION: '2' } };
+      const exec = { service: 'web', command: ['test', '-f', '/flags/flag'] };
+      const probes = [{ name: 'flagged', mode: 'enforce' as const, interval_seconds: 1, exec }];
+      const v2 = await site.release('2', { web: flagged }, { top: flagsOf(site), probes });
+      await provideFlags(site, site.host, false);
+      await provideFlags(site, site.second, true);
+      await site.deploy(v1);
+      const rollout = await site.begin(v2, { waves: [{ percent: 100 }] });
+      await site.expect(rollout, {
+        rollout: 'halted',
+        hosts: ['reverted', 'converged'],
+        runs: [v1, v2],
+        quarantine: false,
+        explain: /'oneword-1' failed \('flagged'\).*no other host and no telemetry speaks against the release so far/,
+      });
+    },
+  },
+  {
     stack: 'lifted',
     promise: 'a quarantined release is held everywhere until an operator lifts that, and goes on then',
     hosts: 2,
