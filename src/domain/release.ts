@@ -28,6 +28,10 @@ export interface TelemetryLimits {
 /** Compose's rule for the name of a project. */
 export const STACK_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
+/** The version and the Compose file of the release that takes a stack away. */
+export const REMOVED_VERSION = 'removed';
+export const NO_SERVICES = 'services: {}\n';
+
 /** Limits of a release manifest. */
 export const RELEASE_LIMITS = { maxManifestBytes: 1_048_576, maxFiles: 500, maxProbes: 32 } as const;
 
@@ -95,6 +99,8 @@ export interface Release {
   readonly publishedPorts: readonly number[];
   /** What its services call their containers, where its Compose file says so. */
   readonly containerNames: readonly string[];
+  /** It takes its stack away: nothing runs where it was brought. */
+  readonly removesStack: boolean;
 }
 
 /** Why a release must not be dispatched to its stack any more. */

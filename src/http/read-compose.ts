@@ -41,7 +41,10 @@ function describeForgotten({ service, source }: ForgottenMount): string {
 }
 
 /** Throws a refusal with 422 for what Compose could not run at all. */
-export function readCompose(manifest: Pick<Manifest, 'compose' | 'overrides' | 'files'>): ComposeOutline {
+export function readCompose(
+  manifest: Pick<Manifest, 'compose' | 'overrides' | 'files' | 'removes_stack'>,
+): ComposeOutline {
+  if (manifest.removes_stack === true) return { publishedPorts: [], containerNames: [] };
   const projects = composeTexts(manifest).map(parseYaml).filter(isMapping);
   const services = projects.flatMap((project) =>
     isMapping(project['services']) ? Object.values(project['services']) : [],

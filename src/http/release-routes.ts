@@ -71,6 +71,7 @@ export function releaseRoutes(commands: Commands, queries: RolloutQueries): Rout
             createdAtMs: exchange.nowMs,
             policy: readPolicy(manifest),
             ...outline,
+            removesStack: manifest.removes_stack === true,
           },
           manifest: bytes,
           nowMs: exchange.nowMs,

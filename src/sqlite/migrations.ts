@@ -230,6 +230,8 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // What was seen to run once a deployment was over, and how that has changed since, as JSON; null: not seen yet.
   'ALTER TABLE deployments ADD COLUMN watch TEXT;',
+  // Releases that take their stack away.
+  'ALTER TABLE releases ADD COLUMN removes_stack INTEGER NOT NULL DEFAULT 0;',
 ];
 
 /** Returns the version of the schema. Writes nothing. Throws `store_refused` for a file of a newer Nexus or another program. */

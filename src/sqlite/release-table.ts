@@ -11,6 +11,7 @@ interface ReleaseRow {
   policy: string;
   published_ports: string;
   container_names: string;
+  removes_stack: number;
   created_at_ms: number;
 }
 
@@ -26,11 +27,12 @@ export interface ReleaseTable extends ReleaseReads {
 
 export function createReleaseTable(connection: Connection): ReleaseTable {
   const selectAll = connection.prepare<ReleaseRow>(
-    'SELECT digest, stack, version, policy, published_ports, container_names, created_at_ms FROM releases WHERE removed = 0 ORDER BY number',
+    'SELECT digest, stack, version, policy, published_ports, container_names, removes_stack, created_at_ms FROM releases WHERE removed = 0 ORDER BY number',
   );
   const insert = connection.prepare<never>(
-    `INSERT INTO releases (number, digest, stack, version, policy, published_ports, container_names, created_at_ms, manifest)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO releases (number, digest, stack, version, policy, published_ports, container_names, removes_stack,
+       created_at_ms, manifest)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   // The row stays, because its number is never given out again; its digest may be added again.
   const remove = connection.prepare<never>(
@@ -48,6 +50,7 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
           policy: POLICY_ROW.parse(row.policy),
           publishedPorts: parseStored('release', row.published_ports, PORTS),
           containerNames: parseStored('release', row.container_names, NAMES),
+          removesStack: row.removes_stack !== 0,
         }),
       ),
     insert: (number, release, manifest) => {
@@ -55,7 +58,8 @@ export function createReleaseTable(connection: Connection): ReleaseTable {
       const policy = POLICY_ROW.encode(release.policy);
       const ports = JSON.stringify(release.publishedPorts);
       const names = JSON.stringify(release.containerNames);
-      insert.run(number, digest, stack, version, policy, ports, names, createdAtMs, manifest);
+      const removesStack = release.removesStack ? 1 : 0;
+      insert.run(number, digest, stack, version, policy, ports, names, removesStack, createdAtMs, manifest);
     },
     remove: (digest) => void remove.run(digest),
     manifest: (digest) => selectManifest.get(digest)?.manifest,

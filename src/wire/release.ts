@@ -3,6 +3,7 @@ import {
   DEFAULT_POLICY,
   DEFAULT_TELEMETRY_LIMITS,
   defaultMaxUnhealthySeconds,
+  NO_SERVICES,
   RELEASE_LIMITS,
   type ReleasePolicy,
   STACK_NAME,
@@ -145,6 +146,12 @@ export const manifestSchema = z
       .optional(),
     probes: z.array(probeSchema).max(RELEASE_LIMITS.maxProbes).optional(),
     policy: policySchema.optional(),
+    /** It takes its stack away: containers and networks, but no volumes. Said outright, so that no mistake in a file does. */
+    removes_stack: z.literal(true).optional(),
+  })
+  .refine((body) => body.removes_stack !== true || body.compose === NO_SERVICES, {
+    message: `must be ${JSON.stringify(NO_SERVICES)} in a release that takes its stack away`,
+    path: ['compose'],
   })
   .refine((body) => (body.overrides ?? []).every((path) => textOf(body.files?.[path]) !== undefined), {
     message: 'must be names of text files of the release',

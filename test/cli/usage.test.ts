@@ -49,6 +49,7 @@ const COMPLETE: Readonly<Record<string, string>> = {
   'rollout replay': 'latest',
   'stack list': '',
   'stack show': 'shop',
+  'stack remove': 'shop --host web-1',
   'budget set': 'rack=a --max-in-flight 1',
   'budget list': '',
   'budget remove': 'rack=a',

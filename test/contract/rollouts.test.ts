@@ -67,6 +67,7 @@ function release(digest: string, version: string): Release {
     policy: POLICY,
     publishedPorts: [80, 443],
     containerNames: ['shop'],
+    removesStack: true,
   };
 }
 

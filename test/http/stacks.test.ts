@@ -164,8 +164,33 @@ test('undo brings back what ran before the newest rollout, on the hosts that had
   assert.deepEqual([status, answer], [201, { stack: 'web', rollouts: [], not_undone: nothing }]);
   fleet.server.clock.advance(1);
   await bring(fleet, v1, ['web-3'], v2);
+  fleet.server.clock.advance(1);
   await bring(fleet, v2, ['web-1', 'web-2'], v1);
   const [, undone] = (await ask(fleet, 'POST', '/v1/stacks/web/undo')) as [number, { rollouts: [string] }];
   const back = await fleet.rollout(undone.rollouts[0]);
   assert.deepEqual([back.release, back.waves.map(({ hosts }) => hosts)], [v1, [['web-1', 'web-2']]]);
+});
+
+test('a release that takes its stack away leaves nothing, and undo brings it back', async (context) => {
+  const fleet = await RolloutFleet.start(context, ['web-1']);
+  const v1 = await fleet.addRelease('1', POLICY);
+  await bring(fleet, v1, ['web-1']);
+  const removal = { kind: 'nexus.release/1', stack: 'web', version: 'removed', removes_stack: true, policy: POLICY };
+  const refused = await fleet.server.operator.send('POST', '/v1/releases', {
+    ...removal,
+    compose: 'services: {a: {}}',
+  });
+  assert.equal(refused.status, 422);
+  const empty = { ...removal, removes_stack: undefined, compose: 'services: {}\n' };
+  assert.equal((await fleet.server.operator.send('POST', '/v1/releases', empty)).status, 422);
+  const added = await fleet.server.operator.send('POST', '/v1/releases', { ...removal, compose: 'services: {}\n' });
+  assert.equal(added.status, 201, added.body);
+  const { digest } = JSON.parse(added.body) as { digest: string };
+  fleet.server.clock.advance(1);
+  await bring(fleet, digest, ['web-1'], v1);
+  assert.deepEqual(await linesOf(fleet), ['web-1 is to run nothing, runs nothing']);
+  await fleet.server.restart();
+  const [status, undone] = (await ask(fleet, 'POST', '/v1/stacks/web/undo')) as [number, { rollouts: [string] }];
+  assert.equal(status, 201);
+  assert.equal((await fleet.rollout(undone.rollouts[0])).release, v1);
 });

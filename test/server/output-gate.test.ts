@@ -153,6 +153,7 @@ const RELEASE = {
   policy: { ...DEFAULT_POLICY, onHealthFailure: 'halt', telemetry: { ...DEFAULT_TELEMETRY_LIMITS, mode: 'off' } },
   publishedPorts: [],
   containerNames: [],
+  removesStack: false,
 } as const;
 
 for (const fails of [false, true]) {

@@ -30,6 +30,7 @@ const RELEASE: Release = {
   },
   publishedPorts: [],
   containerNames: [],
+  removesStack: false,
 };
 
 /** What rollouts cause in the store, in order, with the host where there is one. */

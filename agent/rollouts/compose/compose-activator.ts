@@ -117,7 +117,8 @@ export class ComposeActivator implements Activator {
     const folder = this.#folderOf(stack);
     const cache = this.#cacheOf(stack);
     const prepared = await cache.prepare(release, limit);
-    const { model, files, plan, sources, shipped } = prepared;
+    const { model, files, plan, sources, shipped, removesStack } = prepared;
+    if (removesStack) return this.down(stack, limit);
     await this.#cleanUp(stack, afresh);
     const state = { containers: await engine.containers(stack), deployment: await readDeployment(disk, folder) };
     const running = state.deployment?.release ?? findFallback(attribute(state.containers, null));

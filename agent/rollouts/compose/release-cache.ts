@@ -25,7 +25,12 @@ const CONFIG_LIMIT_MS = 60_000;
 const OLD_RESOLVED_NAME = 'resolved.json';
 
 /** A release that is on disk, ready to be brought up. */
+/** What a release that takes its stack away is resolved to: Compose itself refuses a project without a service. */
+const NOTHING: ComposeModel = { services: {} };
+
 export interface PreparedRelease {
+  /** It takes its stack away. */
+  readonly removesStack: boolean;
   readonly plan: Plan;
   /** Its relative paths lead to the folder of the stack. */
   readonly model: ComposeModel;
@@ -62,7 +67,10 @@ export class ReleaseCache {
     const { folder, stack } = this.#options;
     const place = locateRelease(folder, digest);
     const manifest = await this.#manifest(place, digest, limit);
-    const resolved = (await this.#readResolved(place)) ?? (await this.#resolve(place, manifest, limit));
+    const resolved =
+      manifest.removes_stack === true
+        ? NOTHING
+        : ((await this.#readResolved(place)) ?? (await this.#resolve(place, manifest, limit)));
     const placed = placeSources(resolved, place.source, folder);
     const shipped = shippedFiles(manifest);
     return {
@@ -70,6 +78,7 @@ export class ReleaseCache {
       model: labelFiles(placed, shipped),
       files: { stack, directory: projectFolder(folder), composeFiles: [place.deployed] },
       sources: placed.sources,
+      removesStack: manifest.removes_stack === true,
       shipped,
     };
   }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { NexusClient } from '../../client/nexus-client.ts';
 import { plural } from '../../domain/words.ts';
 import { releaseOf } from '../../explain/snapshot.ts';
+import type { ReleaseBody } from '../../wire/release.ts';
 import { releaseArgument } from '../operator/arguments.ts';
 import { addExamples } from '../operator/examples.ts';
 import { addOperatorFlags, withClient } from '../operator/operator-command.ts';
@@ -10,32 +12,49 @@ import { printJson, printLine, printNote, type Terminal } from '../terminal/term
 import { checkPlan } from './check-plan.ts';
 import { addRequestFlags, type RequestFlags, readRequest } from './request.ts';
 
-interface CreateFlags extends RequestFlags {
+export interface StartFlags extends RequestFlags {
   readonly watch?: true;
   readonly yes?: true;
 }
 
-async function createRollout(terminal: Terminal, wanted: string, flags: CreateFlags): Promise<void> {
+async function createRollout(terminal: Terminal, wanted: string, flags: StartFlags): Promise<void> {
   // Wrong usage is reported before the server is asked.
   const asked = readRequest(flags);
-  await withClient(flags, terminal, async (client) => {
-    const release = await findRelease(client, wanted);
-    const request = { ...asked, release: release.digest };
-    await checkPlan(terminal, client, release, request, flags.yes === true);
-    const rollout = await client.createRollout(request);
-    if (flags.json && !flags.watch) return printJson(terminal, rollout);
-    if (!flags.json) {
-      const size = `${plural(rollout.counts.hosts, 'host')} in ${plural(rollout.waves.length, 'wave')}`;
-      printNote(terminal, `Started the rollout of ${printable(releaseOf(rollout))} to ${size}:`);
-    }
-    if (flags.watch) {
-      const { watchRollout } = await import('./watch.ts');
-      return watchRollout(terminal, client, rollout.id, flags);
-    }
-    // Alone on stdout, so that `ROLLOUT=$(nexus rollout create …)` contains nothing else.
-    printLine(terminal, rollout.id);
-    printNote(terminal, `To follow it: nexus rollout watch ${rollout.id}`);
-  });
+  await withClient(flags, terminal, async (client) =>
+    startRollout(terminal, client, await findRelease(client, wanted), asked, flags),
+  );
+}
+
+/** Looks at the plan, creates the rollout, and prints its id or watches it. */
+export async function startRollout(
+  terminal: Terminal,
+  client: NexusClient,
+  release: ReleaseBody,
+  asked: ReturnType<typeof readRequest>,
+  flags: StartFlags,
+): Promise<void> {
+  const request = { ...asked, release: release.digest };
+  await checkPlan(terminal, client, release, request, flags.yes === true);
+  const rollout = await client.createRollout(request);
+  if (flags.json && !flags.watch) return printJson(terminal, rollout);
+  if (!flags.json) {
+    const size = `${plural(rollout.counts.hosts, 'host')} in ${plural(rollout.waves.length, 'wave')}`;
+    printNote(terminal, `Started the rollout of ${printable(releaseOf(rollout))} to ${size}:`);
+  }
+  if (flags.watch) {
+    const { watchRollout } = await import('./watch.ts');
+    return watchRollout(terminal, client, rollout.id, flags);
+  }
+  // Alone on stdout, so that `ROLLOUT=$(nexus rollout create …)` contains nothing else.
+  printLine(terminal, rollout.id);
+  printNote(terminal, `To follow it: nexus rollout watch ${rollout.id}`);
+}
+
+/** The flags of a command that starts a rollout, beside those that say what it is to do. */
+export function addStartFlags(command: Command): Command {
+  return command
+    .option('--watch', "follow it to its end, as 'nexus rollout watch' does")
+    .option('--yes', 'end a running rollout of the stack even if this one could not begin yet');
 }
 
 interface PlanFlags extends RequestFlags {
@@ -65,14 +84,12 @@ async function planRollout(terminal: Terminal, wanted: string, flags: PlanFlags)
 
 export function addRolloutCreateCommands(rollout: Command, terminal: Terminal): void {
   const create = rollout.command('create').description('bring a release to hosts, wave by wave, and print the id');
-  addRequestFlags(create.addArgument(releaseArgument()))
-    .option('--watch', "follow it to its end, as 'nexus rollout watch' does")
-    .option('--yes', 'end a running rollout of the stack even if this one could not begin yet');
+  addStartFlags(addRequestFlags(create.addArgument(releaseArgument())));
   create.addHelpText(
     'after',
     "\nIt prints what 'nexus rollout plan' finds. A quarantined release is refused. A rollout of the same stack that still\nruns on any of the hosts is ended, unless all hosts of the first wave would be held. Ctrl-C ends --watch, not the rollout.",
   );
-  addOperatorFlags(create).action((wanted, flags: CreateFlags) => createRollout(terminal, wanted, flags));
+  addOperatorFlags(create).action((wanted, flags: StartFlags) => createRollout(terminal, wanted, flags));
   addExamples(create, [
     [
       'nexus rollout create shop@1.5 --selector role=web --waves stage=canary:1h,25%,100% --watch',

@@ -136,7 +136,8 @@ export class RolloutDriver {
 
   #noteDeployed({ plan }: Rollout, host: string, event: AgentEvent, nowMs: number): void {
     const { stack, id: rolloutId } = plan;
-    const release = findDeployed(event, plan);
+    const reported = findDeployed(event, plan);
+    const release = reported && this.#index.release(reported)?.removesStack === true ? null : reported;
     const known = this.#index.deployment(stack, host);
     if (release === undefined || known?.release === release) return;
     const deployment = { stack, host, release, rolloutId, sinceMs: nowMs, ...NOT_WATCHED };

@@ -1,4 +1,4 @@
-/** Removal, and projects that were there before Nexus. */
+/** Projects that were there before Nexus. */
 import assert from 'node:assert/strict';
 import { WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
@@ -7,20 +7,6 @@ import { SOON_SICK } from '../services.ts';
 const NEW_WEB = { runs: WELL, environment: { VERSION: '2' } };
 
 export const pendingStackRows: readonly FieldRow[] = [
-  {
-    stack: 'stackgone',
-    promise: "'stack remove' takes a stack away as a rollout of nothing, and leaves its data",
-    hosts: 2,
-    story: async (site) => {
-      const db = { runs: WELL, volumes: ['data:/data'] };
-      const v1 = await site.release('1', { db }, { top: { volumes: { data: {} } } });
-      await site.deploy(v1);
-      await site.nexus('stack', 'remove', 'stackgone', '--host', site.host.name);
-      await site.until('nothing to run', () => site.requireRuns(site.host, null).then(() => true));
-      assert.match(await site.host.docker('volume', 'ls', '--format', '{{.Name}}'), /^stackgone_data$/m);
-      await site.requireRuns(site.second, v1);
-    },
-  },
   {
     stack: 'adopted',
     promise: 'a project that runs by hand is taken over without touching what does not change',

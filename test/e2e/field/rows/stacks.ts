@@ -1,4 +1,4 @@
-/** What runs where: stacks as a whole, drift, and undoing. */
+/** What runs where: stacks as a whole, drift, removal, and undoing. */
 import assert from 'node:assert/strict';
 import { WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
@@ -61,6 +61,26 @@ export const stackRows: readonly FieldRow[] = [
       for (const host of site.hosts) {
         await site.until(`${host.name} to run release 1`, () => site.requireRuns(host, v1).then(() => true));
       }
+    },
+  },
+  {
+    stack: 'stackgone',
+    promise: "'stack remove' takes a stack away as a rollout of nothing, and leaves its data",
+    hosts: 2,
+    story: async (site) => {
+      const db = { runs: WELL, volumes: ['data:/data'] };
+      const v1 = await site.release('1', { db }, { top: { volumes: { data: {} } } });
+      await site.deploy(v1);
+      await site.nexus('stack', 'remove', 'stackgone', '--host', site.host.name, '--watch');
+      await site.until('nothing to run', () => site.requireRuns(site.host, null).then(() => true));
+      assert.match(await site.host.docker('volume', 'ls', '--format', '{{.Name}}'), /^stackgone_data$/m);
+      await site.requireRuns(site.second, v1);
+      await site.until('it to be shown', async () => {
+        const shown = await site.nexus('stack', 'show', 'stackgone');
+        return /^stackgone-1 +nothing/m.test(shown) && /^stackgone-2 +stackgone 1 /m.test(shown);
+      });
+      await site.nexus('rollout', 'undo', 'stackgone');
+      await site.until('it to run again', () => site.requireRuns(site.host, v1).then(() => true));
     },
   },
 ];
