@@ -3,7 +3,6 @@
 import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { pendingStackRows } from './pending/stacks.ts';
-import { telemetryRows } from './pending/telemetry.ts';
 import { unappliedChangeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
@@ -26,12 +25,14 @@ import { soakRows } from './rows/soak.ts';
 import { stackDataRows } from './rows/stack-data.ts';
 import { stackRows } from './rows/stacks.ts';
 import { stuckRollbackRows } from './rows/stuck-rollbacks.ts';
+import { telemetryRows } from './rows/telemetry.ts';
 import { wayBackRows } from './rows/way-back.ts';
 import { changeRows } from './rows/what-changes.ts';
 
 export const ROWS: readonly FieldRow[] = [
   ...activationRows,
   ...soakRows,
+  ...telemetryRows,
   ...wayBackRows,
   ...fleetRows,
   ...fleetToolRows,
@@ -59,6 +60,5 @@ export const PENDING_ROWS: readonly FieldRow[] = [
   ...hardWayBackRows,
   ...movingTagRows,
   ...unappliedChangeRows,
-  ...telemetryRows,
   ...pendingStackRows,
 ];
