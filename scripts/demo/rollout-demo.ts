@@ -1,7 +1,8 @@
 /**
- * `npm run demo:rollout`: a bad release is caught at its canary and undone, on three Docker Engines that this machine
- * runs for the occasion. Version 1 of a small web shop goes out to three hosts; version 2 loses its page three seconds
- * after it starts. Everything is done by the built executable, with the commands that are shown.
+ * `npm run demo:rollout`: two bad releases are caught at their canary and undone, on three Docker Engines that this
+ * machine runs for the occasion. Version 1 of a small web shop goes out to three hosts; version 2 loses its page three
+ * seconds after it starts; version 3 serves its page and leaks memory, which the defaults catch. Everything is done by
+ * the built executable, with the commands that are shown.
  *
  * Exits with 0 when the story ended as told, which is asked of the engines too, and with 1 when it did not or cannot be
  * played here: it needs root on Linux. Whatever it starts is taken away again.
@@ -43,8 +44,17 @@ const MAX_TEMPORARY_PATH = 60;
 const VERSIONS = {
   '1': 'httpd -f -p 80 -h /www',
   '2': '(sleep 3; rm /www/index.html) & httpd -f -p 80 -h /www',
+  // Two MiB each second.
+  '3': `httpd -p 80 -h /www && exec awk 'BEGIN { for (;;) { for (n = 0; n < 32; n++) kept[i++] = sprintf("%65536s", ""); system("sleep 1") } }'`,
 } as const;
 type Version = keyof typeof VERSIONS;
+
+/** What is said of a release when it is added, beside what it is. Nothing: the defaults. */
+const POLICIES: Readonly<Record<Version, readonly string[]>> = {
+  '1': ['--soak', '5s', '--sustained-failure', '5s'],
+  '2': ['--soak', '30s', '--sustained-failure', '5s'],
+  '3': [],
+};
 
 interface Host {
   readonly name: string;
@@ -138,7 +148,7 @@ async function setTheStage(remains: Remains, stop: AbortSignal): Promise<Stage> 
     if (token === undefined) throw new Error("'host add --token' answered without a token.");
     const stateDir = join(directory, name);
     mkdirSync(stateDir);
-    const agentArgs = ['agent', '--rollouts', '--interval-seconds', '2'];
+    const agentArgs = ['agent', '--rollouts'];
     const [command, args] = onHost({ namespace }, executable, agentArgs);
     const agentEnv = {
       NEXUS_URL: url,
@@ -201,8 +211,7 @@ async function untilOnline(stage: Stage, children: readonly BackgroundChild[]): 
 async function rollOut(stage: Stage, version: Version): Promise<number | null> {
   writeFileSync(join(stage.directory, `shop-${version}.yaml`), compose(version));
   const release = ['--stack', 'shop', '--version', version, '--compose', `shop-${version}.yaml`];
-  const policy = ['--soak', version === '1' ? '5s' : '30s', '--sustained-failure', '5s'];
-  const created = await perform(stage, 'release', 'create', ...release, ...policy);
+  const created = await perform(stage, 'release', 'create', ...release, ...POLICIES[version]);
   if (created !== 0) throw new Error(`The release ${version} was not taken.`);
   const target = ['--selector', 'role=web', '--waves', '1,100%', '--watch'];
   return perform(stage, 'rollout', 'create', `shop@${version}`, ...target);
@@ -220,39 +229,45 @@ async function versionsOn({ engine }: Host, releases: ReleaseListBody['releases'
   });
 }
 
-/** Whether each thing that was told is so; what is not comes first of all to the eyes of who runs this. */
-async function verify(stage: Stage, codes: Readonly<Record<Version, number | null>>): Promise<boolean> {
+type Claim = readonly [claim: string, holds: boolean];
+
+/** That a bad release was caught and undone by its canary, right after its rollout, which ended with this exit code. */
+async function verifyCaught(stage: Stage, version: Version, code: number | null, probe: string): Promise<Claim[]> {
   const { releases } = await ask(stage, releaseListBodySchema, 'release', 'list');
   const rollout = await ask(stage, rolloutBodySchema, 'rollout', 'show', 'latest');
   const replay = await ask(stage, replayBodySchema, 'rollout', 'replay', 'latest');
   const [canary, ...others] = rollout.hosts;
   const onEngines = await Promise.all(stage.hosts.map((host) => versionsOn(host, releases)));
   const quarantine = releases.find(({ digest }) => digest === rollout.release)?.quarantine ?? null;
-  const rows: readonly (readonly [string, boolean])[] = [
-    ['shop 1 converged on all three hosts', codes['1'] === 0],
-    ['shop 2 failed on the canary, which went back', canary?.state === 'reverted'],
-    ['the rollout was halted', rollout.state === 'halted' && codes['2'] === 1],
+  const failed = canary?.failure?.failing_probes.join() === probe;
+  return [
+    [`shop ${version} failed on the canary by '${probe}', which went back`, canary?.state === 'reverted' && failed],
+    ['the rollout was halted', rollout.state === 'halted' && code === 1],
     ['the other hosts were not touched', others.length === 2 && others.every(({ state }) => state === 'pending')],
     [
       `every engine runs shop 1 and nothing else (${onEngines.map((versions) => versions.join(' and ')).join('; ')})`,
       onEngines.every((versions) => versions.length === 1 && versions[0] === 'shop 1, running'),
     ],
-    ['shop 2 is quarantined', quarantine !== null],
+    [`shop ${version} is quarantined`, quarantine !== null],
     [`the log, folded again from nothing (${replay.entries} entries), gives what is stored`, replay.equal],
   ];
-  say('');
-  for (const [claim, holds] of rows) say(`${holds ? '✓' : '✗'} ${claim}`);
-  return rows.every(([, holds]) => holds);
 }
 
 async function play(stage: Stage): Promise<boolean> {
   say('\nVersion 1 goes out: to one host first, the canary, and then to all of them.');
-  const first = await rollOut(stage, '1');
+  const claims: Claim[] = [['shop 1 converged on all three hosts', (await rollOut(stage, '1')) === 0]];
   say('\nVersion 2 loses its page after three seconds. Its health check sees that.');
-  const second = await rollOut(stage, '2');
+  claims.push(...(await verifyCaught(stage, '2', await rollOut(stage, '2'), 'health:web')));
+  await perform(stage, 'rollout', 'explain', 'latest', 'web-1');
+  say(
+    '\nVersion 3 keeps its page and leaks 2 MiB each second. Nothing but its telemetry shows that, at default settings.',
+  );
+  claims.push(...(await verifyCaught(stage, '3', await rollOut(stage, '3'), 'telemetry')));
   await perform(stage, 'rollout', 'explain', 'latest', 'web-1');
   await perform(stage, 'release', 'list');
-  return verify(stage, { '1': first, '2': second });
+  say('');
+  for (const [claim, holds] of claims) say(`${holds ? '✓' : '✗'} ${claim}`);
+  return claims.every(([, holds]) => holds);
 }
 
 async function main(): Promise<number> {

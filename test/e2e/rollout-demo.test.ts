@@ -34,7 +34,7 @@ async function demoToItsEnd(t: TestContext, ...nodeFlags: readonly string[]): Pr
 
 const skip = await skipWithoutLab();
 
-test('the demo of rollouts catches a bad release at its canary and undoes it', { skip }, async (t) => {
+test('the demo of rollouts catches two bad releases at their canary and undoes them', { skip }, async (t) => {
   const { code, stdout, stderr } = await demoToItsEnd(t);
   assert.equal(code, 0, `${stdout}\n${stderr}`);
   for (const line of [
@@ -42,7 +42,9 @@ test('the demo of rollouts catches a bad release at its canary and undoes it', {
     /^\S+ +web-1 +failed: probe 'health:web' failing for 5 s$/m,
     /^\S+ +web-1 +rolled back to shop 1 \([0-9a-f]{12}\)$/m,
     /^web-1 failed on shop 2 \([0-9a-f]{12}\) because probe 'health:web' failed \(.*404 Not Found\), and was rolled back to shop 1 /m,
+    /^web-1 failed on shop 3 \([0-9a-f]{12}\) because its telemetry regressed \(memory grows by \d+(?:\.\d+)? MiB\/min.*\), and was rolled back to shop 1 /m,
     /^shop +2 +[0-9a-f]{12} +quarantined /m,
+    /^shop +3 +[0-9a-f]{12} +quarantined /m,
     /^✓ every engine runs shop 1 and nothing else/m,
   ]) {
     assert.match(stdout, line);
