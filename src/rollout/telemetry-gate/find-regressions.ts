@@ -35,16 +35,17 @@ function judgeMemory(limits: TelemetryLimits, figures: SoakFigures, isSoakOver: 
   const growth = figures.memory_growth_mb_per_minute;
   if (growth === null) return null;
   const { baseline_memory_growth_mb_per_minute: own, peers_memory_growth_mb_per_minute: peers } = figures;
-  const usual = Math.max(0, usualOf(own, peers) ?? 0);
+  // Peers excuse nothing where the host's own growth is not known, as nothing limits then what they may excuse.
+  const usual = own === null ? 0 : Math.max(0, usualOf(own, peers) ?? 0);
   const most = limits.maxMemoryGrowthMbPerMinute;
   if (growth - usual <= most) return null;
   const used = figures.memory_mb ?? 0;
   const before = figures.baseline_memory_mb ?? figures.peers_memory_mb;
   const grows = `memory grows by ${growth} MiB/min`;
   if (before !== null && used > before && (own !== null || isSoakOver)) {
-    const isCompared = own !== null || peers !== null;
-    const comparison = isCompared ? `, usual is ${usual}, at most ${most} more is allowed` : '';
-    return { reason: `${grows}${isCompared ? comparison : ` beyond the ${before} MiB of before`}`, isBeyond: true };
+    const compared =
+      own === null ? ` beyond the ${before} MiB of before` : `, usual is ${usual}, at most ${most} more is allowed`;
+    return { reason: `${grows}${compared}`, isBeyond: true };
   }
   if (!isSoakOver) return null;
   const minutes = figures.minutes_until_memory_is_full;

@@ -7,7 +7,7 @@ import {
   type TimedValue,
   WINDOW_SAMPLES,
 } from './memory-slope.ts';
-import type { StackSample, StackSeries } from './stack-series.ts';
+import { ofLatestContainers, type StackSample, type StackSeries } from './stack-series.ts';
 
 export interface SoakTelemetry {
   readonly soakStartedAtMs: number;
@@ -29,7 +29,9 @@ const MIN_PEERS = 3;
 
 export type SoakFigures = ReturnType<typeof measureSoak>;
 
-export function measureSoak({ soakStartedAtMs, soak, baseline, peers }: SoakTelemetry) {
+export function measureSoak({ soakStartedAtMs, soak, ...usual }: SoakTelemetry) {
+  const baseline = usual.baseline === null ? null : ofLatestContainers(usual.baseline);
+  const peers = usual.peers.map(ofLatestContainers);
   const settled = soak.samples.filter((sample) => sample.atMs >= soakStartedAtMs + SETTLING_MS);
   const growth = slopePerMinute(memoryOf(settled));
   return {
@@ -51,20 +53,23 @@ export function measureSoak({ soakStartedAtMs, soak, baseline, peers }: SoakTele
 }
 
 /** The lower median: with an even count, half of the peers and one more would have to lie to raise it. */
-function amongPeers(peers: readonly StackSeries[], figure: (series: StackSeries) => number | null): number | null {
+function amongPeers(
+  peers: readonly (readonly StackSample[])[],
+  figure: (samples: readonly StackSample[]) => number | null,
+): number | null {
   const values = peers.map(figure).filter((value) => value !== null);
   return values.length < MIN_PEERS ? null : lowerMedian(values);
 }
 
-function usualGrowth({ samples }: StackSeries): number | null {
+function usualGrowth(samples: readonly StackSample[]): number | null {
   return steepestPerMinute(memoryOf(samples));
 }
 
-function usualMemory({ samples }: StackSeries): number | null {
+function usualMemory(samples: readonly StackSample[]): number | null {
   return median(memoryOf(samples).map(({ value }) => value));
 }
 
-function usualCpu({ samples }: StackSeries): number | null {
+function usualCpu(samples: readonly StackSample[]): number | null {
   return cpuOf(samples.slice(-MAX_SAMPLES));
 }
 

@@ -25,6 +25,20 @@ export interface StackSeries {
   readonly unhealthySeconds: number;
 }
 
+/**
+ * Only the samples of the containers that ran last. Those before them may have been a release that failed: what it did is
+ * not usual, and must not excuse the next one.
+ */
+export function ofLatestContainers({ samples }: Pick<StackSeries, 'samples'>): readonly StackSample[] {
+  const setOf = ({ containers }: StackSample): string =>
+    containers
+      .map(({ container }) => container)
+      .sort((a, b) => a - b)
+      .join(' ');
+  const latest = samples.at(-1);
+  return latest === undefined ? [] : samples.filter((sample) => setOf(sample) === setOf(latest));
+}
+
 /** Counters are read one after the other, so a busy host may report a little more CPU than it has. */
 const CPU_TOLERANCE = 1.1;
 

@@ -61,6 +61,8 @@ function series(
   return { samples, restarts: 0, unhealthySeconds: 0 };
 }
 
+const SILENT = { samples: [], restarts: 0, unhealthySeconds: 0 };
+
 interface Watched {
   readonly final: TelemetryVerdict;
   readonly watchedAtSecond: number | null;
@@ -194,6 +196,31 @@ for (const { given, program, setting } of [
 test('a release that fills the memory of the one before and goes on is a leak', () => {
   const { watchedAtSecond, regressedAtSecond } = watch(growing(60), { before: holding(290) });
   assert.deepEqual([watchedAtSecond, regressedAtSecond], [60, 125]);
+});
+
+test('a leak is not excused by peers where the own growth before is not known', () => {
+  const peers = Array(5).fill(growing(60));
+  const first = watch(limited(growing(60), 1_000), { before: null, peers, seconds: 120 });
+  assert.equal(first.final.status, 'regressed');
+  assert.equal(watch(growing(60), { beforeSeconds: 5, peers, seconds: 120 }).final.status, 'regressed');
+});
+
+test('a leak is not excused by the same leak of a release that was rolled back before', () => {
+  const random = new SeededRandom(1);
+  const numbered = ({ samples }: StackSeries, container: number): readonly StackSample[] =>
+    samples.map((sample) => ({ ...sample, containers: [{ container, usedMb: sample.memoryMb, limitMb: HOST_MB }] }));
+  const failed = numbered(series(growing(120), -600, -305, random), 2);
+  const back = numbered(series(flat, -300, -5, random), 3);
+  const baseline = { ...SILENT, samples: [...failed, ...back] };
+  const seen = {
+    soakStartedAtMs: 0,
+    isSoakOver: false,
+    soak: series(growing(120), 0, 60, random),
+    baseline,
+    peers: [],
+  };
+  const { status, figures } = judgeTelemetry(DEFAULT_TELEMETRY_LIMITS, 0, seen, null, 60_000);
+  assert.deepEqual([status, figures['baseline_memory_growth_mb_per_minute']], ['regressed', 0]);
 });
 
 test('a leak after a release that ran too shortly for a slope is seen at the end of the soak', () => {
@@ -353,7 +380,6 @@ test('every limit that is passed is named', () => {
   );
 });
 
-const SILENT = { samples: [], restarts: 0, unhealthySeconds: 0 };
 const before = series(flat, -300, -TICK_SECONDS, new SeededRandom(1));
 const silence = { soakStartedAtMs: 0, isSoakOver: false, soak: SILENT, baseline: before, peers: [] };
 

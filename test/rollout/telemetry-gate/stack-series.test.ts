@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StackUsageSample } from '../../../src/domain/lookups.ts';
 import { NO_FACTS } from '../../../src/domain/telemetry.ts';
-import { readSample } from '../../../src/rollout/telemetry-gate/stack-series.ts';
+import { ofLatestContainers, readSample } from '../../../src/rollout/telemetry-gate/stack-series.ts';
 
 const USAGE: StackUsageSample = {
   recordedAtMs: 1_000,
@@ -52,3 +52,16 @@ for (const { given, usage, facts = FACTS, memoryMb, cpuPercent } of [
     assert.equal(sample.containers.length, memoryMb === null ? 0 : 1);
   });
 }
+
+test('what other containers did before is left out', () => {
+  const taken = (atMs: number, ...numbers: readonly number[]) => ({
+    ...readSample(USAGE, FACTS, atMs),
+    containers: numbers.map((container) => ({ container, usedMb: 1, limitMb: null })),
+  });
+  const samples = [taken(1, 1, 2), taken(2, 7, 8), taken(3, 7, 8), taken(4, 2, 1), taken(5, 2), taken(6, 1, 2)];
+  assert.deepEqual(
+    ofLatestContainers({ samples }).map(({ atMs }) => atMs),
+    [1, 4, 6],
+  );
+  assert.deepEqual(ofLatestContainers({ samples: [] }), []);
+});
