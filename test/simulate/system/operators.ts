@@ -4,7 +4,7 @@ import { hostListBodySchema } from '../../../src/wire/operator.ts';
 import { releaseBodySchema, releaseListBodySchema } from '../../../src/wire/release.ts';
 import { type CreateRolloutBody, rolloutBodySchema, rolloutListBodySchema } from '../../../src/wire/rollout.ts';
 import type { SeededRandom } from '../../domain/seeded-random.ts';
-import { makeGoodRelease, makeRelease } from './host/releases.ts';
+import { makeGoodRelease, makeLeakyRelease, makeRelease } from './host/releases.ts';
 import type { World } from './world.ts';
 
 /** Opens in every simulation, and stays open to its end. */
@@ -53,13 +53,22 @@ export class Operators {
       ({ status, labels }) => status === 'online' && !('after' in labels) && !('maintenance-window' in labels),
     );
     if (hosts.length === 0) return null;
+    const names = hosts.slice(0, MOST_PEACEFUL_HOSTS).map(({ name }) => name);
+    return this.#rollOut(makeGoodRelease, names);
+  }
+
+  /** A release that leaks, to these hosts. */
+  rollOutLeak(names: readonly string[]): Promise<string> {
+    return this.#rollOut(makeLeakyRelease, names);
+  }
+
+  async #rollOut(make: typeof makeGoodRelease, names: readonly string[]): Promise<string> {
     this.#releases += 1;
-    const release = makeGoodRelease(this.#releases, this.#world.images);
+    const release = make(this.#releases, this.#world.images);
     const created = await this.#ask('POST', '/v1/releases', release.manifest);
     assert(created !== null, 'a release is added');
     const { digest } = releaseBodySchema.parse(created);
     this.#world.releases.set(digest, release);
-    const names = hosts.slice(0, MOST_PEACEFUL_HOSTS).map(({ name }) => name);
     const waves = [{ count: 1 }, { percent: 100 }];
     const asked = await this.#ask('POST', '/v1/rollouts', { release: digest, hosts: names, waves, max_in_flight: 100 });
     assert(asked !== null, 'a rollout is created');

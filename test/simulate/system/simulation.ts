@@ -26,6 +26,12 @@ const AFTERWARDS_MS = 5_000;
 
 /** Two waves with soaks of a few seconds, and nothing that goes wrong. */
 const PEACEFUL_MS = 90_000;
+/** Of the seeds in which a good release has come to every host, as many see a leak after it. */
+const LEAKS = 0.2;
+/** Its activation, a soak of a minute, a sustained failure and the way back. */
+const LEAK_CAUGHT_MS = 150_000;
+/** Within what the server takes, whatever the clock showed before; no multiple of an interval, as no two ticks have one time. */
+const CLOCK_STEP_MS = 150_123;
 
 export interface Result {
   /** Of everything that was noted: equal for equal runs. */
@@ -233,8 +239,30 @@ class Simulation {
       await world.runFor(LOOK_MS);
       state = (await world.complete(this.#operators.rollout(id)))?.state ?? 'unknown';
     }
+    const random = world.random('leak');
+    if (random.chance(LEAKS)) await this.#leakInPeace(id, random);
     await world.runFor(AFTERWARDS_MS);
     await this.#checkEnd();
+  }
+
+  /** A leak is caught by the defaults, also where somebody sets the clock of the host in its soak. */
+  async #leakInPeace(before: string, random: SeededRandom): Promise<void> {
+    const { world } = this;
+    const hosts = (await world.complete(this.#operators.rollout(before)))?.hosts ?? [];
+    // What runs on it is not a minute old, so it is told from a leak by how much memory it holds.
+    const [canary] = hosts;
+    assert(canary !== undefined);
+    const id = await world.complete(this.#operators.rollOutLeak(hosts.map(({ name }) => name)));
+    const dueMs = world.queue.nowMs + LEAK_CAUGHT_MS;
+    const stepMs = random.pick([0, -CLOCK_STEP_MS, CLOCK_STEP_MS]);
+    world.later(random.between(15_000, 50_000), () => world.host(canary.name).machine.stepWall(stepMs));
+    for (let state = ''; state !== 'reverted'; ) {
+      assert(world.queue.nowMs < dueMs, `the leak of ${id} is not caught: ${canary.name} is ${state}`);
+      await world.runFor(LOOK_MS);
+      const host = (await world.complete(this.#operators.rollout(id)))?.hosts.find(({ name }) => name === canary.name);
+      state = host?.state ?? 'unknown';
+      assert(state !== 'converged', `${canary.name} converged on a leak`);
+    }
   }
 
   async #checkEnd(): Promise<void> {

@@ -118,7 +118,10 @@ export class World {
         onDown: (project) => this.#changed(name, project, null),
       },
       logOf: (process) => this.#logOf(process, (fields) => this.#noteLosses(name, fields)),
-      onTick: ({ recordedAtMs }) => this.promises.tickTaken(name, recordedAtMs, host.machine.monotonicMs()),
+      onTick: ({ recordedAtMs }) => {
+        this.promises.tickTaken(name, recordedAtMs, host.machine.monotonicMs());
+        this.observe(() => this.promptness.onTick(name));
+      },
       onLoss: () => this.promises.onLoss(name, keptTicks(host.disk)),
       onPowerCut: () => this.observe(() => this.#checkDisk(host)),
     });

@@ -91,9 +91,23 @@ export function makeRelease(random: SeededRandom, number: number, images: ImageC
 
 /** A release that works, under a name of its own. */
 export function makeGoodRelease(number: number, images: ImageCatalog): SimulatedRelease {
+  return makePeacefulRelease(number, 'steady', { soak_seconds: 3, sustained_failure_seconds: 2 }, images);
+}
+
+/** A release that leaks and does all else well, with the policy that is the default. */
+export function makeLeakyRelease(number: number, images: ImageCatalog): SimulatedRelease {
+  return makePeacefulRelease(number, 'leaky', {}, images);
+}
+
+function makePeacefulRelease(
+  number: number,
+  behaviour: Behaviour,
+  policy: NonNullable<ManifestBody['policy']>,
+  images: ImageCatalog,
+): SimulatedRelease {
   const [stack] = STACKS;
   const image = `registry.test/${stack}:${number}`;
-  images.publish(image, 'steady');
+  images.publish(image, behaviour);
   const service: ComposeService = { image, restart: 'unless-stopped', healthcheck: { test: ['CMD', 'true'] } };
   const compose: ComposeFile = { services: { web: service } };
   const manifest: ManifestBody = {
@@ -101,9 +115,9 @@ export function makeGoodRelease(number: number, images: ImageCatalog): Simulated
     stack,
     version: String(number),
     compose: JSON.stringify(compose),
-    policy: { soak_seconds: 3, sustained_failure_seconds: 2 },
+    policy,
   };
-  return { stack, version: String(number), manifest, behaviour: 'steady', isMovable: false };
+  return { stack, version: String(number), manifest, behaviour, isMovable: false };
 }
 
 function serviceOf(image: string, random: SeededRandom, hasHealthcheck: boolean): ComposeService {

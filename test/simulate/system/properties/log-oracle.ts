@@ -10,6 +10,7 @@ import {
   ROLLOUT_ENTRY_KINDS,
   type RolloutEntry,
   type RolloutPlan,
+  type TelemetryVerdict,
 } from '../../../../src/domain/rollout.ts';
 import { entryOf } from '../../../../src/rollout/stored-entry.ts';
 
@@ -242,6 +243,7 @@ export class LogOracle {
       case 'telemetry_judged':
         assert(host?.state === 'soaking', 'only a soak is judged');
         assert(host.verdict !== 'regressed', 'a regression stays');
+        checkVerdict(entry.verdict);
         host.verdict = entry.verdict.status;
         break;
       case 'host_left':
@@ -485,6 +487,12 @@ export class LogOracle {
     if (plan.policy.telemetry.mode === 'required') assert.equal(host.verdict, 'ok');
     assert.deepEqual([...this.#around.runningOn(name, plan.stack)], [plan.release], `what runs on ${name}`);
   }
+}
+
+/** Nothing is well before both were judged. */
+function checkVerdict({ status, figures }: TelemetryVerdict): void {
+  const judged = [figures['memory_growth_mb_per_minute'], figures['cpu_percent']];
+  assert(status !== 'ok' || judged.every((figure) => typeof figure === 'number'), 'a soak that is ok was judged');
 }
 
 function checkConverged({ hosts, plan }: Shadow): void {
