@@ -411,6 +411,11 @@ export const ROLLOUT_ENTRY_KINDS = [
   'host_dropped',
 ] as const satisfies readonly RolloutEntryKind[];
 
+/** Whether log entries of this kind change a rollout. What happens to a deployment afterwards is logged beside them. */
+export function isRolloutEntryKind(kind: string): kind is RolloutEntryKind {
+  return (ROLLOUT_ENTRY_KINDS as readonly string[]).includes(kind);
+}
+
 /**
  * What an entry asks for. A `quarantine` belongs to the entry's transaction; the others wake the host's waiting poll
  * after the commit.

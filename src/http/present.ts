@@ -3,7 +3,7 @@ import type { Container } from '../domain/container.ts';
 import type { LogEvent } from '../domain/event-log.ts';
 import type { Host } from '../domain/host.ts';
 import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
-import { ROLLOUT_ENTRY_KINDS } from '../domain/rollout.ts';
+import { isRolloutEntryKind } from '../domain/rollout.ts';
 import { CONTAINER_METRICS, type ContainerMetrics, memoryPercent } from '../domain/telemetry.ts';
 import type { MintedToken, Token } from '../domain/token.ts';
 import type { ContainerBody, HostBody, LogEventBody, MintedTokenBody, TokenBody } from '../wire/operator.ts';
@@ -100,7 +100,7 @@ function presentData(value: unknown): unknown {
 }
 
 export function presentEvent(event: LogEvent): LogEventBody {
-  const isEntry = (ROLLOUT_ENTRY_KINDS as readonly string[]).includes(event.kind);
+  const isEntry = isRolloutEntryKind(event.kind);
   return {
     id: event.id,
     at: formatInstant(event.atMs),

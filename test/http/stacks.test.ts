@@ -105,7 +105,7 @@ test('a service that stops is drift until it runs again, also across a restart o
   const fleet = await RolloutFleet.start(context, ['web-1']);
   const v1 = await fleet.addRelease('1', POLICY);
   await report(fleet, 'web-1', { front: 'running' });
-  await bring(fleet, v1, ['web-1']);
+  const id = await bring(fleet, v1, ['web-1']);
   assert.deepEqual(await linesOf(fleet), ['web-1 is to run 1, runs 1']);
   await report(fleet, 'web-1', { front: 'running', db: 'running' });
   assert.deepEqual(await linesOf(fleet), ['web-1 is to run 1, runs 1, watched']);
@@ -121,6 +121,7 @@ test('a service that stops is drift until it runs again, also across a restart o
     ['drift_detected', 'web-1', { stack: 'web', release: v1, findings: [finding] }],
     ['drift_resolved', 'web-1', { stack: 'web', release: v1 }],
   ]);
+  assert.deepEqual((await fleet.replay(id)).differences, [], 'drift is no entry of the rollout');
 });
 
 test('what a rollout changes is no drift, and it ends the drift of what it replaces', async (context) => {

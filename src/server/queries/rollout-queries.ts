@@ -4,6 +4,7 @@ import type { RolloutRequest } from '../../domain/command.ts';
 import type { Read } from '../../domain/ports.ts';
 import type { StoredRollout } from '../../domain/records.ts';
 import type { RolloutHost, WaveCounts } from '../../domain/rollout.ts';
+import { isRolloutEntryKind } from '../../domain/rollout.ts';
 import type {
   BudgetView,
   HeldBy,
@@ -126,6 +127,7 @@ export class CommittedRolloutQueries implements RolloutQueries {
       let entries = 0;
       function* read(): Generator<TimedEntry> {
         for (const event of store.events.ofRollout(id)) {
+          if (!isRolloutEntryKind(event.kind)) continue;
           entries += 1;
           yield { atMs: event.atMs, entry: entryOf(event) };
         }
