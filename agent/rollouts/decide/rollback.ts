@@ -92,28 +92,31 @@ export function bringBack(
     return onTheWay(again(tried.prepare, now, { do: 'prepare', release: fallback, limitMs: LIMIT_MS }), tried.prepare);
   }
   const { pull, up } = tried;
-  if (pull?.last.ok !== true && (pull?.attempts ?? 0) <= (up?.attempts ?? 0)) {
-    // Its images are usually still here. When one is gone and cannot be pulled, `up` is tried all the same.
-    return onTheWay({ do: 'pull', release: fallback, onlyMissing: true, limitMs: LIMIT_MS }, up);
-  }
   const except = rollout.plan?.rerunsJobs === true ? [] : leftAlone(plan, rollout);
-  const bringUp: Action = { do: 'up', release: fallback, afresh: isStubborn(up), except, limitMs: LIMIT_MS };
-  if (up === undefined) return onTheWay(bringUp, up);
   const others = deployedContainers(containers).filter(
     ({ release, service }) => release !== fallback && !except.includes(service),
   );
-  const { isWell, isAsBefore, reason } = compareServices(plan, containers, rollout.before, except);
-  if (others.length === 0) {
+  const own = containers.filter(({ release }) => release === fallback);
+  const { isWell, isAsBefore, reason } = compareServices(plan, own, rollout.before, except);
+  if (up !== undefined && others.length === 0) {
     if (isWell) return { kind: 'there', exitCode: 0, reason: null };
     if (isAsBefore && up.attempts >= TRIES) return { kind: 'there', exitCode: exitCodeOf(up), reason };
   }
   const left = others.map(({ name }) => `container ${name} is of another release`).join('; ');
-  const next = again(up, now, bringUp);
-  if (!hasFailed(up)) return { kind: 'on the way', action: next, failure: null };
-  // The last line is what is shown first.
-  const summary = joinParts([left, reason, lastLineOf(outputOf(up))], '; ');
-  const output = joinParts([outputOf(pull), outputOf(up), summary], '\n');
-  return { kind: 'on the way', action: next, failure: { exitCode: exitCodeOf(up), output } };
+  const failure = hasFailed(up) ? { exitCode: exitCodeOf(up), output: explain(up, pull, left || reason) } : null;
+  if (pull?.last.ok !== true && (pull?.attempts ?? 0) <= (up?.attempts ?? 0)) {
+    // Its images are usually still here. When one is gone and cannot be pulled, `up` is tried all the same.
+    const action: Action = { do: 'pull', release: fallback, onlyMissing: true, limitMs: LIMIT_MS };
+    return { kind: 'on the way', action, failure };
+  }
+  const bringUp: Action = { do: 'up', release: fallback, afresh: isStubborn(up), except, limitMs: LIMIT_MS };
+  return { kind: 'on the way', action: again(up, now, bringUp), failure };
+}
+
+/** All that was printed, and in the last line, which is shown first, what it comes to. */
+function explain(up: Tried, pull: Tried | undefined, state: string): string {
+  const summary = joinParts([lastLineOf(up), lastLineOf(pull), state], '; ');
+  return joinParts([outputOf(pull), outputOf(up), summary], '\n');
 }
 
 /** A stack of nothing but ended jobs has nothing else to go back to: they are run again. */
@@ -127,8 +130,9 @@ function joinParts(parts: readonly string[], separator: string): string {
   return [...new Set(parts)].filter((part) => part !== '').join(separator);
 }
 
-function lastLineOf(output: string): string {
-  return output.slice(output.lastIndexOf('\n') + 1);
+function lastLineOf(tried: Tried | undefined): string {
+  const output = outputOf(tried);
+  return output.slice(output.lastIndexOf('\n') + 1).replace(/^Error response from daemon: /, '');
 }
 
 function onTheWay(action: Action, tried: Tried | undefined): WayBack {

@@ -181,7 +181,7 @@ const ROWS: readonly Row[] = [
       tried: { ...READY, up: failed('no such image', { attempts: 10, when: at(600) }) },
     },
     seconds: 600,
-    expected: [reported(1, 'no such image\nservice web has no container; no such image', 600)],
+    expected: [reported(1, 'no such image\nno such image; service web has no container', 600)],
   },
   {
     name: 'it was as unwell before the rollout: it is back, and that it is unwell is said',
@@ -254,7 +254,7 @@ const ROWS: readonly Row[] = [
     expected: [
       reported(
         1,
-        "service 'job' did not complete successfully: exit 1\ncontainer shop-job-1 has exited with code 1; container shop-web-1 is created, not running; service 'job' did not complete successfully: exit 1",
+        "service 'job' did not complete successfully: exit 1\nservice 'job' did not complete successfully: exit 1; container shop-job-1 has exited with code 1; container shop-web-1 is created, not running",
       ),
     ],
   },

@@ -2,32 +2,11 @@
 import assert from 'node:assert/strict';
 import { WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
-import { ALSO_WELL, ONLY_ONCE, SOON_SICK } from '../services.ts';
+import { ALSO_WELL } from '../services.ts';
 
 const LONG_SOAK = { soak_seconds: 600 };
-const AFTER_MIGRATION = { depends_on: { migrate: { condition: 'service_completed_successfully' } } };
 
 export const hardWayBackRows: readonly FieldRow[] = [
-  {
-    stack: 'jobfails',
-    promise: 'a job that is to run again on the way back and fails is no host that went back',
-    story: async (site) => {
-      const top = { volumes: { data: {} } };
-      const migrate = { ...ONLY_ONCE, volumes: ['data:/data'] };
-      const web = { runs: WELL, ...AFTER_MIGRATION };
-      const v1 = await site.release('1', { migrate, web }, { top, policy: { rerun_jobs_on_rollback: true } });
-      const v2 = await site.release('2', { web: SOON_SICK }, { top, policy: { rerun_jobs_on_rollback: true } });
-      await site.deploy(v1);
-      const rollout = await site.begin(v2);
-      await site.until('the way back to be reported as failed', async () =>
-        (await site.log(rollout)).includes('"rollback_failed"'),
-      );
-      const { hosts } = await site.operator.getRollout(rollout.id);
-      assert.equal(hosts[0]?.state, 'failed');
-      await site.requireExplained(rollout, /jobfails-migrate-1.*exit(?:ed with)? code 1/);
-      await site.requireQuarantine(v2, /jobfails-web-1 is unhealthy/);
-    },
-  },
   {
     stack: 'prunesoak',
     promise: 'a prune in the soak does not take the image that the way back needs',

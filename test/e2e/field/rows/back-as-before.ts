@@ -58,4 +58,24 @@ export const backAsBeforeRows: readonly FieldRow[] = [
       await site.requireExplained(rollout, /was rolled back to nobetter 1 .*unhealthy/);
     },
   },
+  {
+    stack: 'jobfails',
+    promise: 'a job that is to run again on the way back and fails is no host that went back',
+    story: async (site) => {
+      const top = { volumes: { data: {} } };
+      const migrate = { ...ONLY_ONCE, volumes: ['data:/data'] };
+      const web = { runs: WELL, ...AFTER_MIGRATION };
+      const v1 = await site.release('1', { migrate, web }, { top, policy: { rerun_jobs_on_rollback: true } });
+      const v2 = await site.release('2', { web: SOON_SICK }, { top, policy: { rerun_jobs_on_rollback: true } });
+      await site.deploy(v1);
+      const rollout = await site.begin(v2);
+      await site.until('the way back to be reported as failed', async () =>
+        (await site.log(rollout)).includes('"rollback_failed"'),
+      );
+      const { hosts } = await site.operator.getRollout(rollout.id);
+      assert.equal(hosts[0]?.state, 'failed');
+      await site.requireExplained(rollout, /jobfails-migrate-1.*exit(?:ed with)? code 1/);
+      await site.requireQuarantine(v2, /jobfails-web-1 is unhealthy/);
+    },
+  },
 ];
