@@ -9,6 +9,7 @@ import { judgeOffer, type OfferVerdict } from './decide/judge-offer.ts';
 import { findFallback } from './decide/read-project.ts';
 import { DispatchPoll } from './dispatch-poll.ts';
 import { noteRegression } from './record/advance-record.ts';
+import type { StackRecord } from './record/stack-record.ts';
 import { takeOffer } from './record/take-offer.ts';
 import { type Stack, type StackCommons, startStack } from './stack.ts';
 
@@ -134,8 +135,10 @@ export class HostRollouts {
     const verdict = judgeOffer(store.record, dispatch);
     switch (verdict.kind) {
       case 'known':
-        if (regressed !== undefined)
-          await store.update((record) => noteRegression(record, rollout_id, regressed.reason));
+        if (regressed === undefined) return;
+        await store.update((record) => noteRegression(record, rollout_id, regressed.reason));
+        // Only a soak looks at that; anything before it asks the server, which has given the host up meanwhile.
+        if (isBeforeSoak(store.record)) sender.markStale();
         return;
       case 'over':
       case 'busy':
@@ -182,4 +185,8 @@ export class HostRollouts {
     const reply = await api.report(hostname, rolloutId, event);
     return reply.kind !== 'silence' && reply.status < 500;
   }
+}
+
+function isBeforeSoak({ rollout }: StackRecord): boolean {
+  return rollout?.phase.at === 'activating' || rollout?.phase.at === 'deferred';
 }

@@ -13,7 +13,7 @@ export interface Dispatch {
   readonly release: string;
   readonly soakSeconds: number;
   readonly epoch: number;
-  /** Why the soaking release is to be failed: the server's telemetry gate found a regression. Otherwise null. */
+  /** Why the release is to be failed: the telemetry gate found a regression, or the host was lost. Otherwise null. */
   readonly regressed: string | null;
   /** Of this host in this rollout; 0 unless it has refused an offer before. */
   readonly lastEventSeq: number;

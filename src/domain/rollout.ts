@@ -429,5 +429,5 @@ export type RolloutEffect =
       readonly failingProbes: readonly string[];
       readonly output: string;
     }
-  /** The server judges that the soaking release has regressed: its agent is to report it as failed. */
+  /** The server judges that the release is to be failed: it has regressed in its soak, or its host is lost. */
   | { readonly kind: 'regression'; readonly host: string };

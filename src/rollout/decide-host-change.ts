@@ -21,7 +21,9 @@ export function decideHostChange(rollout: RolloutState, fleet: FleetView, name: 
     const stands = holdOfOffer(gateContextOf(rollout, fleet, nowMs), host) === null;
     return stands ? [] : [{ kind: 'dispatch_withdrawn', host: name }];
   }
-  if (host.lost !== null && isLive(known.status)) return [{ kind: 'host_returned', host: name }];
+  if (bucketOf(host) === 'inFlight' && host.lost !== null && isLive(known.status)) {
+    return [{ kind: 'host_returned', host: name }];
+  }
   return isNewlyLost(rollout.plan, host, known, nowMs) ? lose(rollout, host, known) : [];
 }
 

@@ -128,7 +128,8 @@ export function evolveRollout(rollout: Evolving, entry: LaterEntry, atMs: number
     }
     case 'host_lost': {
       const host = silentHostOf(rollout, entry.host);
-      return moveBetween(progress, host, evolveLoss(host, rollout.plan, entry.sinceMs, atMs));
+      const lost = moveBetween(progress, host, evolveLoss(host, rollout.plan, entry.sinceMs, atMs));
+      return { ...lost, effects: [{ kind: 'regression', host: host.name }] };
     }
     case 'host_returned': {
       const host = hostOf(rollout, entry.host);

@@ -257,7 +257,7 @@ export const dispatchBodySchema = z.object({
   release: z.string(),
   soak_seconds: z.number(),
   epoch: z.number(),
-  /** Present when the telemetry of the soaking host has regressed for too long: the host must fail, as by a probe. */
+  /** Present when the host must fail, as by a probe: its telemetry has regressed for too long, or it was lost. */
   regressed: z.object({ reason: z.string() }).optional(),
   /** Present when the host has reported events of this rollout already: it has refused an offer before. */
   last_event_seq: z.number().optional(),

@@ -98,6 +98,7 @@ test('with the policy to fail, a lost host halts the rollout, quarantines nothin
   assert.equal((JSON.parse(body) as { releases: Array<{ quarantine: unknown }> }).releases[0]?.quarantine, null);
 
   await fleet.report('web-1');
+  assert.match((await fleet.poll('web-1'))?.regressed?.reason ?? '', /^offline since /, 'its poll tells it to go back');
   const headers = { authorization: `Bearer ${fleet.tokenOf('web-1')}` };
   const state = await fleet.server.agents.send({ method: 'GET', path: '/v1/agent/state', headers });
   const { rollouts } = JSON.parse(state.body) as { rollouts: Array<{ state: string; last_event_seq: number }> };
@@ -108,6 +109,7 @@ test('with the policy to fail, a lost host halts the rollout, quarantines nothin
   );
   assert.equal((await fleet.send('web-1', id, 4, eventOf('converged', release))).status, 409);
   assert.equal((await fleet.send('web-1', id, 5, eventOf('rollback_completed', release))).status, 204);
+  assert.equal(await fleet.poll('web-1'), null);
   assert.equal((await fleet.rollout(id)).hosts[0]?.state, 'reverted');
   assert.deepEqual((await fleet.replay(id)).differences, []);
 });

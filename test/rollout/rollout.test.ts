@@ -477,7 +477,7 @@ test('a dropped host leaves with its reason, and nothing more is expected of it'
 test('a lost host has failed by its silence, and that speaks against no release', () => {
   const rollout = sampleRollout({ 'web-1': 'activating' });
   const lost = rollout.apply({ kind: 'host_lost', host: 'web-1', sinceMs: NOON_MS - 1000 }, NOON_MS);
-  assert.deepEqual(lost.effects, []);
+  assert.deepEqual(lost.effects, [{ kind: 'regression', host: 'web-1' }], 'its agent is told, and no quarantine');
   const { state, failure } = rollout.host('web-1') ?? {};
   assert.equal(state, 'failed');
   assert.deepEqual(failure, {

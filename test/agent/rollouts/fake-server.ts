@@ -179,7 +179,8 @@ export class FakeServer {
   #poll(request: IncomingMessage, response: ServerResponse, answer: (status: number, json?: unknown) => void): void {
     const look = (): boolean => {
       const offered = [...this.#rollouts.values()].find(
-        ({ state, regressed }) => state === 'pending' || (state === 'soaking' && regressed !== null),
+        ({ state, regressed }) =>
+          state === 'pending' || (regressed !== null && (state === 'soaking' || state === 'failed')),
       );
       if (offered === undefined) return false;
       finish();

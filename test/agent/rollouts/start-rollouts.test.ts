@@ -221,3 +221,16 @@ test('a server that was away is asked what has become of every stack', async (t)
   server.weather = 'up';
   await waitUntil('the question', () => asked === 1);
 });
+
+test('a host that the server has given up in its activation goes back once a poll says so', async (t) => {
+  const { server, start, socketPath } = await bench(t);
+  await startEmptyEngine(t, socketPath);
+  server.intercept = (_method, path) => (path.startsWith('/v1/releases/') ? 503 : undefined);
+  start();
+  const rollout = server.offer({ id: 'r1', stack: 'shop', release: V2, soakSeconds: 1, epoch: 1 });
+  await waitUntil('the activation to begin', () => rollout.events.length >= 2);
+  await waitUntil('the next poll', () => server.waitingPolls === 1);
+  Object.assign(rollout, { state: 'failed', regressed: 'offline for too long' });
+  server.wake();
+  await waitUntil('the way back', () => rollout.state === 'reverted');
+});

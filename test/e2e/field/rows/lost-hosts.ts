@@ -1,4 +1,4 @@
-/** Hosts that fall silent in the middle of their activation, and never come back, or do. */
+/** Hosts that fall silent in the middle of a rollout, and never come back, or do. */
 import assert from 'node:assert/strict';
 import { WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
@@ -70,6 +70,45 @@ export const lostHostRows: readonly FieldRow[] = [
       await site.registry.recover();
       await site.host.agent.start();
       await site.expectBack(rollout, v1, { quarantine: false });
+    },
+  },
+  {
+    stack: 'soakdies',
+    promise: 'a host that falls silent in its soak is named with it, and converges once it is back',
+    offlineAfterSeconds: 10,
+    intervalSeconds: 2,
+    isLong: true,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL }, { policy: { soak_seconds: 4 } });
+      const rollout = await site.begin(v1);
+      await site.hostReaches(rollout, site.host, 'soaking');
+      await site.host.agent.kill();
+      await site.until('explain to name it', async () =>
+        /soakdies-1 is offline since .*, in its soak/.test(await site.explain(rollout)),
+      );
+      await site.host.agent.start();
+      await site.expectConverged(rollout);
+    },
+  },
+  {
+    stack: 'cutofflost',
+    promise: 'a lost host whose agent has gone on all the while goes back as soon as it reaches the server again',
+    hosts: 2,
+    offlineAfterSeconds: 10,
+    intervalSeconds: 2,
+    isLong: true,
+    story: async (site) => {
+      const policy = { activation_timeout_seconds: 20, soak_seconds: 3600, on_lost_host: 'fail' };
+      const v1 = await site.release('1', { web: WELL });
+      const v2 = await site.release('2', { web: ALSO_WELL }, { policy });
+      await site.deploy(v1);
+      const rollout = await site.begin(v2);
+      await site.hostReaches(rollout, site.host, 'soaking');
+      site.host.link.pause();
+      await site.reaches(rollout, 'halted');
+      await site.requireRuns(site.host, v2);
+      site.host.link.resume();
+      await site.expectBack(rollout, v1, { quarantine: false, explain: /cutofflost-1 .*lost/ });
     },
   },
 ];
