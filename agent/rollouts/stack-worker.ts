@@ -13,6 +13,7 @@ import { decide } from './decide/decide.ts';
 import type { Observed, Step, Tried } from './decide/observed.ts';
 import { type Runs, watchRuns } from './decide/watch-runs.ts';
 import { gatherEvidence, withEvidence } from './gather-evidence.ts';
+import { Healer } from './healer.ts';
 import type { OpenCheck } from './probes/check.ts';
 import { ProbeRunner } from './probes/probe-runner.ts';
 import type { Advance } from './record/advance.ts';
@@ -82,9 +83,11 @@ export class StackWorker {
   readonly #options: StackWorkerOptions;
   #memory = newMemory('', false);
   readonly #engineOutage: OutageLog;
+  readonly #healer: Healer;
 
   constructor(options: StackWorkerOptions) {
     this.#options = options;
+    this.#healer = new Healer(options);
     this.#engineOutage = new OutageLog(
       options.log,
       { stack: options.stack },
@@ -117,7 +120,11 @@ export class StackWorker {
     const { store, clock } = this.#options;
     const { rollout } = store.record;
     this.#enterPhase(rollout);
-    if (rollout === null) return IDLE_MS;
+    if (rollout === null) {
+      const { guarded } = store.record;
+      return guarded === null ? IDLE_MS : this.#healer.look(guarded, await this.#observeContainers());
+    }
+    this.#healer.forget();
     if (rollout.phase.at === 'closed') return this.#finish(rollout);
     if (rollout.phase.at === 'offered') return IDLE_MS;
     const observed = await this.#observe(rollout);

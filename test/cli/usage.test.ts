@@ -97,6 +97,7 @@ const REFUSED_VALUES: Readonly<Record<string, string | null>> = {
   '--name': 'x'.repeat(81),
   '--observe': 'nothing',
   '--offline-after': '1s',
+  '--on-drift': 'explode',
   '--on-failure': 'explode',
   '--output': null,
   '--probe-exec': 'ready',

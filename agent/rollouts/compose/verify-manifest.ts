@@ -57,6 +57,7 @@ export function planOf(manifest: Manifest, services: Plan['services']): Plan {
     maxRestarts: policy.maxRestarts,
     rerunsJobs: policy.rerunJobsOnRollback,
     confirmMs: policy.confirmSeconds * 1000,
+    healsDrift: policy.onDrift === 'heal',
     probes: (manifest.probes ?? []).map(readProbe),
     services,
   };

@@ -3,7 +3,7 @@ import { formatInstant } from '../../../src/domain/instant.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { Advance } from './advance.ts';
 import { queueEvents, unqueueEvent } from './queue-events.ts';
-import type { PhaseAt, RolloutRecord, StackRecord } from './stack-record.ts';
+import type { GuardedRelease, PhaseAt, RolloutRecord, StackRecord } from './stack-record.ts';
 
 /** How long after a refused `converged` the next one is sent. */
 const CONVERGE_AGAIN_MS = 5_000;
@@ -118,5 +118,14 @@ export function finishRollout(record: StackRecord): StackRecord {
       ? // What runs now, and what ran before it; the failed release is not needed any more.
         [rollout.fallback, before.at(-1)]
       : [rollout.fallback, rollout.release];
-  return { ...record, rollout: null, kept: kept.filter((release) => release != null) };
+  return { ...record, rollout: null, kept: kept.filter((release) => release != null), guarded: guardedAfter(record) };
+}
+
+/** What is brought back from now on, if somebody stops it. */
+function guardedAfter({ rollout, guarded }: StackRecord): GuardedRelease | null {
+  if (rollout === null || rollout.phase.at !== 'closed') return guarded;
+  const { release, plan, fallback, phase } = rollout;
+  if (phase.outcome === 'converged') return plan?.healsDrift === true ? { release, plan } : null;
+  // A failed release that is left for inspection is nothing to bring back.
+  return phase.outcome === 'reverted' && guarded !== null && guarded.release === fallback ? guarded : null;
 }

@@ -45,6 +45,8 @@ const plan = z
     rerunsJobs: z.boolean().default(DEFAULT_POLICY.rerunJobsOnRollback),
     /** A host that cannot reach the server for so long after its activation goes back; 0: it does not. */
     confirmMs: z.number().default(DEFAULT_POLICY.confirmSeconds * 1000),
+    /** Whether the agent brings back what somebody stops or removes after the rollout. */
+    healsDrift: z.boolean().default(DEFAULT_POLICY.onDrift === 'heal'),
     probes: z.array(customProbe).readonly(),
     /**
      * Services that are to run. `isJob`: it is meant to end by itself, with exit code 0. `replicas`: how many containers it
@@ -194,6 +196,9 @@ const rollout = z
   .readonly();
 export type RolloutRecord = z.output<typeof rollout>;
 
+const guardedRelease = z.object({ release: digest, plan }).readonly();
+export type GuardedRelease = z.output<typeof guardedRelease>;
+
 export const stackRecordSchema = z
   .object({
     version: z.literal(1),
@@ -205,10 +210,12 @@ export const stackRecordSchema = z
     /** Releases whose files must stay. */
     kept: z.array(digest).readonly(),
     rollout: rollout.nullable(),
+    /** What runs, where the agent is to bring it back by itself; null where it is not, or not known. */
+    guarded: guardedRelease.nullable().default(null),
   })
   .readonly();
 export type StackRecord = z.output<typeof stackRecordSchema>;
 
 export function emptyRecord(stack: string, bootId: string): StackRecord {
-  return { version: 1, stack, bootId, taken: null, kept: [], rollout: null };
+  return { version: 1, stack, bootId, taken: null, kept: [], rollout: null, guarded: null };
 }

@@ -142,7 +142,7 @@ function addContentFlags(command: Command): Command {
 
 function addPolicyFlags(command: Command): Command {
   const { activationTimeoutSeconds, soakSeconds, sustainedFailureSeconds, pullBudgetSeconds } = DEFAULT_POLICY;
-  const { onHealthFailure, telemetry } = DEFAULT_POLICY;
+  const { onHealthFailure, onDrift, telemetry } = DEFAULT_POLICY;
   const seconds = (count: number) => ({ default: durationFlag(count) });
   const number = (count: number) => ({ default: String(count) });
   return command
@@ -178,6 +178,11 @@ function addPolicyFlags(command: Command): Command {
       option('--confirm <duration>', 'how long a host may be cut off from the server before it goes back by itself', {
         default: 'for ever',
       }),
+    )
+    .addOption(
+      option('--on-drift <action>', 'what is done about containers that somebody stops or removes after the rollout', {
+        default: onDrift,
+      }).choices(['report', 'heal']),
     )
     .addOption(option('--rerun-jobs', 'run the ended jobs of the earlier release again on the way back to it'))
     .addOption(

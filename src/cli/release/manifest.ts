@@ -17,6 +17,7 @@ export interface ManifestFlags extends ProbeFlags {
   readonly pullBudget?: string;
   readonly confirm?: string;
   readonly rerunJobs?: boolean;
+  readonly onDrift?: 'report' | 'heal';
   readonly telemetry?: 'judged' | 'required' | 'off';
   readonly maxRestarts?: string;
   readonly maxMemoryGrowth?: string;
@@ -51,6 +52,7 @@ function readPolicyFlags(flags: ManifestFlags): ManifestBody['policy'] {
     ...field('pull_budget_seconds', '--pull-budget', flags.pullBudget, readDurationOrZero),
     ...field('confirm_seconds', '--confirm', flags.confirm, readDurationOrZero),
     ...(flags.rerunJobs === true ? { rerun_jobs_on_rollback: true } : {}),
+    ...(flags.onDrift === undefined ? {} : { on_drift: flags.onDrift }),
     // The agent counts crashes, and the server's telemetry every restart: what is allowed counts for both.
     ...field('max_restarts', '--max-restarts', flags.maxRestarts, readNumber),
     ...(flags.telemetry === undefined ? {} : { telemetry: flags.telemetry }),

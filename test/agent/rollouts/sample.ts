@@ -73,6 +73,7 @@ export function plan(changes: Partial<Plan> = {}): Plan {
     maxRestarts: 0,
     rerunsJobs: false,
     confirmMs: 0,
+    healsDrift: false,
     probes: [],
     services: [{ name: 'web', isJob: false }],
     ...changes,
@@ -132,6 +133,7 @@ export function record(of: RolloutRecord | null, changes: Partial<StackRecord> =
     taken: of === null ? null : { rolloutId: of.id, epoch: of.epoch },
     kept: [V1, V2],
     rollout: of,
+    guarded: null,
     ...changes,
   };
 }

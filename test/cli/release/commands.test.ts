@@ -33,7 +33,18 @@ describe('release create', () => {
     const { code, terminal } = await run([
       ...CREATE,
       ...['--compose', join(data, 'compose.yaml'), '--file', 'a.conf', '--soak', '90s', '--telemetry', 'required'],
-      ...['--probe-http', 'front=http://h/', '--observe', 'front', '--on-failure', 'halt', '--max-restarts', '0'],
+      ...[
+        '--probe-http',
+        'front=http://h/',
+        '--observe',
+        'front',
+        '--on-failure',
+        'halt',
+        '--on-drift',
+        'heal',
+        '--max-restarts',
+        '0',
+      ],
     ]);
     assert.deepEqual([code, terminal.out()], [0, `${SHOP_1_5}\n`]);
     assert.equal(
@@ -53,6 +64,7 @@ describe('release create', () => {
         sustained_failure_seconds: 15,
         on_health_failure: 'halt',
         max_restarts: 0,
+        on_drift: 'heal',
         telemetry: 'required',
         telemetry_limits: {
           max_restarts: 0,

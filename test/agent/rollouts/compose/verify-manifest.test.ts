@@ -59,6 +59,7 @@ test('how it is brought up and judged, with every default filled in', () => {
     maxRestarts: 0,
     rerunsJobs: false,
     confirmMs: 0,
+    healsDrift: false,
     probes: [
       {
         name: 'page',

@@ -10,12 +10,14 @@ import {
   noteRegression,
   postponeConvergence,
 } from '../../../../agent/rollouts/record/advance-record.ts';
+import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
 import { takeOffer } from '../../../../agent/rollouts/record/take-offer.ts';
 import {
   activating,
   at,
   NOON,
   NOON_TEXT,
+  plan,
   record,
   reverting,
   rollout,
@@ -37,6 +39,7 @@ test('an offer is noted with its acknowledgement, and what ran', () => {
     bootId: 'boot-1',
     taken: { rolloutId: 'r2', epoch: 7 },
     kept: [V1, V2],
+    guarded: null,
     rollout: {
       id: 'r2',
       release: V2,
@@ -208,6 +211,24 @@ test('what stays on disk: what runs, and what could be gone back to', () => {
   assert.deepEqual(finishRollout(closed('converged')).kept, [V1, V2]);
   assert.deepEqual(finishRollout(closed('reverted')).kept, [V1, V3]);
   assert.equal(finishRollout(closed('converged')).rollout, null);
+});
+
+test('what is brought back by itself: what has converged so, and what a failed release went back to', () => {
+  const guarded = (release: string) => ({ release, plan: plan({ healsDrift: true }) });
+  const after = (
+    outcome: 'converged' | 'reverted' | 'halted' | 'dropped',
+    healsDrift: boolean,
+    before: StackRecord['guarded'],
+  ) =>
+    finishRollout(record(rollout({ at: 'closed', outcome }, { plan: plan({ healsDrift }) }), { guarded: before }))
+      .guarded;
+  assert.deepEqual(after('converged', true, null), guarded(V2));
+  assert.equal(after('converged', false, guarded(V1)), null);
+  assert.deepEqual(after('reverted', true, guarded(V1)), guarded(V1));
+  assert.equal(after('reverted', true, guarded(V3)), null);
+  assert.equal(after('reverted', true, null), null);
+  assert.equal(after('halted', true, guarded(V1)), null);
+  assert.equal(after('dropped', true, guarded(V1)), null);
 });
 
 test('a rollout is not over while something waits to be delivered', () => {

@@ -83,4 +83,19 @@ export const stackRows: readonly FieldRow[] = [
       await site.until('it to run again', () => site.requireRuns(site.host, v1).then(() => true));
     },
   },
+  {
+    stack: 'heal',
+    promise: "with the policy 'on_drift: heal' a host brings back what somebody stops or removes",
+    intervalSeconds: 2,
+    story: async (site) => {
+      const v1 = await site.release('1', { db: WELL, web: WELL }, { policy: { on_drift: 'heal' } });
+      await site.deploy(v1);
+      const [db, web] = [await site.host.container('db'), await site.host.container('web')];
+      await site.host.docker('rm', '--force', db.id);
+      await site.host.docker('stop', web.id);
+      await site.until('both to run again', () => site.requireRuns(site.host, v1).then(() => true));
+      assert.notEqual((await site.host.container('db')).id, db.id);
+      assert.equal((await site.host.container('web')).id, web.id);
+    },
+  },
 ];
