@@ -100,9 +100,10 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     maxMs: 30_000,
     begin({ server: { pace } }, random) {
+      const { slowness } = pace;
       pace.slowness = random.pick([10, 200]);
       return () => {
-        pace.slowness = 1;
+        pace.slowness = slowness;
       };
     },
   },
@@ -188,14 +189,6 @@ export const FAULTS: readonly Fault[] = [
   ofHost('the wall clock is set', 1, 2 * MINUTE_MS, ({ machine }, random) => {
     machine.stepWall(clockStep(random));
     return () => machine.correctWall();
-  }),
-  // As those of a virtual machine may, whose hypervisor is short of time.
-  ofHost('the clocks drift', 1, 5 * MINUTE_MS, ({ machine }, random) => {
-    machine.setRate(1 + (random.next() - 0.5) * random.pick([0.002, 0.2]));
-    return () => {
-      machine.setRate(1);
-      machine.correctWall();
-    };
   }),
   ofHost('the network is cut', 3, 3 * MINUTE_MS, ({ name }, random, { network }) => {
     network.cut(name, random.pick(DIRECTIONS));

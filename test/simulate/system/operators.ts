@@ -24,11 +24,14 @@ const WAVES: ReadonlyArray<CreateRolloutBody['waves']> = [
 export class Operators {
   readonly #world: World;
   readonly #random: SeededRandom;
+  /** How much they hold back by labels. */
+  readonly #caution: number;
   #releases = 0;
 
   constructor(world: World, random: SeededRandom) {
     this.#world = world;
     this.#random = random;
+    this.#caution = random.pick([0.5, 1, 1, 4]);
   }
 
   /** Adds a host; returns the token of its agent. */
@@ -89,8 +92,8 @@ export class Operators {
     };
     const created = await this.#ask('POST', '/v1/rollouts', body);
     // While its first offers are on their way, somebody has second thoughts.
-    if (created === null || !random.chance(0.2)) return;
-    this.#world.later(random.between(5, 1_500), () => this.#pauseForAWhile(rolloutBodySchema.parse(created).id));
+    if (created === null || !random.chance(0.3)) return;
+    this.#world.later(random.between(5, 250), () => this.#pauseForAWhile(rolloutBodySchema.parse(created).id));
   }
 
   async pauseForAWhile(): Promise<void> {
@@ -178,9 +181,11 @@ export class Operators {
     const names = this.#world.hostNames;
     const labels: Record<string, string> = {};
     if (random.chance(0.3)) labels['tier'] = random.pick(['a', 'b']);
-    if (random.chance(0.1)) labels['after'] = random.sample([...names, 'tier=a'], 1 / names.length).join(',');
-    if (random.chance(0.08)) labels['maintenance-window'] = random.pick(['11:55-11:59', '12:01-12:02', LONG_WINDOW]);
-    if (random.chance(0.03) && name !== names[0]) labels['after'] = 'nobody';
+    if (random.chance(0.06 * this.#caution))
+      labels['after'] = random.sample([...names, 'tier=a'], 1 / names.length).join(',');
+    if (random.chance(0.05 * this.#caution))
+      labels['maintenance-window'] = random.pick(['11:55-11:59', '12:01-12:02', LONG_WINDOW]);
+    if (random.chance(0.03 * this.#caution) && name !== names[0]) labels['after'] = 'nobody';
     return labels;
   }
 

@@ -24,6 +24,9 @@ const START_MS = 1_000;
 /** After all is reported, for what agents still put in order. */
 const AFTERWARDS_MS = 5_000;
 
+/** Clocks of hosts are off by up to half of this, as a share: most are good, and those of a busy hypervisor are not. */
+const CLOCK_ERRORS = [0, 0, 0, 0.001, 0.001, 0.2];
+
 /** Two waves with soaks of a few seconds, and nothing that goes wrong. */
 const PEACEFUL_MS = 90_000;
 /** Of the seeds in which a good release has come to every host, as many see a leak after it. */
@@ -66,6 +69,8 @@ class Simulation {
   readonly #random: SeededRandom;
   readonly #operators: Operators;
   readonly #conditions: Conditions;
+  /** While there are faults, every sync of the server takes this many times as long. */
+  readonly #serverSlowness: number;
   readonly #ends = new Set<() => void>();
   #areFaultsOver = false;
 
@@ -91,6 +96,7 @@ class Simulation {
       },
       onLine,
     );
+    this.#serverSlowness = shapeRandom.pick([1, 1, 1, 5, 25]);
     this.#operators = new Operators(this.world, this.world.random('operators'));
   }
 
@@ -129,6 +135,8 @@ class Simulation {
     for (const host of world.hosts) {
       if (random.chance(0.9)) world.later(random.between(0, 3_000), () => host.start());
     }
+    world.server.pace.slowness = this.#serverSlowness;
+    for (const { machine } of world.hosts) machine.setRate(1 + (random.next() - 0.5) * random.pick(CLOCK_ERRORS));
     const lengthMs = random.between(40_000, 200_000);
     world.later(random.between(2_000, 6_000), () => this.#operators.createRollout());
     for (let count = random.between(1, 6 + world.hosts.length / 8); count > 0; count -= 1) {
@@ -173,8 +181,13 @@ class Simulation {
     world.promptness.faultsAreOver();
     world.network.conditions = CALM;
     world.network.mendAll();
+    world.server.pace.slowness = 1;
     world.server.start();
-    for (const host of world.hosts) host.start();
+    for (const host of world.hosts) {
+      host.machine.setRate(1);
+      host.machine.correctWall();
+      host.start();
+    }
     world.later(1_000, () => this.#operators.settleEverything());
   }
 

@@ -83,7 +83,7 @@ export function makeRelease(random: SeededRandom, number: number, images: ImageC
       soak_seconds: behaviour === 'leaky' ? 50 : random.between(5, 20),
       sustained_failure_seconds: random.between(2, 6),
       on_health_failure: random.chance(0.65) ? 'rollback-and-halt' : 'halt',
-      telemetry: random.pick(['judged', 'judged', 'required', 'off']),
+      telemetry: random.pick(['judged', 'judged', 'required', 'required', 'off']),
     },
   };
   return { stack, version, manifest, behaviour, isMovable };

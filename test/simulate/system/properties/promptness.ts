@@ -7,8 +7,8 @@ import type { LogEvent } from '../../../../src/domain/event-log.ts';
 import type { AgentEventType } from '../../../../src/domain/rollout.ts';
 import { entryOf } from '../../../../src/rollout/stored-entry.ts';
 
-/** What earlier trouble has put off, such as a retry, has happened by then. */
-const SETTLED_AFTER_MS = 120_000;
+/** What earlier trouble has put off has happened by then: agents try again within a minute. */
+const SETTLED_AFTER_MS = 75_000;
 /** From a dispatch to its acknowledgement, to a host whose agent asks all the time. */
 const MAX_ACK_MS = 5_000;
 /** Between two ticks of a host with a stack in its soak: 5 s, and what taking them may cost. */
