@@ -29,8 +29,15 @@ export class FallbackOutbox implements Outbox {
     this.#memory = new MemoryOutbox(options.memoryBytes);
   }
 
+  /** Not while the disk may be opened at last: what an earlier process left there waits. */
   get isEmpty(): boolean {
-    return (this.#disk?.isEmpty ?? true) && this.#memory.isEmpty;
+    return !this.#isOpeningDue && (this.#disk?.isEmpty ?? true) && this.#memory.isEmpty;
+  }
+
+  get #isOpeningDue(): boolean {
+    const failedAtMs = this.#failedAtMs;
+    if (this.#disk !== null || failedAtMs === null) return false;
+    return this.#options.runtime.monotonicMs() - failedAtMs >= REOPEN_AFTER_MS;
   }
 
   /** True while ticks are kept in memory only. */
@@ -49,8 +56,7 @@ export class FallbackOutbox implements Outbox {
   }
 
   async append(tick: OutboxTick): Promise<OutboxEntry> {
-    const failedAtMs = this.#failedAtMs;
-    if (failedAtMs !== null && this.#options.runtime.monotonicMs() - failedAtMs >= REOPEN_AFTER_MS) await this.open();
+    if (this.#isOpeningDue) await this.open();
     if (this.#disk !== null) {
       try {
         const entry = await this.#disk.append(tick);
@@ -64,6 +70,7 @@ export class FallbackOutbox implements Outbox {
   }
 
   async oldest(maxTicks: number, maxJsonBytes: number, notBeforeMs: number): Promise<OutboxEntry[]> {
+    if (this.#isOpeningDue) await this.open();
     if (this.#disk !== null && !this.#disk.isEmpty) {
       try {
         const entries = await this.#disk.oldest(maxTicks, maxJsonBytes, notBeforeMs);

@@ -12,6 +12,7 @@ import { openOutbox } from '../../../../agent/telemetry/outbox/open-outbox.ts';
 import type { Outbox } from '../../../../agent/telemetry/outbox/outbox.ts';
 import { NexusError } from '../../../../src/domain/errors.ts';
 import { systemRuntime } from '../../../../src/runtime/system-runtime.ts';
+import { HandDrivenRuntime } from '../../../domain/hand-driven-runtime.ts';
 import { RecordingLog } from '../../../domain/recording-log.ts';
 import { sampleOutboxTick } from '../sample-tick.ts';
 
@@ -213,6 +214,29 @@ test('a disk that never opens: memory takes its place', async () => {
   assert.deepEqual(await drain(outbox), [[1, 2]]);
   assert.equal(log.lines.length, 1);
   await outbox.close();
+});
+
+test('a disk that opens late: what it holds is sent although nothing new is kept', async () => {
+  const log = new RecordingLog();
+  const runtime = new HandDrivenRuntime();
+  const disk = new MemoryOutbox(MB);
+  await fill(disk, 1, 2);
+  let isBroken = true;
+  const openDisk = async (): Promise<Outbox> => {
+    if (isBroken) throw new Error('EIO: i/o error, fsync');
+    return disk;
+  };
+  const outbox = new FallbackOutbox({ openDisk, memoryBytes: MB, directory: '/state', log, runtime });
+  await outbox.open();
+  assert.equal(outbox.isEmpty, true);
+  await runtime.advance(60_000);
+  assert.equal(outbox.isEmpty, false);
+  assert.deepEqual(await oldest(outbox), []);
+  assert.equal(outbox.isEmpty, true);
+  isBroken = false;
+  await runtime.advance(60_000);
+  assert.deepEqual(await drain(outbox), [[1, 2]]);
+  assert.equal(outbox.isEmpty, true);
 });
 
 test('only one agent uses a state directory, and a dead one’s lock is taken over', async (t) => {
