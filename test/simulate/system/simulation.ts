@@ -197,11 +197,14 @@ class Simulation {
     await world.runFor(LOOK_MS);
     for (;;) {
       const unrest = await world.complete(this.#describeUnrest());
-      if (unrest === null) break;
+      if (unrest === null) {
+        await world.runFor(AFTERWARDS_MS);
+        // A window may just have opened.
+        if ((await world.complete(this.#describeUnrest())) === null) return;
+      }
       assert(world.queue.nowMs < givenUpMs, `still not at rest: ${unrest}`);
       await world.runFor(LOOK_MS);
     }
-    await world.runFor(AFTERWARDS_MS);
   }
 
   /** What still has to happen, in words; null: nothing. */
@@ -254,7 +257,7 @@ class Simulation {
     }
     const random = world.random('leak');
     if (random.chance(LEAKS)) await this.#leakInPeace(id, random);
-    await world.runFor(AFTERWARDS_MS);
+    await this.#comeToRest();
     await this.#checkEnd();
   }
 

@@ -75,7 +75,8 @@ export class World {
       areSoaksTrue: () => !this.met.has(SERVER_CLOCK_SET),
     });
     this.network = new Network(this.queue, this.random('network'), CALM, {
-      onRequest: (from, message) => this.observe(() => this.#requested(from, message)),
+      onSend: (from, message) => this.observe(() => this.#sent(from, message)),
+      onRequest: (from, message) => this.observe(() => this.promises.onRequest(from, message)),
       onAnswer: (from, message, answer) => this.observe(() => this.promises.onAnswer(from, message, answer)),
     });
     this.server = new SimulatedServer({
@@ -176,8 +177,7 @@ export class World {
     }
   }
 
-  #requested(from: string, message: HttpMessage): void {
-    this.promises.onRequest(from, message);
+  #sent(from: string, message: HttpMessage): void {
     if (message.path !== '/v1/agent/events') return;
     const { rollout_id: rolloutId, event } = eventOf(message);
     const part = this.oracle.part(rolloutId, from);

@@ -58,6 +58,8 @@ export class NetworkError extends Error {
 
 /** Watches what really crosses the network. */
 export interface Wiretap {
+  /** A machine sends a request. */
+  onSend(from: string, message: HttpMessage): void;
   /** A request has come to the server, perhaps once more. */
   onRequest(from: string, message: HttpMessage): void;
   /** The server has sent this answer. */
@@ -154,6 +156,7 @@ export class Network {
   #send(exchange: Exchange): void {
     const { repeated, reset, maxDelayMs } = this.conditions;
     const { machine } = exchange.client;
+    this.#tap.onSend(machine.name, exchange.message);
     if (this.#random.chance(reset)) {
       this.#pass(machine, 'from server', () => exchange.fail('ECONNRESET'));
       return;

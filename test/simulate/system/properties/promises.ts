@@ -33,7 +33,7 @@ interface SentTicks {
   reportedLosses: number;
 }
 
-export class Promises implements Wiretap {
+export class Promises implements Omit<Wiretap, 'onSend'> {
   readonly #nowMs: () => number;
   readonly #note: (text: string) => void;
   readonly #stored: StoredTicks;
