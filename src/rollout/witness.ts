@@ -1,5 +1,6 @@
 /** Whether a failure speaks against the release loudly enough to keep it from every other host. */
 import type { RolloutHost, RolloutProgress } from '../domain/rollout.ts';
+import { speaksAgainst } from './telemetry-gate/judge-telemetry.ts';
 import { sizeOf } from './wave-counts.ts';
 
 /**
@@ -12,5 +13,5 @@ export function hasWitness(progress: RolloutProgress, host: RolloutHost, release
   if (releaseFailures > 1) return true;
   const counts = progress.waves[host.wave];
   const isAlone = counts !== undefined && sizeOf(counts) - counts.left <= 1;
-  return isAlone || host.telemetry?.status === 'watch' || host.telemetry?.status === 'regressed';
+  return isAlone || (host.telemetry !== null && speaksAgainst(host.telemetry));
 }

@@ -64,6 +64,11 @@ export function isNews(previous: TelemetryVerdict | null, next: TelemetryVerdict
   return next.status === 'watch' && isBeyondLimit(previous) !== isBeyondLimit(next);
 }
 
+/** Whether a verdict finds the release worse than what is usual: memory that is still to settle is no such finding. */
+export function speaksAgainst(verdict: TelemetryVerdict): boolean {
+  return verdict.status === 'regressed' || (verdict.status === 'watch' && isBeyondLimit(verdict));
+}
+
 /** Whether a `watch` is on the way to a regression. One from before this figure was kept always is. */
 function isBeyondLimit({ figures }: TelemetryVerdict): boolean {
   return figures['limits_exceeded'] !== 0;
