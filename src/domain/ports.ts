@@ -42,6 +42,8 @@ export interface Identities {
 
 /** Reads about the fleet. All fail with `not_found` for what does not exist, with `did_you_mean` when a similar name does. */
 export interface FleetQueries {
+  /** Whether a stack of the host is in its soak, for which its agent reports more often. */
+  hasSoak(hostId: number): boolean;
   /** Hosts in the order of their names. */
   hosts(page: PageRequest<string>): Read<Host[]>;
   host(name: string): Read<Host>;

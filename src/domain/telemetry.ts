@@ -135,6 +135,8 @@ export function memoryPercent(metrics: ContainerMetrics): number | null {
 
 /** While a stack is in its soak, its host is sampled this often, whatever its interval is otherwise. */
 export const SOAK_INTERVAL_MS = 5_000;
+/** Ticks that a host with a stack in its soak may send in any 60 s besides, however low the limit of its token is. */
+export const SOAK_TICKS_PER_MINUTE = 15;
 
 /** Requests that one agent token may send in any 60 s, unless the server is told otherwise. */
 export const DEFAULT_AGENT_RATE_LIMIT = 60;

@@ -10,6 +10,7 @@ import type { Commands, FleetQueries, Identities, OutputGate, Readiness, Telemet
 import type { RolloutQueries } from '../domain/rollout-queries.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import type { StackQueries } from '../domain/stack-queries.ts';
+import { SOAK_TICKS_PER_MINUTE } from '../domain/telemetry.ts';
 import type { AdminIdentity } from '../domain/token.ts';
 import { agentRolloutRoutes } from './agent-rollout-routes.ts';
 import { type Answer, json } from './answer.ts';
@@ -31,7 +32,7 @@ import { rolloutRoutes } from './rollout-routes.ts';
 import type { Exchange, Method, Route } from './route.ts';
 import { stackRoutes } from './stack-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
-import { telemetryRoutes } from './telemetry-routes.ts';
+import { type AgentRates, telemetryRoutes } from './telemetry-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { writePieces } from './write-pieces.ts';
 
@@ -58,6 +59,14 @@ export interface SurfaceParts {
   readonly forwarding?: (() => ForwardingFigures) | undefined;
 }
 
+function ratesOf({ agentRateLimit, queries }: SurfaceParts): AgentRates {
+  return {
+    all: new RateLimit(agentRateLimit),
+    soak: new RateLimit(SOAK_TICKS_PER_MINUTE),
+    hasSoak: (hostId) => queries.hasSoak(hostId),
+  };
+}
+
 export class HttpSurface {
   readonly #router = findMyWay({ maxParamLength: 300 });
   readonly #authenticator: Authenticator;
@@ -75,7 +84,7 @@ export class HttpSurface {
     this.#metrics = new HttpMetrics(parts.queries, parts.feed, parts.runtime, parts.forwarding);
     this.#authenticator = new Authenticator(parts.identities, parts.log, () => this.#metrics.rejected());
     const routes: Route[] = [
-      ...telemetryRoutes(parts.commands, parts.telemetry, new RateLimit(parts.agentRateLimit), parts.runtime),
+      ...telemetryRoutes(parts.commands, parts.telemetry, ratesOf(parts), parts.runtime),
       ...hostRoutes(parts.commands, parts.queries, parts.runtime),
       ...tokenRoutes(parts.commands, parts.queries, parts.runtime),
       ...historyRoutes(parts.queries),

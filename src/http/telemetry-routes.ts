@@ -19,10 +19,21 @@ import { parseJson, readBytes, requireValid } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 import type { Exchange, Route } from './route.ts';
 
+/** The rates at which agents may send. */
+export interface AgentRates {
+  /** Of everything. */
+  readonly all: RateLimit;
+  /** Of ticks beyond that, from a host with a stack in its soak: the gate is blind without them. */
+  readonly soak: RateLimit;
+  readonly hasSoak: (hostId: number) => boolean;
+}
+
 /** Checked before the body is looked at: identity, then whether there is room, then rate, then type and size, then shape, then clock. */
-function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentIdentity): void {
-  const retryAfterSeconds = rateLimit.take(identity.tokenId, exchange.monotonicMs);
+function requireRate(rates: AgentRates, exchange: Exchange, { tokenId, hostId }: AgentIdentity, kind: BodyKind): void {
+  const retryAfterSeconds = rates.all.take(tokenId, exchange.monotonicMs);
   if (retryAfterSeconds === 0) return;
+  const isSample = kind === 'telemetry' && rates.hasSoak(hostId);
+  if (isSample && rates.soak.take(tokenId, exchange.monotonicMs) === 0) return;
   throw new Refusal(
     problem(429, 'too many requests with this token', {}, { 'retry-after': String(retryAfterSeconds) }),
   );
@@ -31,7 +42,7 @@ function requireRate(rateLimit: RateLimit, exchange: Exchange, identity: AgentId
 export function telemetryRoutes(
   commands: Commands,
   telemetry: TelemetryIntake,
-  rateLimit: RateLimit,
+  rates: AgentRates,
   runtime: Runtime,
 ): Route[] {
   const gate = new Admission(runtime);
@@ -42,7 +53,7 @@ export function telemetryRoutes(
     store: (body: Buffer) => Promise<unknown>,
   ): Promise<Answer> {
     if (gate.isFull) await gate.wait(exchange.request);
-    requireRate(rateLimit, exchange, identity);
+    requireRate(rates, exchange, identity, kind);
     const limitBytes = kind === 'batch' ? HTTP_LIMITS.batchBodyBytes : HTTP_LIMITS.telemetryBodyBytes;
     const body = await readBytes(exchange, limitBytes, kind);
     await gate.pass(body.length, () => store(body));

@@ -134,6 +134,25 @@ test('a soak is judged although most of the hosts before it say nothing of the s
   assert.equal(host?.telemetry?.reason, 'not judged: too few samples yet to judge its memory and CPU');
 });
 
+test('a host with a stack in its soak may report every 5 s, however low the limit is', async (context) => {
+  const fleet = await RolloutFleet.start(context, ['web-1', 'web-2'], { agentRateLimit: 3 });
+  const release = await fleet.addRelease('1', { soak_seconds: 60 });
+  const { id } = await fleet.createRollout(release, ['web-1']);
+  await fleet.bring('web-1', id, release, 'soaking');
+  const statusesOf = async (name: string): Promise<number[]> => {
+    const statuses: number[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      fleet.server.clock.advance(1);
+      const body = { recorded_at: new Date(fleet.server.clock.nowMs()).toISOString(), host: { metrics: {} } };
+      statuses.push(await fleet.server.report(fleet.tokenOf(name), body));
+    }
+    return statuses;
+  };
+  // One tick each has brought them online.
+  assert.deepEqual(await statusesOf('web-1'), [...Array(17).fill(204), ...Array(3).fill(429)]);
+  assert.deepEqual(await statusesOf('web-2'), [...Array(2).fill(204), ...Array(18).fill(429)]);
+});
+
 for (const { policy, notes } of [
   {
     policy: { soak_seconds: 39 },

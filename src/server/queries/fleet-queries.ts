@@ -42,6 +42,12 @@ export class CommittedFleetQueries implements FleetQueries {
     this.#maintenance = maintenance;
   }
 
+  hasSoak(hostId: number): boolean {
+    const { fleet, index } = this.#writer.attached().state;
+    const { name } = fleet.hostByNumber(hostId).stored;
+    return index.rolloutsOfHost(name).some((rollout) => rollout.host(name)?.state === 'soaking');
+  }
+
   hosts(page: PageRequest<string>): Read<Host[]> {
     return this.#writer.read(({ state }) =>
       [...state.fleet.hosts()]
