@@ -186,11 +186,11 @@ function addPolicyFlags(command: Command): Command {
     )
     .addOption(option('--rerun-jobs', 'run the ended jobs of the earlier release again on the way back to it'))
     .addOption(
-      option('--telemetry <mode>', 'how telemetry counts during the soak', { default: telemetry.mode }).choices([
-        'judged',
-        'required',
-        'off',
-      ]),
+      option(
+        '--telemetry <mode>',
+        'what becomes of a soak in which memory or CPU could not be judged: it passes, or it lasts until both were; off judges none',
+        { default: telemetry.mode },
+      ).choices(['judged', 'required', 'off']),
     )
     .addOption(
       option('--max-restarts <count>', 'how often a container may restart during the soak', {
