@@ -6,6 +6,9 @@ import { stackOf } from './container-presence.ts';
 
 const SERVICE_LABEL = 'com.docker.compose.service';
 const ONE_OFF_LABEL = 'com.docker.compose.oneoff';
+/** `migrate:service_completed_successfully:false,db:service_healthy:true`: what Compose started a container after. */
+const DEPENDS_ON_LABEL = 'com.docker.compose.depends_on';
+const COMPLETED = 'service_completed_successfully';
 
 /** Docker's names for the state of a container whose process is there, or is being started again. */
 const RUNNING_STATES: ReadonlySet<string | null> = new Set(['running', 'restarting']);
@@ -19,6 +22,8 @@ export interface ObservedService {
   readonly containers: number;
   /** What the running ones run, without duplicates and in order; what all run where none does. */
   readonly images: readonly string[];
+  /** Another service waits for it to end, so it is not missed once it has. */
+  readonly isJob: boolean;
 }
 
 /** By service. */
@@ -32,13 +37,26 @@ function imageOf({ image, imageTag }: ContainerIdentity): string {
   return `${image}${imageTag.startsWith('sha256:') ? '@' : ':'}${imageTag}`;
 }
 
-function observeService(identities: readonly ContainerIdentity[]): ObservedService {
+/** The services whose end another service of the stack waits for. */
+function jobsAmong(services: Iterable<readonly ContainerIdentity[]>): ReadonlySet<string> {
+  const jobs = new Set<string>();
+  for (const { labels } of [...services].flat()) {
+    for (const dependency of (labels[DEPENDS_ON_LABEL] ?? '').split(',')) {
+      const [service = '', condition] = dependency.split(':');
+      if (condition === COMPLETED) jobs.add(service);
+    }
+  }
+  return jobs;
+}
+
+function observeService(identities: readonly ContainerIdentity[], isJob: boolean): ObservedService {
   const running = identities.filter(({ state }) => RUNNING_STATES.has(state));
   const described = running.length === 0 ? identities : running;
   return {
     running: running.length,
     containers: identities.length,
     images: [...new Set(described.map(imageOf))].sort(),
+    isJob,
   };
 }
 
@@ -55,14 +73,16 @@ export function observeStacks(reports: readonly ContainerReport[]): ReadonlyMap<
   const observed = new Map<string, ObservedStack>();
   for (const [stack, services] of stacks) {
     const sorted = [...services].sort(([a], [b]) => (a < b ? -1 : 1));
-    observed.set(stack, new Map(sorted.map(([service, identities]) => [service, observeService(identities)])));
+    const jobs = jobsAmong(services.values());
+    const described = sorted.map(([name, identities]) => [name, observeService(identities, jobs.has(name))] as const);
+    observed.set(stack, new Map(described));
   }
   return observed;
 }
 
-/** What is to stay as it is: the services that run. Null where none does. */
+/** What is to stay as it is: the services that run, but for jobs. Null where there is none. */
 export function baselineOf(observed: ObservedStack): Readonly<Record<string, ServiceBaseline>> | null {
-  const running = [...observed].filter(([, service]) => service.running > 0);
+  const running = [...observed].filter(([, service]) => service.running > 0 && !service.isJob);
   if (running.length === 0) return null;
   return Object.fromEntries(
     running.map(([name, { running: containers, images }]) => [name, { containers, image: images.join(', ') }]),

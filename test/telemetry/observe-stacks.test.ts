@@ -10,6 +10,7 @@ interface Sample {
   readonly image?: string;
   readonly imageTag?: string | null;
   readonly oneOff?: boolean;
+  readonly after?: string;
 }
 
 /** One container: of the service 'web' of the stack 'shop', running, unless the sample says otherwise. */
@@ -20,6 +21,7 @@ function report({
   image = 'shop/web',
   imageTag = '1',
   oneOff = false,
+  after = '',
 }: Sample): ContainerReport {
   return {
     containerId: 'c',
@@ -37,6 +39,7 @@ function report({
         ...(stack === '' ? {} : { 'com.docker.compose.project': stack }),
         ...(service === '' ? {} : { 'com.docker.compose.service': service }),
         'com.docker.compose.oneoff': oneOff ? 'True' : 'False',
+        'com.docker.compose.depends_on': after,
       },
     },
   } as unknown as ContainerReport;
@@ -64,13 +67,19 @@ test('containers are counted by stack and service', () => {
       [
         'shop',
         {
-          db: { running: 1, containers: 1, images: ['db'] },
-          web: { running: 1, containers: 2, images: ['shop/web:1'] },
+          db: { running: 1, containers: 1, images: ['db'], isJob: false },
+          web: { running: 1, containers: 2, images: ['shop/web:1'], isJob: false },
         },
       ],
-      ['blog', { web: { running: 1, containers: 1, images: ['ghost@sha256:ab'] } }],
+      ['blog', { web: { running: 1, containers: 1, images: ['ghost@sha256:ab'], isJob: false } }],
     ],
   );
+});
+
+test('a job that still runs is not missed once it has ended', () => {
+  const after = 'db:service_healthy:true,job:service_completed_successfully:false';
+  const observed = observe({ after }, { service: 'job' }, { service: 'db' });
+  assert.deepEqual(Object.keys(baselineOf(observed) ?? {}), ['db', 'web']);
 });
 
 test('the baseline is what runs, and there is none where nothing does', () => {

@@ -70,7 +70,7 @@ function viewOf(state: State, host: LiveHost, stack: string): StackHostView | nu
     observed: nameRelease(state, observed),
     sinceMs: deployment?.sinceMs ?? null,
     rolloutId,
-    services: services.map(([service, seen]) => ({ service, ...seen })),
+    services: services.map(([service, { running, containers, images }]) => ({ service, running, containers, images })),
     isWatched: coming === null && (deployment?.baseline ?? null) !== null,
     drift: deployment?.drift ?? null,
   };
