@@ -18,6 +18,14 @@ test('files are kebab-case and named after what they hold', () => {
   assert.deepEqual(offences, []);
 });
 
+test('zod is imported as a namespace, of which a bundle keeps only what is used', () => {
+  const offences = PRODUCT.filter(({ code }) => /import (?:type )?(?!(?:type )?\* as z )[^;]* from 'zod'/.test(code));
+  assert.deepEqual(
+    offences.map(({ file }) => file),
+    [],
+  );
+});
+
 test('no command goes through a shell', () => {
   const offences = PRODUCT.filter(
     ({ code }) => /\bexec(?:Sync)?\(\s*[`'"]|shell:\s*true/.test(code) && !/\.exec\(/.test(code),

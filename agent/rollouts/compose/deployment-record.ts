@@ -4,7 +4,7 @@
  * a release's own is remembered here.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FileSystem, isSystemError } from '../../disk/file-system.ts';
 import { writeDurably } from '../../disk/write-durably.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
