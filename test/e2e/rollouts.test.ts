@@ -184,7 +184,10 @@ async function catchABadRelease(t: TestContext, stage: Stage): Promise<void> {
     await fleet.nexus('release', 'show', 'shop@2'),
     /^Quarantined .*: probe 'health:web' failed on host-1 in rollout/m,
   );
-  const held = await fleet.nexus('rollout', 'create', 'shop@2', ...TO_ALL);
+  const refused = await fleet.command('rollout', 'create', 'shop@2', ...TO_ALL);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /shop 2 \([0-9a-f]{12}\) is quarantined: probe 'health:web' failed on host-1/);
+  const held = await fleet.begin(v2.digest);
   const holding = await fleet.rolloutUntil('every host to be held', held, ({ hosts }) =>
     hosts.every(({ held_by: hold }) => hold !== null),
   );
@@ -263,7 +266,10 @@ async function stopALeak(t: TestContext, stage: Stage): Promise<void> {
   t.diagnostic(`a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   assert.ok(growth > 30 && growth < 120, `a leak of 60 MiB/min was measured at ${growth} MiB/min`);
   const explained = await fleet.nexus('rollout', 'explain', id, canary.name);
-  assert.match(explained, /its telemetry regressed \(memory grows by \d+(?:\.\d+)? MiB\/min, usual is /);
+  assert.match(
+    explained,
+    /its telemetry regressed \(memory grows by \d+(?:\.\d+)? MiB\/min beyond the \d+ MiB of before\)/,
+  );
   assert.match(explained, /^ +memory growth mb per minute +\d/m);
   for (const host of fleet.hosts) assert.equal(await requireWhole(host, 'leaky', [v1, v2]), v1.name);
   requireSeen(stage, canary, v2, [images.v2]);
