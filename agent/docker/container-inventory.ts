@@ -1,6 +1,7 @@
 import type { ContainerView } from './container-view.ts';
 import { chooseContainers, type ListedContainer } from './parse-container-list.ts';
 import type { EngineEvent } from './parse-engine-event.ts';
+import { KEEPS_LABEL } from './project-container.ts';
 
 /**
  * Knows the engine's containers, and which of them have to be inspected again. Holds no connection: events, lists and
@@ -28,9 +29,12 @@ export class ContainerInventory {
     return this.#stale.size;
   }
 
-  /** All known containers, at most `max`; running ones come first when there are more. */
+  /**
+   * All known containers, at most `max`; running ones come first when there are more. Those that only keep an image are
+   * nothing that somebody runs.
+   */
   views(): ContainerView[] {
-    const all = [...this.#views.values()];
+    const all = [...this.#views.values()].filter(({ identity }) => !Object.hasOwn(identity.labels, KEEPS_LABEL));
     if (all.length <= this.#max) return all;
     return all.sort((a, b) => Number(b.pid > 0) - Number(a.pid > 0)).slice(0, this.#max);
   }

@@ -30,6 +30,8 @@ export interface ProjectContainer {
 }
 
 export { RELEASE_LABEL } from '../../src/domain/container.ts';
+/** On containers that never run, and are there so that no prune takes their images; its value is the stack. */
+export const KEEPS_LABEL = 'nexus.keeps';
 /** Labels that Compose sets itself. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
 export const SERVICE_LABEL = 'com.docker.compose.service';

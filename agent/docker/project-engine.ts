@@ -8,12 +8,18 @@ import type { Docker, DockerReply, DockerRequest } from './docker.ts';
 import { parseExits } from './parse-exits.ts';
 import { type Neighbour, parseNeighbours } from './parse-neighbours.ts';
 import { parseContainerIds, parseProjectContainer } from './parse-project-container.ts';
-import { PROJECT_LABEL, type ProjectContainer } from './project-container.ts';
+import { KEEPS_LABEL, PROJECT_LABEL, type ProjectContainer } from './project-container.ts';
 
 const INSPECTIONS_AT_ONCE = 6;
 const REMOVE_LIMIT_MS = 30_000;
 
-const imageSchema = z.object({ Id: z.string().min(1), RepoDigests: z.array(z.string()).nullish() });
+const imageSchema = z.object({
+  Id: z.string().min(1),
+  RepoDigests: z.array(z.string()).nullish(),
+  Config: z.object({ Volumes: z.record(z.string(), z.unknown()).nullish() }).nullish(),
+});
+const tagsSchema = z.array(z.object({ RepoTags: z.array(z.string()).nullish() }));
+const keepersSchema = z.array(z.object({ Id: z.string().min(1), ImageID: z.string() }));
 const infoSchema = z.object({ SystemTime: z.string(), Swarm: z.object({ LocalNodeState: z.string() }).nullish() });
 const networkSchema = z.object({
   Id: z.string().min(1),
@@ -25,8 +31,10 @@ const execSchema = z.object({ Running: z.boolean(), ExitCode: z.number().nullabl
 
 export interface LocalImage {
   readonly id: string;
-  /** It came from a registry, which may have a newer one. */
-  readonly isFromRegistry: boolean;
+  /** Under which registries have it, as `repository@sha256:…`; empty: it was built or loaded here. */
+  readonly repoDigests: readonly string[];
+  /** Paths that a container of it has volumes at, unless something else is there. */
+  readonly volumes: readonly string[];
 }
 
 export interface EngineNetwork {
@@ -70,13 +78,53 @@ export class ProjectEngine {
     if (reply.status === 404) return null;
     const { data } = imageSchema.safeParse(jsonOf(reply));
     if (data === undefined) throw unreadable(`image ${reference}`, reply);
-    return { id: data.Id, isFromRegistry: (data.RepoDigests ?? []).length > 0 };
+    const volumes = Object.keys(data.Config?.Volumes ?? {});
+    return { id: data.Id, repoDigests: data.RepoDigests ?? [], volumes };
   }
 
   /** Gives an image one more name. */
   async tag(imageId: string, repository: string, tag: string): Promise<void> {
     const query = new URLSearchParams({ repo: repository, tag });
     await this.#demand({ method: 'POST', path: `/images/${encodeURIComponent(imageId)}/tag?${query}` });
+  }
+
+  /** The names of images that match a pattern of the Engine API, such as `shop/*:1`. */
+  async tags(pattern: string): Promise<string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ reference: [pattern] }));
+    const reply = await this.#docker.call({ method: 'GET', path: `/images/json?filters=${filters}` });
+    const { data } = tagsSchema.safeParse(jsonOf(reply));
+    if (data === undefined) throw unreadable('list of images', reply);
+    return data.flatMap(({ RepoTags }) => RepoTags ?? []);
+  }
+
+  /** Takes a name from an image, which goes with its last name unless a container is made of it. */
+  async untag(reference: string): Promise<void> {
+    await this.#demand({ method: 'DELETE', path: `/images/${encodeURIComponent(reference)}` }, 404, 409);
+  }
+
+  /**
+   * Makes a container that never runs, so that no prune of images takes its image; one of that name that is there already
+   * is fine. It has no volumes, and no network.
+   */
+  async createKeeper({ id, volumes }: LocalImage, name: string, owner: string): Promise<void> {
+    const body = {
+      Image: id,
+      Entrypoint: [],
+      Cmd: ['true'],
+      Labels: { [KEEPS_LABEL]: owner },
+      Healthcheck: { Test: ['NONE'] },
+      NetworkDisabled: true,
+      HostConfig: { NetworkMode: 'none', Tmpfs: Object.fromEntries(volumes.map((path) => [path, ''])) },
+    };
+    await this.#demand({ method: 'POST', path: `/containers/create?${new URLSearchParams({ name })}`, body }, 409);
+  }
+
+  async keepers(owner: string): Promise<{ readonly id: string; readonly imageId: string }[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [`${KEEPS_LABEL}=${owner}`] }));
+    const reply = await this.#docker.call({ method: 'GET', path: `/containers/json?all=true&filters=${filters}` });
+    const { data } = keepersSchema.safeParse(jsonOf(reply));
+    if (data === undefined) throw unreadable('list of containers', reply);
+    return data.map(({ Id, ImageID }) => ({ id: Id, imageId: ImageID }));
   }
 
   /** Every container of the host, stopped ones too, as far as projects run into each other. */

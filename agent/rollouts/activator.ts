@@ -2,6 +2,7 @@
  * What a rollout asks of whoever brings containers about, as a port between the decisions and Docker Compose. Names are
  * Compose's: a stack is a project, and `up` makes it what a release says.
  */
+import type { RunningImage } from '../../src/domain/rollout.ts';
 import type { ProjectContainer } from '../docker/project-container.ts';
 import type { Trouble } from './decide/classify-trouble.ts';
 import type { ExitCodes } from './decide/crashes.ts';
@@ -22,6 +23,15 @@ export interface StepOutcome {
   readonly output: string;
 }
 
+export interface PullOptions {
+  /** On the way back: the images that ran, and what is there is not fetched, whatever the pull policies say. */
+  readonly onlyMissing: boolean;
+  /** On the way forward: what the first host ran, as digests by reference; null: what the names stand for. */
+  readonly canary: Readonly<Record<string, string | null>> | null;
+  /** On the way back: the images that ran, by service; null where that is not known. */
+  readonly ran: Readonly<Record<string, string>> | null;
+}
+
 /**
  * Steps of one stack never overlap. They throw a NexusError: `invalid` when trying again cannot help, `unauthorized`
  * when the server refuses the token, another one when it may.
@@ -33,11 +43,10 @@ export interface Activator {
   containers(stack: string): Promise<readonly ProjectContainer[]>;
   /** Has the release's files on this host, verified and resolved, and returns what they say. */
   prepare(stack: string, release: string, limit: StepLimit): Promise<Plan>;
-  /**
-   * Has the release's images on this host. With `onlyMissing`, on the way back, the names stand for the images again
-   * that they stood for when the release was brought up, and what is there is not fetched, whatever the pull policies say.
-   */
-  pull(stack: string, release: string, onlyMissing: boolean, limit: StepLimit): Promise<StepOutcome>;
+  /** Has the release's images on this host. */
+  pull(stack: string, release: string, options: PullOptions, limit: StepLimit): Promise<StepOutcome>;
+  /** What the containers of each service run, where those of `release` run. Throws when the engine does not tell. */
+  images(stack: string, release: string): Promise<readonly RunningImage[]>;
   /** What of this host is in the way of the release; null when nothing is known to be. */
   findObstacle(stack: string, release: string, limit: StepLimit): Promise<Trouble | null>;
   /**

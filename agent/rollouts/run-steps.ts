@@ -3,7 +3,7 @@
  * registry that it ran into; nothing here decides anything.
  */
 import { assertNever, messageOf, NexusError } from '../../src/domain/errors.ts';
-import type { Activator, StepLimit, StepOutcome } from './activator.ts';
+import type { Activator, PullOptions, StepLimit, StepOutcome } from './activator.ts';
 import type { Action } from './decide/action.ts';
 import { classifyPull, classifyUp, type Trouble } from './decide/classify-trouble.ts';
 import type { Plan } from './record/stack-record.ts';
@@ -21,6 +21,11 @@ export type StepResult =
       /** Null: the release is at fault. */
       readonly trouble: Trouble | null;
     };
+
+/** Which bytes a pull is to bring, beside what the release's names stand for. */
+export type WantedImages = Omit<PullOptions, 'onlyMissing'>;
+
+const UNKNOWN_IMAGES: WantedImages = { canary: null, ran: null };
 
 /** What a shell says of a program that cannot be started, and of one that is not there. */
 const NOT_STARTED: readonly number[] = [126, 127];
@@ -42,11 +47,11 @@ export class StepRunner {
   }
 
   /** Never throws: what the step stumbled over is its result. */
-  async run(action: StepAction): Promise<StepResult> {
+  async run(action: StepAction, images: WantedImages = UNKNOWN_IMAGES): Promise<StepResult> {
     const { activator, stack, signal, onUnauthorized } = this.#options;
     const limit = { limitMs: action.limitMs, signal };
     try {
-      return await carryOut(activator, stack, action, limit);
+      return await carryOut(activator, stack, action, images, limit);
     } catch (error) {
       const code = error instanceof NexusError ? error.code : null;
       if (code === 'unauthorized') onUnauthorized();
@@ -66,6 +71,7 @@ async function carryOut(
   activator: Activator,
   stack: string,
   action: StepAction,
+  images: WantedImages,
   limit: StepLimit,
 ): Promise<StepResult> {
   switch (action.do) {
@@ -77,7 +83,12 @@ async function carryOut(
       return { ok: false, exitCode: -1, output: trouble.reason, isFinal: false, trouble };
     }
     case 'pull': {
-      const outcome = await activator.pull(stack, action.release, action.onlyMissing, limit);
+      const outcome = await activator.pull(
+        stack,
+        action.release,
+        { ...images, onlyMissing: action.onlyMissing },
+        limit,
+      );
       return resultOf(outcome, pullTrouble);
     }
     case 'up': {

@@ -20,7 +20,7 @@ import type { Advance } from './record/advance.ts';
 import { advanceRecord, finishRollout, leaveQueue, noteQueue } from './record/advance-record.ts';
 import type { Plan, RolloutRecord } from './record/stack-record.ts';
 import type { StackStore } from './record/stack-store.ts';
-import type { StepAction, StepRunner } from './run-steps.ts';
+import type { StepAction, StepRunner, WantedImages } from './run-steps.ts';
 
 export interface StackWorkerOptions {
   readonly stack: string;
@@ -55,6 +55,7 @@ interface PhaseMemory {
   seenSince: ClockReading | null;
   unseen: Observed['unseen'];
   exitCodes: ExitCodes;
+  images: Observed['images'];
   probes: ProbeRunner | null;
 }
 
@@ -68,6 +69,7 @@ function newMemory(key: string, wasInterrupted: boolean): PhaseMemory {
     seenSince: null,
     unseen: null,
     exitCodes: new Map(),
+    images: null,
     probes: null,
   };
 }
@@ -175,6 +177,7 @@ export class StackWorker {
       plan: memory.plan,
       wasInterrupted: memory.wasInterrupted,
       readings: memory.probes?.readings ?? [],
+      images: memory.images,
     };
   }
 
@@ -203,6 +206,17 @@ export class StackWorker {
     } catch (error) {
       log.warn({ stack, reason: messageOf(error) }, 'the engine does not tell how containers have ended');
       return new Map();
+    }
+  }
+
+  /** What has been brought up; null when the engine does not tell. */
+  async #observeImages(release: string): Promise<Observed['images']> {
+    const { activator, stack, log } = this.#options;
+    try {
+      return await activator.images(stack, release);
+    } catch (error) {
+      log.warn({ stack, release, reason: messageOf(error) }, 'which images run cannot be seen, so it is not reported');
+      return null;
     }
   }
 
@@ -264,7 +278,7 @@ export class StackWorker {
     const { steps, clock, log, stack } = this.#options;
     const memory = this.#memory;
     const startedAt = clock.now();
-    const result = await steps.run(action);
+    const result = await steps.run(action, wantedImages(rollout));
     const at = clock.now();
     const fields = { stack, rollout_id: rollout.id, step: action.do, took_ms: elapsedMs(startedAt, at) };
     if (result.ok) log.info(fields, 'rollout: a step has succeeded');
@@ -272,6 +286,7 @@ export class StackWorker {
     else
       log.info({ ...fields, exit_code: result.exitCode, output: result.output }, 'rollout: a step ended with an error');
     if (result.ok && result.plan !== null) memory.plan = result.plan;
+    if (action.do === 'up') memory.images = await this.#observeImages(action.release);
     const last = result.ok ? ({ ok: true, at } as const) : { ...result, at };
     memory.tried[action.do] = { attempts: (memory.tried[action.do]?.attempts ?? 0) + 1, last };
   }
@@ -284,6 +299,12 @@ export class StackWorker {
     await activator.prune(stack, kept);
     return 0;
   }
+}
+
+/** Which bytes a rollout is about: forward what the first host ran, and back what ran here. */
+function wantedImages({ images, before }: RolloutRecord): WantedImages {
+  const ran = before?.flatMap(({ service, imageId }) => (imageId === undefined ? [] : [[service, imageId] as const]));
+  return { canary: images, ran: ran === undefined ? null : Object.fromEntries(ran) };
 }
 
 function describePhase({ phase, fallback }: RolloutRecord): string {

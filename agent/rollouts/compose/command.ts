@@ -28,6 +28,11 @@ export function pullCommand(files: ProjectFiles, services: readonly string[]): s
   return [...projectArguments(files), 'pull', '--quiet', ...services];
 }
 
+/** Pulls one image by its digest, which no registry can give another content. */
+export function pullByDigestCommand(reference: string): string[] {
+  return ['pull', '--quiet', reference];
+}
+
 /**
  * Makes the project what the file says, and waits until it runs and is healthy. Images are neither pulled nor built
  * here: everything is on the host before anything stops. `services`: only these, whatever they depend on; empty: all.

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { NexusError } from '../../../src/domain/errors.ts';
 import type { Log } from '../../../src/domain/log.ts';
+import type { RunningImage } from '../../../src/domain/rollout.ts';
 import type { FileSystem } from '../../disk/file-system.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { ProjectEngine } from '../../docker/project-engine.ts';
@@ -22,17 +23,17 @@ import {
   type ServiceHashes,
   type ServiceLabels,
 } from './choose-labels.ts';
-import { downCommand, hashCommand, pullCommand, upCommand } from './command.ts';
+import { downCommand, hashCommand, upCommand } from './command.ts';
 import { attribute, type DeploymentRecord, readDeployment, writeDeployment } from './deployment-record.ts';
 import type { RunDocker } from './docker-cli.ts';
 import { findObstacle, readNeeds } from './find-obstacle.ts';
-import { needsPull, splitReference } from './image-pins.ts';
 import { type ComposeModel, labelServices, listImages } from './model.ts';
 import { planCleanUp } from './plan-clean-up.ts';
 import { type PreparedRelease, ReleaseCache } from './release-cache.ts';
 import { locateRelease, type ProjectFile } from './release-folder.ts';
 import type { CommandResult } from './run-command.ts';
 import { StackFiles } from './stack-files.ts';
+import { StackImages, type StackImagesOptions } from './stack-images.ts';
 import { describeForgotten, findForgotten, type StackSource, shippedBelow } from './stack-sources.ts';
 
 /** Compose gives up a moment before it is ended, and reports which container it waited for. */
@@ -75,24 +76,25 @@ export class ComposeActivator implements Activator {
     return (await this.#cacheOf(stack).prepare(release, limit)).plan;
   }
 
-  async pull(stack: string, release: string, onlyMissing: boolean, limit: StepLimit): Promise<StepOutcome> {
-    const { engine, runDocker } = this.#options;
+  async pull(
+    stack: string,
+    release: string,
+    { onlyMissing, canary, ran }: Parameters<Activator['pull']>[2],
+    limit: StepLimit,
+  ): Promise<StepOutcome> {
     const cache = this.#cacheOf(stack);
     const { model, files, sources, shipped } = await cache.prepare(release, limit);
-    if (onlyMissing) await this.#restoreNames(stack, release);
-    else await this.#requireSources(stack, sources, shipped);
+    if (!onlyMissing) await this.#requireSources(stack, sources, shipped);
     await cache.writeDeployed(release, labelServices(model, {}));
-    const images = listImages(model);
-    const services: string[] = [];
-    for (const image of images) {
-      if (needsPull(image, await engine.image(image.reference), onlyMissing)) services.push(image.service);
-    }
-    if (services.length > 0) {
-      const outcome = outcomeOf(await runDocker(pullCommand(files, services), this.#folderOf(stack), limit));
-      if (outcome.exitCode !== 0) return outcome;
-    }
-    if (!onlyMissing) await this.#pinImages(stack, release, new Set(images.map(({ reference }) => reference)));
-    return DONE;
+    const images = this.#imagesOf(stack);
+    return onlyMissing
+      ? images.recall(release, model, files, ran, limit)
+      : images.fetch(release, model, files, canary, limit);
+  }
+
+  async images(stack: string, release: string): Promise<readonly RunningImage[]> {
+    const model = await this.#cacheOf(stack).readModel(release);
+    return model === null ? [] : this.#imagesOf(stack).describe(model, await this.containers(stack));
   }
 
   async findObstacle(stack: string, release: string, limit: StepLimit): Promise<Trouble | null> {
@@ -123,6 +125,8 @@ export class ComposeActivator implements Activator {
     const state = { containers: await engine.containers(stack), deployment: await readDeployment(disk, folder) };
     const running = state.deployment?.release ?? findFallback(attribute(state.containers, null));
     await this.#layOut(stack, release, running, sources, shipped);
+    const images = this.#imagesOf(stack);
+    await images.demand(release);
     const replacedNetworks = await this.#replaceNetworks(stack, running, model);
     const labels = await this.#chooseLabels(stack, release, prepared, state, replacedNetworks, limit);
     await cache.writeDeployed(release, labelServices(model, labelsOf(labels)));
@@ -130,8 +134,7 @@ export class ComposeActivator implements Activator {
     await this.#removeOthers(stack, release, except);
     const waitSeconds = Math.max(1, Math.floor((limit.limitMs - WAIT_MARGIN_MS) / 1000));
     const services = plan.services.map(({ name }) => name).filter((name) => !except.includes(name));
-    const command = upCommand(files, waitSeconds, except.length === 0 ? [] : services);
-    return outcomeOf(await this.#options.runDocker(command, folder, limit));
+    return this.#run(stack, upCommand(files, waitSeconds, except.length === 0 ? [] : services), limit);
   }
 
   async down(stack: string, limit: StepLimit): Promise<StepOutcome> {
@@ -147,8 +150,9 @@ export class ComposeActivator implements Activator {
     return this.#options.engine.readLog(containerId, lines);
   }
 
-  prune(stack: string, kept: readonly string[]): Promise<void> {
-    return this.#cacheOf(stack).prune(kept);
+  async prune(stack: string, kept: readonly string[]): Promise<void> {
+    await this.#imagesOf(stack).keepOnly(kept);
+    await this.#cacheOf(stack).prune(kept);
   }
 
   #folderOf(stack: string): string {
@@ -157,6 +161,12 @@ export class ComposeActivator implements Activator {
 
   #filesOf(stack: string): StackFiles {
     return new StackFiles({ ...this.#options, stack, folder: this.#folderOf(stack) });
+  }
+
+  #imagesOf(stack: string): StackImages {
+    const releases = this.#cacheOf(stack);
+    const run: StackImagesOptions['run'] = (args, limit) => this.#run(stack, args, limit);
+    return new StackImages({ ...this.#options, stack, folder: this.#folderOf(stack), releases, run });
   }
 
   #cacheOf(stack: string): ReleaseCache {
@@ -228,9 +238,10 @@ export class ComposeActivator implements Activator {
   ): Promise<DeploymentRecord['services']> {
     const hash = async (labels: ServiceLabels): Promise<ServiceHashes> => {
       await this.#cacheOf(stack).writeDeployed(release, labelServices(model, labels));
-      const { exitCode, output, stdout } = await this.#runDocker(stack, hashCommand(files), limit);
+      const result = await this.#options.runDocker(hashCommand(files), this.#folderOf(stack), limit);
+      const { exitCode, output } = outcomeOf(result);
       if (exitCode !== 0) throw new NexusError('conflict', output, { details: { exit_code: exitCode } });
-      return parseHashes(stdout);
+      return parseHashes(result.stdout);
     };
     const candidates = findCandidates(model, state.containers);
     const hashes = Object.keys(candidates).length === 0 ? {} : await hash(candidates);
@@ -246,34 +257,8 @@ export class ComposeActivator implements Activator {
   }
 
   /** Runs a command in the stack's folder. */
-  async #runDocker(
-    stack: string,
-    args: readonly string[],
-    limit: StepLimit,
-  ): Promise<StepOutcome & { readonly stdout: string }> {
-    const result = await this.#options.runDocker(args, this.#folderOf(stack), limit);
-    return { ...outcomeOf(result), stdout: result.stdout };
-  }
-
-  /** Remembers which image each name refers to: a tag may have moved by the time of a rollback to this release. */
-  async #pinImages(stack: string, release: string, references: ReadonlySet<string>): Promise<void> {
-    const pins: { reference: string; id: string }[] = [];
-    for (const reference of references) {
-      const image = await this.#options.engine.image(reference);
-      if (image !== null) pins.push({ reference, id: image.id });
-    }
-    await this.#cacheOf(stack).writePins(release, pins);
-  }
-
-  /** Tags the images of the release again, where a name has moved and the image is still on this host. */
-  async #restoreNames(stack: string, release: string): Promise<void> {
-    const { engine, log } = this.#options;
-    for (const { reference, id } of await this.#cacheOf(stack).readPins(release)) {
-      const split = splitReference(reference);
-      if (split === null || (await engine.image(reference))?.id === id || (await engine.image(id)) === null) continue;
-      await engine.tag(id, split.repository, split.tag);
-      log.info({ stack, release, image: reference, id }, 'the name refers to another image by now: it is set back');
-    }
+  async #run(stack: string, args: readonly string[], limit: StepLimit): Promise<StepOutcome> {
+    return outcomeOf(await this.#options.runDocker(args, this.#folderOf(stack), limit));
   }
 
   /** Removes containers of other releases from services that are left alone: what they did is done. */

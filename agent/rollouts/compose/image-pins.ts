@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { LocalImage } from '../../docker/project-engine.ts';
 import type { ServiceImage } from './model.ts';
 
-/** A name and the image that it referred to when the release was brought up. */
+/** A name and the image that it refers to when the release is brought up. */
 export const imagePinsSchema = z.array(z.object({ reference: z.string(), id: z.string() }).readonly()).readonly();
 export type ImagePins = z.output<typeof imagePinsSchema>;
 
@@ -31,6 +31,26 @@ export function needsPull(image: ServiceImage, local: LocalImage | null, onlyMis
   if (onlyMissing) return false;
   if (image.policy === 'always') return true;
   return (
-    image.policy === null && !image.isBuilt && local.isFromRegistry && splitReference(image.reference)?.tag === 'latest'
+    image.policy === null &&
+    !image.isBuilt &&
+    local.repoDigests.length > 0 &&
+    splitReference(image.reference)?.tag === 'latest'
   );
+}
+
+/** The repository of a reference, without tag and digest, as it was written. */
+export function repositoryOf(reference: string): string {
+  return splitReference(reference.split('@')[0] ?? reference)?.repository ?? reference;
+}
+
+/** The one of an image's digests, as `sha256:…`, under which the registry of `reference` has it; null when it has none. */
+export function digestIn(repoDigests: readonly string[], reference: string): string | null {
+  const wanted = normalizeRepository(repositoryOf(reference));
+  const found = repoDigests.find((one) => normalizeRepository(repositoryOf(one)) === wanted);
+  return found?.slice(found.indexOf('@') + 1) ?? null;
+}
+
+/** The engine leaves Docker Hub and its folder of official images out of names. */
+function normalizeRepository(repository: string): string {
+  return repository.replace(/^(?:index\.)?docker\.io\//, '').replace(/^library\//, '');
 }

@@ -2,7 +2,7 @@
 import { assertNever } from '../../../src/domain/errors.ts';
 import { formatInstant } from '../../../src/domain/instant.ts';
 import { DEFAULT_POLICY } from '../../../src/domain/release.ts';
-import { EVENT_LIMITS } from '../../../src/domain/rollout.ts';
+import { EVENT_LIMITS, type RunningImage } from '../../../src/domain/rollout.ts';
 import { lastBytes } from '../../../src/rollout/last-bytes.ts';
 import { type ClockReading, elapsedMs } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
@@ -102,7 +102,7 @@ function decideWork(
   const verdict = judgeUp(tried.up, state, containers);
   switch (verdict) {
     case 'done':
-      return [complete(rollout, plan, containers, now)];
+      return [complete(rollout, plan, observed, now)];
     case 'wait':
       return [{ do: 'wait', ms: LOOK_AGAIN_MS }];
     case 'failed': {
@@ -157,7 +157,7 @@ function retry({ last, attempts }: Tried, now: ClockReading, action: Action): Ac
 function complete(
   rollout: RolloutRecord,
   plan: Plan,
-  containers: readonly ProjectContainer[],
+  { containers, images }: Observed & { readonly containers: readonly ProjectContainer[] },
   now: ClockReading,
 ): Advance {
   const at = formatInstant(now.wallMs);
@@ -166,7 +166,13 @@ function complete(
     do: 'advance',
     phase,
     events: [
-      { type: 'activation_completed', observed_release: rollout.release, exit_code: 0, completed_at: at },
+      {
+        type: 'activation_completed',
+        observed_release: rollout.release,
+        exit_code: 0,
+        completed_at: at,
+        ...(images === null ? {} : { images: images.slice(0, EVENT_LIMITS.maxImages).map(toWire) }),
+      },
       {
         type: 'probe_topology_declared',
         probes: phase.probes.map(({ name, mode }) => ({ name, mode })),
@@ -174,6 +180,10 @@ function complete(
       },
     ],
   };
+}
+
+function toWire({ service, reference, imageId, repoDigest }: RunningImage) {
+  return { service, reference, image_id: imageId, repo_digest: repoDigest };
 }
 
 export function beginSoak(

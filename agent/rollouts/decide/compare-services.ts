@@ -12,11 +12,12 @@ type Rank = (typeof RANKS)[number];
 
 /** How the containers of a project are now, to compare with later. */
 export function noteCondition(containers: readonly ProjectContainer[]): PriorContainer[] {
-  return deployedContainers(containers).map(({ service, state, health, exitCode }) => ({
+  return deployedContainers(containers).map(({ service, state, health, exitCode, imageId }) => ({
     service,
     state,
     health,
     exitCode,
+    imageId,
   }));
 }
 

@@ -1,3 +1,4 @@
+import type { RunningImage } from '../../../src/domain/rollout.ts';
 import type { ClockReading } from '../../async/clock-reading.ts';
 import type { ProjectContainer } from '../../docker/project-container.ts';
 import type { Plan } from '../record/stack-record.ts';
@@ -64,4 +65,6 @@ export interface Observed {
   readonly exitCodes: ExitCodes;
   /** The latest reading of each probe that has been run. */
   readonly readings: readonly ProbeReading[];
+  /** What the last `up` has brought up; null when it is not known. */
+  readonly images: readonly RunningImage[] | null;
 }

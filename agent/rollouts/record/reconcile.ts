@@ -93,6 +93,7 @@ function adopt(record: StackRecord, view: ServerView, now: ClockReading): StackR
     epoch: view.epoch ?? 0,
     fallback: view.previous_release,
     before: null,
+    images: null,
     soakMs: null,
     plan: null,
     regressed: null,

@@ -94,6 +94,8 @@ const priorContainer = z
     state: z.string(),
     health: z.string().nullable(),
     exitCode: z.number(),
+    /** The engine's id of its image. Earlier agents did not note it. */
+    imageId: z.string().optional(),
   })
   .readonly();
 /** A container of what ran before, as it was when the dispatch was taken up. */
@@ -182,6 +184,8 @@ const rollout = z
     fallback: digest.nullable(),
     /** How that did; null where it is not known. */
     before: z.array(priorContainer).readonly().nullable().default(null),
+    /** From the dispatch: what the first host of the rollout ran, as digests by image reference; null: nothing yet. */
+    images: z.record(z.string(), z.string().nullable()).readonly().nullable().default(null),
     /** From the dispatch; null when that is lost, and the release's own policy counts. */
     soakMs: z.number().nullable(),
     plan: plan.nullable(),

@@ -28,6 +28,7 @@ export function takeOffer(
     epoch: offer.epoch,
     fallback,
     before: replaced === null ? found.containers : replaced.before,
+    images: offer.images ?? null,
     soakMs: Math.round(offer.soak_seconds * 1000),
     plan: null,
     regressed: null,

@@ -114,6 +114,7 @@ export function rollout(phase: Phase, changes: Partial<RolloutRecord> = {}): Rol
     epoch: 7,
     fallback: V1,
     before: [WELL_BEFORE],
+    images: null,
     soakMs: 30_000,
     plan: plan(),
     regressed: null,
@@ -149,6 +150,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     wasInterrupted: false,
     exitCodes: new Map(),
     readings: [],
+    images: null,
     ...changes,
   };
 }

@@ -1,6 +1,5 @@
 /** All rows: those that hold, and those that wait for what they promise. */
 
-import { hardWayBackRows } from './pending/hard-ways-back.ts';
 import { movingTagRows } from './pending/moving-tags.ts';
 import { pendingStackRows } from './pending/stacks.ts';
 import { unappliedChangeRows } from './pending/what-changes.ts';
@@ -15,6 +14,7 @@ import { engineLossRows } from './rows/engine-loss.ts';
 import { fleetRows } from './rows/fleet.ts';
 import { fleetToolRows } from './rows/fleet-tools.ts';
 import { hostTroubleRows } from './rows/host-trouble.ts';
+import { imageByteRows } from './rows/image-bytes.ts';
 import { interruptionRows } from './rows/interruption.ts';
 import { lostHostRows } from './rows/lost-hosts.ts';
 import { neighbourRows } from './rows/neighbours.ts';
@@ -50,15 +50,11 @@ export const ROWS: readonly FieldRow[] = [
   ...engineLossRows,
   ...stackRows,
   ...changeRows,
+  ...imageByteRows,
   ...orderRows,
   ...pullBudgetRows,
   ...stuckRollbackRows,
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
-export const PENDING_ROWS: readonly FieldRow[] = [
-  ...hardWayBackRows,
-  ...movingTagRows,
-  ...unappliedChangeRows,
-  ...pendingStackRows,
-];
+export const PENDING_ROWS: readonly FieldRow[] = [...movingTagRows, ...unappliedChangeRows, ...pendingStackRows];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { needsPull, splitReference } from '../../../../agent/rollouts/compose/image-pins.ts';
+import { digestIn, needsPull, repositoryOf, splitReference } from '../../../../agent/rollouts/compose/image-pins.ts';
 import type { ServiceImage } from '../../../../agent/rollouts/compose/model.ts';
 import {
   labelServices,
@@ -91,8 +91,8 @@ for (const [name, text, message] of [
 
 const IMAGE: ServiceImage = { service: 'web', reference: 'shop/web:2', policy: null, isBuilt: false };
 const LATEST = { ...IMAGE, reference: 'shop/web' };
-const FETCHED = { id: 'sha256:a', isFromRegistry: true };
-const IMPORTED = { id: 'sha256:a', isFromRegistry: false };
+const FETCHED = { id: 'sha256:a', repoDigests: ['shop/web@sha256:d'], volumes: [] };
+const IMPORTED = { id: 'sha256:a', repoDigests: [], volumes: [] };
 
 for (const [name, image, local, onlyMissing, expected] of [
   ['it is missing', IMAGE, null, false, true],
@@ -123,4 +123,25 @@ for (const [reference, expected] of [
   test(`the name ${reference}`, () => {
     assert.deepEqual(splitReference(reference), expected);
   });
+}
+
+for (const [reference, repository] of [
+  ['shop/web:2', 'shop/web'],
+  ['registry:5000/shop/web', 'registry:5000/shop/web'],
+  ['registry:5000/shop/web:2', 'registry:5000/shop/web'],
+  ['shop/web:2@sha256:d', 'shop/web'],
+  ['shop/web@sha256:d', 'shop/web'],
+] as const) {
+  test(`the repository of ${reference}`, () => assert.equal(repositoryOf(reference), repository));
+}
+
+for (const [what, digests, reference, digest] of [
+  ['a registry of its own', ['registry:5000/web@sha256:d'], 'registry:5000/web:2', 'sha256:d'],
+  ['another registry', ['registry:5000/web@sha256:d'], 'registry:5001/web:2', null],
+  ['Docker Hub, written out', ['busybox@sha256:d'], 'docker.io/library/busybox:1', 'sha256:d'],
+  ['Docker Hub, as the engine writes it', ['shop/web@sha256:d'], 'shop/web', 'sha256:d'],
+  ['several registries', ['mirror/web@sha256:a', 'shop/web@sha256:b'], 'shop/web:2', 'sha256:b'],
+  ['none', [], 'shop/web:2', null],
+] as const) {
+  test(`the digest of an image from ${what}`, () => assert.equal(digestIn(digests, reference), digest));
 }

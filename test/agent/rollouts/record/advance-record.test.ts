@@ -46,6 +46,7 @@ test('an offer is noted with its acknowledgement, and what ran', () => {
       epoch: 7,
       fallback: V1,
       before: [WELL_BEFORE],
+      images: null,
       soakMs: 30_000,
       plan: null,
       regressed: null,

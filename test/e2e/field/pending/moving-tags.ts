@@ -2,22 +2,8 @@
 import assert from 'node:assert/strict';
 import { WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
-import { ALSO_WELL } from '../services.ts';
 
 export const movingTagRows: readonly FieldRow[] = [
-  {
-    stack: 'samebytes',
-    promise: 'later waves get the very image that the canary ran, though the tag has moved meanwhile',
-    hosts: 2,
-    story: async (site) => {
-      const first = await site.image('web:stable', WELL);
-      const v1 = await site.release('1', { web: { image: first, pull_policy: 'always' } });
-      const rollout = await site.begin(v1);
-      await site.hostReaches(rollout, site.host, 'soaking');
-      await site.image('web:stable', ALSO_WELL);
-      await site.expectConverged(rollout);
-    },
-  },
   {
     stack: 'tagwarned',
     promise: 'plan and create warn of an image that is named by a tag, and do not of one that is pinned',

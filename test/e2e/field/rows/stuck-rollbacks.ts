@@ -74,7 +74,10 @@ export const stuckRollbackRows: readonly FieldRow[] = [
       await site.until('the way back to be reported as failed', async () =>
         (await site.log(rollout)).includes('"rollback_failed"'),
       );
-      await site.requireExplained(rollout, /could not bring back .*No such image: \S+\/imagegone\/web:/);
+      await site.requireExplained(
+        rollout,
+        /could not bring back .*imagegone\/web:\w+ that ran before .* is no longer on this host; it cannot be pulled again .*refused/,
+      );
       await site.registry.recover();
       await site.expectBack(rollout, v1, { quarantine: ['health:web'] });
     },

@@ -151,9 +151,7 @@ class ComposeCommand {
   async #pull(): Promise<string> {
     const { engine, images } = this.#parts;
     const { registry } = images;
-    const { services } = this.#readFile();
-    for (const name of this.#args.rest.filter((word) => word in services)) {
-      const reference = services[name]?.image ?? '';
+    for (const reference of this.#listPulls()) {
       await engine.attend(this.#process);
       await this.#process.elapse(registry.delayMs(this.#process.machine.random.next()));
       const found = registry.resolve(reference);
@@ -201,6 +199,14 @@ class ComposeCommand {
     const container = await this.#containerOf(name, service, release);
     container.broughtUpBy = release;
     return container;
+  }
+
+  /** Without a file it is `docker pull`, of one image. */
+  #listPulls(): string[] {
+    const { file, rest } = this.#args;
+    if (file === null) return rest.slice(-1);
+    const { services } = this.#readFile();
+    return rest.flatMap((word) => services[word]?.image ?? []);
   }
 
   /** The one container of a service, made anew when what it is made of has changed. */

@@ -9,11 +9,11 @@ const TIMEOUT_MS = 5_000;
 
 export function dockerOf(process: SimulatedProcess, engine: Engine): Docker {
   /** The engine's answer, or a rejection once it has had its time. */
-  function ask({ method, path, timeoutMs = TIMEOUT_MS }: DockerRequest): Promise<EngineAnswer> {
+  function ask({ method, path, body, timeoutMs = TIMEOUT_MS }: DockerRequest): Promise<EngineAnswer> {
     return new Promise((resolve, reject) => {
       const limit = process.runtime.setTimer(timeoutMs, () => reject(new DOMException('no answer', 'TimeoutError')));
       engine
-        .call(process, method, path)
+        .call(process, method, path, body)
         .then(resolve, reject)
         .finally(() => limit.cancel());
     });

@@ -3,6 +3,7 @@
  * speaks. Compose changes it from inside (`attend`, then methods), the agent asks it from outside (`call`).
  */
 import { createHash } from 'node:crypto';
+import * as z from 'zod';
 import { PROJECT_LABEL, SERVICE_LABEL } from '../../../../agent/docker/project-container.ts';
 import { SystemError } from '../kernel/disk.ts';
 import type { Machine, SimulatedProcess } from '../kernel/machine.ts';
@@ -26,6 +27,9 @@ interface LocalImage {
   readonly id: string;
   readonly behaviour: Behaviour;
 }
+
+/** Of a container that is created from outside of Compose. */
+const createSchema = z.object({ Image: z.string(), Labels: z.record(z.string(), z.string()) });
 
 /** Docker's zero time. */
 const NEVER = '0001-01-01T00:00:00Z';
@@ -106,7 +110,7 @@ export class Engine {
 
   /** The image that a name, or an id, stands for on this machine. */
   image(reference: string): LocalImage | undefined {
-    return this.#images.get(this.#names.get(reference) ?? reference);
+    return this.#images.get(this.#names.get(reference) ?? reference.slice(reference.indexOf('@') + 1));
   }
 
   addImage(reference: string, id: string, behaviour: Behaviour): void {
@@ -140,7 +144,7 @@ export class Engine {
   }
 
   /** One request of the Engine API, its version prefix left off. Throws as {@link attend}. */
-  async call(process: SimulatedProcess, method: string, path: string): Promise<EngineAnswer> {
+  async call(process: SimulatedProcess, method: string, path: string, body?: unknown): Promise<EngineAnswer> {
     await this.attend(process);
     const url = new URL(path, 'http://docker');
     const [kind = '', id = '', action = ''] = url.pathname.slice(1).split('/').map(decodeURIComponent);
@@ -151,6 +155,7 @@ export class Engine {
     if (kind === 'events') return { status: 200, body: this.#tellExits(url.searchParams.get('filters')) };
     if (kind !== 'containers') return notFound(path);
     if (id === 'json') return { status: 200, body: this.#list(url.searchParams.get('filters')) };
+    if (id === 'create') return this.#callCreate(url.searchParams.get('name') ?? '', body);
     const container = this.containers.get(id);
     if (container === undefined) return notFound(`container ${id}`);
     if (action === 'exec') return this.#createExec(container);
@@ -170,7 +175,12 @@ export class Engine {
         return spec.labels[key] === value;
       }),
     );
-    return matching.map(({ id, name, spec }) => ({ Id: id, Names: [`/${name}`], Labels: spec.labels }));
+    return matching.map(({ id, name, spec }) => ({
+      Id: id,
+      Names: [`/${name}`],
+      ImageID: spec.imageId,
+      Labels: spec.labels,
+    }));
   }
 
   /** The `die` events of the containers of a project. */
@@ -184,6 +194,8 @@ export class Engine {
   }
 
   #callImage(method: string, rest: string, query: URLSearchParams): EngineAnswer {
+    if (rest === 'json') return { status: 200, body: [{ RepoTags: [...this.#names.keys()] }] };
+    if (method === 'DELETE') return this.#untag(decodeURIComponent(rest));
     const action = rest.slice(rest.lastIndexOf('/') + 1);
     const image = this.image(decodeURIComponent(rest.slice(0, -action.length - 1)));
     if (image === undefined) return notFound(`image ${rest}`);
@@ -191,7 +203,29 @@ export class Engine {
       this.#names.set(`${query.get('repo')}:${query.get('tag')}`, image.id);
       return { status: 201, body: null };
     }
-    return { status: 200, body: { Id: image.id, RepoDigests: [`registry.test/image@${image.id}`] } };
+    const names = [...this.#names].filter(([name, id]) => id === image.id && name.startsWith('registry.test/'));
+    const digests = names.map(([name]) => `${name.replace(/[:@].*$/, '')}@${image.id}`);
+    return { status: 200, body: { Id: image.id, RepoDigests: [...new Set(digests)] } };
+  }
+
+  #untag(name: string): EngineAnswer {
+    const id = this.#names.get(name);
+    if (id === undefined) return notFound(`image ${name}`);
+    this.#names.delete(name);
+    const isNamed = [...this.#names.values()].includes(id);
+    const isUsed = [...this.containers.values()].some(({ spec }) => spec.imageId === id);
+    if (!isNamed && !isUsed) this.#images.delete(id);
+    return { status: 200, body: [] };
+  }
+
+  #callCreate(name: string, body: unknown): EngineAnswer {
+    if (this.hasName(name))
+      return { status: 409, body: { message: `the container name "/${name}" is already in use` } };
+    const { Image: image, Labels: labels } = createSchema.parse(body);
+    const imageId = this.image(image)?.id;
+    if (imageId === undefined) return notFound(`image ${image}`);
+    const { id } = this.create(name, { labels, image, imageId, restarts: false, hasHealthcheck: false });
+    return { status: 201, body: { Id: id } };
   }
 
   #createExec(container: Container): EngineAnswer {

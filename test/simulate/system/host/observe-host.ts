@@ -1,5 +1,7 @@
 /** What the agent's samplers would find on a simulated host. */
+
 import type { ContainerView } from '../../../../agent/docker/container-view.ts';
+import { KEEPS_LABEL } from '../../../../agent/docker/project-container.ts';
 import type { TickContent } from '../../../../agent/telemetry/compose-tick.ts';
 import { type ContainerMetrics, NO_FACTS } from '../../../../src/domain/telemetry.ts';
 import type { Container } from './container.ts';
@@ -10,7 +12,7 @@ const views = new WeakMap<Container, { readonly key: string; readonly view: Cont
 
 export function observeHost({ engine }: SimulatedHost, recordedAtMs: number): Omit<TickContent, 'agent'> {
   const isSeen = engine.mood === 'well';
-  const containers = [...engine.containers.values()];
+  const containers = [...engine.containers.values()].filter(({ spec }) => !(KEEPS_LABEL in spec.labels));
   return {
     recordedAtMs,
     metrics: {

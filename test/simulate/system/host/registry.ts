@@ -8,10 +8,13 @@ export type RegistryMood = 'well' | 'away' | 'refusing' | 'slow';
 export class Registry {
   mood: RegistryMood = 'well';
   readonly #images = new Map<string, string>();
+  /** Every image that was ever published: by its digest, which is its id, it stays available. */
+  readonly #ids = new Set<string>();
 
   /** From now on `reference` names the image `id`. */
   publish(reference: string, id: string): void {
     this.#images.set(reference, id);
+    this.#ids.add(id);
   }
 
   /** How long an answer takes, of a share in [0, 1) drawn by whoever asks. */
@@ -23,7 +26,8 @@ export class Registry {
   resolve(reference: string): { readonly id: string } | { readonly refusal: string } {
     if (this.mood === 'away') return { refusal: 'dial tcp: lookup registry.test: no such host' };
     if (this.mood === 'refusing') return { refusal: 'toomanyrequests: you have reached your pull rate limit' };
-    const id = this.#images.get(reference);
+    const digest = reference.split('@')[1];
+    const id = digest === undefined ? this.#images.get(reference) : this.#ids.has(digest) ? digest : undefined;
     return id === undefined ? { refusal: `manifest for ${reference} not found: manifest unknown` } : { id };
   }
 }

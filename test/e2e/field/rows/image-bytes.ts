@@ -1,12 +1,12 @@
-/** Ways back that are hard, or cannot succeed at all: said as it is, tried again, and no prison for the host. */
+/** What runs are the bytes that are meant, on the way forward and back, wherever tags and prunes go meanwhile. */
 import assert from 'node:assert/strict';
-import { WELL } from '../../support/sample-stack.ts';
+import { SICK, WELL } from '../../support/sample-stack.ts';
 import type { FieldRow } from '../row.ts';
-import { ALSO_WELL } from '../services.ts';
+import { ALSO_WELL, BRISK_HEALTHCHECK } from '../services.ts';
 
 const LONG_SOAK = { soak_seconds: 600 };
 
-export const hardWayBackRows: readonly FieldRow[] = [
+export const imageByteRows: readonly FieldRow[] = [
   {
     stack: 'prunesoak',
     promise: 'a prune in the soak does not take the image that the way back needs',
@@ -72,6 +72,32 @@ export const hardWayBackRows: readonly FieldRow[] = [
       await site.host.docker('image', 'prune', '--all', '--force', '--filter', `label=nexus.lab.image=${labels}`);
       await site.registry.fail({ kind: 'away' });
       await site.deploy(v1);
+    },
+  },
+  {
+    stack: 'samebytes',
+    promise: 'later waves get the very image that the canary ran, though the tag has moved meanwhile',
+    hosts: 2,
+    story: async (site) => {
+      const first = await site.image('web:stable', WELL);
+      const v1 = await site.release('1', { web: { image: first, pull_policy: 'always' } });
+      const rollout = await site.begin(v1);
+      await site.hostReaches(rollout, site.host, 'soaking');
+      await site.image('web:stable', ALSO_WELL);
+      await site.expectConverged(rollout);
+    },
+  },
+  {
+    stack: 'redeployed',
+    promise:
+      'a release that is brought up again with a moved tag, and fails, goes back to the bytes that it ran before',
+    story: async (site) => {
+      const first = await site.image('web:stable', WELL);
+      const web = { image: first, pull_policy: 'always', healthcheck: BRISK_HEALTHCHECK };
+      const v1 = await site.release('1', { web });
+      await site.deploy(v1);
+      await site.image('web:stable', SICK);
+      await site.expectBack(await site.begin(v1), v1, { quarantine: /redeployed-web-1 is unhealthy/ });
     },
   },
 ];
