@@ -149,11 +149,18 @@ export function figureLines(host: RolloutHostBody): Array<[name: string, value: 
 }
 
 /** What the failing services of a host left behind: how each ended, and its last log lines. */
-export function evidenceLines({ failure }: RolloutHostBody): string[] {
-  return (failure?.evidence ?? []).flatMap(
+export function evidenceLines({ failure, rollback_failure: stuck }: RolloutHostBody): string[] {
+  const services = (failure?.evidence ?? []).flatMap(
     ({ service, exit_code: exitCode, oom_killed: oomKilled, log_tail: tail }) => {
-      const lines = tail.split('\n').filter((line) => line.trim() !== '');
+      const lines = linesOf(tail);
       return [describeEnd(service, exitCode, oomKilled, lines.length), ...lines.map((line) => `  ${line}`)];
     },
   );
+  if (stuck === null) return services;
+  const rollback = linesOf(stuck.output).map((line) => `  ${line}`);
+  return [...services, `the last attempt to go back ended with code ${stuck.exit_code}:`, ...rollback];
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
 }

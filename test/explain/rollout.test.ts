@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ReleasePolicy } from '../../src/domain/release.ts';
-import { explainAll, explainDocument, explainRollout, figureLines } from '../../src/explain/rollout.ts';
+import { evidenceLines, explainAll, explainDocument, explainRollout, figureLines } from '../../src/explain/rollout.ts';
 import { isSettled } from '../../src/explain/snapshot.ts';
 import type { Sentence, Tone } from '../../src/explain/tone.ts';
 import type { RolloutBody, RolloutHostBody } from '../../src/wire/rollout.ts';
@@ -118,6 +118,25 @@ describe('a rollout is settled', () => {
       assert.equal(isSettled(snapshotOf({ rollout: { state }, policy }, [rolloutHost('a', host)])), settled),
     );
   }
+});
+
+it('below a host stands what its services left behind, and what its rollback printed', () => {
+  const evidence = [
+    { service: 'web', exit_code: 137, oom_killed: true, log_tail: 'allocating\n\nmore\n' },
+    { service: 'db', exit_code: null, oom_killed: false, log_tail: '' },
+  ];
+  const failure = { failing_probes: [], output: '', at: '2026-05-01T11:59:30.000Z', trouble: null, evidence };
+  const stuck = { exit_code: 1, output: 'Pulling web\nno such image\n', at: '2026-05-01T11:59:50.000Z' };
+  assert.deepEqual(evidenceLines(rolloutHost('a', { state: 'failed', failure, rollback_failure: stuck })), [
+    "service 'web' ended with code 137 because it was out of memory, and printed last:",
+    '  allocating',
+    '  more',
+    "service 'db' has printed nothing",
+    'the last attempt to go back ended with code 1:',
+    '  Pulling web',
+    '  no such image',
+  ]);
+  assert.deepEqual(evidenceLines(rolloutHost('a')), []);
 });
 
 describe('figures', () => {

@@ -19,8 +19,8 @@ function fail(rollout: Rollout, name: string, event: AgentEvent = EVENTS.failed)
   return effects.flatMap((effect) => (effect.kind === 'quarantine' ? [effect.host] : []));
 }
 
-function judge(rollout: Rollout, host: string, status: TelemetryVerdict['status']): void {
-  const verdict = { status, sinceMs: NOON_MS, reason: 'memory grows', figures: {} };
+function judge(rollout: Rollout, host: string, status: TelemetryVerdict['status'], figures = {}): void {
+  const verdict = { status, sinceMs: NOON_MS, reason: 'memory grows', figures };
   rollout.apply({ kind: 'telemetry_judged', host, verdict }, NOON_MS);
 }
 
@@ -44,6 +44,12 @@ for (const row of [
     plan: PAIR,
     before: (rollout: Rollout) => judge(rollout, 'web-1', 'watch'),
     quarantines: true,
+  },
+  {
+    given: 'one of two hosts whose memory has not settled',
+    plan: PAIR,
+    before: (rollout: Rollout) => judge(rollout, 'web-1', 'watch', { limits_exceeded: 0 }),
+    quarantines: false,
   },
   {
     given: 'one of two hosts whose telemetry is well',

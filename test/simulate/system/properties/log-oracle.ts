@@ -25,6 +25,8 @@ interface ShadowHost {
   soakDueMs: number;
   previous: string | null;
   verdict: string;
+  /** Its telemetry is beyond a limit, and not only unsettled. */
+  isBeyondLimit: boolean;
   /** The release is to blame for its failure. */
   blames: boolean;
   /** Its last attempt to go back has failed. */
@@ -39,6 +41,8 @@ interface Shadow {
   wave: number;
   /** The release must be quarantined: enough hosts, or one and a witness, have said so. */
   isCondemned: boolean;
+  /** The release may be quarantined: one host and a witness have spoken against it, or several hosts. */
+  isWitnessed: boolean;
 }
 
 /** What the oracle may look at outside of the log. */
@@ -170,6 +174,11 @@ export class LogOracle {
     const key = `${data['stack']} ${data['release']}`;
     if (kind === 'release_removed') this.#removed(String(data['stack']), String(data['release']));
     if (kind === 'release_quarantined') this.#quarantined.add(key);
+    if (kind === 'release_quarantined') {
+      const shadow = this.#shadows.get(String(data['rollout_id']));
+      assert(shadow?.isWitnessed === true, `${data['release']} is quarantined on the word of ${host} alone`);
+      this.#quarantined.add(key);
+    }
     if (kind === 'quarantine_lifted') {
       this.#quarantined.delete(key);
       this.#lifted.add(key);
@@ -245,6 +254,8 @@ export class LogOracle {
         assert(host.verdict !== 'regressed', 'a regression stays');
         checkVerdict(entry.verdict);
         host.verdict = entry.verdict.status;
+        host.isBeyondLimit =
+          ['watch', 'regressed'].includes(host.verdict) && entry.verdict.figures['limits_exceeded'] !== 0;
         break;
       case 'host_left':
         assert(host !== undefined && !host.left, 'a host leaves once');
@@ -356,6 +367,7 @@ export class LogOracle {
           soakDueMs: Infinity,
           previous: null,
           verdict: 'none',
+          isBeyondLimit: false,
           blames: false,
           stuck: false,
           failing: new Set(),
@@ -368,7 +380,7 @@ export class LogOracle {
         assert(host.left || !hosts.has(name), `${name} is in two open rollouts, ${other} and ${id}`);
       }
     }
-    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0, isCondemned: false });
+    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0, isCondemned: false, isWitnessed: false });
   }
 
   #dispatched(shadow: Shadow, name: string, host: ShadowHost, epoch: number, atMs: number): void {
@@ -461,7 +473,7 @@ export class LogOracle {
       case 'activation_failed':
         this.#settled.delete(key);
         host.blames = event.type === 'failed' || event.trouble === undefined;
-        if (host.blames) shadow.isCondemned ||= isCondemned(shadow, host);
+        if (host.blames) blame(shadow, host);
         break;
       case 'dispatch_refused':
         host.offered = false;
@@ -506,13 +518,15 @@ function checkConverged({ hosts, plan }: Shadow): void {
   assert(failed <= plan.failureThreshold && (failed === 0 || converged > 0), 'failures read as converged');
 }
 
-/** Whether the failure of this host, with those before it, is enough against the release. */
-function isCondemned({ plan, hosts }: Shadow, host: ShadowHost): boolean {
+/** The release has failed this host. */
+function blame(shadow: Shadow, host: ShadowHost): void {
+  const { plan, hosts } = shadow;
   const all = [...hosts.values()];
   const blaming = all.filter(({ blames }) => blames).length;
   const others = all.filter((other) => other !== host && other.wave === host.wave && !other.left);
-  const isWitnessed = blaming > 1 || others.length === 0 || ['watch', 'regressed'].includes(host.verdict);
-  return blaming > plan.failureThreshold && isWitnessed;
+  const isWitnessed = blaming > 1 || others.length === 0 || host.isBeyondLimit;
+  shadow.isWitnessed ||= isWitnessed;
+  shadow.isCondemned ||= isWitnessed && blaming > plan.failureThreshold;
 }
 
 function isInFlight(host: ShadowHost): boolean {
