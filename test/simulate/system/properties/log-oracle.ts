@@ -41,8 +41,6 @@ interface Shadow {
   wave: number;
   /** The release must be quarantined: enough hosts, or one and a witness, have said so. */
   isCondemned: boolean;
-  /** The release may be quarantined: one host and a witness have spoken against it, or several hosts. */
-  isWitnessed: boolean;
 }
 
 /** What the oracle may look at outside of the log. */
@@ -176,7 +174,9 @@ export class LogOracle {
     if (kind === 'release_quarantined') this.#quarantined.add(key);
     if (kind === 'release_quarantined') {
       const shadow = this.#shadows.get(String(data['rollout_id']));
-      assert(shadow?.isWitnessed === true, `${data['release']} is quarantined on the word of ${host} alone`);
+      const failed = shadow?.hosts.get(host ?? '');
+      const isHeard = shadow !== undefined && failed?.blames === true && isWitnessed(shadow, failed);
+      assert(isHeard, `${data['release']} is quarantined on the word of ${host} alone`);
       this.#quarantined.add(key);
     }
     if (kind === 'quarantine_lifted') {
@@ -380,7 +380,7 @@ export class LogOracle {
         assert(host.left || !hosts.has(name), `${name} is in two open rollouts, ${other} and ${id}`);
       }
     }
-    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0, isCondemned: false, isWitnessed: false });
+    this.#shadows.set(id, { plan, hosts, status: 'active', wave: 0, isCondemned: false });
   }
 
   #dispatched(shadow: Shadow, name: string, host: ShadowHost, epoch: number, atMs: number): void {
@@ -518,15 +518,19 @@ function checkConverged({ hosts, plan }: Shadow): void {
   assert(failed <= plan.failureThreshold && (failed === 0 || converged > 0), 'failures read as converged');
 }
 
-/** The release has failed this host. */
+/** The release has failed this host: that may be enough against it. */
 function blame(shadow: Shadow, host: ShadowHost): void {
-  const { plan, hosts } = shadow;
-  const all = [...hosts.values()];
-  const blaming = all.filter(({ blames }) => blames).length;
-  const others = all.filter((other) => other !== host && other.wave === host.wave && !other.left);
-  const isWitnessed = blaming > 1 || others.length === 0 || host.isBeyondLimit;
-  shadow.isWitnessed ||= isWitnessed;
-  shadow.isCondemned ||= isWitnessed && blaming > plan.failureThreshold;
+  shadow.isCondemned ||= isWitnessed(shadow, host) && countBlames(shadow) > shadow.plan.failureThreshold;
+}
+
+/** Whether others speak against the release as well, or there is no other to ask. */
+function isWitnessed(shadow: Shadow, host: ShadowHost): boolean {
+  const others = [...shadow.hosts.values()].filter((one) => one !== host && one.wave === host.wave && !one.left);
+  return countBlames(shadow) > 1 || others.length === 0 || host.isBeyondLimit;
+}
+
+function countBlames({ hosts }: Shadow): number {
+  return [...hosts.values()].filter(({ blames }) => blames).length;
 }
 
 function isInFlight(host: ShadowHost): boolean {
