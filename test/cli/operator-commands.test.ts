@@ -147,9 +147,10 @@ describe('host list', () => {
 describe('host show', () => {
   it('shows the containers that are there', async (t) => {
     const containers = [sampleContainer(), sampleContainer({ name: 'gone', removed_at: '2026-05-01T11:00:00.000Z' })];
-    const { data } = await server(t, ({ path }) => ({
-      body: path.includes('/containers') ? { containers, next_cursor: null } : sampleHost(),
-    }));
+    const { data } = await server(t, ({ path }) => {
+      if (path.includes('/containers')) return { body: { containers, next_cursor: null } };
+      return { body: path.endsWith('/stacks') ? { stacks: [] } : sampleHost() };
+    });
     const { terminal } = await run(data, ['host', 'show', 'web-1']);
     assert.match(terminal.out(), /^shop-web /m);
     assert.ok(!terminal.out().includes('gone'));
