@@ -17,7 +17,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 function parseYaml(text: string): unknown {
-  const document = parseDocument(text, { uniqueKeys: true });
+  const document = parseDocument(text, { uniqueKeys: true, merge: true });
   const [error] = document.errors;
   if (error !== undefined) invalidField('compose', `is not YAML: ${error.message}`);
   try {

@@ -30,9 +30,10 @@ async function planned({ server }: RolloutFleet, release: string, hosts: readonl
   return waves.flatMap((wave) => wave.hosts);
 }
 
-/** A release that publishes port 8080 and names its container. */
+/** A release that publishes port 8080 and names its container, both by way of an anchor. */
 async function addRelease({ server }: RolloutFleet): Promise<string> {
-  const compose = 'services: {web: {image: example, container_name: shop-front, ports: ["8080:80"]}}';
+  const compose =
+    'x-front: &front {container_name: shop-front, ports: ["8080:80"]}\nservices: {web: {<<: *front, image: example}}';
   const manifest = { kind: 'nexus.release/1', stack: 'shop', version: '1', compose };
   const reply = await server.operator.send('POST', '/v1/releases', manifest);
   return releaseBodySchema.parse(JSON.parse(reply.body)).digest;
