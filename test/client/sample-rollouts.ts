@@ -129,7 +129,7 @@ export function samplePlan(): RolloutPlanBody {
       },
     ],
     supersedes: ['ro_0'],
-    notes: ['A soak of 2 s is too short to judge memory, which takes 40 s: hosts converge without that.'],
+    notes: ['A soak of 2 s is too short to judge memory, which takes 45 s: hosts converge without that.'],
   };
 }
 

@@ -155,17 +155,17 @@ test('a host with a stack in its soak may report every 5 s, however low the limi
 
 for (const { policy, notes } of [
   {
-    policy: { soak_seconds: 39 },
-    notes: ['A soak of 39 s is too short to judge memory, which takes 40 s: hosts converge without that.'],
+    policy: { soak_seconds: 44 },
+    notes: ['A soak of 44 s is too short to judge memory, which takes 45 s: hosts converge without that.'],
   },
   {
     policy: { soak_seconds: 2, telemetry: 'required' },
     notes: [
-      'A soak of 2 s is too short to judge memory, which takes 40 s: hosts soak until then, as the release requires it.',
+      'A soak of 2 s is too short to judge memory, which takes 45 s: hosts soak until then, as the release requires it.',
     ],
   },
   { policy: { soak_seconds: 2, telemetry: 'off' }, notes: [] },
-  { policy: { soak_seconds: 40 }, notes: [] },
+  { policy: { soak_seconds: 45 }, notes: [] },
 ]) {
   test(`a plan of a soak of ${policy.soak_seconds} s has ${notes.length} notes with telemetry ${policy.telemetry ?? 'judged'}`, async (context) => {
     const fleet = await RolloutFleet.start(context, ['web-1']);
@@ -219,6 +219,27 @@ test('ticks that were kept and sent later stand where they were taken, also afte
   await fleet.server.tick();
   const verdict = await verdictOn(fleet, id);
   assert.equal(verdict?.figures['memory_growth_mb_per_minute'], 120);
+});
+
+test('a leak that was rolled back does not excuse the next one, although nothing was reported in between', async (context) => {
+  const fleet = await RolloutFleet.start(context, ['web-1']);
+  const leak = (second: number): number => 50 + LEAK_MB_PER_SECOND * second;
+  const first = await replaceFlat(fleet);
+  await reportFor(fleet, 60, leak);
+  assert.equal((await verdictOn(fleet, first))?.status, 'regressed');
+  const { release } = await fleet.rollout(first);
+  const failed = { ...eventOf('failed', release), failing_probes: ['telemetry'] };
+  assert.equal((await fleet.send('web-1', first, 3, failed)).status, 204);
+  assert.equal((await fleet.send('web-1', first, 4, eventOf('rollback_completed', release))).status, 204);
+  const again = await fleet.addRelease('3', { soak_seconds: 60, sustained_failure_seconds: 15 });
+  const { id } = await fleet.createRollout(again, ['web-1']);
+  await fleet.server.tick();
+  const acknowledged = { ...eventOf('dispatch_ack', again), current_release: release };
+  assert.equal((await fleet.send('web-1', id, 1, acknowledged)).status, 204);
+  assert.equal((await fleet.send('web-1', id, 2, eventOf('activation_completed', again))).status, 204);
+  await reportFor(fleet, 60, leak);
+  const verdict = await verdictOn(fleet, id);
+  assert.deepEqual([verdict?.status, verdict?.figures['baseline_memory_growth_mb_per_minute']], ['regressed', 0]);
 });
 
 for (const { given, liars } of [

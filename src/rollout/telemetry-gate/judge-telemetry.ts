@@ -16,8 +16,8 @@ import { findRegressions } from './find-regressions.ts';
 import { MIN_SPAN_MS } from './memory-slope.ts';
 import { measureSoak, SETTLING_MS, type SoakFigures, type SoakTelemetry } from './soak-figures.ts';
 
-/** A shorter soak ends before its memory can be judged. */
-export const SHORTEST_JUDGED_SOAK_MS = SETTLING_MS + MIN_SPAN_MS + SOAK_INTERVAL_MS;
+/** A shorter soak may end before its memory can be judged: the first sample that counts and the last one may be late. */
+export const SHORTEST_JUDGED_SOAK_MS = SETTLING_MS + MIN_SPAN_MS + 2 * SOAK_INTERVAL_MS;
 
 type Figures = TelemetryVerdict['figures'];
 

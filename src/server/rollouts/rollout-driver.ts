@@ -27,7 +27,7 @@ import { Rollout } from '../../rollout/rollout.ts';
 import { isOpen, type LaterEntry } from '../../rollout/rollout-state.ts';
 import { logEventOf } from '../../rollout/stored-entry.ts';
 import type { Changes } from '../state/changes.ts';
-import type { Fleet } from '../state/fleet.ts';
+import { endSetbacks, type Fleet, noteSetback } from '../state/fleet.ts';
 import type { Listening } from '../state/listening.ts';
 import type { Numbers } from '../state/numbers.ts';
 import type { RolloutIndex } from '../state/rollout-index.ts';
@@ -122,6 +122,7 @@ export class RolloutDriver {
     }
     for (const host of change.hosts) {
       unsaved.hosts.add(host.name);
+      if (concerned !== undefined && host.state !== concerned.state) this.#noteOutcome(stack, host, nowMs);
       this.#pending.get(rollout)?.noteChange(host);
       if (yieldsToNewer(rollout.progress.status, host)) this.#freeStack(rollout, host.name);
       if (!wasOccupied || occupies(rollout.plan, host)) continue;
@@ -165,6 +166,14 @@ export class RolloutDriver {
   /** Goes beyond an epoch that the host's agent knows: an earlier database may have given it out. */
   noteEpoch(stack: string, host: string, epoch: number): void {
     if (this.#index.noteEpoch(stack, host, epoch)) this.#changes.write({ kind: 'save_epoch', stack, host, epoch });
+  }
+
+  /** For the baseline of the next release. */
+  #noteOutcome(stack: string, { name, state, dispatchedAtMs }: RolloutHost, nowMs: number): void {
+    const host = this.#fleet.hostByName(name);
+    if (host === undefined) return;
+    if (state === 'failed') noteSetback(host, stack, dispatchedAtMs ?? nowMs);
+    if (state === 'reverted' || state === 'converged') endSetbacks(host, stack, nowMs);
   }
 
   #unsavedOf(rollout: Rollout): Unsaved {

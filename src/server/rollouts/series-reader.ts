@@ -18,6 +18,16 @@ export class SeriesReader {
     return this.missed > 0;
   }
 
+  /** What {@link read} gives, without what the stack did while it ran a release that failed. */
+  readUsual(host: LiveHost, stack: string, fromMs: number, toMs: number): StackSeries {
+    const setbacks = host.setbacks.filter((setback) => setback.stack === stack);
+    const series = this.read(host, stack, fromMs, toMs, toMs);
+    const samples = series.samples.filter(
+      ({ atMs }) => !setbacks.some((setback) => atMs >= setback.fromMs && atMs <= setback.toMs),
+    );
+    return { ...series, samples };
+  }
+
   /**
    * The samples of the stack from `fromMs` to `toMs` by the server's clock, and its incidents since `incidentsFromMs`.
    * Samples are placed by when they arrived, so that a host whose clock is set meanwhile goes on being judged. Without

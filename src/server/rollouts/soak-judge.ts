@@ -236,7 +236,7 @@ export class SoakJudge {
     if (kept !== undefined) return kept;
     if (part.previousRelease === null) return null;
     const untilMs = part.dispatchedAtMs ?? 0;
-    const series = reader.read(host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs, untilMs);
+    const series = reader.readUsual(host, rollout.plan.stack, untilMs - BASELINE_MS, untilMs);
     const baseline = series.samples.length === 0 ? null : series;
     if (!reader.misses) known.set(part.name, baseline);
     return baseline;
@@ -250,7 +250,7 @@ export class SoakJudge {
     for (const host of this.#pendingOnline(rollout)) {
       // A full set each time, however few are still needed: asked one by one, hosts without the stack would take too many rounds.
       if (value.length >= MAX_PEERS || reader.missed >= MAX_PEERS) break;
-      const series = reader.read(host, rollout.plan.stack, fromMs, nowMs, fromMs);
+      const series = reader.readUsual(host, rollout.plan.stack, fromMs, nowMs);
       if (series.samples.length > 0) value.push(series);
     }
     if (!reader.misses) this.#peers.set(rollout, { atMs: nowMs, value });

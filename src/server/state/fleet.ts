@@ -22,6 +22,13 @@ interface HostClock {
   readonly skewMs: number;
 }
 
+/** While a stack ran a release that failed, by the server's clock; still so while `toMs` is infinite. */
+interface Setback {
+  readonly stack: string;
+  readonly fromMs: number;
+  toMs: number;
+}
+
 /** The container list of a tick. The next tick with the same list needs only these numbers. */
 interface Listing {
   readonly fingerprint: string;
@@ -56,8 +63,25 @@ export interface LiveHost {
   awaitsBaseline: boolean;
   /** The latest incidents, oldest first. They do not survive a restart of the server. */
   readonly incidents: StackIncident[];
+  /** Oldest first. What a stack did then is not usual. They do not survive a restart of the server. */
+  readonly setbacks: Setback[];
   /** How its clock went, oldest first. After a restart of the server this begins with its latest tick. */
   readonly clocks: HostClock[];
+}
+
+const MAX_SETBACKS = 16;
+
+/** A release has failed the stack; it had been brought to the host since `fromMs`. */
+export function noteSetback(host: LiveHost, stack: string, fromMs: number): void {
+  host.setbacks.push({ stack, fromMs, toMs: Number.POSITIVE_INFINITY });
+  if (host.setbacks.length > MAX_SETBACKS) host.setbacks.shift();
+}
+
+/** The stack runs a release that is well. */
+export function endSetbacks(host: LiveHost, stack: string, nowMs: number): void {
+  for (const setback of host.setbacks) {
+    if (setback.stack === stack) setback.toMs = Math.min(setback.toMs, nowMs);
+  }
 }
 
 /** A clock that is off by this much more or less than before has been set, or its tick was on the way for long. */
@@ -174,6 +198,7 @@ export class Fleet {
       stacks: new Map(),
       awaitsBaseline: true,
       incidents: [],
+      setbacks: [],
       clocks: [],
     };
     this.#hosts.set(stored.id, host);

@@ -193,7 +193,7 @@ describe('rollout plan', () => {
     );
     assert.equal(
       terminal.err(),
-      'shop 1.5 (9ad49925e0e3) to 3 hosts in 2 waves of 1, 2: 1 ready, 1 with warnings, 1 held.\nIt would supersede rollout ro_0, which is still running.\nA soak of 2 s is too short to judge memory, which takes 40 s: hosts converge without that.\n',
+      'shop 1.5 (9ad49925e0e3) to 3 hosts in 2 waves of 1, 2: 1 ready, 1 with warnings, 1 held.\nIt would supersede rollout ro_0, which is still running.\nA soak of 2 s is too short to judge memory, which takes 45 s: hosts converge without that.\n',
     );
   });
 
