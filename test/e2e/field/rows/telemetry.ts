@@ -5,6 +5,8 @@ import { startPhantomHost } from '../phantom-host.ts';
 import type { FieldRow } from '../row.ts';
 import type { Site } from '../site.ts';
 
+/** Little more than the shortest soak that can be judged. */
+const BRIEF = { soak_seconds: 50, sustained_failure_seconds: 5 };
 const AS_DELIVERED = { soak_seconds: 60, sustained_failure_seconds: 15 };
 
 /** Takes so many MiB each second on its own heap, for so many seconds, and keeps them. */
@@ -91,6 +93,32 @@ export const telemetryRows: readonly FieldRow[] = [
     story: async (site) => {
       const v1 = await site.release('1', { web: grows(1, 75) }, { policy: { ...AS_DELIVERED, soak_seconds: 90 } });
       await site.deploy(v1);
+    },
+  },
+  {
+    stack: 'firstleak',
+    promise: 'a first deploy that would fill its memory within the hour is removed',
+    isLong: true,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: { runs: LEAK, mem_limit: '400m' } }, { policy: BRIEF });
+      await site.expectBack(await site.begin(v1), null, {
+        quarantine: ['telemetry'],
+        explain: /memory grows by \d+(?:\.\d+)? MiB\/min, at which it is full in \d min/,
+      });
+    },
+  },
+  {
+    stack: 'leakagain',
+    promise: 'a leak that was rolled back does not excuse the next one',
+    isLong: true,
+    story: async (site) => {
+      const v1 = await site.release('1', { web: WELL });
+      await site.deploy(v1);
+      for (const version of ['2', '3']) {
+        const web = { runs: LEAK, environment: { VERSION: version } };
+        const leak = await site.release(version, { web }, { policy: BRIEF });
+        await site.expectBack(await site.begin(leak), v1, { quarantine: ['telemetry'], explain: LEAK_WORDS });
+      }
     },
   },
   {
