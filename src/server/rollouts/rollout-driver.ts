@@ -122,8 +122,8 @@ export class RolloutDriver {
     }
     for (const host of change.hosts) {
       unsaved.hosts.add(host.name);
-      if (concerned !== undefined && host.state !== concerned.state) this.#noteOutcome(stack, host, nowMs);
       this.#pending.get(rollout)?.noteChange(host);
+      if (concerned !== undefined && host.state !== concerned.state) this.#noteOutcome(stack, host, nowMs);
       if (yieldsToNewer(rollout.progress.status, host)) this.#freeStack(rollout, host.name);
       if (!wasOccupied || occupies(rollout.plan, host)) continue;
       this.#freeStack(rollout, host.name);
