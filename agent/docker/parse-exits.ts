@@ -9,8 +9,8 @@ export function parseExits(text: string): Map<string, number[]> {
   for (const line of text.split('\n')) {
     const actor = objectAt(asObject(parseJson(line)), 'Actor');
     const id = textAt(actor, 'ID');
-    const exitCode = Number(textAt(objectAt(actor, 'Attributes'), 'exitCode') ?? Number.NaN);
-    if (id !== null && Number.isInteger(exitCode)) exits.set(id, [...(exits.get(id) ?? []), exitCode]);
+    const exitCode = textAt(objectAt(actor, 'Attributes'), 'exitCode') ?? '';
+    if (id !== null && /^\d+$/.test(exitCode)) exits.set(id, [...(exits.get(id) ?? []), Number(exitCode)]);
   }
   return exits;
 }

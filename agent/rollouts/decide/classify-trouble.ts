@@ -47,6 +47,18 @@ export const TROUBLE_ROWS: readonly TroubleRow[] = [
       'Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit',
   },
   {
+    class: 'registry',
+    pattern: /no matching manifest for \S+ in the manifest list entries|no match for platform in manifest/i,
+    source: 'Engine 20.10 and later; images for other machines are often pushed one after the other',
+    example: 'no matching manifest for linux/arm64/v8 in the manifest list entries',
+  },
+  {
+    class: 'release',
+    pattern: /failed to resolve reference "[^"]+": [^\s:]+(?::\d+)?\/\S+: not found/i,
+    source: 'the containerd image store of Engine 25 and later',
+    example: 'failed to resolve reference "registry.test/shop/web:2": registry.test/shop/web:2: not found',
+  },
+  {
     class: 'release',
     pattern: /\bmanifest unknown\b|\bmanifest for \S+ not found\b|\bmanifest_unknown\b/i,
     source: 'distribution specification, code MANIFEST_UNKNOWN',
@@ -188,12 +200,6 @@ export const TROUBLE_ROWS: readonly TroubleRow[] = [
       /filesystem layer verification failed|failed commit on ref|unexpected (?:commit )?digest|digest mismatch|manifest verification failed for digest|\bblob unknown\b|\binvalid (?:checksum|tar header)\b/i,
     source: 'Engine 20.10–28 and its containerd image store; distribution specification, code BLOB_UNKNOWN',
     example: 'filesystem layer verification failed for digest sha256:9f2c',
-  },
-  {
-    class: 'registry',
-    pattern: /no matching manifest for \S+ in the manifest list entries/i,
-    source: 'Engine 20.10 and later; images for other machines are often pushed one after the other',
-    example: 'no matching manifest for linux/arm64/v8 in the manifest list entries',
   },
 ];
 

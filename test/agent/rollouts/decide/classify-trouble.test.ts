@@ -71,6 +71,14 @@ const PULLS: readonly (readonly [output: string, expected: string])[] = [
   ['manifest for shop/web:2 not found: manifest unknown: manifest unknown', 'release'],
   ['failed to resolve reference "registry.test/shop/web:2": manifest unknown', 'release'],
   ['Error response from daemon: manifest for registry.test/shop/web:2 not found', 'release'],
+  [
+    'Error response from daemon: failed to resolve reference "registry.test:5000/shop/web:2": registry.test:5000/shop/web:2: not found',
+    'release',
+  ],
+  [
+    'failed to pull and unpack image "registry.test/shop/web:2": no match for platform in manifest sha256:9f2c: not found',
+    'registry',
+  ],
   ['Error response from daemon: invalid reference format: repository name must be lowercase', 'release'],
 ];
 

@@ -7,6 +7,8 @@ import {
   discardEvent,
   finishRollout,
   forgetOffer,
+  leaveQueue,
+  noteQueue,
   noteRegression,
   postponeConvergence,
 } from '../../../../agent/rollouts/record/advance-record.ts';
@@ -100,6 +102,24 @@ for (const [name, current, offer, expected] of [
     record(rollout(soaking(), { id: 'r1', epoch: 6 })),
     OFFER,
     { kind: 'take' },
+  ],
+  [
+    'a newer one, while the way back of the last does not succeed, and the server knows',
+    record(rollout(reverting({ reported: { output: 'no such image', at: NOON } }), { id: 'r1', epoch: 6 })),
+    OFFER,
+    { kind: 'take' },
+  ],
+  [
+    'a newer one, while that is still to be told',
+    record(
+      rollout(reverting({ reported: { output: 'no such image', at: NOON } }), {
+        id: 'r1',
+        epoch: 6,
+        outbox: [{ type: 'rollback_failed', seq: 4 }],
+      }),
+    ),
+    OFFER,
+    { kind: 'busy' },
   ],
   ['the one that is worked on', record(rollout(soaking())), OFFER, { kind: 'known' }],
   ['the one that is over', record(null, { taken: { rolloutId: 'r2', epoch: 7 } }), OFFER, { kind: 'over' }],
@@ -237,4 +257,29 @@ test('a rollout is not over while something waits to be delivered', () => {
     rollout({ at: 'closed', outcome: 'reverted' }, { outbox: [{ type: 'rollback_completed', seq: 4 }] }),
   );
   assert.equal(finishRollout(waiting), waiting);
+});
+
+test('waiting for other stacks is told once, takes nothing from its time, and is over when its turn comes', () => {
+  const waiting = noteQueue(record(rollout(activating())), 'r2', ['blog', 'mail'], at(12));
+  const deferred = {
+    type: 'activation_deferred',
+    reason: 'queue: waiting for the stacks blog, mail of this host, which are being changed first',
+    deferred_at: '2026-01-31T12:00:12.000Z',
+  };
+  assert.deepEqual(waiting.rollout?.outbox, [{ ...deferred, seq: 5 }]);
+  assert.equal(noteQueue(waiting, 'r2', ['blog'], at(20)), waiting);
+  const { rollout: next } = leaveQueue(waiting, 'r2', 30_000, at(30));
+  assert.deepEqual(next?.phase, activating({ since: at(30), isDeferred: true }));
+  assert.deepEqual(next?.outbox.at(-1), {
+    type: 'activation_started',
+    started_at: '2026-01-31T12:00:30.000Z',
+    method: 'compose',
+    seq: 6,
+  });
+});
+
+test('a short wait for other stacks is not told, and does not count either', () => {
+  const { rollout: next } = leaveQueue(record(rollout(activating({ workSince: at(5) }))), 'r2', 4_000, at(9));
+  assert.deepEqual(next?.phase, activating({ since: at(4), workSince: at(9) }));
+  assert.deepEqual(next?.outbox, []);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reconcile } from '../../../../agent/rollouts/record/reconcile.ts';
-import type { StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
+import type { PhaseAt, StackRecord } from '../../../../agent/rollouts/record/stack-record.ts';
 import type { ServerView } from '../../../../agent/server/rollout-api.ts';
 import { activating, NOON, NOON_TEXT, record, reverting, rollout, soaking, V1, V2 } from '../sample.ts';
 
@@ -121,11 +121,23 @@ test('the server had its database restored: the acknowledgement is sent again', 
   assert.deepEqual(next?.outbox, [{ type: 'dispatch_ack', current_release: V1, received_at: NOON_TEXT, seq: 5 }]);
 });
 
+function deferral(touched: boolean): PhaseAt<'deferred'> {
+  const trouble = { class: 'port', reason: 'port 80 is taken' } as const;
+  return { at: 'deferred', since: NOON, deferredAt: NOON, attempt: 0, trouble, touched, isDisruptive: touched };
+}
+
 for (const [name, before, after] of [
   ['in the soak: what runs is left', soaking(), { at: 'closed', outcome: 'dropped' }],
   ['before anything was changed: so it stays', activating(), { at: 'closed', outcome: 'dropped' }],
   ['half-way into the change: back first', activating({ touched: true }), reverting()],
   ['on the way back: that is finished', reverting(), reverting()],
+  [
+    'on a way back that does not succeed: somebody has let go of it',
+    reverting({ reported: { output: 'no such image', at: NOON } }),
+    { at: 'closed', outcome: 'dropped' },
+  ],
+  ['put off before anything was changed: so it stays', deferral(false), { at: 'closed', outcome: 'dropped' }],
+  ['put off in the middle of the change: back first', deferral(true), reverting()],
 ] as const) {
   test(`the server does not know it any more, ${name}`, () => {
     const known = rollout(before, { outbox: [{ type: 'probe_result', seq: 4 }] });
