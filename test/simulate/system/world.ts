@@ -10,6 +10,7 @@ import { EventQueue } from './kernel/event-queue.ts';
 import { Machine, type SimulatedProcess } from './kernel/machine.ts';
 import { CALM, type Conditions, type HttpMessage, Network } from './kernel/network.ts';
 import { Trace } from './kernel/trace.ts';
+import { checkBlame } from './properties/blame.ts';
 import { ImagePins } from './properties/image-pins.ts';
 import { checkOutbox, KeptOnDisk, keptTicks, ticksIn } from './properties/kept-on-disk.ts';
 import { LogFollower } from './properties/log-follower.ts';
@@ -191,6 +192,7 @@ export class World {
       this.follower.onCommit(event.id);
       this.oracle.observe(event);
       this.promptness.onCommit(event);
+      checkBlame(event);
     }
     this.promises.onCommit(events);
     this.oracle.checkCommitted();

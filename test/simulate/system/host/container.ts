@@ -19,6 +19,8 @@ export interface ContainerSpec {
 
 /** A sick or looping image shows it so long after its container was made, at the latest. */
 const SHOWS_WITHIN_MS = 4_000;
+/** A looping image then runs for so many times as long before it crashes again: well, for anybody who looks meanwhile. */
+const LOOP_RATIO = 3;
 const BASE_MEMORY_MB = 100;
 const LEAK_MB_PER_SECOND = 2;
 const RESTART_PAUSE_MS = 300;
@@ -127,7 +129,7 @@ export class Container {
         break;
       case 'looping':
         this.#become('healthy', 150);
-        this.#later(Math.max(untilShownMs, 1_200), () => this.crash(1));
+        this.#later(untilShownMs > 0 ? untilShownMs : this.#showsAfterMs * LOOP_RATIO, () => this.crash(1));
         break;
       case 'broken':
         this.#later(this.#random.between(20, 200), () => this.crash(1));

@@ -45,10 +45,10 @@ const BEHAVIOURS: readonly SimulatedRelease['behaviour'][] = [
   ...(['sick', 'sick', 'looping', 'broken', 'missing', 'leaky'] as const),
 ];
 
-/** No host can converge on it, whatever happens. A leak or a loop may go unseen. */
+/** No host can converge on it, whatever happens. A leak may go unseen. */
 export function mustFail({ behaviour, isMovable }: SimulatedRelease): boolean {
   if (isMovable) return false;
-  return behaviour === 'sick' || behaviour === 'broken' || behaviour === 'missing';
+  return behaviour === 'sick' || behaviour === 'looping' || behaviour === 'broken' || behaviour === 'missing';
 }
 
 export function makeRelease(random: SeededRandom, number: number, images: ImageCatalog): SimulatedRelease {
