@@ -145,13 +145,27 @@ describe('host list', () => {
 });
 
 describe('host show', () => {
-  it('shows the containers that are there', async (t) => {
+  it('shows the stacks of the host, and the containers that are there', async (t) => {
     const containers = [sampleContainer(), sampleContainer({ name: 'gone', removed_at: '2026-05-01T11:00:00.000Z' })];
+    const stack = {
+      stack: 'shop',
+      host: 'web-1',
+      status: 'online',
+      desired: null,
+      observed: { release: `sha256:${'1'.repeat(64)}`, version: '1' },
+      since: null,
+      rollout_id: 'ro_1',
+      services: [],
+      watched: false,
+      drift: null,
+    };
     const { data } = await server(t, ({ path }) => {
       if (path.includes('/containers')) return { body: { containers, next_cursor: null } };
-      return { body: path.endsWith('/stacks') ? { stacks: [] } : sampleHost() };
+      return { body: path.endsWith('/stacks') ? { stacks: [stack] } : sampleHost() };
     });
-    const { terminal } = await run(data, ['host', 'show', 'web-1']);
+    const { code, terminal } = await run(data, ['host', 'show', 'web-1']);
+    assert.equal(code, 0, terminal.err());
+    assert.match(terminal.out(), /^shop +shop 1 \(111111111111\) +– +to run nothing$/m);
     assert.match(terminal.out(), /^shop-web /m);
     assert.ok(!terminal.out().includes('gone'));
   });
