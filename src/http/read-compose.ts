@@ -12,11 +12,12 @@ export interface ComposeOutline {
   readonly containerNames: readonly string[];
 }
 
-function isMapping(value: unknown): value is Record<string, unknown> {
+export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function parseYaml(text: string): unknown {
+/** Throws a refusal with 422 for what is no YAML. */
+export function parseYaml(text: string): unknown {
   const document = parseDocument(text, { uniqueKeys: true, merge: true });
   const [error] = document.errors;
   if (error !== undefined) invalidField('compose', `is not YAML: ${error.message}`);

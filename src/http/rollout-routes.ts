@@ -1,10 +1,12 @@
 import type { RolloutOrder, RolloutRequest } from '../domain/command.ts';
+import { NexusError } from '../domain/errors.ts';
 import { formatInstant, formatInstantOrNull } from '../domain/instant.ts';
 import type { Commands, FleetQueries } from '../domain/ports.ts';
 import { soakSecondsOf } from '../domain/rollout.ts';
-import type { RolloutHostView, RolloutQueries, RolloutView } from '../domain/rollout-queries.ts';
+import type { RolloutHostView, RolloutPreview, RolloutQueries, RolloutView } from '../domain/rollout-queries.ts';
 import type { Runtime } from '../domain/runtime.ts';
 import { eventQuerySchema, listQuerySchema, logEventListBodySchema } from '../wire/operator.ts';
+import { manifestSchema } from '../wire/release.ts';
 import {
   abortedRolloutBodySchema,
   abortRolloutSchema,
@@ -19,6 +21,7 @@ import {
 import { type Answer, json } from './answer.ts';
 import { presentEvent } from './present.ts';
 import { readBody, readOptionalBody, readQuery } from './read-body.ts';
+import { type NamedManifest, notesOnRelease } from './release-notes.ts';
 import { rolloutSeed } from './rollout-seed.ts';
 import type { Exchange, Route } from './route.ts';
 
@@ -86,6 +89,29 @@ function presentHost({ host, heldBy, offlineSinceMs }: RolloutHostView): Rollout
           },
     dropped: host.dropped,
   };
+}
+
+/** What the Compose files tell of the release, and of what it changes of those that run on these hosts. */
+async function noteRelease(queries: RolloutQueries, { release, waves }: RolloutPreview): Promise<string[]> {
+  const running = new Set(waves.flat().flatMap(({ runs }) => (runs === null || runs === release ? [] : [runs])));
+  const read = async (digest: string): Promise<NamedManifest | null> => {
+    try {
+      const bytes = await queries.manifest(digest);
+      const { data: manifest } = manifestSchema.safeParse(JSON.parse(Buffer.from(bytes).toString()));
+      return manifest === undefined ? null : { name: `${manifest.stack} ${manifest.version}`, manifest };
+    } catch (error) {
+      // A host may run what this server does not have any more.
+      if (error instanceof NexusError && error.code === 'not_found') return null;
+      throw error;
+    }
+  };
+  const [own, ...others] = await Promise.all([release, ...running].map(read));
+  return own == null
+    ? []
+    : notesOnRelease(
+        own.manifest,
+        others.filter((other) => other !== null),
+      );
 }
 
 function presentSummary({ plan, progress, counts, version }: RolloutView): RolloutSummaryBody {
@@ -175,7 +201,8 @@ export function rolloutRoutes(
       status: 200,
       async handle(exchange) {
         const preview = await queries.preview(await readRequest(exchange), exchange.nowMs);
-        return json(200, { ...preview, waves: preview.waves.map((hosts) => ({ hosts })) });
+        const notes = [...preview.notes, ...(await noteRelease(queries, preview))];
+        return json(200, { ...preview, notes, waves: preview.waves.map((hosts) => ({ hosts })) });
       },
     },
     {

@@ -2,7 +2,6 @@
 
 import { movingTagRows } from './pending/moving-tags.ts';
 import { pendingStackRows } from './pending/stacks.ts';
-import { unappliedChangeRows } from './pending/what-changes.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
 import { backAsBeforeRows } from './rows/back-as-before.ts';
@@ -57,4 +56,4 @@ export const ROWS: readonly FieldRow[] = [
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
-export const PENDING_ROWS: readonly FieldRow[] = [...movingTagRows, ...unappliedChangeRows, ...pendingStackRows];
+export const PENDING_ROWS: readonly FieldRow[] = [...movingTagRows, ...pendingStackRows];

@@ -5,18 +5,6 @@ import type { FieldRow } from '../row.ts';
 
 export const movingTagRows: readonly FieldRow[] = [
   {
-    stack: 'tagwarned',
-    promise: 'plan and create warn of an image that is named by a tag, and do not of one that is pinned',
-    story: async (site) => {
-      const image = await site.image('web:stable', WELL);
-      const tagged = await site.release('1', { web: { image } });
-      const pinned = { reference: `${image.reference}@${image.digest}`, id: image.id };
-      const fixed = await site.release('2', { web: { image: pinned } });
-      assert.match(await site.plan(tagged), /web:stable.*tag/);
-      assert.doesNotMatch(await site.plan(fixed), /\btag\b/);
-    },
-  },
-  {
     stack: 'pinnedatcreate',
     promise: "'release create --pin' turns tags into digests, and those are what runs",
     story: async (site) => {

@@ -100,4 +100,16 @@ export const imageByteRows: readonly FieldRow[] = [
       await site.expectBack(await site.begin(v1), v1, { quarantine: /redeployed-web-1 is unhealthy/ });
     },
   },
+  {
+    stack: 'tagwarned',
+    promise: 'plan and create warn of an image that is named by a tag, and do not of one that is pinned',
+    story: async (site) => {
+      const image = await site.image('web:stable', WELL);
+      const tagged = await site.release('1', { web: { image } });
+      const pinned = { reference: `${image.reference}@${image.digest}`, id: image.id };
+      const fixed = await site.release('2', { web: { image: pinned } });
+      assert.match(await site.plan(tagged), /web:stable.*tag/);
+      assert.doesNotMatch(await site.plan(fixed), /\btag\b/);
+    },
+  },
 ];

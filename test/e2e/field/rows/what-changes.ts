@@ -160,4 +160,22 @@ export const changeRows: readonly FieldRow[] = [
       await site.host.docker('network', 'disconnect', 'netshared_front', stranger);
     },
   },
+  {
+    stack: 'volumechanged',
+    promise: 'a volume whose definition has changed keeps its data, and the plan says that it is not applied',
+    story: async (site) => {
+      const db = { runs: WELL, volumes: ['data:/data'] };
+      const top = (size: string) => ({
+        volumes: { data: { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: `size=${size}` } } },
+      });
+      const v1 = await site.release('1', { db }, { top: top('1m') });
+      const v2 = await site.release('2', { db }, { top: top('2m') });
+      await site.deploy(v1);
+      assert.match(await site.plan(v2), /The volume 'data' is defined otherwise than in volumechanged 1\b/);
+      await site.host.exec('db', 'touch', '/data/orders');
+      await site.deploy(v2);
+      assert.equal(await site.host.exec('db', 'ls', '/data'), 'orders');
+      assert.match(await site.host.docker('volume', 'inspect', 'volumechanged_data'), /size=1m/);
+    },
+  },
 ];
