@@ -99,6 +99,7 @@ const REFUSED_VALUES: Readonly<Record<string, string | null>> = {
   '--offline-after': '1s',
   '--on-drift': 'explode',
   '--on-failure': 'explode',
+  '--on-lost-host': 'shrug',
   '--output': null,
   '--probe-exec': 'ready',
   '--probe-http': 'front',

@@ -105,6 +105,7 @@ const CONTENT_FLAGS = [
   'onFailure',
   'pullBudget',
   'confirm',
+  'onLostHost',
   'rerunJobs',
   'telemetry',
   'maxRestarts',
@@ -142,7 +143,7 @@ function addContentFlags(command: Command): Command {
 
 function addPolicyFlags(command: Command): Command {
   const { activationTimeoutSeconds, soakSeconds, sustainedFailureSeconds, pullBudgetSeconds } = DEFAULT_POLICY;
-  const { onHealthFailure, onDrift, telemetry } = DEFAULT_POLICY;
+  const { onHealthFailure, onLostHost, onDrift, telemetry } = DEFAULT_POLICY;
   const seconds = (count: number) => ({ default: durationFlag(count) });
   const number = (count: number) => ({ default: String(count) });
   return command
@@ -178,6 +179,11 @@ function addPolicyFlags(command: Command): Command {
       option('--confirm <duration>', 'how long a host may be cut off from the server before it goes back by itself', {
         default: 'for ever',
       }),
+    )
+    .addOption(
+      option('--on-lost-host <action>', 'what a host that falls silent for longer than its activation may take does', {
+        default: onLostHost,
+      }).choices(['hold', 'fail']),
     )
     .addOption(
       option('--on-drift <action>', 'what is done about containers that somebody stops or removes after the rollout', {

@@ -16,6 +16,7 @@ export interface ManifestFlags extends ProbeFlags {
   readonly onFailure?: 'halt' | 'rollback-and-halt';
   readonly pullBudget?: string;
   readonly confirm?: string;
+  readonly onLostHost?: 'hold' | 'fail';
   readonly rerunJobs?: boolean;
   readonly onDrift?: 'report' | 'heal';
   readonly telemetry?: 'judged' | 'required' | 'off';
@@ -51,6 +52,7 @@ function readPolicyFlags(flags: ManifestFlags): ManifestBody['policy'] {
     ...(flags.onFailure === undefined ? {} : { on_health_failure: flags.onFailure }),
     ...field('pull_budget_seconds', '--pull-budget', flags.pullBudget, readDurationOrZero),
     ...field('confirm_seconds', '--confirm', flags.confirm, readDurationOrZero),
+    ...(flags.onLostHost === undefined ? {} : { on_lost_host: flags.onLostHost }),
     ...(flags.rerunJobs === true ? { rerun_jobs_on_rollback: true } : {}),
     ...(flags.onDrift === undefined ? {} : { on_drift: flags.onDrift }),
     // The agent counts crashes, and the server's telemetry every restart: what is allowed counts for both.

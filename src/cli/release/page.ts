@@ -84,6 +84,7 @@ function policyLines(manifest: Manifest): Array<[string, string]> {
     ['Soak', formatSpan(policy.soakSeconds)],
     ['Fails', `when an enforced probe fails for ${formatSpan(policy.sustainedFailureSeconds)}`],
     ['On failure', rollback ? 'rolls the host back and halts' : 'halts and leaves the failed release running'],
+    ['Lost hosts', policy.onLostHost === 'hold' ? 'stall the rollout until they are back' : 'count as failed'],
     ['Telemetry', telemetry.mode === 'off' ? 'not judged' : `${telemetry.mode}: at most ${limits.join(', ')}`],
   ];
 }

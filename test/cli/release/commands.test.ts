@@ -181,6 +181,7 @@ describe('release show', () => {
   Soak        1 min 30 s
   Fails       when an enforced probe fails for 15 s
   On failure  rolls the host back and halts
+  Lost hosts  stall the rollout until they are back
   Telemetry   judged: at most 2 restarts, memory growing by 16 MiB/min, 3 × the usual CPU above 25% of a core, unhealthy for 23 s
   Probes      front (enforce): http http://127.0.0.1:8080/health, status below 400, every 5 s, timeout 3 s
 

@@ -111,6 +111,7 @@ describe('a manifest', () => {
     [{ maxRestarts: '5' }, { max_restarts: 5, telemetry_limits: { ...DEFAULT_LIMITS, max_restarts: 5 } }],
     [{ pullBudget: '2h' }, { pull_budget_seconds: 7_200 }],
     [{ confirm: '90s' }, { confirm_seconds: 90 }],
+    [{ onLostHost: 'fail' }, { on_lost_host: 'fail' }],
     [{ rerunJobs: true }, { rerun_jobs_on_rollback: true }],
     [
       { maxMemoryGrowth: '1.5', maxCpuRatio: '2', minCpuPercent: '10', maxUnhealthy: '1m' },
