@@ -10,6 +10,9 @@ import type { World } from './world.ts';
 /** Opens in every simulation, and stays open to its end. */
 const LONG_WINDOW = '12:00-23:59';
 
+/** Values of a label that some hosts have. */
+const TIERS = ['a', 'b'] as const;
+
 /** Enough to see whether a rollout goes well. */
 const MOST_PEACEFUL_HOSTS = 8;
 
@@ -56,6 +59,8 @@ export class Operators {
       ({ status, labels }) => status === 'online' && !('after' in labels) && !('maintenance-window' in labels),
     );
     if (hosts.length === 0) return null;
+    // A place in a budget may take any time to come.
+    for (const tier of TIERS) await this.#ask('DELETE', `/v1/budgets/tier=${tier}`);
     const names = hosts.slice(0, MOST_PEACEFUL_HOSTS).map(({ name }) => name);
     return this.#rollOut(makeGoodRelease, names);
   }
@@ -127,6 +132,12 @@ export class Operators {
     await this.#ask('DELETE', `/v1/releases/${random.pick([...this.#world.releases.keys()])}`);
   }
 
+  async setBudget(random: SeededRandom): Promise<void> {
+    const path = `/v1/budgets/tier=${random.pick(TIERS)}`;
+    if (random.chance(0.3)) await this.#ask('DELETE', path);
+    else await this.#ask('PUT', path, { max_in_flight: random.pick([1, 1, 2, 3]) });
+  }
+
   async liftQuarantine(): Promise<void> {
     const known = await this.#ask('GET', '/v1/releases');
     if (known === null) return;
@@ -180,7 +191,7 @@ export class Operators {
     const random = this.#random;
     const names = this.#world.hostNames;
     const labels: Record<string, string> = {};
-    if (random.chance(0.3)) labels['tier'] = random.pick(['a', 'b']);
+    if (random.chance(0.3)) labels['tier'] = random.pick(TIERS);
     if (random.chance(0.06 * this.#caution))
       labels['after'] = random.sample([...names, 'tier=a'], 1 / names.length).join(',');
     if (random.chance(0.05 * this.#caution))

@@ -148,6 +148,10 @@ class Simulation {
     for (let count = removals.chance(0.3) ? removals.between(1, 4) : 0; count > 0; count -= 1) {
       world.later(removals.between(10_000, lengthMs), () => this.#operators.removeRelease(removals));
     }
+    const budgets = world.random('budgets');
+    for (let count = budgets.chance(0.4) ? budgets.between(1, 5) : 0; count > 0; count -= 1) {
+      world.later(budgets.between(1_000, lengthMs), () => this.#operators.setBudget(budgets));
+    }
     const faults = random.chance(0.1) ? 0 : random.between(1, 12 + world.hosts.length / 3);
     for (let count = faults; count > 0; count -= 1) {
       const fault = weighted(random, FAULTS, ({ weight }) => weight);

@@ -84,6 +84,7 @@ export function makeRelease(random: SeededRandom, number: number, images: ImageC
       sustained_failure_seconds: random.between(2, 6),
       on_health_failure: random.chance(0.65) ? 'rollback-and-halt' : 'halt',
       telemetry: random.pick(['judged', 'judged', 'required', 'required', 'off']),
+      on_lost_host: number % 2 === 0 ? 'fail' : 'hold',
     },
   };
   return { stack, version, manifest, behaviour, isMovable };

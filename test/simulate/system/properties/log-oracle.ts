@@ -31,6 +31,8 @@ interface ShadowHost {
   blames: boolean;
   /** Its last attempt to go back has failed. */
   stuck: boolean;
+  /** The server has given it up; its agent may not know, and go on for a while. */
+  lost: boolean;
   readonly failing: Set<string>;
 }
 
@@ -98,6 +100,8 @@ export class LogOracle {
   /** Quarantines that an operator has lifted: what failed before no longer asks for one. */
   #lifted = new Set<string>();
   #epochs = new Map<string, number>();
+  /** How many hosts may change at once, by `label=value`. */
+  #budgets = new Map<string, number>();
   readonly #touched = new Set<string>();
   /** What is to run on a stack of a host, by what last came to an end there; null: nothing. */
   #settled = new Map<string, string | null>();
@@ -136,6 +140,7 @@ export class LogOracle {
       quarantined: this.#quarantined,
       lifted: this.#lifted,
       epochs: this.#epochs,
+      budgets: this.#budgets,
       settled: this.#settled,
     });
     const lastId = this.#lastId;
@@ -151,6 +156,7 @@ export class LogOracle {
       this.#quarantined = known.quarantined;
       this.#lifted = known.lifted;
       this.#epochs = known.epochs;
+      this.#budgets = known.budgets;
       this.#settled = known.settled;
       this.#lastId = lastId;
     };
@@ -170,8 +176,9 @@ export class LogOracle {
     if (event.rolloutId !== null && ROLLOUT_KINDS.has(event.kind)) return this.#observeRollout(event.rolloutId, event);
     const { kind, host, data } = event;
     const key = `${data['stack']} ${data['release']}`;
+    if (kind === 'budget_set') this.#budgets.set(`${data['label']}=${data['value']}`, Number(data['max_in_flight']));
+    if (kind === 'budget_removed') this.#budgets.delete(`${data['label']}=${data['value']}`);
     if (kind === 'release_removed') this.#removed(String(data['stack']), String(data['release']));
-    if (kind === 'release_quarantined') this.#quarantined.add(key);
     if (kind === 'release_quarantined') {
       const shadow = this.#shadows.get(String(data['rollout_id']));
       const failed = shadow?.hosts.get(host ?? '');
@@ -257,6 +264,18 @@ export class LogOracle {
         host.isBeyondLimit =
           ['watch', 'regressed'].includes(host.verdict) && entry.verdict.figures['limits_exceeded'] !== 0;
         break;
+      case 'rollout_stalled':
+      case 'host_lost':
+        assert(host !== undefined && host.state !== 'pending' && isInFlight(host), 'only a host on its way is lost');
+        assert.equal(this.#hosts.get(entry.host)?.status, 'offline', `${entry.host} is lost`);
+        if (entry.kind === 'rollout_stalled') break;
+        host.state = 'failed';
+        host.lost = true;
+        this.#settled.delete(`${entry.host} ${shadow.plan.stack}`);
+        break;
+      case 'host_returned':
+        assert.equal(this.#hosts.get(entry.host)?.status, 'online', `${entry.host} returns`);
+        break;
       case 'host_left':
         assert(host !== undefined && !host.left, 'a host leaves once');
         assert.equal(this.#hosts.get(entry.host)?.status, 'archived');
@@ -291,7 +310,7 @@ export class LogOracle {
     assert(newest !== undefined, `${host} ${what}, and has taken up no dispatch`);
     const { plan, part } = newest;
     assert(!['converged', 'reverted'].includes(part.state), `${host} ${what}, and is ${part.state} in ${plan.id}`);
-    if (release === part.previous) return;
+    if (release === part.previous || part.lost) return;
     assert.equal(release, plan.release, `${host} ${what}, which is not the release of ${plan.id}`);
     assert(['activating', 'deferred'].includes(part.state), `${host} ${what}, and is ${part.state} in ${plan.id}`);
   }
@@ -370,6 +389,7 @@ export class LogOracle {
           isBeyondLimit: false,
           blames: false,
           stuck: false,
+          lost: false,
           failing: new Set(),
         });
       }
@@ -403,11 +423,26 @@ export class LogOracle {
       const isFree = busy === undefined || !isBusy(other.plan, busy) || yields(other.status, busy);
       assert(isFree, `${name} is dispatched while it is at work`);
     }
+    this.#checkBudgets(name, known.labels);
     const key = `${plan.stack} ${name}`;
     assert(epoch > (this.#epochs.get(key) ?? 0), `epoch ${epoch} of ${name} does not rise`);
     this.#epochs.set(key, epoch);
     host.epoch = epoch;
     host.offered = true;
+  }
+
+  #checkBudgets(name: string, labels: Readonly<Record<string, string>>): void {
+    const changing = new Set<string>();
+    for (const { plan, hosts } of this.#shadows.values()) {
+      for (const [other, host] of hosts) if (isBusy(plan, host)) changing.add(other);
+    }
+    if (changing.has(name)) return;
+    for (const [budget, most] of this.#budgets) {
+      const [label = '', value] = budget.split('=');
+      if (labels[label] !== value) continue;
+      const count = [...changing].filter((other) => this.#hosts.get(other)?.labels[label] === value).length;
+      assert(count < most, `${name} is dispatched while ${count} hosts of ${budget} change, and ${most} may`);
+    }
   }
 
   #promoted(shadow: Shadow, wave: number, skipped: readonly string[]): void {
