@@ -7,6 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { skipWithoutLab } from '../../scripts/lab/engine.ts';
 import { HUNG_AFTER_MS } from '../runtime/wait-until.ts';
 
+/** It tells three stories, two of them with soaks that nothing can hurry. */
+const DEMO_HUNG_AFTER_MS = 3 * HUNG_AFTER_MS;
 const DEMO = path.resolve(import.meta.dirname, '../../scripts/demo/rollout-demo.ts');
 
 interface Ended {
@@ -24,7 +26,7 @@ async function demoToItsEnd(t: TestContext, ...nodeFlags: readonly string[]): Pr
     const child = execFile(
       process.execPath,
       [...nodeFlags, DEMO],
-      { env, timeout: HUNG_AFTER_MS },
+      { env, timeout: DEMO_HUNG_AFTER_MS },
       (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
