@@ -54,7 +54,7 @@ function decideReadiness(
   now: ClockReading,
 ): Action[] {
   const limitMs = pullBudgetMs(rollout) - elapsedMs(phase.since, now);
-  if (limitMs <= 0) return [failByTrouble(rollout, phase, lastTrouble(tried), now)];
+  if (limitMs <= 0) return [failByTrouble(rollout, phase, lastTrouble(tried, phase.trouble), now)];
   const { release } = rollout;
   const project = readProject(containers);
   if (project.kind === 'foreign') {
@@ -257,12 +257,14 @@ function troubleOf({ last }: Tried): Trouble | null {
   return last.ok ? null : last.trouble;
 }
 
-function lastTrouble({ check, pull, prepare }: Observed['tried']): Trouble {
+/** The end of the budget may cut off a pull, which then says less than the attempt before it (`earlier`). */
+function lastTrouble({ check, pull, prepare }: Observed['tried'], earlier: Trouble | null): Trouble {
+  if (earlier !== null && pull !== undefined && !pull.last.ok && pull.last.exitCode < 0) return earlier;
   for (const tried of [check, pull, prepare]) {
     const trouble = tried === undefined ? null : troubleOf(tried);
     if (trouble !== null) return trouble;
   }
-  return { class: 'registry', reason: 'the images have not arrived' };
+  return earlier ?? { class: 'registry', reason: 'the images have not arrived' };
 }
 
 function reasonOf(state: ActivationState): string {

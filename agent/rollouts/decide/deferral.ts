@@ -46,11 +46,11 @@ export function decideDeferral(
     if (!isPatient) return [way.action.do === 'wait' ? { do: 'wait', ms: Math.min(way.action.ms, dueMs) } : way.action];
   }
   if (dueMs > 0) return [{ do: 'wait', ms: dueMs }];
-  const { since, attempt, touched } = phase;
+  const { since, attempt, touched, trouble } = phase;
   return [
     {
       do: 'advance',
-      phase: { at: 'activating', since, touched, workSince: null, attempt: attempt + 1, isDeferred: true },
+      phase: { at: 'activating', since, touched, workSince: null, attempt: attempt + 1, isDeferred: true, trouble },
       events: [],
     },
   ];

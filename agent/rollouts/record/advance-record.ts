@@ -43,7 +43,7 @@ export function confirmEvent(record: StackRecord, seq: number, now: ClockReading
 
 /** `touched`: what ran before may be gone already. */
 export function beginActivation(now: ClockReading, touched: boolean): PhaseAt<'activating'> {
-  return { at: 'activating', since: now, touched, workSince: null, attempt: 0, isDeferred: false };
+  return { at: 'activating', since: now, touched, workSince: null, attempt: 0, isDeferred: false, trouble: null };
 }
 
 /** Other stacks of this host are being changed first, which takes a while: the server is told. */

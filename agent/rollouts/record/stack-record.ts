@@ -101,6 +101,8 @@ const priorContainer = z
 /** A container of what ran before, as it was when the dispatch was taken up. */
 export type PriorContainer = z.output<typeof priorContainer>;
 
+const trouble = z.object({ class: z.enum(TROUBLE_CLASSES), reason: z.string() }).readonly();
+
 const phase = z.discriminatedUnion('at', [
   /** Noted and acknowledged; nothing is done before the server has confirmed the acknowledgement. */
   z.object({ at: z.literal('offered') }).readonly(),
@@ -117,6 +119,8 @@ const phase = z.discriminatedUnion('at', [
       attempt: z.number().default(0),
       /** Whether the server knows that it was put off, and counts it as deferred from then on. */
       isDeferred: z.boolean().default(false),
+      /** What put it off the last time; null before that. */
+      trouble: trouble.nullable().default(null),
     })
     .readonly(),
   /** Put off by trouble of this host or of a registry, until the next attempt. */
@@ -127,7 +131,7 @@ const phase = z.discriminatedUnion('at', [
       since: mark,
       deferredAt: mark,
       attempt: z.number(),
-      trouble: z.object({ class: z.enum(TROUBLE_CLASSES), reason: z.string() }).readonly(),
+      trouble,
       /** What ran before may be gone, and is brought back meanwhile. */
       touched: z.boolean(),
       /** The attempt has stopped what ran, so the next ones come less often. */

@@ -33,7 +33,16 @@ export const WELL_BEFORE: PriorContainer = { service: 'web', state: 'running', h
 
 /** The phase before anything of the release has been done. */
 export function activating(changes: Partial<PhaseAt<'activating'>> = {}): PhaseAt<'activating'> {
-  return { at: 'activating', since: NOON, touched: false, workSince: null, attempt: 0, isDeferred: false, ...changes };
+  return {
+    at: 'activating',
+    since: NOON,
+    touched: false,
+    workSince: null,
+    attempt: 0,
+    isDeferred: false,
+    trouble: null,
+    ...changes,
+  };
 }
 
 export function reverting(changes: Partial<PhaseAt<'reverting'>> = {}): PhaseAt<'reverting'> {

@@ -380,6 +380,30 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: 'the end of the budget cuts a pull off: what put it off before says more',
+    phase: activating({ attempt: 3, isDeferred: true, trouble: REFUSED }),
+    observed: {
+      containers: [OLD],
+      tried: { prepare: succeeded(), pull: failed('it was ended after 0 s', { exitCode: -1, trouble: SLOW }) },
+    },
+    seconds: 300,
+    expected: [
+      {
+        do: 'advance',
+        phase: reverting({ touched: false, since: at(300) }),
+        events: [
+          {
+            type: 'activation_failed',
+            exit_code: -1,
+            stderr_tail: 'put off for more than 300 s (pull_budget_seconds): dial tcp: refused',
+            failed_at: '2026-01-31T12:05:00.000Z',
+            trouble: 'registry',
+          },
+        ],
+      },
+    ],
+  },
+  {
     name: 'pulling takes nothing from the time of the activation itself',
     phase: activating({ touched: true, workSince: at(290) }),
     observed: { containers: [OLD] },

@@ -29,8 +29,8 @@ interface Row {
   readonly expected: readonly Action[];
 }
 
-function triedAgain(attempt: number, touched = false): Action {
-  return { do: 'advance', phase: activating({ attempt, touched, isDeferred: true }), events: [] };
+function triedAgain(attempt: number, touched = false, trouble = WAITING.trouble): Action {
+  return { do: 'advance', phase: activating({ attempt, touched, isDeferred: true, trouble }), events: [] };
 }
 
 const ROWS: readonly Row[] = [
@@ -122,7 +122,7 @@ const ROWS: readonly Row[] = [
     phase: { ...LATE, isDisruptive: false, trouble: { class: 'engine', reason: 'refused' } },
     observed: { containers: [container({ state: 'exited', exitCode: 137 })] },
     seconds: 2,
-    expected: [triedAgain(1, true)],
+    expected: [triedAgain(1, true, { class: 'engine', reason: 'refused' })],
   },
 ];
 
