@@ -33,7 +33,7 @@ function noteTags(projects: readonly YamlMapping[]): string[] {
   if (only === undefined) return [];
   const subject = names.length === 1 ? `The image ${quote(only)} is` : `The images ${names.map(quote).join(', ')} are`;
   return [
-    `${subject} named by a tag, which may move: every host of this rollout gets what its first one gets, and a later rollout what the tag means then. An image that is named by its digest stays the same.`,
+    `${subject} named by a tag, which may move: every host of this rollout gets what its first one gets, and a later rollout what the tag means then. An image that is named by its digest stays the same, and 'nexus release create --pin' names all of them so.`,
   ];
 }
 

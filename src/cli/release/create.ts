@@ -18,6 +18,7 @@ type CreateFlags = OperatorFlags &
     readonly compose?: readonly string[];
     readonly file?: readonly string[];
     readonly manifest?: string;
+    readonly pin?: boolean;
   };
 
 function required(flag: string, value: string | undefined): string {
@@ -44,7 +45,8 @@ async function readRelease(terminal: Terminal, flags: CreateFlags): Promise<Read
   }
   const stack = required('--stack', flags.stack);
   const version = required('--version', flags.version);
-  const sources = await readSources(flags.compose ?? [], flags.file ?? [], terminal.env);
+  const read = await readSources(flags.compose ?? [], flags.file ?? [], terminal.env);
+  const sources = flags.pin === true ? await (await import('./pin-images.ts')).pinSources(read, terminal.env) : read;
   return { manifest: buildManifest({ ...flags, stack, version }, sources), notes: sources.notes };
 }
 
@@ -95,6 +97,7 @@ const CONTENT_FLAGS = [
   'version',
   'compose',
   'file',
+  'pin',
   'probeHttp',
   'probeTcp',
   'probeExec',
@@ -131,6 +134,7 @@ function addContentFlags(command: Command): Command {
         completion: 'file',
       }).argParser(collect),
     )
+    .addOption(option('--pin', 'put the digests behind the tags of its images, as the registries say them now'))
     .option('--probe-http <name=url>', 'require this URL to answer with a status below 400; may be repeated', collect)
     .option('--probe-tcp <name=host:port>', 'require this port to accept connections; may be repeated', collect)
     .option(

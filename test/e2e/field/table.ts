@@ -1,6 +1,5 @@
 /** All rows: those that hold, and those that wait for what they promise. */
 
-import { movingTagRows } from './pending/moving-tags.ts';
 import { pendingStackRows } from './pending/stacks.ts';
 import type { FieldRow } from './row.ts';
 import { activationRows } from './rows/activation.ts';
@@ -56,4 +55,4 @@ export const ROWS: readonly FieldRow[] = [
 ];
 
 /** Not run unless somebody asks for them: each moves to the rows above together with the change that makes it hold. */
-export const PENDING_ROWS: readonly FieldRow[] = [...movingTagRows, ...pendingStackRows];
+export const PENDING_ROWS: readonly FieldRow[] = [...pendingStackRows];

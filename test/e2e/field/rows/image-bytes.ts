@@ -112,4 +112,16 @@ export const imageByteRows: readonly FieldRow[] = [
       assert.doesNotMatch(await site.plan(fixed), /\btag\b/);
     },
   },
+  {
+    stack: 'pinnedatcreate',
+    promise: "'release create --pin' turns tags into digests, and those are what runs",
+    story: async (site) => {
+      const image = await site.image('web:stable', WELL);
+      const compose = `services: {web: {image: "${image.reference}"}}\n`;
+      const { code, stdout, stderr } = await site.createFromFiles('1', { 'compose.yaml': compose }, '--pin');
+      assert.equal(code, 0, stderr);
+      const { manifest } = await site.operator.getManifest(stdout.trim());
+      assert.match(manifest.compose, new RegExp(image.digest));
+    },
+  },
 ];
