@@ -24,9 +24,9 @@ export interface StackHostView {
   readonly status: HostStatus;
   /** The release of the rollout that is still to reach the host, or else what the last one brought; null: none is to run. */
   readonly desired: StackRelease | null;
-  /** What runs, as the agent reported it last; null: nothing that a rollout has brought. */
+  /** What runs, as the agent reported it last; null: nothing that a rollout has brought, or no container of it is left. */
   readonly observed: StackRelease | null;
-  /** Since when it runs, by the server's clock; null where no rollout has reached the host yet. */
+  /** Since when it runs, by the server's clock; null where no rollout has reached the host yet or no container is left. */
   readonly sinceMs: number | null;
   /** The rollout that is still to reach the host or changes it now, or else the last that did. */
   readonly rolloutId: string;

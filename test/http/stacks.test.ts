@@ -124,6 +124,27 @@ test('a service that stops is drift until it runs again, also across a restart o
   assert.deepEqual((await fleet.replay(id)).differences, [], 'drift is no entry of the rollout');
 });
 
+test('a stack whose last container is taken away by hand runs nothing, until it is back', async (context) => {
+  const fleet = await RolloutFleet.start(context, ['web-1']);
+  const v1 = await fleet.addRelease('1', POLICY);
+  await bring(fleet, v1, ['web-1']);
+  const [since] = (await stackOf(fleet)).hosts.map((host) => host.since);
+  await report(fleet, 'web-1', { front: 'running' });
+  await report(fleet, 'web-1', {});
+  assert.deepEqual(await linesOf(fleet), [
+    "web-1 is to run 1, runs nothing, watched: service 'front' has no container any more",
+  ]);
+  assert.equal((await stackOf(fleet)).hosts[0]?.since, null);
+  const releases = [{ release: null, version: null, hosts: 1 }];
+  assert.deepEqual(await ask(fleet, 'GET', '/v1/stacks'), [
+    200,
+    { stacks: [{ stack: 'web', releases, hosts: 1, behind: 1, drifted: 1 }] },
+  ]);
+  await report(fleet, 'web-1', { front: 'running' });
+  assert.deepEqual(await linesOf(fleet), ['web-1 is to run 1, runs 1, watched']);
+  assert.equal((await stackOf(fleet)).hosts[0]?.since, since);
+});
+
 test('what a rollout changes is no drift, and it ends the drift of what it replaces', async (context) => {
   const fleet = await RolloutFleet.start(context, ['web-1']);
   const [v1, v2] = [await fleet.addRelease('1', POLICY), await fleet.addRelease('2', POLICY)];

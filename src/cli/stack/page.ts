@@ -52,8 +52,9 @@ function isBehind({ desired, observed }: StackHostBody): boolean {
 }
 
 function stateCell(terminal: Terminal, row: StackHostBody): string {
+  // A host is not watched while a rollout is still to reach it, which then matters more than how it has drifted.
+  if (row.drift !== null && (row.watched || !isBehind(row))) return paintTone(terminal, 'warning', 'drifted');
   if (isBehind(row)) return paintTone(terminal, 'active', `to run ${nameOf(row.stack, row.desired)}`);
-  if (row.drift !== null) return paintTone(terminal, 'warning', 'drifted');
   if (row.observed === null) return '';
   return row.watched ? paintTone(terminal, 'good', 'as deployed') : 'not compared yet';
 }

@@ -58,21 +58,24 @@ function viewOf(state: State, host: LiveHost, stack: string): StackHostView | nu
   if (status === 'archived') return null;
   const deployment = state.index.deployment(stack, name);
   const coming = comingRollout(state, name, stack);
-  const observed = deployment?.release ?? null;
   const rolloutId = coming?.plan.id ?? deployment?.rolloutId;
   if (rolloutId === undefined) return null;
   const services = [...(host.stacks.get(stack) ?? NOTHING_OBSERVED)];
+  const brought = deployment?.release ?? null;
+  const drift = deployment?.drift ?? null;
+  // What has been taken away by hand runs no more, whatever the rollout has brought.
+  const isGone = drift !== null && services.length === 0;
   return {
     stack,
     host: name,
     status,
-    desired: nameRelease(state, coming?.plan.release ?? observed),
-    observed: nameRelease(state, observed),
-    sinceMs: deployment?.sinceMs ?? null,
+    desired: nameRelease(state, coming?.plan.release ?? brought),
+    observed: nameRelease(state, isGone ? null : brought),
+    sinceMs: isGone ? null : (deployment?.sinceMs ?? null),
     rolloutId,
     services: services.map(([service, { running, containers, images }]) => ({ service, running, containers, images })),
     isWatched: coming === null && (deployment?.baseline ?? null) !== null,
-    drift: deployment?.drift ?? null,
+    drift,
   };
 }
 

@@ -33,6 +33,7 @@ const STACK = {
     onHost('web-4', { watched: false }),
     onHost('web-5', { desired: null, observed: null, since: null, watched: false }),
     onHost('web-6', { desired: { release: V2, version: null }, observed: { release: V2, version: null } }),
+    onHost('web-7', { observed: null, since: null, drift: DRIFT }),
   ],
 };
 
@@ -74,8 +75,12 @@ describe('stack show', () => {
         'web-4  shop 1 (111111111111)  2026-05-01T11:00:00.000Z  not compared yet',
         'web-5  nothing                –',
         'web-6  shop (222222222222)    2026-05-01T11:00:00.000Z  as deployed',
+        'web-7  nothing                –                         drifted',
         '',
         'web-3 drifted 2026-05-01T11:30:00.000Z:',
+        "  service 'web' has no container any more",
+        '',
+        'web-7 drifted 2026-05-01T11:30:00.000Z:',
         "  service 'web' has no container any more",
       ],
     );
