@@ -57,6 +57,7 @@ describe('wrong usage exits 2 and says what is meant', () => {
     ['token create --admin --expires soon', /--expires is 'soon'/],
     ['release create --stack shop', /--version is missing: a release needs --stack NAME and --version VERSION/],
     ['release create --manifest a --soak 5m', /cannot be used with/],
+    ['release create --manifest a --on-drift heal', /cannot be used with/],
     ['release create --on-failure explode', /Allowed choices are halt, rollback-and-halt/],
     ['release lift shop@1', /required option '--reason <text>'/],
     ['release show shop', /STACK@VERSION/],

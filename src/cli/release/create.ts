@@ -92,32 +92,6 @@ async function createRelease(terminal: Terminal, flags: CreateFlags): Promise<vo
   await withClient(flags, terminal, (client) => create(client, terminal, flags, read));
 }
 
-const CONTENT_FLAGS = [
-  'stack',
-  'version',
-  'compose',
-  'file',
-  'pin',
-  'probeHttp',
-  'probeTcp',
-  'probeExec',
-  'observe',
-  'soak',
-  'activationTimeout',
-  'sustainedFailure',
-  'onFailure',
-  'pullBudget',
-  'confirm',
-  'onLostHost',
-  'rerunJobs',
-  'telemetry',
-  'maxRestarts',
-  'maxMemoryGrowth',
-  'maxCpuRatio',
-  'minCpuPercent',
-  'maxUnhealthy',
-] as const satisfies ReadonlyArray<keyof CreateFlags>;
-
 function addContentFlags(command: Command): Command {
   return command
     .option('--stack <name>', 'the Compose project it belongs to')
@@ -231,10 +205,12 @@ function addPolicyFlags(command: Command): Command {
 
 export function addReleaseCreateCommand(release: Command, terminal: Terminal): void {
   const create = release.command('create').description('add a release and print its digest');
-  addPolicyFlags(addContentFlags(create)).addOption(
+  addPolicyFlags(addContentFlags(create));
+  const content = create.options.map((one) => one.attributeName());
+  create.addOption(
     option('--manifest <file>', 'a whole manifest as JSON, instead of all the flags above', {
       completion: 'file',
-    }).conflicts([...CONTENT_FLAGS]),
+    }).conflicts(content),
   );
   addOperatorFlags(create).action((flags: CreateFlags) => createRelease(terminal, flags));
   create.addHelpText(
