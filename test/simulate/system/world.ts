@@ -217,6 +217,7 @@ export class World {
       this.#hasBackup = false;
       this.server.kill();
       for (const restore of goBack) restore();
+      this.promptness.forgetSoaks();
       for (const { name } of this.hosts) this.kept.forget(name);
       this.server.start();
     };

@@ -59,11 +59,11 @@ export function makeRelease(random: SeededRandom, number: number, images: ImageC
   const isMovable = behaviour !== 'missing' && random.chance(0.35);
   const web = isMovable ? `registry.test/${stack}:stable` : `registry.test/${stack}:${version}`;
   if (behaviour !== 'missing') images.publish(web, behaviour);
-  const services: Record<string, ComposeService> = { web: serviceOf(web, random, true) };
+  const services: Record<string, ComposeService> = { web: serviceOf(web, random, true, isMovable ? 0.6 : 0.15) };
   if (random.chance(0.4)) {
     const cache = `registry.test/${stack}-cache:7`;
     images.publish(cache, 'steady');
-    services['cache'] = serviceOf(cache, random, false);
+    services['cache'] = serviceOf(cache, random, false, 0.15);
   }
   if (random.chance(0.2)) {
     images.publish(`registry.test/${stack}-migrate:${version}`, 'job');
@@ -121,11 +121,12 @@ function makePeacefulRelease(
   return { stack, version: String(number), manifest, behaviour, isMovable: false };
 }
 
-function serviceOf(image: string, random: SeededRandom, hasHealthcheck: boolean): ComposeService {
+/** `pulledShare`: how likely its image is pulled although it is there. */
+function serviceOf(image: string, random: SeededRandom, hasHealthcheck: boolean, pulledShare: number): ComposeService {
   return {
     image,
     restart: random.chance(0.85) ? 'unless-stopped' : 'no',
     ...(hasHealthcheck ? { healthcheck: { test: ['CMD', 'true'] } } : {}),
-    ...(random.chance(0.15) ? { pull_policy: 'always' } : {}),
+    ...(random.chance(pulledShare) ? { pull_policy: 'always' } : {}),
   };
 }

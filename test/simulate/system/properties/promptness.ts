@@ -12,7 +12,7 @@ const SETTLED_AFTER_MS = 75_000;
 /** From a dispatch to its acknowledgement, to a host whose agent asks all the time. */
 const MAX_ACK_MS = 5_000;
 /** Between two ticks of a host with a stack in its soak: 5 s, and what taking them may cost. */
-const MAX_SOAK_GAP_MS = 6_000;
+const MAX_SOAK_GAP_MS = 7_000;
 
 export class Promptness {
   readonly #nowMs: () => number;
@@ -50,6 +50,11 @@ export class Promptness {
       );
       soaks.set(rolloutId, this.#nowMs());
     }
+  }
+
+  /** The server is restored from a backup: it may never hear how a soak has ended. */
+  forgetSoaks(): void {
+    this.#sampledAtMs.clear();
   }
 
   #noteSoak(host: string, rolloutId: string, type: AgentEventType): void {
