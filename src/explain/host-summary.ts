@@ -49,8 +49,7 @@ export function hostTone(host: RolloutHostBody): Tone {
 }
 
 /** What a host waits for: `trouble with its registry (it answers 429)`. */
-export function describeDeferral(deferral: RolloutHostBody['deferral']): string {
-  if (deferral === null) return 'trouble that it does not name';
+export function describeDeferral(deferral: NonNullable<RolloutHostBody['deferral']>): string {
   const { class: trouble, reason } = deferral;
   if (trouble === null) return reason;
   return reason === '' ? describeTrouble(trouble) : `${describeTrouble(trouble)} (${lastLine(reason)})`;
@@ -125,7 +124,9 @@ function noteText(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
     case 'activating':
       return 'pulling images and starting containers';
     case 'deferred':
-      return `waits because of ${describeDeferral(host.deferral)}`;
+      return host.deferral === null
+        ? 'goes on after it was deferred'
+        : `waits because of ${describeDeferral(host.deferral)}`;
     case 'soaking':
       return soakNote(snapshot, host);
     case 'failed':

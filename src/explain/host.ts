@@ -51,19 +51,20 @@ function explainOffered(snapshot: RolloutSnapshot, host: RolloutHostBody): strin
   return `was offered ${releaseOf(snapshot.rollout)}${since}, but its agent has not accepted it yet: it will once 'nexus agent --rollouts' runs there and reaches the server`;
 }
 
+/** The server is not told when the one ends and the other begins: it can only say how long both may take. */
 function explainActivating(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
-  const limit = snapshot.policy.activationTimeoutSeconds;
-  const left = limit - secondsSince(host.state_since, snapshot.nowMs);
-  const deadline =
-    left > 0
-      ? `it times out in ${formatSpan(left)}`
-      : `it should have timed out after ${formatSpan(limit)}, so its agent is unreachable or has not reported yet`;
+  const { activationTimeoutSeconds: starting, pullBudgetSeconds: pulling } = snapshot.policy;
+  const isOverdue = secondsSince(host.state_since, snapshot.nowMs) > pulling + starting;
+  const deadline = isOverdue
+    ? `both should have ended after ${formatSpan(pulling + starting)} at the latest, so its agent is unreachable or has not reported yet`
+    : `images have ${formatSpan(pulling)} to arrive, and containers ${formatSpan(starting)} to start`;
   return `has been activating ${releaseOf(snapshot.rollout)} for ${inState(snapshot, host)}: its agent is pulling images and starting containers; ${deadline}`;
 }
 
 function explainDeferred(snapshot: RolloutSnapshot, host: RolloutHostBody): string {
   const budget = formatSpan(snapshot.policy.pullBudgetSeconds);
   const deferred = `deferred the activation of ${releaseOf(snapshot.rollout)} ${sinceState(snapshot, host)}`;
+  if (host.deferral === null) return `${deferred}, and has gone on with it since`;
   return `${deferred} because of ${describeDeferral(host.deferral)}, and tries again by itself for at most ${budget}`;
 }
 

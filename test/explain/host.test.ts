@@ -127,13 +127,13 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
   [
     'activating',
     { host: { ...ACTIVE, state: 'activating', state_since: '2026-05-01T11:59:30.000Z' } },
-    'web-1 has been activating shop 1.5 (9ad49925e0e3) for 30 s: its agent is pulling images and starting containers; it times out in 9 min 30 s.',
+    'web-1 has been activating shop 1.5 (9ad49925e0e3) for 30 s: its agent is pulling images and starting containers; images have 30 min to arrive, and containers 10 min to start.',
     'pulling images and starting containers',
   ],
   [
     'activating for too long',
-    { host: { ...ACTIVE, state: 'activating', state_since: '2026-05-01T11:40:00.000Z' } },
-    'web-1 has been activating shop 1.5 (9ad49925e0e3) for 20 min: its agent is pulling images and starting containers; it should have timed out after 10 min, so its agent is unreachable or has not reported yet.',
+    { host: { ...ACTIVE, state: 'activating', state_since: '2026-05-01T11:19:00.000Z' } },
+    'web-1 has been activating shop 1.5 (9ad49925e0e3) for 41 min: its agent is pulling images and starting containers; both should have ended after 40 min at the latest, so its agent is unreachable or has not reported yet.',
     'pulling images and starting containers',
   ],
   [
@@ -148,6 +148,12 @@ const rows: Array<[what: string, Given, sentence: string, note: string]> = [
     },
     'web-1 deferred the activation of shop 1.5 (9ad49925e0e3) 1 min ago because of trouble with its registry (it answers 429), and tries again by itself for at most 30 min.',
     'waits because of trouble with its registry (it answers 429)',
+  ],
+  [
+    'going on after it was deferred',
+    { host: { ...ACTIVE, state: 'deferred', state_since: '2026-05-01T11:59:00.000Z' } },
+    'web-1 deferred the activation of shop 1.5 (9ad49925e0e3) 1 min ago, and has gone on with it since.',
+    'goes on after it was deferred',
   ],
   [
     'deferred for a reason of no known class',
