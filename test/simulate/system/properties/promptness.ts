@@ -14,6 +14,15 @@ const MAX_ACK_MS = 5_000;
 /** Between two ticks of a host with a stack in its soak: 5 s, and what taking them may cost. */
 const MAX_SOAK_GAP_MS = 7_000;
 
+/** How a soak ends, the way back included, which a server hears of although it has never heard of the failure. */
+const SOAK_ENDS: ReadonlySet<AgentEventType> = new Set([
+  'converged',
+  'failed',
+  'activation_failed',
+  'rollback_completed',
+  'rollback_failed',
+]);
+
 export class Promptness {
   readonly #nowMs: () => number;
   readonly #dispatchedAtMs = new Map<string, number>();
@@ -61,7 +70,7 @@ export class Promptness {
     const soaks = this.#sampledAtMs.get(host) ?? new Map<string, number>();
     this.#sampledAtMs.set(host, soaks);
     if (type === 'activation_completed') soaks.set(rolloutId, this.#nowMs());
-    if (type === 'converged' || type === 'failed') soaks.delete(rolloutId);
+    if (SOAK_ENDS.has(type)) soaks.delete(rolloutId);
   }
 
   onCommit(event: LogEvent): void {
