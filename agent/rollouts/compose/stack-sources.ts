@@ -150,23 +150,39 @@ export function describeForgotten({ relative, use, services }: StackSource): str
   return `${what}, and the release does not ship it: it would be an empty directory. Add it to the release with --file, or mount it for writing when it is data`;
 }
 
-/** Labels the services whose containers see files of the release. */
+/** Labels the services whose containers see files of the release, or what its Compose file spells out as files. */
 export function labelFiles({ model, sources }: PlacedModel, files: ReadonlyMap<string, ProjectFile>): ComposeModel {
   const services = mapValues(model.services, (service, name): Service => {
     const seen = shippedBelow(
       files,
       sources.filter((source) => source.services.includes(name)),
     );
-    return seen.size === 0 ? service : { ...service, labels: { ...service.labels, [FILES_LABEL]: digestFiles(seen) } };
+    const inline = inlineFiles(model, service);
+    if (seen.size === 0 && inline.length === 0) return service;
+    return { ...service, labels: { ...service.labels, [FILES_LABEL]: digestFiles(seen, inline) } };
   });
   return { ...model, services };
 }
 
-function digestFiles(files: ReadonlyMap<string, ProjectFile>): string {
+/** Configs and secrets of a service whose content stands in the Compose file, which Compose itself does not compare. */
+function inlineFiles(model: ComposeModel, service: Service): string[] {
+  return (['configs', 'secrets'] as const).flatMap((kind) =>
+    (service[kind] ?? []).flatMap(({ source }) => {
+      const definition = source === undefined ? undefined : model[kind]?.[source];
+      const { content, environment } = definition ?? {};
+      return content === undefined && environment === undefined
+        ? []
+        : [JSON.stringify([kind, source, content ?? null, environment ?? null])];
+    }),
+  );
+}
+
+function digestFiles(files: ReadonlyMap<string, ProjectFile>, inline: readonly string[]): string {
   const hash = createHash('sha256');
   for (const [path, { content, mode }] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(`${JSON.stringify([path, mode, Buffer.byteLength(content)])}\n`).update(content);
   }
+  for (const entry of inline) hash.update(`${entry}\n`);
   return hash.digest('hex').slice(0, 32);
 }
 
