@@ -92,12 +92,15 @@ async function carryOut(
       return resultOf(outcome, pullTrouble);
     }
     case 'up': {
-      const { release, afresh, except } = action;
-      const outcome = await activator.up(stack, release, { afresh, except }, limit);
+      const { release, afresh, renew, except } = action;
+      const outcome = await activator.up(stack, release, { afresh, renew, except }, limit);
       if (outcome.exitCode === 0) return { ok: true, plan: null };
       // Facts before words: what is in the way now was most likely in the way then.
-      const fact = await activator.findObstacle(stack, release, limit).catch(() => null);
-      return resultOf(outcome, (failure) => fact ?? upTrouble(failure));
+      const fact = await activator.findObstacle(stack, release, limit).catch(() => undefined);
+      return resultOf(outcome, (failure) => {
+        if (fact === null && isOwnName(failure)) return null;
+        return fact ?? upTrouble(failure);
+      });
     }
     case 'down':
       return resultOf(await activator.down(stack, limit), upTrouble);
@@ -109,6 +112,11 @@ async function carryOut(
 function resultOf({ exitCode, output }: StepOutcome, classify: (failure: StepOutcome) => Trouble | null): StepResult {
   if (exitCode === 0) return { ok: true, plan: null };
   return { ok: false, exitCode, output, isFinal: false, trouble: classify({ exitCode, output }) };
+}
+
+/** Of a container name that is taken, while no container of anybody else has a name of this release: by its own project. */
+function isOwnName({ output }: StepOutcome): boolean {
+  return /container name "\S+" is already in use/i.test(output);
 }
 
 function pullTrouble({ exitCode, output }: StepOutcome): Trouble | null {
