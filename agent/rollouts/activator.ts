@@ -51,13 +51,13 @@ export interface Activator {
   findObstacle(stack: string, release: string, limit: StepLimit): Promise<Trouble | null>;
   /**
    * Makes the release what runs, and waits until it does. `afresh`: containers that were made and have never run are made
-   * again, as they may never run. `except`: services that are left as they are, but for containers of other releases,
-   * which are removed.
+   * again, as they may never run. `renew`: so are those that are not well, though nothing about them changes. `except`:
+   * services that are left as they are, but for containers of other releases, which are removed.
    */
   up(
     stack: string,
     release: string,
-    options: { readonly afresh: boolean; readonly except: readonly string[] },
+    options: { readonly afresh: boolean; readonly renew: boolean; readonly except: readonly string[] },
     limit: StepLimit,
   ): Promise<StepOutcome>;
   /** Takes the stack's containers and networks away, but not its volumes. */

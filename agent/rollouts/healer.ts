@@ -70,7 +70,7 @@ export class Healer {
     const actions: readonly StepAction[] = [
       { do: 'prepare', release, limitMs },
       { do: 'pull', release, onlyMissing: true, limitMs },
-      { do: 'up', release, afresh: this.#attempts > 1, except, limitMs },
+      { do: 'up', release, afresh: this.#attempts > 1, renew: false, except, limitMs },
     ];
     await semaphore.run(stack, async () => {
       for (const action of actions) {

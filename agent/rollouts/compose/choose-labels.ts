@@ -1,5 +1,6 @@
 /** Decides which services a release leaves as they are: those that `docker compose up` would leave as they are. */
 import type { ProjectContainer } from '../../docker/project-container.ts';
+import { failureReasonOf } from '../decide/judge-activation.ts';
 import { deployedContainers } from '../decide/read-project.ts';
 import type { DeploymentRecord } from './deployment-record.ts';
 import type { ComposeModel, Service } from './model.ts';
@@ -55,6 +56,25 @@ export function chooseLabels(choice: LabelChoice): ServiceLabels {
     kept.has(service) ? (candidates[service] ?? release) : release,
   ]);
   return Object.fromEntries(labels);
+}
+
+/** Those of the services whose containers stay as they are, and are not well. */
+export function findUnwell(
+  services: readonly string[],
+  labels: ServiceLabels,
+  containers: readonly ProjectContainer[],
+): string[] {
+  const deployed = deployedContainers(containers);
+  return services.filter((service) =>
+    deployed.some(
+      (container) =>
+        container.service === service &&
+        container.release === labels[service] &&
+        // Compose can neither stop nor replace one that is paused.
+        container.state !== 'paused' &&
+        failureReasonOf(container, true) !== null,
+    ),
+  );
 }
 
 function isUnchanged(choice: LabelChoice, service: string): boolean {

@@ -51,6 +51,11 @@ export function upCommand(files: ProjectFiles, waitSeconds: number, services: re
   ];
 }
 
+/** As {@link upCommand}, for services whose containers are made again although nothing about them changes. */
+export function renewCommand(files: ProjectFiles, waitSeconds: number, services: readonly string[]): string[] {
+  return [...upCommand(files, waitSeconds, services), '--force-recreate'];
+}
+
 /** Removes containers and networks of a project by their labels, but not its volumes; needs no file. */
 export function downCommand(stack: string): string[] {
   return ['compose', '--ansi', 'never', '--project-name', stack, 'down', '--remove-orphans'];

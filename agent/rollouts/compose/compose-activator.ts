@@ -17,13 +17,14 @@ import { findChangedNetworks } from './changed-networks.ts';
 import {
   chooseLabels,
   findCandidates,
+  findUnwell,
   type LabelChoice,
   parseHashes,
   refersToOthers,
   type ServiceHashes,
   type ServiceLabels,
 } from './choose-labels.ts';
-import { downCommand, hashCommand, upCommand } from './command.ts';
+import { downCommand, hashCommand, renewCommand, upCommand } from './command.ts';
 import { attribute, type DeploymentRecord, readDeployment, writeDeployment } from './deployment-record.ts';
 import type { RunDocker } from './docker-cli.ts';
 import { findObstacle, readNeeds } from './find-obstacle.ts';
@@ -112,7 +113,7 @@ export class ComposeActivator implements Activator {
   async up(
     stack: string,
     release: string,
-    { afresh, except }: Parameters<Activator['up']>[2],
+    { afresh, renew, except }: Parameters<Activator['up']>[2],
     limit: StepLimit,
   ): Promise<StepOutcome> {
     const { engine, files: disk } = this.#options;
@@ -134,6 +135,11 @@ export class ComposeActivator implements Activator {
     await this.#removeOthers(stack, release, except);
     const waitSeconds = Math.max(1, Math.floor((limit.limitMs - WAIT_MARGIN_MS) / 1000));
     const services = plan.services.map(({ name }) => name).filter((name) => !except.includes(name));
+    const unwell = renew ? findUnwell(services, labelsOf(labels), state.containers) : [];
+    if (unwell.length > 0) {
+      const renewed = await this.#run(stack, renewCommand(files, waitSeconds, unwell), limit);
+      if (renewed.exitCode !== 0) return renewed;
+    }
     return this.#run(stack, upCommand(files, waitSeconds, except.length === 0 ? [] : services), limit);
   }
 

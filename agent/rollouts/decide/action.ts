@@ -9,13 +9,14 @@ export type Action =
   /** Find out whether something of this host is in its way. */
   | { readonly do: 'check'; readonly release: string; readonly limitMs: number }
   /**
-   * Make it what runs. `afresh`: containers that were made and never ran are made anew, as they may never run. `except`:
-   * services that are left alone.
+   * Make it what runs. `afresh`: containers that were made and never ran are made anew, as they may never run. `renew`:
+   * so are those that are not well, though nothing about them changes. `except`: services that are left alone.
    */
   | {
       readonly do: 'up';
       readonly release: string;
       readonly afresh: boolean;
+      readonly renew: boolean;
       readonly except: readonly string[];
       readonly limitMs: number;
     }

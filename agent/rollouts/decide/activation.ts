@@ -95,7 +95,7 @@ function decideWork(
     });
   }
   if (rollout.plan === null) return [{ do: 'advance', phase, events: [], plan }];
-  const up: Action = { do: 'up', release, afresh: isStubborn(tried.up), except: [], limitMs };
+  const up: Action = { do: 'up', release, afresh: isStubborn(tried.up), renew: false, except: [], limitMs };
   if (tried.up === undefined) return [up];
 
   const state = judgeActivation(containers, plan, release);

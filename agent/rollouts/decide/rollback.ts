@@ -109,7 +109,15 @@ export function bringBack(
     const action: Action = { do: 'pull', release: fallback, onlyMissing: true, limitMs: LIMIT_MS };
     return { kind: 'on the way', action, failure };
   }
-  const bringUp: Action = { do: 'up', release: fallback, afresh: isStubborn(up), except, limitMs: LIMIT_MS };
+  // Compose leaves a container as it is that is the same in both releases, and only a new one gets well.
+  const bringUp: Action = {
+    do: 'up',
+    release: fallback,
+    afresh: isStubborn(up),
+    renew: true,
+    except,
+    limitMs: LIMIT_MS,
+  };
   return { kind: 'on the way', action: again(up, now, bringUp), failure };
 }
 

@@ -9,7 +9,7 @@ import { plan, V2 } from './sample.ts';
 const PREPARE: StepAction = { do: 'prepare', release: V2, limitMs: 1_000 };
 const PULL: StepAction = { do: 'pull', release: V2, onlyMissing: false, limitMs: 1_000 };
 const CHECK: StepAction = { do: 'check', release: V2, limitMs: 1_000 };
-const UP: StepAction = { do: 'up', release: V2, afresh: false, except: [], limitMs: 1_000 };
+const UP: StepAction = { do: 'up', release: V2, afresh: false, renew: false, except: [], limitMs: 1_000 };
 const TAKEN: Trouble = { class: 'port', reason: 'port 80 is already allocated to container proxy' };
 
 interface Host {

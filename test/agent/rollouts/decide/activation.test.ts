@@ -136,7 +136,7 @@ const ROWS: readonly Row[] = [
     phase: TOUCHED,
     observed: { containers: [OLD], tried: READY },
     seconds: 25,
-    expected: [{ do: 'up', release: V2, afresh: false, except: [], limitMs: 35_000 }],
+    expected: [{ do: 'up', release: V2, afresh: false, renew: false, except: [], limitMs: 35_000 }],
   },
   {
     name: 'once all containers carry it, it soaks',
@@ -243,7 +243,7 @@ const ROWS: readonly Row[] = [
       tried: { ...READY, up: failed('container shop-web-1 exited (137)', { attempts: 2 }) },
     },
     seconds: 4,
-    expected: [{ do: 'up', release: V2, afresh: true, except: [], limitMs: 56_000 }],
+    expected: [{ do: 'up', release: V2, afresh: true, renew: false, except: [], limitMs: 56_000 }],
   },
   {
     name: 'the policy says halt: the failed release is left for inspection',
@@ -408,7 +408,7 @@ const ROWS: readonly Row[] = [
     phase: activating({ touched: true, workSince: at(290) }),
     observed: { containers: [OLD] },
     seconds: 300,
-    expected: [{ do: 'up', release: V2, afresh: false, except: [], limitMs: 50_000 }],
+    expected: [{ do: 'up', release: V2, afresh: false, renew: false, except: [], limitMs: 50_000 }],
   },
   {
     name: 'the activation itself takes too long',

@@ -86,7 +86,7 @@ const ROWS: readonly Row[] = [
     phase: LATE,
     observed: { containers: [container()], tried: READY },
     seconds: 1,
-    expected: [{ do: 'up', release: V1, afresh: false, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'it is back',

@@ -115,7 +115,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'it is brought up even if a pull failed',
     observed: { tried: { prepare: succeeded(), pull: failed('no route') } },
-    expected: [{ do: 'up', release: V1, afresh: false, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'it runs again',
@@ -134,7 +134,7 @@ const ROWS: readonly Row[] = [
     name: 'it runs again but is not well: another chance',
     observed: { containers: [container({ release: V1, health: 'unhealthy' })], tried: { ...READY, up: failed('') } },
     seconds: 1,
-    expected: [{ do: 'up', release: V1, afresh: false, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'it does not come up, twice: what never ran is made anew',
@@ -143,7 +143,7 @@ const ROWS: readonly Row[] = [
       tried: { ...READY, up: failed('task already exists', { attempts: 2 }) },
     },
     seconds: 5,
-    expected: [{ do: 'up', release: V1, afresh: true, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: true, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'it runs again, and not as well as it did: that is no way back, and is said',
@@ -161,7 +161,7 @@ const ROWS: readonly Row[] = [
       tried: { ...READY, up: failed('container shop-web-1 is unhealthy', { attempts: 3 }) },
     },
     seconds: 15,
-    expected: [{ do: 'up', release: V1, afresh: true, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: true, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'another reason is said no sooner than ten minutes later',
@@ -214,7 +214,7 @@ const ROWS: readonly Row[] = [
     name: 'a job that had ended before is left alone',
     rollout: { before: [WELL_BEFORE, ENDED_BEFORE] },
     observed: { plan: AND_A_JOB, tried: READY },
-    expected: [{ do: 'up', release: V1, afresh: false, except: ['job'], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: ['job'], limitMs: 600_000 }],
   },
   {
     name: 'and is not missed when it is gone',
@@ -226,19 +226,19 @@ const ROWS: readonly Row[] = [
     name: 'a job that ran before is run again',
     rollout: { before: [WELL_BEFORE, { ...ENDED_BEFORE, state: 'running' }] },
     observed: { plan: AND_A_JOB, tried: READY },
-    expected: [{ do: 'up', release: V1, afresh: false, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'the release wants its jobs run again',
     rollout: { before: [WELL_BEFORE, ENDED_BEFORE], plan: plan({ rerunsJobs: true }) },
     observed: { plan: AND_A_JOB, tried: READY },
-    expected: [{ do: 'up', release: V1, afresh: false, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'a stack of jobs alone has nothing else to go back to',
     rollout: { before: [ENDED_BEFORE] },
     observed: { plan: plan({ services: [{ name: 'job', isJob: true }] }), tried: READY },
-    expected: [{ do: 'up', release: V1, afresh: false, except: [], limitMs: 600_000 }],
+    expected: [{ do: 'up', release: V1, afresh: false, renew: true, except: [], limitMs: 600_000 }],
   },
   {
     name: 'the job that was run again fails, and what waits for it never starts: no way back',
