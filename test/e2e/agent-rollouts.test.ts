@@ -203,19 +203,20 @@ suite('an agent with --rollouts', { skip, concurrency: 3 }, () => {
     assert.deepEqual(server.refused, []);
   });
 
-  test('a pull that hangs ends with the activation’s time, and what ran is not touched', async (t) => {
+  test('a pull that hangs ends with its budget, and what ran is not touched', async (t) => {
     const { server } = await bench(t);
     const proxy = await startPausableProxy(t, network.serverAddress, registry.address);
     proxy.pause();
     const v1 = server.publish(manifest('late', '1', service('web')));
     await reaches(offer(server, 'late', v1), 'converged');
     const before = await readStack(engine, 'late');
-    const policy = { ...POLICY, activation_timeout_seconds: 8 };
+    const policy = { ...POLICY, pull_budget_seconds: 8 };
     const v2 = manifest('late', '2', service('web', { image: `${proxy.address}/late:2` }), { policy });
     const rollout = offer(server, 'late', server.publish(v2));
     await reaches(rollout, 'reverted');
     const failed = rollout.events.find((event) => event.type === 'activation_failed');
-    assert.match(failed?.stderr_tail ?? '', /it was ended after [0-8] s\nthe activation took longer than 8 s/);
+    assert.match(failed?.stderr_tail ?? '', /8 s \(pull_budget_seconds\)/);
+    assert.equal(failed?.trouble, 'registry');
     const reverted = rollout.events.at(-1);
     assert.equal(reverted?.type === 'rollback_completed' && reverted.reverted_to_release, v1);
     assert.deepEqual(await readStack(engine, 'late'), before);
@@ -281,7 +282,7 @@ suite('an agent with --rollouts', { skip, concurrency: 3 }, () => {
       first.events.map((_, index) => index + 1),
     );
 
-    const v2 = server.publish(manifest('wiped', '2', service('web')));
+    const v2 = server.publish(manifest('wiped', '2', service('web', { extra: ['environment: {VERSION: "2"}'] })));
     const second = offer(server, 'wiped', v2, 60);
     await reaches(second, 'soaking');
     await until('the probes to be told', () => typesOf(second).includes('probe_result'));
@@ -328,10 +329,12 @@ suite('an agent with --rollouts', { skip, concurrency: 3 }, () => {
     const { server, agent } = await bench(t);
     await engine.docker(['run', '--detach', '--name', 'theirs', '--label', 'com.docker.compose.project=taken', IMAGE]);
     const before = await readStack(engine, 'taken');
-    const rollout = offer(server, 'taken', server.publish(manifest('taken', '1', service('web'))));
+    const policy = { ...POLICY, pull_budget_seconds: 3 };
+    const rollout = offer(server, 'taken', server.publish(manifest('taken', '1', service('web'), { policy })));
     await reaches(rollout, 'reverted');
     const failed = rollout.events.find((event) => event.type === 'activation_failed');
     assert.match(failed?.stderr_tail ?? '', /that Nexus has not deployed \(theirs\), and they are left alone/);
+    assert.equal(failed?.trouble, 'foreign_project');
     assert.deepEqual(rollout.events.at(-1)?.type, 'rollback_completed');
     assert.deepEqual(await readStack(engine, 'taken'), before);
     assert.equal(before[0]?.state, 'running');
@@ -382,10 +385,12 @@ suite('an agent with --rollouts', { skip, concurrency: 3 }, () => {
 
   test('says so where there is no Compose, and changes nothing', async (t) => {
     const { server } = await bench(t, { NEXUS_AGENT_DOCKER_CLI: '/nowhere/docker' });
-    const rollout = offer(server, 'bare', server.publish(manifest('bare', '1', service('web'))));
+    const policy = { ...POLICY, pull_budget_seconds: 3 };
+    const rollout = offer(server, 'bare', server.publish(manifest('bare', '1', service('web'), { policy })));
     await reaches(rollout, 'reverted');
     const failed = rollout.events.find((event) => event.type === 'activation_failed');
     assert.match(failed?.stderr_tail ?? '', /the program \/nowhere\/docker is not found: install the Docker CLI/);
+    assert.equal(failed?.trouble, 'compose');
     assert.deepEqual(await readStack(engine, 'bare'), []);
   });
 
