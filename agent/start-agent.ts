@@ -10,6 +10,7 @@ import type { ServerTransport } from './server/transport.ts';
 import type { RunSettings } from './settings.ts';
 import { DEFAULT_PACING, Delivery, type DeliveryEnd, type DeliveryPacing } from './telemetry/delivery.ts';
 import { type OpenedOutbox, openMemoryOutbox, openOutbox } from './telemetry/outbox/open-outbox.ts';
+import { TickClock } from './telemetry/tick-clock.ts';
 import { TickPace } from './telemetry/tick-pace.ts';
 import type { TickSource } from './telemetry/tick-source.ts';
 
@@ -105,8 +106,9 @@ async function tickForEver(
   await ticks.prime();
   // The first tick does not wait for its place on the clock: a host that starts is online at once.
   await delay(runtime, FIRST_INTERVAL_MS, signal);
+  const clock = new TickClock(runtime);
   while (!signal.aborted) {
-    delivery.offer(await ticks.collect());
+    delivery.offer(await ticks.collect(clock));
     await pace.untilNext(signal);
   }
 }
@@ -114,7 +116,7 @@ async function tickForEver(
 async function runOnce(delivery: Delivery, { ticks, log, runtime, signal }: AgentParts): Promise<number> {
   await ticks.prime();
   await delay(runtime, FIRST_INTERVAL_MS, signal);
-  delivery.offer(await ticks.collect());
+  delivery.offer(await ticks.collect(new TickClock(runtime)));
   const verdict = await delivery.flushOnce();
   if (verdict.kind === 'delivered') return AGENT_EXIT.done;
   if (verdict.kind === 'unauthorized') return explainUnauthorized(log);

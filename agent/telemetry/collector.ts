@@ -8,6 +8,7 @@ import type { EncodedTick } from './outbox/outbox-tick.ts';
 import type { ContainerSampler, ReadStats } from './sampling/container-sampler.ts';
 import type { HostSampler } from './sampling/host-sampler.ts';
 import { MAX_TICK_JSON_BYTES } from './telemetry-limits.ts';
+import type { TickClock } from './tick-clock.ts';
 import type { TickSource } from './tick-source.ts';
 
 /** A tick waits at most this long for the engine, or for anything else that hangs. */
@@ -48,15 +49,15 @@ export class Collector implements TickSource {
     });
   }
 
-  collect(): Promise<EncodedTick> {
-    return this.#withinLimit((late) => this.#collect(late));
+  collect(clock: TickClock): Promise<EncodedTick> {
+    return this.#withinLimit((late) => this.#collect(clock, late));
   }
 
-  async #collect(late: Promise<unknown>): Promise<EncodedTick> {
+  async #collect(clock: TickClock, late: Promise<unknown>): Promise<EncodedTick> {
     const { host, engine, containers, self, runtime } = this.#parts;
     const startedAtMs = runtime.monotonicMs();
     await engine.settle(TICK_LIMIT_MS);
-    const recordedAtMs = runtime.nowMs();
+    const recordedAtMs = clock.takeMs();
     const left = Math.max(0, TICK_LIMIT_MS - (runtime.monotonicMs() - startedAtMs));
     const hostSample = await host.sample(left);
     const views = engine.containers;

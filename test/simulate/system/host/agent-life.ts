@@ -82,13 +82,13 @@ export function liveAgent(options: AgentLifeOptions): Promise<number> {
 
 const noOtherAgent: LockStateDir = async () => ({ release: async () => {} });
 
-function ticksOf({ host, process, onTick }: AgentLifeOptions, self: SelfReport): TickSource {
+function ticksOf({ host, onTick }: AgentLifeOptions, self: SelfReport): TickSource {
   const identity = rememberIdentities();
   return {
     run: async () => {},
     prime: async () => {},
-    collect: async () => {
-      const recordedAtMs = process.runtime.nowMs();
+    collect: async (clock) => {
+      const recordedAtMs = clock.takeMs();
       const tick = {
         recordedAtMs,
         json: Buffer.from(composeTick({ ...observeHost(host, recordedAtMs), agent: self.current() }, identity)),
