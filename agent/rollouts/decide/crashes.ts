@@ -21,13 +21,22 @@ export function countRestarts(containers: readonly ProjectContainer[]): Record<s
   return Object.fromEntries(deployedContainers(containers).map(({ id, restartCount }) => [id, restartCount]));
 }
 
-/** Whether a container has restarted since that was last looked into. */
+/** Whether a container has restarted since that was last looked into, or its count has started over. */
 export function hasNewRestarts(soak: Soak, containers: readonly ProjectContainer[]): boolean {
-  return deployedContainers(containers).some((container) => countNew(soak, container) > 0);
+  return deployedContainers(containers).some((container) => container.restartCount !== countKnown(soak, container));
 }
 
-function countNew({ restarts, seenRestarts }: Soak, { id, restartCount }: ProjectContainer): number {
-  return restartCount - (seenRestarts[id] ?? restarts[id] ?? 0);
+function countKnown({ restarts, seenRestarts }: Soak, { id }: ProjectContainer): number {
+  return seenRestarts[id] ?? restarts[id] ?? 0;
+}
+
+/** The engine counts from 0 again after a restart of its own, after a reboot and after 'docker start'. */
+function hasStartedOver(soak: Soak, container: ProjectContainer): boolean {
+  return container.restartCount < countKnown(soak, container);
+}
+
+function countNew(soak: Soak, container: ProjectContainer): number {
+  return container.restartCount - (hasStartedOver(soak, container) ? 0 : countKnown(soak, container));
 }
 
 /**
@@ -41,9 +50,11 @@ export function noteRestarts<S extends Soak>(
   now: ClockReading,
 ): S {
   const crashes: Record<string, Crashes> = { ...soak.crashes };
+  const restarts = { ...soak.restarts };
   const isEarly = elapsedMs(soak.since, now) <= START_UP_MS;
   for (const container of deployedContainers(containers)) {
     const { id } = container;
+    if (hasStartedOver(soak, container)) restarts[id] = 0;
     const fresh = countNew(soak, container);
     if (fresh <= 0) continue;
     const codes = (exitCodes.get(id) ?? []).slice(-fresh);
@@ -57,7 +68,7 @@ export function noteRestarts<S extends Soak>(
       lastExitCode: codes.findLast((code) => code !== 0) ?? null,
     };
   }
-  return { ...soak, seenRestarts: countRestarts(containers), crashes };
+  return { ...soak, restarts, seenRestarts: countRestarts(containers), crashes };
 }
 
 /** Why a container's crashes fail its host, as a sentence; null while they do not. */

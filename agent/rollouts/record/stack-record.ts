@@ -151,7 +151,7 @@ const phase = z.discriminatedUnion('at', [
       confirmed: mark.nullable(),
       soakMs: z.number(),
       probes: z.array(probeState).readonly(),
-      /** Restarts of each container, by id, when the soak began. */
+      /** Restarts of each container, by id, when the soak began; 0 where the engine has counted from 0 again since. */
       restarts: z.record(z.string(), z.number()).readonly(),
       /** The same when they were last looked into; empty before that. */
       seenRestarts: z.record(z.string(), z.number()).readonly().default({}),

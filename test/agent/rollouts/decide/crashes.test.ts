@@ -80,6 +80,27 @@ const ROWS: readonly Row[] = [
     untilCalmMs: 25_000,
   },
   {
+    name: 'an engine that was restarted counts from 0 again, and no crash after that is lost',
+    restarts: [
+      [5, 2, [1, 1]],
+      [20, 0, []],
+      [25, 1, [1]],
+    ],
+    reason:
+      'container shop-web-1 restarts in a loop: 3 times since the soak began, the last time after it had exited with code 1',
+    untilCalmMs: 10_000,
+  },
+  {
+    name: 'a crash after a restart of the engine counts, also where nobody has looked between the two',
+    restarts: [
+      [5, 2, [1, 1]],
+      [40, 1, [1]],
+    ],
+    reason:
+      'container shop-web-1 restarts in a loop: 3 times since the soak began, the last time after it had exited with code 1',
+    untilCalmMs: 25_000,
+  },
+  {
     name: 'only the ends since the last look count, not those of the start-up before',
     restarts: [
       [10, 1, [1]],
@@ -105,4 +126,14 @@ test('restarts before the soak, and those that were looked into, are not new', (
   assert.equal(hasNewRestarts(before, [container({ restartCount: 5 })]), true);
   const after = noteRestarts(before, [container({ restartCount: 5 })], new Map(), at(3));
   assert.equal(hasNewRestarts(after, [container({ restartCount: 5 })]), false);
+});
+
+test('a count that starts over is taken in, and what the container had before the soak with it', () => {
+  const before = soaking({ restarts: { 'id-of-web': 4 } });
+  assert.equal(hasNewRestarts(before, [container({ restartCount: 0 })]), true);
+  const after = noteRestarts(before, [container({ restartCount: 0 })], new Map(), at(3));
+  assert.deepEqual(after.restarts, { 'id-of-web': 0 });
+  assert.deepEqual(after.crashes, {});
+  assert.equal(hasNewRestarts(after, [container({ restartCount: 0 })]), false);
+  assert.equal(hasNewRestarts(after, [container({ restartCount: 1 })]), true);
 });
