@@ -73,6 +73,7 @@ export class World {
         const release = this.releases.get(digest);
         return release !== undefined && mustFail(release);
       },
+      hasLoopedWithin: (host, stack, fromMs, untilMs) => this.host(host).hasLoopedWithin(stack, fromMs, untilMs),
       areSoaksTrue: () => !this.met.has(SERVER_CLOCK_SET),
     });
     this.network = new Network(this.queue, this.random('network'), CALM, {

@@ -34,6 +34,7 @@ export class Container {
   state: ContainerState = 'created';
   health: 'starting' | 'healthy' | 'unhealthy' | null = null;
   exitCode = 0;
+  /** Since it was last started from outside, as the engine has it. */
   restartCount = 0;
   /** Of its earlier runs and of this one, once it has ended. */
   readonly exitCodes: number[] = [];
@@ -48,6 +49,8 @@ export class Container {
   readonly #random: SeededRandom;
   readonly #madeAtMs: number;
   readonly #showsAfterMs: number;
+  /** In true time, since it was last started from outside: what came before the engine may have forgotten. */
+  #crashedAtMs: number[] = [];
   /** Counts its runs: what an earlier one was about to do does not happen to this one. */
   #run = 0;
 
@@ -72,13 +75,25 @@ export class Container {
     return this.#behaviour !== 'sick' || this.#nowMs < this.#madeAtMs + this.#showsAfterMs;
   }
 
+  /** Whether it is in a loop that has shown in this span of true time. Any image may crash once by a fault. */
+  hasLoopedWithin(fromMs: number, untilMs: number): boolean {
+    return this.#behaviour === 'looping' && this.#crashedAtMs.some((atMs) => atMs >= fromMs && atMs < untilMs);
+  }
+
   get memoryMb(): number {
     const grows = this.#behaviour === 'leaky' && this.isRunning;
     return BASE_MEMORY_MB + (grows ? (LEAK_MB_PER_SECOND * (this.#nowMs - this.#madeAtMs)) / 1000 : 0);
   }
 
+  /** Starts it from outside, by a command or by the start of the engine. */
   start(): void {
-    if (this.state === 'running') return;
+    if (this.state === 'running' || this.state === 'restarting') return;
+    this.restartCount = 0;
+    this.#crashedAtMs = [];
+    this.#begin();
+  }
+
+  #begin(): void {
     this.#run += 1;
     this.state = 'running';
     this.exitCode = 0;
@@ -101,11 +116,12 @@ export class Container {
   crash(exitCode: number): void {
     if (this.state !== 'running') return;
     this.stop(exitCode);
+    this.#crashedAtMs.push(this.#nowMs);
     if (!this.spec.restarts) return;
     this.state = 'restarting';
     this.#later(RESTART_PAUSE_MS, () => {
       this.restartCount += 1;
-      this.start();
+      this.#begin();
     });
   }
 

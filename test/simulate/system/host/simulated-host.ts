@@ -39,6 +39,8 @@ export class SimulatedHost {
   #agent: { readonly process: SimulatedProcess; readonly stopping: AbortController } | null = null;
   /** Counts the disks it has had: what lay on an earlier one is gone. */
   disks = 1;
+  /** In true time. */
+  #diskSinceMs = Number.NEGATIVE_INFINITY;
   #isPowered = true;
   #isWanted = false;
   /** The server has refused its token: nobody starts its agent again. */
@@ -82,6 +84,12 @@ export class SimulatedHost {
   releasesOf(stack: string): Set<string> {
     const releases = this.engine.ofProject(stack).map(({ broughtUpBy }) => broughtUpBy);
     return new Set(releases.filter((release) => release !== null));
+  }
+
+  /** Whether a container of a stack is in a loop that has shown in this span of true time, to an agent on this disk. */
+  hasLoopedWithin(stack: string, fromMs: number, untilMs: number): boolean {
+    const knownFromMs = Math.max(fromMs, this.#diskSinceMs);
+    return this.engine.ofProject(stack).some((container) => container.hasLoopedWithin(knownFromMs, untilMs));
   }
 
   /** The images that the containers of a stack are made of, by service. */
@@ -166,6 +174,7 @@ export class SimulatedHost {
   /** The agent's disk is replaced by an empty one. */
   wipeDisk(): void {
     this.disks += 1;
+    this.#diskSinceMs = this.machine.queue.nowMs;
     this.disk.wipe();
     this.kill();
     this.#options.onLoss();

@@ -21,6 +21,8 @@ interface ShadowHost {
   epoch: number;
   left: boolean;
   lastSeq: number;
+  /** True time at which the server's soak has begun. */
+  soakFromMs: number;
   /** True time before which the soak cannot be over. */
   soakDueMs: number;
   previous: string | null;
@@ -57,12 +59,18 @@ export interface Surroundings {
   arrivedAtMs(rolloutId: string, host: string, seq: number): number | undefined;
   /** No release of this digest can converge. */
   mustFail(release: string): boolean;
+  /** A container of this stack is in a loop that has shown on this host in this span of true time, and can still be known. */
+  hasLoopedWithin(host: string, stack: string, fromMs: number, untilMs: number): boolean;
   /** Nobody has set the wall clock that the server measures soaks on. */
   areSoaksTrue(): boolean;
 }
 
 /** A host's clock may run this much faster than the true time. */
 const MAX_DRIFT = 0.002;
+/** The clock of a host may run this much faster than the server's, so that its soak ends early and is reported late. */
+const MAX_CLOCK_ERROR = 0.1;
+/** An agent sees within this time that a container has crashed. */
+const LOOK_MS = 2_000;
 
 const LEGAL = new Map(
   [
@@ -383,6 +391,7 @@ export class LogOracle {
           epoch: 0,
           left: false,
           lastSeq: 0,
+          soakFromMs: Infinity,
           soakDueMs: Infinity,
           previous: null,
           verdict: 'none',
@@ -494,6 +503,7 @@ export class LogOracle {
         break;
       case 'activation_completed':
         assert.equal(event.observedRelease, plan.release);
+        host.soakFromMs = arrivedAtMs;
         host.soakDueMs = arrivedAtMs + plan.policy.soakSeconds * 1000 * (1 - MAX_DRIFT);
         break;
       case 'probe_result':
@@ -527,6 +537,10 @@ export class LogOracle {
   #checkHostConverged(plan: RolloutPlan, name: string, host: ShadowHost, release: string): void {
     assert.equal(release, plan.release);
     assert(!this.#around.mustFail(release), `${name} converged on what cannot work`);
+    const { soakFromMs, soakDueMs } = host;
+    const seenMs = soakFromMs + (soakDueMs - soakFromMs) * (1 - MAX_CLOCK_ERROR) - LOOK_MS;
+    const hasLooped = this.#around.hasLoopedWithin(name, plan.stack, soakFromMs, seenMs);
+    assert(!hasLooped, `${name} converged on what has crashed in its soak, and crashes again and again`);
     const earlyMs = this.#around.areSoaksTrue() ? host.soakDueMs - this.#around.nowMs() : 0;
     assert(earlyMs <= 0, `${name} converged ${earlyMs} ms early`);
     assert.equal([...host.failing].join(), '', `${name} converged with failing probes`);
