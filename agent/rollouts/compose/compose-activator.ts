@@ -223,7 +223,7 @@ export class ComposeActivator implements Activator {
       const others = network.attached.filter(({ id }) => !own.has(id)).map((container) => container.name);
       if (others.length > 0) {
         throw new NexusError(
-          'conflict',
+          'invalid',
           `the release changes the network ${name}, which has to be made again for that, and containers of others are on it: ${others.join(', ')}. Take them off it, or give the changed network another name`,
         );
       }
