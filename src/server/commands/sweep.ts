@@ -35,6 +35,7 @@ export function sweep(state: State, { nowMs }: CommandOf<'sweep'>): Outcomes['sw
     markOffline(state, host, nowMs);
     wentOffline += 1;
   }
+  state.driver.loseSilent(nowMs);
   keepUses(state, nowMs);
   state.judge.beginRound(nowMs);
   return { wentOffline };

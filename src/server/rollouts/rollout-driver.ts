@@ -289,6 +289,13 @@ export class RolloutDriver {
     }
   }
 
+  /** Gives up hosts that have been silent for too long. Time alone makes them so: a sweep looks, not every commit. */
+  loseSilent(nowMs: number): void {
+    for (const { rollout, name } of [...this.#newlyLost(nowMs)]) {
+      for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
+    }
+  }
+
   /**
    * Advances every rollout that something has happened to until nothing more follows, or as far as one batch allows, and
    * writes the changed rows. The cost depends on what changed, not on the size of the fleet.
@@ -301,9 +308,6 @@ export class RolloutDriver {
     if (!this.#hasCheckedSoaks) {
       this.#hasCheckedSoaks = true;
       this.#restartEndlessSoaks(nowMs);
-    }
-    for (const { rollout, name } of [...this.#newlyLost(nowMs)]) {
-      for (const entry of decideHostChange(rollout, this.view, name, nowMs)) this.apply(rollout, entry, nowMs);
     }
     this.#reconsiderChangedHosts(nowMs);
     let left = MAX_ASKED;
